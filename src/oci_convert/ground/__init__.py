@@ -1,0 +1,1 @@
+"""Ground: errors, digests, media types. Imports nothing of the package."""
