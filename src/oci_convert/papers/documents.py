@@ -1,0 +1,249 @@
+"""Documents: the bytes of a manifest or an index, together with the view of them.
+
+Unchanged means the same bytes. What a document *is* comes from its descriptor, then from its own
+``mediaType``, then from its shape; a document that can be read as two things is refused
+(CVE-2021-41190).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Final
+
+from oci_convert.ground.digest import CANONICAL, Digest
+from oci_convert.ground.errors import DocumentError
+from oci_convert.ground.media_types import (
+    SCHEMA1,
+    SCHEMA1_SIGNED,
+    Cell,
+    Family,
+    Kind,
+    families,
+    look_up,
+    name_of,
+)
+from oci_convert.papers.json_text import SIZE_LIMIT, Array, Object, scan
+from oci_convert.papers.models import Descriptor, ImageConfig, Index, Manifest, validate
+
+__all__ = ["Document", "Role", "Slot", "read_config", "read_document", "read_object"]
+
+_SHARED: Final = ("schemaVersion", "mediaType", "artifactType", "annotations", "subject")
+_KNOWN: Final[Mapping[Kind, frozenset[str]]] = {
+    kind: frozenset((*_SHARED, "manifests", "layers", "config", "fsLayers"))
+    for kind in (Kind.INDEX, Kind.MANIFEST)
+}
+_DESCRIPTOR_NAMES: Final = frozenset(
+    ("mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType")
+)
+_PLATFORM_NAMES: Final = frozenset(
+    ("architecture", "os", "os.version", "os.features", "variant", "features")
+)
+_FOREIGN_TO: Final[Mapping[Kind, tuple[str, ...]]] = {
+    Kind.INDEX: ("layers", "config", "fsLayers"),
+    Kind.MANIFEST: ("manifests", "fsLayers"),
+}
+
+
+class Role(StrEnum):
+    """What a descriptor names for the document it stands in."""
+
+    CONFIG = "config"
+    LAYER = "layers"
+    ENTRY = "manifests"
+    SUBJECT = "subject"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slot:
+    """A descriptor and its place in a document."""
+
+    role: Role
+    index: int
+    descriptor: Descriptor
+    object: Object
+
+    @property
+    def label(self) -> str:
+        """``config``, ``layers[3]``, ``manifests[0]`` or ``subject``."""
+        single = self.role in (Role.CONFIG, Role.SUBJECT)
+        return self.role.value if single else f"{self.role}[{self.index}]"
+
+
+class Document:
+    """A manifest or an index: :attr:`raw` is what it is, everything else a view of it."""
+
+    def __init__(
+        self, raw: bytes, text: str, root: Object, kind: Kind, media_type: str, where: str
+    ):
+        self.raw = raw
+        self.text = text
+        self.root = root
+        self.kind = kind
+        """:attr:`Kind.INDEX` or :attr:`Kind.MANIFEST`."""
+        self.media_type = media_type
+        """What the document is, also where its body does not say so."""
+        self.model: Manifest | Index = (
+            validate(Manifest, root.value, where)
+            if kind is Kind.MANIFEST
+            else validate(Index, root.value, where)
+        )
+        if self.model.schema_version != 2:
+            raise DocumentError("schemaVersion: must be 2", code="invalid-document", where=where)
+
+    @property
+    def families(self) -> frozenset[Family]:
+        """The families whose name for this kind the document bears."""
+        return families(self.media_type)
+
+    @cached_property
+    def slots(self) -> tuple[Slot, ...]:
+        """Every descriptor, in the order config, layers or manifests, subject."""
+        found: list[Slot] = []
+        if isinstance(self.model, Manifest):
+            found += self._slot(Role.CONFIG, 0, self.model.config, self.root.get("config"))
+            found += self._slots(Role.LAYER, self.model.layers or ())
+        else:
+            found += self._slots(Role.ENTRY, self.model.manifests or ())
+        if self.model.subject is not None:
+            found += self._slot(Role.SUBJECT, 0, self.model.subject, self.root.get("subject"))
+        return tuple(found)
+
+    def _slots(self, role: Role, descriptors: tuple[Descriptor, ...]) -> list[Slot]:
+        array = self.root.get(role.value)
+        items = array.items if isinstance(array, Array) else []
+        return [
+            slot
+            for i, (descriptor, item) in enumerate(zip(descriptors, items, strict=True))
+            for slot in self._slot(role, i, descriptor, item)
+        ]
+
+    def _slot(self, role: Role, index: int, descriptor: Descriptor, value: Any) -> list[Slot]:
+        return [Slot(role, index, descriptor, value)] if isinstance(value, Object) else []
+
+    def digest(self, algorithm: str = CANONICAL) -> Digest:
+        """The digest of the bytes."""
+        return Digest.of(self.raw, algorithm)
+
+
+def read_object(raw: bytes, where: str, *, size_limit: int = SIZE_LIMIT) -> tuple[str, Object]:
+    """Read a document that must be a JSON object: its text and the object with its places."""
+    text, value = scan(raw, size_limit=size_limit, where=where)
+    if not isinstance(value, Object):
+        raise DocumentError(
+            "the document is not a JSON object", code="invalid-document", where=where
+        )
+    return text, value
+
+
+def read_document(
+    raw: bytes, media_type: str | None, where: str = "", *, size_limit: int = SIZE_LIMIT
+) -> Document:
+    """Read a manifest or an index; ``media_type`` is what its descriptor says, if it has one.
+
+    Raises :class:`DocumentError`: ``ambiguous-document``, ``contradictory-media-type``,
+    ``unknown-media-type``, ``schema-1``, ``invalid-document`` or one of those of
+    :func:`~oci_convert.papers.json_text.scan`.
+    """
+    text, root = read_object(raw, where, size_limit=size_limit)
+    _refuse_case_variants(root, _KNOWN[Kind.MANIFEST], where)
+    kind, resolved = _resolve(root, media_type, where)
+    for name in _FOREIGN_TO[kind]:
+        if name in root.members:
+            raise DocumentError(
+                f"the document is ambiguous: {_article(kind)} with a member {name!r}",
+                code="ambiguous-document",
+                where=where,
+                remedy="readers would disagree on what it is (CVE-2021-41190); do not use it",
+            )
+    document = Document(raw, text, root, kind, resolved, where)
+    for slot in document.slots:
+        _refuse_case_variants(slot.object, _DESCRIPTOR_NAMES, f"{where}.{slot.label}".lstrip("."))
+        platform = slot.object.get("platform")
+        if isinstance(platform, Object):
+            _refuse_case_variants(platform, _PLATFORM_NAMES, f"{where}.{slot.label}.platform")
+    return document
+
+
+def read_config(raw: bytes, where: str = "") -> tuple[ImageConfig, list[str]]:
+    """Read an image config, strictly as JSON and leniently in its values.
+
+    Returns the view and a sentence for every member that breaks the specification.
+    """
+    _, root = read_object(raw, where)
+    _refuse_case_variants(root, ImageConfig.MEMBERS, where)
+    return ImageConfig.lenient(root.value)
+
+
+def _article(kind: Kind) -> str:
+    return "an index" if kind is Kind.INDEX else "a manifest"
+
+
+def _resolve(root: Object, described: str | None, where: str) -> tuple[Kind, str]:
+    """The kind and media type of a document: by descriptor, else by body, else by shape."""
+    stated = root.value.get("mediaType") or None
+    if stated is not None and not isinstance(stated, str):
+        raise DocumentError(
+            "mediaType: input should be a valid string", code="invalid-document", where=where
+        )
+    if described is not None and stated is not None and described != stated:
+        raise DocumentError(
+            f"the document calls itself {stated}, its descriptor calls it {described}",
+            code="contradictory-media-type",
+            where=where,
+            remedy="one of the two lies; fetch the image again, or ask whoever made it",
+        )
+    media_type = described or stated or _shape(root, where)
+    if media_type in (SCHEMA1, SCHEMA1_SIGNED):
+        raise DocumentError(
+            "the manifest is schema 1", code="schema-1", where=where, remedy=_SCHEMA1_REMEDY
+        )
+    meaning = look_up(media_type)
+    if meaning is None or meaning.cell.kind not in (Kind.INDEX, Kind.MANIFEST):
+        raise DocumentError(
+            f"{media_type} is neither a manifest nor an index",
+            code="unknown-media-type",
+            where=where,
+        )
+    return meaning.cell.kind, media_type
+
+
+_SCHEMA1_REMEDY = "upgrade it first, e.g. with: skopeo copy --format v2s2"
+
+
+def _shape(root: Object, where: str) -> str:
+    """The media type of a document that nobody names, from its members."""
+    config = root.get("config")
+    if "manifests" in root.members:
+        name = name_of(Cell(Kind.INDEX), Family.OCI)
+    elif isinstance(config, Object):
+        docker = families(str(config.value.get("mediaType"))) == {Family.DOCKER}
+        name = name_of(Cell(Kind.MANIFEST), Family.DOCKER if docker else Family.OCI)
+    elif "fsLayers" in root.members:
+        name = SCHEMA1_SIGNED if "signatures" in root.members else SCHEMA1
+    else:
+        name = None
+    if name is None:
+        raise DocumentError(
+            "the document is neither a manifest nor an index",
+            code="unknown-media-type",
+            where=where,
+            remedy="it has none of the members config, manifests, fsLayers",
+        )
+    return name
+
+
+def _refuse_case_variants(target: Object, known: frozenset[str], where: str) -> None:
+    """Go reads ``Layers`` as ``layers``; nobody else does."""
+    folded = {name.casefold(): name for name in known}
+    for name in target.members:
+        twin = folded.get(name.casefold())
+        if twin is not None and twin != name:
+            raise DocumentError(
+                f"the document is ambiguous: its member {name!r} differs from {twin!r} only by case",
+                code="ambiguous-document",
+                where=where,
+                remedy="readers would disagree on what it says; do not use it",
+            )

@@ -1,0 +1,204 @@
+"""Findings: things worth telling, each under a stable code.
+
+:data:`CODES` is the one list of them; ``docs/findings.md`` is generated from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+__all__ = ["CODES", "Code", "Finding", "Level"]
+
+
+class Level(StrEnum):
+    """How much a finding weighs."""
+
+    INFO = "info"
+    WARNING = "warning"
+    LOSS = "loss"
+    """Something of the source is not in the target; ``--on-loss fail`` refuses."""
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a code stands for."""
+
+    level: Level
+    meaning: str
+    """What is the case and why it matters, in one or two sentences."""
+    advice: str
+    """What a user can do about it."""
+    fault: bool = False
+    """The source itself is at fault: ``--strict`` refuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing worth telling about one place."""
+
+    code: str
+    level: Level
+    where: str
+    message: str
+
+    @classmethod
+    def of(cls, code: str, where: str, message: str) -> Finding:
+        """A finding at the level that :data:`CODES` gives its code."""
+        return cls(code, CODES[code].level, where, message)
+
+    def to_json(self) -> dict[str, str]:
+        """The finding as it stands in a report."""
+        return {
+            "code": self.code,
+            "level": self.level.value,
+            "where": self.where,
+            "message": self.message,
+        }
+
+
+def _removed(member: str, meaning: str) -> Code:
+    return Code(
+        Level.LOSS,
+        f"{meaning} Docker's schema has no member `{member}`, so it was removed from a document "
+        "that became a Docker document.",
+        "`--keep-extensions` leaves it in place (most readers ignore it, some registries refuse "
+        "it); `--record` keeps the original document; `--on-loss fail` refuses.",
+    )
+
+
+CODES: Final[dict[str, Code]] = {
+    "not-reversible": Code(
+        Level.LOSS,
+        "The way back would not give the bytes of this document: something in it was removed, "
+        "added, corrected, or spelled in a way that the target cannot hold.",
+        "`--record FILE` keeps the original bytes, and `--restore FILE` brings them back.",
+    ),
+    "not-reversible-repacked": Code(
+        Level.WARNING,
+        "The way back would not give the bytes of this document, because a layer below it was "
+        "repacked: compressors cannot be run backwards. The content and the image ID stay.",
+        "`--compress keep` repacks nothing; `prove` shows that the content is the same.",
+    ),
+    "annotations-removed": _removed("annotations", "Annotations were lost."),
+    "subject-removed": _removed("subject", "The link to what this document speaks of was lost."),
+    "artifactType-removed": _removed("artifactType", "The type of an artifact was lost."),
+    "data-removed": _removed("data", "An embedded copy of a blob was lost; the blob itself stays."),
+    "urls-removed": _removed("urls", "Download addresses were lost."),
+    "mislabelled-layer": Code(
+        Level.WARNING,
+        "The media type of a layer contradicts its bytes. The bytes win: the type was corrected.",
+        "Tell whoever made the image; `--strict` refuses such images.",
+        fault=True,
+    ),
+    "unrecognised-layer": Code(
+        Level.WARNING,
+        "The bytes of a layer are neither a tar nor packed in a way that is known. Its media type "
+        "was believed.",
+        "`verify` shows whether the image is sound; `--strict` refuses such images.",
+        fault=True,
+    ),
+    "layer-repacked": Code(
+        Level.INFO,
+        "A layer was unpacked, checked against its `diff_id` and packed again, so it has a new "
+        "digest. The tar inside and the image ID stay.",
+        "`--compress keep` leaves layers as they are where the target has a name for them.",
+    ),
+    "packing-annotations-removed": Code(
+        Level.LOSS,
+        "Annotations that described the packed bytes of a layer (eStargz, zstd:chunked, SOCI) went "
+        "when the layer was repacked, because they no longer tell the truth.",
+        "`--compress keep` leaves the layer, and so its annotations, as they are.",
+    ),
+    "config-problem": Code(
+        Level.WARNING,
+        "A member of the image's config breaks the specification. The bytes travel as they are.",
+        "Tell whoever made the image; runtimes may refuse it.",
+        fault=True,
+    ),
+    "config-type-corrected": Code(
+        Level.WARNING,
+        "The config of a Docker manifest was labelled `application/octet-stream`, as registries of "
+        "2015 and 2016 did; it was treated as the image config that it is.",
+        "Nothing to do.",
+    ),
+    "count-mismatch": Code(
+        Level.WARNING,
+        "The config's history or `diff_ids` and the manifest's layers differ in number.",
+        "Some runtimes refuse such images; rebuild it if one does.",
+        fault=True,
+    ),
+    "missing-child": Code(
+        Level.LOSS,
+        "An entry was removed from an index because the image that it names is not in the source.",
+        "Fetch the missing platforms first, or choose the present ones with `--platform`.",
+    ),
+    "sparse-index": Code(
+        Level.WARNING,
+        "An index names images that are not in the source. It needed no change and kept its bytes.",
+        "Choose the present platforms with `--platform` for a closed index.",
+    ),
+    "foreign-layer-absent": Code(
+        Level.INFO,
+        "A non-distributable layer is not in the source; its descriptor and `urls` were kept.",
+        "Runtimes fetch it from its `urls`.",
+    ),
+    "entry-dropped": Code(
+        Level.LOSS,
+        "An entry was removed from an index because the target cannot hold what it names.",
+        "Keep the source, or choose what to convert with `--platform`.",
+    ),
+    "attestation-dropped": Code(
+        Level.LOSS,
+        "An attestation was left out: Docker's tools cannot read attestations, and it speaks of the "
+        "digests before the conversion.",
+        "`--attestations keep` carries it, `--attestations fail` refuses.",
+    ),
+    "attestation-names-old-digest": Code(
+        Level.WARNING,
+        "An attestation was carried. Its link was re-pointed to the converted image, but the "
+        "statement inside names the digest before the conversion and is never rewritten.",
+        "Keep the report: it maps the old digest to the new one.",
+    ),
+    "platform-added": Code(
+        Level.INFO,
+        "An entry stated no platform, which a Docker list requires; it was taken from the image's "
+        "config.",
+        "Nothing to do.",
+    ),
+    "platform-unknown": Code(
+        Level.WARNING,
+        "An entry states no platform, and neither does its config. A Docker list requires one.",
+        "Build the list again with platforms, or convert its images one by one.",
+    ),
+    "nested-index-flattened": Code(
+        Level.LOSS,
+        "An index inside an index was replaced by its entries: Docker has no lists of lists.",
+        "`--record FILE` keeps the original documents.",
+    ),
+    "index-flattened": Code(
+        Level.LOSS,
+        "An index of one image gave way to that image, as `--flatten` asked.",
+        "`--record FILE` keeps the original index.",
+    ),
+    "platform-not-selected": Code(
+        Level.INFO,
+        "An entry was left out because `--platform` did not ask for it.",
+        "Nothing to do.",
+    ),
+    "no-repository-name": Code(
+        Level.WARNING,
+        "The name of an image is no repository with a tag, so Docker cannot load it by name; the "
+        "archive holds it untagged.",
+        "Give the destination a full reference such as `example.com/app:1`.",
+    ),
+    "subject-not-carried": Code(
+        Level.WARNING,
+        "A document speaks of a subject that is not part of this conversion; the link was kept as "
+        "it is.",
+        "Convert the subject together with what refers to it.",
+    ),
+}
+"""Every code that a run can report, except the errors that end it."""

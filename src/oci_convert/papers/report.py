@@ -1,0 +1,183 @@
+"""The report of a run: old and new descriptors of the whole tree, findings, totals."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Final
+
+from oci_convert.ground.errors import DocumentError
+from oci_convert.ground.media_types import Kind
+from oci_convert.papers.documents import read_object
+from oci_convert.papers.findings import Finding, Level
+from oci_convert.papers.models import Descriptor, validate
+
+__all__ = ["REPORT_LIMIT", "Change", "ConvertedImage", "MapRow", "Report", "Totals", "read_map"]
+
+VERSION: Final = 1
+REPORT_LIMIT: Final = 256 * 1024 * 1024
+"""Bytes of a report that is read back: a record holds whole documents."""
+
+
+class Change(StrEnum):
+    """What became of a blob."""
+
+    KEPT = "kept"
+    RELABELLED = "relabelled"
+    """The same bytes under another media type."""
+    EDITED = "edited"
+    """A document whose bytes changed in place."""
+    REPACKED = "repacked"
+    """A layer whose tar is the same, packed in another way."""
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertedImage:
+    """One image of the run."""
+
+    name: str | None
+    old: Descriptor | None
+    """``None`` for an image that had no manifest: its archive had only a list of layers."""
+    new: Descriptor
+    reversible: bool
+    """Whether converting back gives the same bytes for everything below."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The image as it stands in a report."""
+        return {
+            "name": self.name,
+            "old": None if self.old is None else self.old.triple(),
+            "new": self.new.triple(),
+            "reversible": self.reversible,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MapRow:
+    """What became of one distinct blob, at its first place."""
+
+    kind: Kind
+    where: str
+    old: Descriptor
+    new: Descriptor | None
+    """``None`` if it was dropped."""
+    change: Change
+    platform: str | None = None
+    """``OS/ARCH[/VARIANT]`` of a manifest."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as it stands in a report."""
+        return {
+            "kind": self.kind.value,
+            "where": self.where,
+            "old": self.old.triple(),
+            "new": None if self.new is None else self.new.triple(),
+            "change": self.change.value,
+            "platform": self.platform,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What a run moved."""
+
+    blobs: int
+    """Distinct blobs in the target that the images need."""
+    bytes_read: int
+    bytes_written: int
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The totals as they stand in a report."""
+        return {
+            "blobs": self.blobs,
+            "bytes_read": self.bytes_read,
+            "bytes_written": self.bytes_written,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that a conversion did."""
+
+    source: str
+    destination: str
+    to: str
+    dry_run: bool
+    images: tuple[ConvertedImage, ...]
+    map: tuple[MapRow, ...]
+    findings: tuple[Finding, ...]
+    totals: Totals
+    codecs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Library, version and level of what packed layers, if anything did."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The options that decide what a document becomes, for ``--restore``."""
+    originals: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """The bytes of every document that is not reversible, by digest; written with ``--record``."""
+
+    @cached_property
+    def digest_map(self) -> dict[str, Descriptor]:
+        """From every old digest to the descriptor of what it became; dropped ones are left out."""
+        return {row.old.digest: row.new for row in self.map if row.new is not None}
+
+    @property
+    def reversible(self) -> bool:
+        """Whether the way back gives the same bytes for every image."""
+        return all(image.reversible for image in self.images)
+
+    @property
+    def losses(self) -> tuple[Finding, ...]:
+        """The findings that a migration may want to stop at."""
+        return tuple(finding for finding in self.findings if finding.level is Level.LOSS)
+
+    def to_json(self, *, originals: bool = False) -> dict[str, Any]:
+        """The report as plain data; with ``originals`` it is a record."""
+        value: dict[str, Any] = {
+            "version": VERSION,
+            "source": self.source,
+            "destination": self.destination,
+            "to": self.to,
+            "dry_run": self.dry_run,
+            "images": [image.to_json() for image in self.images],
+            "map": [row.to_json() for row in self.map],
+            "findings": [finding.to_json() for finding in self.findings],
+            "totals": self.totals.to_json(),
+            "codecs": {name: dict(codec) for name, codec in self.codecs.items()},
+            "options": dict(self.options),
+        }
+        if originals:
+            value["originals"] = {
+                digest: base64.b64encode(raw).decode("ascii")
+                for digest, raw in self.originals.items()
+            }
+        return value
+
+    def dumps(self, *, originals: bool = False) -> str:
+        """The report as JSON text, indented, with a newline at its end."""
+        return json.dumps(self.to_json(originals=originals), indent=2, ensure_ascii=False) + "\n"
+
+
+def read_map(raw: bytes, where: str = "") -> dict[str, Descriptor]:
+    """The :attr:`Report.digest_map` of a report that was written with ``--json`` or ``--record``.
+
+    Raises :class:`DocumentError` (``not-a-report``) for anything else.
+    """
+    _, root = read_object(raw, where, size_limit=REPORT_LIMIT)
+    rows = root.value.get("map")
+    if root.value.get("version") != VERSION or not isinstance(rows, list):
+        raise DocumentError("this is no report of oci-convert", code="not-a-report", where=where)
+    found: dict[str, Descriptor] = {}
+    for i, row in enumerate(rows):
+        place = f"{where}: map[{i}]"
+        if not isinstance(row, dict):
+            raise DocumentError("a row must be an object", code="not-a-report", where=place)
+        if row.get("new") is not None:
+            old = validate(Descriptor, row.get("old"), f"{place}.old")
+            found[old.digest] = validate(Descriptor, row["new"], f"{place}.new")
+    return found
