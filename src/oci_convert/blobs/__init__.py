@@ -1,0 +1,1 @@
+"""Blobs: streams of bytes, compression, repacking. Knows nothing of rules."""

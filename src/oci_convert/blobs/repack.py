@@ -1,0 +1,49 @@
+"""Repacking a layer: unpack, check the ``diff_id``, pack again. The tar inside is never rewritten.
+
+A chain of generators in constant memory; what comes out depends on what goes in, the compression
+and the level only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from oci_convert.blobs.compression import compress, decompress
+from oci_convert.blobs.streams import Tally
+from oci_convert.ground.digest import Digest
+from oci_convert.ground.errors import BlobError
+from oci_convert.ground.media_types import Compression
+
+__all__ = ["repacked", "unpacked"]
+
+
+def unpacked(
+    chunks: Iterable[bytes], packed: Compression, diff_id: Digest, where: str
+) -> Iterator[bytes]:
+    """The tar of a layer; raises :class:`BlobError` (``wrong-diff-id``) at its end if it is not the
+    one that the image's config names (image-spec ``config.md``, *Layer DiffID*).
+    """
+    tally = Tally(diff_id.algorithm)
+    yield from tally.through(decompress(chunks, packed, where))
+    if tally.digest != diff_id:
+        raise BlobError(
+            f"the unpacked layer hashes to {tally.digest.short()}, but the config says "
+            f"{diff_id.short()}",
+            code="wrong-diff-id",
+            where=where,
+            remedy="the image is broken: no runtime would run it; fetch or build it again",
+        )
+
+
+def repacked(
+    chunks: Iterable[bytes],
+    packed: Compression,
+    diff_id: Digest,
+    wanted: Compression,
+    where: str,
+    *,
+    level: int | None = None,
+    workers: int = 1,
+) -> Iterator[bytes]:
+    """The chunks of a layer in another compression, its ``diff_id`` checked on the way."""
+    return compress(unpacked(chunks, packed, diff_id, where), wanted, level, workers)

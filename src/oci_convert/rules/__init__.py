@@ -1,0 +1,1 @@
+"""Rules: pure decisions about documents, layers and names. Knows nothing of blobs."""
