@@ -1,0 +1,197 @@
+"""The contracts of stores: a source gives images, a sink takes them.
+
+What the docstrings here say, every store keeps; ``tests/contract.py`` runs the same tests over all
+of them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import BinaryIO, Final
+
+from oci_convert.blobs.streams import verified
+from oci_convert.ground.digest import Digest
+from oci_convert.ground.errors import BlobError
+from oci_convert.ground.media_types import Family
+from oci_convert.papers.models import Descriptor
+
+__all__ = ["HEAD", "Holds", "Root", "Sink", "Source"]
+
+HEAD: Final = 4096
+"""Bytes of a layer that are enough to see how it is packed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """An image of a store: its top descriptor and what the store says of it."""
+
+    descriptor: Descriptor
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    """The annotations of its entry in ``index.json``: what names it."""
+    name: str | None = None
+    """What people call it; ``None`` for an image that has no name."""
+    built: bool = False
+    """The manifest was made from a row of a docker-save archive: it has no original, and nothing
+    vouches for a layer but the ``diff_id`` in the config."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """What a sink can hold, so that what cannot work fails before the first blob."""
+
+    families: frozenset[Family] = frozenset(Family)
+    many_images: bool = True
+    """More than one image."""
+    names: bool = True
+    """Images have names."""
+    plain_layers: bool = False
+    """Plain tar layers of a docker-save archive stay plain: the sink is one itself."""
+
+
+class Source(ABC):
+    """Gives images. Whoever opens a source closes it; it is a context manager."""
+
+    label: str
+    """The reference it was opened with, as errors show it: ``dir:app``."""
+
+    daemon_layers: bool = False
+    """Plain layers are how a daemon keeps them, not how anybody published them."""
+
+    sparse: bool = False
+    """Indexes of this store may name images that are not here, as a matter of course."""
+
+    @abstractmethod
+    def roots(self) -> Sequence[Root]:
+        """Every image, in the order of the store."""
+
+    @abstractmethod
+    def size(self, digest: Digest) -> int | None:
+        """The bytes of a blob, or ``None`` if it is not there."""
+
+    @abstractmethod
+    def open(self, digest: Digest) -> BinaryIO:
+        """A blob opened for reading, at its beginning; the caller closes it.
+
+        Raises :class:`BlobError` (``blob-missing``) if it is not there. Nothing is verified.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of everything that is open. Closing twice is harmless."""
+
+    def file_of(self, descriptor: Descriptor) -> BinaryIO | None:
+        """The blob as an open *regular file of its own*, if it is one: it can then be cloned.
+
+        Opened once; the caller closes it. ``None`` where a blob is a part of something larger.
+        """
+        return None
+
+    def stream(self, descriptor: Descriptor) -> Iterator[bytes]:
+        """The chunks of a blob as they are stored, *not verified*: for a sink, which verifies."""
+        from oci_convert.blobs.streams import read_chunks
+
+        with self.open(descriptor.name) as file:
+            yield from read_chunks(file)
+
+    def read(self, descriptor: Descriptor, where: str) -> Iterator[bytes]:
+        """The chunks of a blob; ends verified (digest and length) or raises :class:`BlobError`."""
+        return verified(self.stream(descriptor), descriptor.name, descriptor.size, where)
+
+    def head(self, descriptor: Descriptor) -> bytes:
+        """The first bytes of a blob, at most :data:`HEAD`; not verified."""
+        with self.open(descriptor.name) as file:
+            return file.read(HEAD)
+
+    def missing(self, digest: Digest) -> BlobError:
+        """The error for a blob that is not there."""
+        return BlobError(
+            f"the blob {digest} is missing",
+            code="blob-missing",
+            where=self.label,
+            remedy="fetch the image again",
+        )
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Sink(ABC):
+    """Takes images. Exactly one of :meth:`commit` and :meth:`abort` ends a run; then ``close``."""
+
+    label: str
+    """The reference it was opened with, as errors show it."""
+
+    holds: Holds
+
+    @abstractmethod
+    def has(self, descriptor: Descriptor, *, document: bool = False, verify: bool = False) -> bool:
+        """Whether the blob is there already, judged by its size; with ``verify`` by its digest.
+
+        Such a blob is not written again. A symbolic link is never believed. ``document`` says that
+        it is a manifest or an index.
+        """
+
+    @abstractmethod
+    def put(
+        self,
+        chunks: Iterable[bytes],
+        where: str,
+        *,
+        expected: Descriptor | None = None,
+        algorithm: str = "sha256",
+        document: bool = False,
+    ) -> tuple[Digest, int]:
+        """Store a blob; returns its digest and size.
+
+        Idempotent. Nothing is visible under a digest before its last byte is verified: with
+        ``expected``, the bytes *as they are written* must have its digest and size, else
+        :class:`BlobError` at ``where`` is raised and nothing is stored. Without, the blob is stored
+        under the digest (of ``algorithm``) that it turns out to have. ``document`` says that it is
+        a manifest or an index. May be called from several threads at once.
+        """
+
+    def take(self, source: Source, descriptor: Descriptor, where: str) -> None:
+        """Store a blob of ``source`` unchanged and verified; a clone where that is possible."""
+        self.put(source.stream(descriptor), where, expected=descriptor)
+
+    @abstractmethod
+    def commit(self, roots: Sequence[Root]) -> None:
+        """Make the images appear: atomic, the last write, merged with what others wrote.
+
+        An image of the same name (the pair of its ref name and its containerd image name) is
+        replaced; everything else in the store stays.
+        """
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Undo the run as far as nobody else can have seen it.
+
+        Unfinished files always go; finished blobs go if the target has no image yet and no other
+        writer; a target that was made by this run goes with them.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of everything that is open. Closing twice is harmless."""
+
+    def __enter__(self) -> Sink:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

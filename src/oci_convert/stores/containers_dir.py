@@ -1,0 +1,148 @@
+"""``dir:`` directories, as skopeo, podman and buildah write them (containers/image ``directory``).
+
+One image a folder: ``manifest.json``, blobs under their bare hex (``sha512-<hex>`` for other
+algorithms than SHA-256), manifests of a list under ``<hex>.manifest.json``, a file ``version``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import BinaryIO, Final
+
+from oci_convert.ground.digest import CANONICAL, Digest
+from oci_convert.ground.errors import StoreError
+from oci_convert.papers.documents import read_document
+from oci_convert.papers.json_text import SIZE_LIMIT
+from oci_convert.papers.models import Descriptor
+from oci_convert.stores.base import Holds, Root, Source
+from oci_convert.stores.place_sink import PlaceSink
+from oci_convert.stores.places import Place, WritablePlace
+
+__all__ = ["ContainersDirSink", "ContainersDirSource"]
+
+_MANIFEST: Final = "manifest.json"
+_BLOB: Final = re.compile(r"(?:[a-z0-9]+-)?[0-9a-f]{64,128}(?:\.manifest\.json)?|version")
+_VERSION: Final = "Directory Transport Version: {}\n"
+_KNOWN_VERSIONS: Final = ("1.0", "1.1", "1.2")
+
+
+def _file(digest: Digest) -> str:
+    if digest.algorithm == CANONICAL:
+        return digest.encoded
+    return f"{digest.algorithm}-{digest.encoded}"
+
+
+class ContainersDirSource(Source):
+    """The one image of a ``dir:`` directory."""
+
+    def __init__(self, place: Place, label: str) -> None:
+        self.place = place
+        self.label = label
+        self._check_version()
+        if place.size(_MANIFEST) is None:
+            raise StoreError(
+                "there is no manifest.json",
+                code="not-an-image-store",
+                where=label,
+                remedy="the directory holds no image, or one whose writing was interrupted",
+            )
+        raw = place.read(_MANIFEST, SIZE_LIMIT)
+        document = read_document(raw, None, f"{label}: {_MANIFEST}")
+        self._top = Descriptor(mediaType=document.media_type, digest=Digest.of(raw), size=len(raw))
+
+    def _check_version(self) -> None:
+        if self.place.size("version") is None:
+            return
+        text = self.place.read("version", 256).decode("utf-8", "replace").strip()
+        if text not in (_VERSION.format(version).strip() for version in _KNOWN_VERSIONS):
+            raise StoreError(
+                f"the directory has the version {text!r}",
+                code="unknown-directory-version",
+                where=self.label,
+                remedy=f"known are {', '.join(_KNOWN_VERSIONS)}",
+            )
+
+    def roots(self) -> Sequence[Root]:
+        return [Root(self._top)]
+
+    def _name(self, digest: Digest) -> str:
+        if digest == self._top.digest:
+            return _MANIFEST
+        name = _file(digest)
+        manifest = f"{name}.{_MANIFEST}"
+        return manifest if self.place.blob_size(manifest) is not None else name
+
+    def size(self, digest: Digest) -> int | None:
+        return self.place.blob_size(self._name(digest))
+
+    def open(self, digest: Digest) -> BinaryIO:
+        try:
+            return self.place.open_blob(self._name(digest))
+        except FileNotFoundError:
+            raise self.missing(digest) from None
+
+    def file_of(self, descriptor: Descriptor) -> BinaryIO | None:
+        return self.place.file_of(self._name(descriptor.name))
+
+    def close(self) -> None:
+        self.place.close()
+
+
+class ContainersDirSink(PlaceSink):
+    """Writes one image into a directory that is empty, new, or an interrupted write.
+
+    ``force`` replaces an image that is there; anything else in the directory is refused, always.
+    """
+
+    holds = Holds(many_images=False, names=False)
+
+    def __init__(self, place: WritablePlace, label: str, *, force: bool = False) -> None:
+        super().__init__(place, label)
+        self._others_digest = False
+        self._refuse_strangers()
+        if self.sealed() and not force:
+            raise StoreError(
+                "the directory holds an image already",
+                code="target-exists",
+                where=label,
+                remedy="--force replaces it",
+            )
+
+    def _refuse_strangers(self) -> None:
+        for name in self.place.names():
+            if _BLOB.fullmatch(name) or (self.sealed() and _belongs(name)):
+                continue
+            raise StoreError(
+                f"the directory holds {name!r}, which is no part of an image",
+                code="target-not-empty",
+                where=self.label,
+                remedy="choose an empty directory",
+            )
+
+    def name(self, digest: Digest, *, document: bool) -> str:
+        self._others_digest |= digest.algorithm != CANONICAL
+        return f"{_file(digest)}.{_MANIFEST}" if document else _file(digest)
+
+    def sealed(self) -> bool:
+        return self.place.size(_MANIFEST) is not None
+
+    def commit(self, roots: Sequence[Root]) -> None:
+        (root,) = roots
+        self.write("version", _VERSION.format("1.2" if self._others_digest else "1.1").encode())
+        self.place.flush()
+        with self.place.locked():
+            for name in list(self.place.names()):
+                if _is_signature(name):
+                    self.place.remove(name)
+            # The top manifest was put like any other; its last name makes the image appear.
+            self.place.rename(self.name(root.descriptor.name, document=True), _MANIFEST)
+            self.place.flush()
+
+
+def _is_signature(name: str) -> bool:
+    return re.fullmatch(r"(?:[0-9a-f]+\.)?signature-[0-9]+", name) is not None
+
+
+def _belongs(name: str) -> bool:
+    return name == _MANIFEST or _is_signature(name)

@@ -1,0 +1,118 @@
+"""What ``docker save`` writes, as a source: ``docker-archive:``.
+
+Classic archives (Docker 1.10 to 24, podman, skopeo, crane, kaniko) hold a ``manifest.json`` with a
+row for each image, and the files that the rows name. Those of Docker since 25, containerd, BuildKit
+and regctl are OCI layouts, too; there a row only points to an image of the layout, whose manifest
+is the original. Where the two contradict each other (Docker 25.0 wrote the layers of its OCI
+manifests in random order), the row is believed, because the config can confirm it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+from oci_convert.ground.digest import Digest
+from oci_convert.ground.errors import StoreError
+from oci_convert.papers.models import Descriptor
+from oci_convert.rules.names import annotations_for, called, pair
+from oci_convert.stores.base import HEAD, Root, Source
+from oci_convert.stores.docker_entries import Entries
+from oci_convert.stores.docker_rows import ROWS, Files, Row, build, read_rows
+from oci_convert.stores.oci_layout import OciLayoutSource, blob_name, is_layout
+from oci_convert.stores.places import Place
+
+__all__ = ["DockerArchiveSource", "is_docker_archive"]
+
+
+def is_docker_archive(place: Place) -> bool:
+    """Whether a place holds what ``docker save`` wrote: rows, or the ``repositories`` of old."""
+    if _begins(place, ROWS, b"["):
+        return True
+    unlike = (ROWS, "index.json")
+    return _begins(place, "repositories", b"{") and not any(_begins(place, n, b"") for n in unlike)
+
+
+def _begins(place: Place, name: str, sign: bytes) -> bool:
+    try:
+        with place.open(name) as file:
+            return file.read(HEAD).lstrip(b" \t\r\n").startswith(sign)
+    except (FileNotFoundError, NotADirectoryError, StoreError):
+        return False
+
+
+class DockerArchiveSource(Source):
+    """The images of a docker-save archive: its rows, then what only its ``index.json`` names.
+
+    A row with several tags is as many images. All files that rows name must be there, but for
+    foreign layers.
+    """
+
+    daemon_layers = True
+
+    def __init__(self, place: Place, label: str) -> None:
+        self.place = place
+        self.label = label
+        self._files = Files(place)
+        self._built: dict[Digest, bytes] = {}
+        rows = read_rows(place, label)
+        layout = OciLayoutSource(place, label) if is_layout(place) else None
+        self.sparse = layout is not None
+        entries = None if layout is None else Entries(layout, self._files)
+        self._roots = _distinct(self._read_roots(rows, entries))
+
+    def _read_roots(self, rows: list[Row], entries: Entries | None) -> Iterator[Root]:
+        wanted = [(row, tag) for row in rows for tag in row.tags or (None,)]
+        if entries is None:
+            yield from (self._build(row, tag) for row, tag in wanted)
+            return
+        # First all names, so that no row takes the entry that another one is called.
+        named = [entries.by_name(row, tag) for row, tag in wanted]
+        for (row, tag), root in zip(wanted, named, strict=True):
+            yield root or entries.by_content(row, tag) or self._build(row, tag)
+        yield from entries.unclaimed()
+
+    def _build(self, row: Row, tag: str | None) -> Root:
+        descriptor, manifest = build(row, self._files)
+        self._built[descriptor.name] = manifest
+        annotations = annotations_for(tag) if tag else {}
+        return Root(descriptor, annotations, called(annotations), built=True)
+
+    def roots(self) -> Sequence[Root]:
+        return self._roots
+
+    def _name(self, digest: Digest) -> str:
+        """The file that holds a blob."""
+        name = blob_name(digest)
+        if self.place.blob_size(name) is not None:
+            return name
+        return self._files.blobs.get(digest, name)
+
+    def size(self, digest: Digest) -> int | None:
+        if digest in self._built:
+            return len(self._built[digest])
+        return self.place.blob_size(self._name(digest))
+
+    def open(self, digest: Digest) -> BinaryIO:
+        if digest in self._built:
+            return io.BytesIO(self._built[digest])
+        try:
+            return self.place.open_blob(self._name(digest))
+        except FileNotFoundError:
+            raise self.missing(digest) from None
+
+    def file_of(self, descriptor: Descriptor) -> BinaryIO | None:
+        built = descriptor.digest in self._built
+        return None if built else self.place.file_of(self._name(descriptor.name))
+
+    def close(self) -> None:
+        self.place.close()
+
+
+def _distinct(roots: Iterator[Root]) -> list[Root]:
+    """The images without repetition: the same manifest under the same names."""
+    found: dict[object, Root] = {}
+    for root in roots:
+        found.setdefault((root.descriptor.digest, pair(root.annotations)), root)
+    return list(found.values())

@@ -1,0 +1,262 @@
+"""The rows of the ``manifest.json`` that ``docker save`` writes, and the manifests made from them.
+
+A row names the files of an image and nothing else: no digest, no size, no media type. Names of
+files mean nothing (``abc.json`` need not hash to ``abc``); what counts is the order of the row, the
+``diff_ids`` of the config, and the bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+from oci_convert.blobs.compression import sniff
+from oci_convert.blobs.streams import Tally, read_chunks
+from oci_convert.ground.digest import CANONICAL, Digest
+from oci_convert.ground.errors import DocumentError, StoreError
+from oci_convert.ground.media_types import (
+    Cell,
+    Compression,
+    Family,
+    Kind,
+    counterpart,
+    look_up,
+    name_of,
+)
+from oci_convert.papers.documents import read_config
+from oci_convert.papers.json_text import SIZE_LIMIT, Array, scan
+from oci_convert.papers.models import Descriptor, SavedImage, validate
+from oci_convert.stores.base import HEAD
+from oci_convert.stores.oci_layout import INDEX_LIMIT
+from oci_convert.stores.places import Place
+from oci_convert.stores.places.paths import cleaned
+
+__all__ = ["ROWS", "Files", "Row", "build", "is_foreign", "read_rows"]
+
+ROWS: Final = "manifest.json"
+"""The file that holds the rows."""
+
+_MANIFEST: Final = str(name_of(Cell(Kind.MANIFEST), Family.DOCKER))
+_CONFIG: Final = str(name_of(Cell(Kind.CONFIG), Family.DOCKER))
+_PLAIN: Final = str(name_of(Cell(Kind.LAYER, Compression.NONE), Family.DOCKER))
+_MEMBERS: Final = {
+    name.casefold(): name for name in ("Config", "RepoTags", "Layers", "Parent", "LayerSources")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An image as ``manifest.json`` describes it; paths are cleaned."""
+
+    where: str
+    config: str
+    layers: tuple[str, ...]
+    tags: tuple[str, ...]
+    sources: Mapping[str, Descriptor]
+    """Descriptors that Docker gives for layers, by their ``diff_id``."""
+
+
+def read_rows(place: Place, label: str) -> list[Row]:
+    """Every row, in order; raises :class:`StoreError` or :class:`DocumentError`."""
+    where = f"{label}: {ROWS}"
+    if place.size(ROWS) is None:
+        raise _no_rows(place, label)
+    _, value = scan(place.read(ROWS, INDEX_LIMIT), size_limit=INDEX_LIMIT, where=where)
+    if not isinstance(value, Array):
+        raise DocumentError(
+            "the document is not a JSON array of images",
+            code="invalid-document",
+            where=where,
+            remedy="this is no docker-save archive; a dir: has a manifest.json, too",
+        )
+    return [_row(item.value, f"{where}[{i}]") for i, item in enumerate(value.items)]
+
+
+def _no_rows(place: Place, label: str) -> StoreError:
+    if place.size("repositories") is None:
+        return StoreError(
+            f"there is no {ROWS}",
+            code="not-an-image-store",
+            where=label,
+            remedy="it was not written by docker save, or not to its end",
+        )
+    return StoreError(
+        f"the archive is of a Docker before 1.10: it has no {ROWS}",
+        code="no-manifest-json",
+        where=label,
+        remedy="load it into Docker 20.10 and save it again",
+    )
+
+
+def _row(value: Any, where: str) -> Row:
+    for name in value if isinstance(value, dict) else ():
+        if _MEMBERS.get(name.casefold(), name) != name:
+            raise DocumentError(
+                f"the row is ambiguous: its member {name!r} differs from "
+                f"{_MEMBERS[name.casefold()]!r} only by case",
+                code="ambiguous-document",
+                where=where,
+                remedy="readers would disagree on what it says; do not use it",
+            )
+    saved = validate(SavedImage, value, where)
+    return Row(
+        where,
+        _path(saved.config, f"{where}.Config"),
+        tuple(_path(layer, f"{where}.Layers[{i}]") for i, layer in enumerate(saved.layers or ())),
+        tuple(dict.fromkeys(tag for tag in saved.repo_tags or () if tag)),
+        saved.layer_sources or {},
+    )
+
+
+def _path(value: str, where: str) -> str:
+    name = cleaned(value)
+    if name is None:
+        raise StoreError(
+            f"{value!r} is not a path inside the archive",
+            code="path-outside",
+            where=where,
+            remedy="do not use this archive: whoever made it may be after your files",
+        )
+    return name
+
+
+class Files:
+    """The files of an archive, and what they hash to: each is read once to know."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.blobs: dict[Digest, str] = {}
+        """Where the configs and layers of built images are."""
+        self._digests: dict[tuple[str, str], Digest] = {}
+
+    def size(self, path: str) -> int | None:
+        """Bytes of a file; ``None`` if it is not there."""
+        return self.place.size(path)
+
+    def packing(self, path: str) -> Compression:
+        """How a layer is packed; what no magic fits counts as plain."""
+        with self.place.open(path) as file:
+            return sniff(file.read(HEAD)) or Compression.NONE
+
+    def digest(self, path: str, algorithm: str = CANONICAL) -> Digest:
+        """What a file hashes to."""
+        known = self._digests.get((path, algorithm))
+        if known is None:
+            tally = Tally(algorithm)
+            with self.place.open(path) as file:
+                for chunk in read_chunks(file):
+                    tally.update(chunk)
+            known = self._digests[path, algorithm] = tally.digest
+        return known
+
+    def digest_all(self, paths: Iterable[str]) -> None:
+        """Hash files side by side; :meth:`digest` then knows them."""
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self.digest, dict.fromkeys(paths)))
+
+    def keep(self, blob: Descriptor, path: str, where: str) -> None:
+        """Note where a blob is; of several files with one digest the first serves them all."""
+        first = self.blobs.setdefault(blob.name, path)
+        if first != path and self.size(first) != blob.size:
+            raise StoreError(
+                f"{path} and {first} should hold the same, and differ in size",
+                code="inconsistent-archive",
+                where=where,
+                remedy="save the image again",
+            )
+
+
+def build(row: Row, files: Files) -> tuple[Descriptor, bytes]:
+    """The Docker manifest of a row, and its descriptor; ``files`` then knows the blobs.
+
+    A plain layer has the digest that the config gives as its ``diff_id`` (whoever reads it checks
+    that); a packed one is hashed here. A foreign layer whose file was not saved keeps the
+    descriptor in ``LayerSources``.
+    """
+    if files.size(row.config) is None:
+        raise _absent(row.config, f"{row.where}.Config")
+    raw = files.place.read(row.config, SIZE_LIMIT)
+    config = Descriptor(mediaType=_CONFIG, digest=Digest.of(raw), size=len(raw))
+    files.keep(config, row.config, f"{row.where}.Config")
+    manifest = _manifest(config, _layers(row, _diff_ids(raw, row), files))
+    digest = Digest.of(manifest)
+    return Descriptor(mediaType=_MANIFEST, digest=digest, size=len(manifest)), manifest
+
+
+def _diff_ids(raw: bytes, row: Row) -> tuple[str, ...]:
+    where = f"{row.where}.Config ({row.config})"
+    config, problems = read_config(raw, where)
+    diff_ids = config.rootfs.diff_ids if config.rootfs is not None else ()
+    if len(diff_ids) != len(row.layers):
+        counts = f"the config has {len(diff_ids)} diff_ids, and the row {len(row.layers)} layers"
+        broken = [problem for problem in problems if problem.startswith("rootfs")]
+        raise StoreError(
+            "; ".join([counts, *broken]),
+            code="inconsistent-archive",
+            where=where,
+            remedy="save the image again",
+        )
+    return diff_ids
+
+
+def _layers(row: Row, diff_ids: tuple[str, ...], files: Files) -> list[Descriptor]:
+    present = (path for path in dict.fromkeys(row.layers) if files.size(path) is not None)
+    packings = {path: files.packing(path) for path in present}
+    files.digest_all(path for path, packing in packings.items() if packing != Compression.NONE)
+    layers = []
+    for i, (path, diff_id) in enumerate(zip(row.layers, diff_ids, strict=True)):
+        where = f"{row.where}.Layers[{i}]"
+        if path in packings:
+            layer = _layer(path, packings[path], diff_id, files)
+            files.keep(layer, path, where)
+        else:
+            layer = _foreign(row, diff_id, path, where)
+        layers.append(layer)
+    return layers
+
+
+def _layer(path: str, packing: Compression, diff_id: str, files: Files) -> Descriptor:
+    plain = packing is Compression.NONE
+    return Descriptor(
+        mediaType=name_of(Cell(Kind.LAYER, packing), Family.DOCKER) or _PLAIN,
+        digest=diff_id if plain else files.digest(path),
+        size=files.size(path) or 0,
+    )
+
+
+def is_foreign(descriptor: Descriptor) -> bool:
+    """Whether a layer may be absent: it is fetched from its ``urls``."""
+    meaning = look_up(descriptor.media_type)
+    return meaning is not None and not meaning.cell.distributable
+
+
+def _foreign(row: Row, diff_id: str, path: str, where: str) -> Descriptor:
+    source = row.sources.get(diff_id)
+    if source is None or not is_foreign(source):
+        raise _absent(path, where)
+    return source.renamed(counterpart(source.media_type, Family.DOCKER) or source.media_type)
+
+
+def _absent(path: str, where: str) -> StoreError:
+    return StoreError(
+        f"the file {path} is missing",
+        code="member-missing",
+        where=where,
+        remedy="the archive is incomplete; save the image again",
+    )
+
+
+def _manifest(config: Descriptor, layers: list[Descriptor]) -> bytes:
+    """A manifest that has no original: compact, in the order of the Go structs."""
+    document = {
+        "schemaVersion": 2,
+        "mediaType": _MANIFEST,
+        "config": config.triple(),
+        "layers": [
+            layer.triple() | ({"urls": list(layer.urls)} if layer.urls else {}) for layer in layers
+        ],
+    }
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,0 +1,49 @@
+"""A sink that only hashes: what a dry run writes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from oci_convert.blobs.streams import Tally
+from oci_convert.ground.digest import CANONICAL, Digest
+from oci_convert.papers.models import Descriptor
+from oci_convert.stores.base import Root, Sink
+
+__all__ = ["HashingSink"]
+
+
+class HashingSink(Sink):
+    """Gives the digests that writing to ``target`` would give, and writes nothing."""
+
+    def __init__(self, target: Sink) -> None:
+        self._target = target
+        self.label = target.label
+        self.holds = target.holds
+
+    def has(self, descriptor: Descriptor, *, document: bool = False, verify: bool = False) -> bool:
+        return self._target.has(descriptor, document=document, verify=verify)
+
+    def put(
+        self,
+        chunks: Iterable[bytes],
+        where: str,
+        *,
+        expected: Descriptor | None = None,
+        algorithm: str = CANONICAL,
+        document: bool = False,
+    ) -> tuple[Digest, int]:
+        tally = Tally(expected.name.algorithm if expected is not None else algorithm)
+        for chunk in chunks:
+            tally.update(chunk)
+        if expected is not None:
+            tally.check(expected.name, expected.size, where)
+        return tally.digest, tally.size
+
+    def commit(self, roots: Sequence[Root]) -> None:
+        """Nothing was written, so nothing appears."""
+
+    def abort(self) -> None:
+        """Nothing was written, so nothing is undone."""
+
+    def close(self) -> None:
+        """The target is closed by whoever opened it."""

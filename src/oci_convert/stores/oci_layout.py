@@ -1,0 +1,226 @@
+"""OCI image layouts (image-spec ``image-layout.md``): 1.x, and those before 1.0 with ``refs/``."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import BinaryIO, Final
+
+from oci_convert.ground.digest import Digest
+from oci_convert.ground.errors import DocumentError, StoreError, UsageError
+from oci_convert.ground.media_types import Cell, Family, Kind, name_of
+from oci_convert.papers.documents import Document, Role, read_document, read_object
+from oci_convert.papers.json_text import Array, Editor
+from oci_convert.papers.models import Descriptor, LayoutHeader, validate
+from oci_convert.rules.names import REF_NAME, called, pair
+from oci_convert.stores.base import Holds, Root, Source
+from oci_convert.stores.place_sink import PlaceSink
+from oci_convert.stores.places import Place, WritablePlace
+
+__all__ = ["HEADER", "INDEX_LIMIT", "OciLayoutSink", "OciLayoutSource", "blob_name", "is_layout"]
+
+HEADER: Final = b'{"imageLayoutVersion":"1.0.0"}'
+INDEX_LIMIT: Final = 64 * 1024 * 1024
+"""Bytes of ``index.json``, which grows with the number of images."""
+
+_INDEX: Final = str(name_of(Cell(Kind.INDEX), Family.OCI))
+_REF_FILE: Final = re.compile(r"[A-Za-z0-9._-]+")
+"""What 1.0.0-rc2 allows in the name of a file in ``refs/``."""
+
+
+def blob_name(digest: Digest) -> str:
+    """The place of a blob in a layout."""
+    return f"blobs/{digest.algorithm}/{digest.encoded}"
+
+
+def is_layout(place: Place) -> bool:
+    """Whether a place holds an OCI layout of any age."""
+    if place.size("index.json") is not None:
+        return True
+    return place.size("oci-layout") is not None and any(place.names("refs"))
+
+
+class OciLayoutSource(Source):
+    """The images of a layout: the entries of its ``index.json``, or of its ``refs/``."""
+
+    def __init__(self, place: Place, label: str) -> None:
+        self.place = place
+        self.label = label
+        self._check_header()
+        self._roots = (
+            self._read_index() if place.size("index.json") is not None else self._read_refs()
+        )
+
+    def _check_header(self) -> None:
+        if self.place.size("oci-layout") is None:
+            return  # common in layouts made by hand, and harmless: the version only ever was one
+        where = f"{self.label}: oci-layout"
+        _, root = read_object(self.place.read("oci-layout", 4096), where)
+        version = validate(LayoutHeader, root.value, where).version
+        if version != "1.0.0":
+            raise StoreError(
+                f"the layout has version {version!r}",
+                code="unknown-layout-version",
+                where=where,
+                remedy="known is 1.0.0",
+            )
+
+    def _read_index(self) -> list[Root]:
+        where = f"{self.label}: index.json"
+        raw = self.place.read("index.json", INDEX_LIMIT)
+        index = read_document(raw, _INDEX, where, size_limit=INDEX_LIMIT)
+        return [_root(slot.descriptor) for slot in index.slots if slot.role is Role.ENTRY]
+
+    def _read_refs(self) -> list[Root]:
+        roots = []
+        for name in sorted(self.place.names("refs")):
+            _, found = read_object(self.place.read(name, INDEX_LIMIT), f"{self.label}: {name}")
+            # Before 1.0 the member was spelled in lower case.
+            value = {
+                ("mediaType" if key == "mediatype" else key): v for key, v in found.value.items()
+            }
+            descriptor = validate(Descriptor, value, f"{self.label}: {name}")
+            annotations = {**(descriptor.annotations or {}), REF_NAME: name.removeprefix("refs/")}
+            roots.append(Root(descriptor, annotations, annotations[REF_NAME]))
+        return roots
+
+    def roots(self) -> Sequence[Root]:
+        return self._roots
+
+    def size(self, digest: Digest) -> int | None:
+        return self.place.blob_size(blob_name(digest))
+
+    def open(self, digest: Digest) -> BinaryIO:
+        try:
+            return self.place.open_blob(blob_name(digest))
+        except FileNotFoundError:
+            raise self.missing(digest) from None
+
+    def file_of(self, descriptor: Descriptor) -> BinaryIO | None:
+        return self.place.file_of(blob_name(descriptor.name))
+
+    def close(self) -> None:
+        self.place.close()
+
+
+def _root(descriptor: Descriptor) -> Root:
+    annotations = descriptor.annotations or {}
+    return Root(descriptor, annotations, called(annotations))
+
+
+class OciLayoutSink(PlaceSink):
+    """Writes a layout, or adds to one."""
+
+    def __init__(self, place: WritablePlace, label: str, *, family: Family = Family.OCI) -> None:
+        super().__init__(place, label)
+        self._refs = family is Family.OCI_RC2
+        self.holds = Holds(
+            families=frozenset({family}) if self._refs else frozenset({Family.OCI, Family.DOCKER})
+        )
+        self._refuse_mixture()
+
+    def _refuse_mixture(self) -> None:
+        has_index = self.place.size("index.json") is not None
+        has_refs = self.place.size("oci-layout") is not None and any(self.place.names("refs"))
+        if (has_index and self._refs) or (has_refs and not has_index and not self._refs):
+            old, new = ("1.0", "1.0.0-rc2") if self._refs else ("1.0.0-rc2", "1.0")
+            raise StoreError(
+                f"the target is a layout of version {old}, and {new} is asked for",
+                code="other-layout-version",
+                where=self.label,
+                remedy="choose an empty folder",
+            )
+
+    def name(self, digest: Digest, *, document: bool) -> str:
+        return blob_name(digest)
+
+    def sealed(self) -> bool:
+        return self.place.size("index.json") is not None or any(self.place.names("refs"))
+
+    def commit(self, roots: Sequence[Root]) -> None:
+        self.place.flush()
+        with self.place.locked():
+            if self.place.size("oci-layout") is None:
+                self.write("oci-layout", HEADER)
+            if self._refs:
+                self._write_refs(roots)
+            else:
+                self._write_index(roots)
+            self.place.flush()
+
+    def _write_index(self, roots: Sequence[Root]) -> None:
+        old = None
+        if self.place.size("index.json") is not None:
+            old = self.place.read("index.json", INDEX_LIMIT)
+        new = merged_index(old, roots, f"{self.label}: index.json")
+        if new != old:
+            self.write("index.json", new)
+
+    def _write_refs(self, roots: Sequence[Root]) -> None:
+        for root in roots:
+            name = root.annotations.get(REF_NAME)
+            if name is None or _REF_FILE.fullmatch(name) is None or name in (".", ".."):
+                raise UsageError(
+                    f"the name {name!r} cannot be the name of a file in refs/"
+                    if name
+                    else "a layout of version 1.0.0-rc2 needs a name for each image",
+                    code="no-ref-file",
+                    where=self.label,
+                    remedy="give the destination a REF of letters, digits, '.', '_' and '-'",
+                )
+            self.write(f"refs/{name}", _entry(root, {}).encode())
+
+
+def merged_index(old: bytes | None, roots: Sequence[Root], where: str) -> bytes:
+    """``index.json`` with ``roots`` added; entries of the same name are replaced where they stand."""
+    if old is None:
+        entries = ",".join(_entry(root, root.annotations) for root in roots)
+        return f'{{"schemaVersion":2,"mediaType":"{_INDEX}","manifests":[{entries}]}}'.encode()
+    index = read_document(old, _INDEX, where, size_limit=INDEX_LIMIT)
+    array = index.root.get("manifests")
+    if not isinstance(array, Array):
+        raise DocumentError("manifests: must be an array", code="invalid-document", where=where)
+    editor = Editor(index.text)
+    standing = _standing(index)
+    fresh: dict[object, str] = {}
+    for root in roots:
+        entry, key = _entry(root, root.annotations), _key(root.descriptor, root.annotations)
+        positions = standing.get(key, [])
+        if not positions:
+            fresh[key] = entry
+            continue
+        first = array.items[positions[0]]
+        if first.value != json.loads(entry):
+            editor.replace(first, entry)
+        editor.remove_items(array, set(positions[1:]))
+    editor.append_items(array, list(fresh.values()))
+    return editor.apply()
+
+
+def _standing(index: Document) -> dict[object, list[int]]:
+    """The positions of the entries of an index, by what identifies them."""
+    positions: dict[object, list[int]] = {}
+    for slot in index.slots:
+        if slot.role is Role.ENTRY:
+            key = _key(slot.descriptor, slot.descriptor.annotations or {})
+            positions.setdefault(key, []).append(slot.index)
+    return positions
+
+
+def _key(descriptor: Descriptor, annotations: Mapping[str, str]) -> object:
+    """What identifies an entry: its names, or its digest where it has none."""
+    names = pair(annotations)
+    return names if any(names) else descriptor.digest
+
+
+def _entry(root: Root, annotations: Mapping[str, str]) -> str:
+    """The JSON text of an entry, in the order of the specification's Go structs."""
+    entry = root.descriptor.triple()
+    if annotations:
+        entry["annotations"] = dict(annotations)
+    if root.descriptor.platform is not None:
+        entry["platform"] = root.descriptor.platform.model_dump(by_alias=True, exclude_unset=True)
+    if root.descriptor.artifact_type is not None:
+        entry["artifactType"] = root.descriptor.artifact_type
+    return json.dumps(entry, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,109 @@
+"""Places: where the files of a store are, whatever they are made of.
+
+A store is rules over a place. The same layout lies in a folder, in a tar file, or in a dict.
+Names are relative, with ``/`` between their parts; they never begin with ``/`` nor hold ``..``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import BinaryIO, Protocol
+
+from oci_convert.ground.errors import StoreError
+
+__all__ = ["Pending", "Place", "WritablePlace"]
+
+
+class Place(ABC):
+    """Files to read. Links are followed only inside the place."""
+
+    label: str
+    """What errors call it: its path."""
+
+    @abstractmethod
+    def names(self, folder: str = "") -> Iterator[str]:
+        """The full names of all regular files below ``folder``, in any order."""
+
+    @abstractmethod
+    def size(self, name: str) -> int | None:
+        """Bytes of a regular file; ``None`` if there is none of that name."""
+
+    @abstractmethod
+    def open(self, name: str) -> BinaryIO:
+        """A regular file opened for reading; raises :class:`FileNotFoundError` if there is none."""
+
+    def blob_size(self, name: str) -> int | None:
+        """:meth:`size` of a file whose digest will be checked: it may be a link to anywhere."""
+        return self.size(name)
+
+    def open_blob(self, name: str) -> BinaryIO:
+        """:meth:`open` for a file whose digest will be checked: it may be a link to anywhere."""
+        return self.open(name)
+
+    def file_of(self, name: str) -> BinaryIO | None:
+        """:meth:`open_blob` if that gives a file of the operating system, not a part of one."""
+        return None
+
+    def close(self) -> None:
+        """Let go of everything that is open."""
+
+    def read(self, name: str, limit: int) -> bytes:
+        """A whole small file; more than ``limit`` bytes are refused."""
+        with self.open(name) as file:
+            raw = file.read(limit + 1)
+        if len(raw) > limit:
+            raise StoreError(
+                f"{name} has more than the {limit} bytes that are the limit",
+                code="document-too-large",
+                where=self.label,
+            )
+        return raw
+
+
+class Pending(Protocol):
+    """A file being written; invisible until :meth:`publish`."""
+
+    def write(self, chunk: bytes, /) -> object:
+        """Append bytes."""
+
+    def publish(self, name: str) -> None:
+        """Make the file appear under its name, complete; a file already there is replaced."""
+
+    def discard(self) -> None:
+        """Forget the file. After :meth:`publish` this does nothing."""
+
+
+class WritablePlace(Place):
+    """A place to write to. One run uses one place object; several runs may share the place."""
+
+    @abstractmethod
+    def create(self) -> Pending:
+        """Begin a file. May be called from several threads at once."""
+
+    @abstractmethod
+    def has(self, name: str, size: int) -> bool:
+        """Whether a regular file (never a link) of exactly this size is there."""
+
+    @abstractmethod
+    def remove(self, name: str) -> None:
+        """Remove a file; not an error if it is gone already."""
+
+    @abstractmethod
+    def rename(self, name: str, new: str) -> None:
+        """Give a file another name, at once; a file of that name is replaced."""
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Bring every file that was published since the last flush to the disk, together."""
+
+    @abstractmethod
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the lock of the place: for reading and replacing the file that makes images appear."""
+
+    @abstractmethod
+    def undo(self, *, sealed: bool) -> None:
+        """End a failed run: unfinished files go; finished ones too, unless ``sealed`` (the place
+        holds images) or another run is writing here; folders that this run made go if empty.
+        """
