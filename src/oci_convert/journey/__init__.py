@@ -1,0 +1,1 @@
+"""Journey: the way of an image from source to sink."""

@@ -1,0 +1,70 @@
+"""What a conversion is asked to do: the options of the command line, typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from oci_convert.ground.errors import UsageError
+from oci_convert.ground.media_types import Family
+from oci_convert.papers.models import Platform
+from oci_convert.rules.layer_plan import Compress, check_compress
+
+__all__ = ["Keep", "OnLoss", "Options", "matches"]
+
+
+class Keep(StrEnum):
+    """What to do with attestations, referrers or signatures."""
+
+    AUTO = "auto"
+    KEEP = "keep"
+    DROP = "drop"
+    FAIL = "fail"
+
+
+class OnLoss(StrEnum):
+    """What to do when something of the source would not be in the target."""
+
+    REPORT = "report"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to convert. The defaults lose as little as the target can hold."""
+
+    to: Family
+    platforms: tuple[str, ...] = ()
+    """``OS/ARCH[/VARIANT]``; empty for all."""
+    compress: Compress = Compress.AUTO
+    level: int | None = None
+    """Compression level, 1 to 9; ``None`` for the codec's default."""
+    attestations: Keep = Keep.AUTO
+    keep_extensions: bool = False
+    on_loss: OnLoss = OnLoss.REPORT
+    strict: bool = False
+    allow_missing: bool = False
+    flatten: bool = False
+
+    def check(self) -> None:
+        """Raise :class:`UsageError` for what can be seen to be wrong before anything is read."""
+        check_compress(self.compress, self.to)
+        if self.level is not None and not 1 <= self.level <= 9:
+            raise UsageError(
+                f"the level {self.level} is out of range", code="invalid-level", remedy="1 to 9"
+            )
+        for platform in self.platforms:
+            if not 2 <= len([part for part in platform.split("/") if part]) <= 3:
+                raise UsageError(
+                    f"{platform!r} is not a platform",
+                    code="invalid-platform",
+                    remedy="a platform is OS/ARCH or OS/ARCH/VARIANT, as in linux/arm64",
+                )
+
+
+def matches(platform: Platform, wanted: str) -> bool:
+    """Whether an image for ``platform`` is what ``OS/ARCH[/VARIANT]`` asks for."""
+    system, architecture, *variant = wanted.split("/")
+    if (platform.os, platform.architecture) != (system, architecture):
+        return False
+    return not variant or (platform.variant or "") == variant[0]

@@ -1,0 +1,52 @@
+"""What becomes of every node of a tree: decided before anything is written.
+
+Pure: a tree and options in, a plan out. Documents whose children all keep their bytes are
+translated here and now; those above a repacked layer once its new digest is known.
+"""
+
+from __future__ import annotations
+
+from oci_convert.ground.errors import RefusedError
+from oci_convert.journey.options import OnLoss, Options
+from oci_convert.journey.planner import Planner
+from oci_convert.journey.steps import Plan
+from oci_convert.journey.tree import Tree
+from oci_convert.journey.way_back import judge_way_back
+from oci_convert.papers.findings import CODES, Level
+
+__all__ = ["decide"]
+
+
+def decide(tree: Tree, options: Options, *, plain_layers: bool = False) -> Plan:
+    """Decide what becomes of ``tree``; raises :class:`RefusedError` before anything is written.
+
+    ``plain_layers``: the target keeps the plain layers of a docker-save archive as they are.
+    """
+    plan = Plan(options)
+    planner = Planner(tree, plan, plain_layers=plain_layers)
+    for image in tree.images:
+        plan.tops.append((image, planner.top(image)))
+    planner.check_platforms()
+    plan.findings = list(dict.fromkeys([*plan.findings, *judge_way_back(plan)]))
+    _refuse(plan)
+    return plan
+
+
+def _refuse(plan: Plan) -> None:
+    """End here what ``--strict`` and ``--on-loss fail`` forbid."""
+    if plan.options.strict:
+        fault = next((found for found in plan.findings if CODES[found.code].fault), None)
+        if fault is not None:
+            raise RefusedError(
+                fault.message, code=fault.code, where=fault.where, remedy="--strict refuses this"
+            )
+    if plan.options.on_loss is OnLoss.FAIL:
+        losses = [found for found in plan.findings if found.level is Level.LOSS]
+        if losses:
+            more = f" (and {len(losses) - 1} more)" if len(losses) > 1 else ""
+            raise RefusedError(
+                f"{losses[0].message}{more}",
+                code=losses[0].code,
+                where=losses[0].where,
+                remedy="--on-loss fail refuses losses; --dry-run lists them all",
+            )

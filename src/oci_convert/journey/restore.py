@@ -1,0 +1,170 @@
+"""Giving back originals: documents that no way back can make, from the record of an earlier run.
+
+A record is not trusted. An original takes the place of a document only if it has its digest, if
+converting it again gives the very document that it replaces, and if every blob it names is there.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from oci_convert.ground.digest import Digest
+from oci_convert.ground.errors import DocumentError, OciConvertError, RefusedError
+from oci_convert.ground.media_types import Family
+from oci_convert.journey.options import Keep, Options
+from oci_convert.journey.steps import Plan, Step, documents_below
+from oci_convert.journey.way_back import converted_again
+from oci_convert.papers.documents import Document, Role, read_document, read_object
+from oci_convert.papers.models import Descriptor, validate
+from oci_convert.papers.report import REPORT_LIMIT
+from oci_convert.rules.layer_plan import Compress
+from oci_convert.rules.translate import home_of
+from oci_convert.stores.base import Sink, Source
+
+__all__ = ["Record", "restore_originals"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a record holds that is needed to give originals back."""
+
+    originals: Mapping[str, bytes]
+    olds: Mapping[str, Descriptor]
+    """From the digest of a converted document to the descriptor of its original."""
+    options: Mapping[str, object]
+
+    @classmethod
+    def read(cls, raw: bytes) -> Record:
+        """Read a record; raises :class:`DocumentError` (``not-a-record``)."""
+        _, root = read_object(raw, "record", size_limit=REPORT_LIMIT)
+        encoded, rows = root.value.get("originals"), root.value.get("map")
+        if not isinstance(encoded, dict) or not isinstance(rows, list):
+            raise _not_a_record("it has no originals")
+        try:
+            originals = {
+                digest: base64.b64decode(text, validate=True) for digest, text in encoded.items()
+            }
+        except (TypeError, ValueError, binascii.Error):
+            raise _not_a_record("an original is not base64") from None
+        olds = {}
+        for row in rows:
+            if not isinstance(row, dict):
+                raise _not_a_record("a row of its map is no object")
+            if row.get("new") is not None:
+                old = validate(Descriptor, row.get("old"), "record: map")
+                new = validate(Descriptor, row["new"], "record: map")
+                if old.digest in originals:
+                    olds[new.digest] = old
+        options = root.value.get("options")
+        return cls(originals, olds, options if isinstance(options, dict) else {})
+
+    def planned(self, family: Family) -> Options:
+        """The options under which the documents were converted."""
+        try:
+            return Options(
+                to=family,
+                compress=Compress(str(self.options.get("compress", Compress.AUTO.value))),
+                attestations=Keep(str(self.options.get("attestations", Keep.AUTO.value))),
+                keep_extensions=self.options.get("keep_extensions") is True,
+                allow_missing=True,
+            )
+        except ValueError:
+            raise _not_a_record("its options are unknown") from None
+
+
+def _not_a_record(why: str) -> DocumentError:
+    return DocumentError(
+        f"this is no record of oci-convert: {why}",
+        code="not-a-record",
+        where="--restore",
+        remedy="give a file that was written with --record",
+    )
+
+
+def restore_originals(plan: Plan, record: Record, source: Source, sink: Sink) -> None:
+    """Put the originals of ``record`` in the place of what the way back would give.
+
+    Raises :class:`RefusedError`: ``restore-missing-blob`` or ``restore-mismatch``.
+    """
+    for _, top in plan.tops:
+        for step in documents_below(top):
+            if step.node.document is None:
+                continue
+            old = record.olds.get(step.node.descriptor.digest)
+            if any(below.new is None for below in step.below):
+                if old is not None:
+                    raise _needs_layer(step)
+                continue
+            plan.resolve(step)
+            if old is not None:
+                _restore(step, old, record, plan, source, sink)
+
+
+def _needs_layer(step: Step) -> RefusedError:
+    layer = next(below for below in step.below if below.new is None)
+    return RefusedError(
+        f"the original cannot be restored: the layer {layer.node.descriptor.digest} was repacked",
+        code="restore-missing-blob",
+        where=step.node.where,
+        remedy="a record gives back documents, never a repacked layer; convert without --restore",
+    )
+
+
+def _restore(
+    step: Step, old: Descriptor, record: Record, plan: Plan, source: Source, sink: Sink
+) -> None:
+    where = step.node.where
+    raw = record.originals[old.digest]
+    if Digest.of(raw, old.name.algorithm) != old.digest:
+        raise _mismatch(where, f"its original does not have the digest {old.digest}")
+    try:
+        original = read_document(raw, old.media_type, where)
+    except DocumentError as error:
+        raise _mismatch(where, error.message) from None
+    if plan.options.to not in original.families:
+        raise _mismatch(where, f"its original is {old.media_type}, and --to is {plan.options.to}")
+    _refuse_missing(original, step, where, source, sink)
+    document = step.node.document
+    assert document is not None
+    home = home_of(document, plan.options.to)
+    try:
+        again = converted_again(original, step, record.planned(home))
+    except OciConvertError as error:
+        raise _mismatch(where, error.message) from None
+    if again != document.raw:
+        raise _mismatch(where, "converting its original again does not give this document")
+    step.raw = raw
+    step.media_type = original.media_type
+    step.new = step.node.descriptor.model_copy(
+        update={"media_type": original.media_type, "digest": old.name, "size": len(raw)}
+    )
+    step.reversible = True
+
+
+def _refuse_missing(original: Document, step: Step, where: str, source: Source, sink: Sink) -> None:
+    made = {below.new.digest for below in step.below if below.new is not None}
+    for slot in original.slots:
+        descriptor = slot.descriptor
+        if slot.role is Role.SUBJECT or descriptor.digest in made:
+            continue
+        if source.size(descriptor.name) != descriptor.size and not sink.has(
+            descriptor, document=slot.role is Role.ENTRY
+        ):
+            raise RefusedError(
+                f"the original names the blob {descriptor.digest}, which is not there",
+                code="restore-missing-blob",
+                where=f"{where}.{slot.label}",
+                remedy="a record gives back documents, never a repacked layer or a dropped entry",
+            )
+
+
+def _mismatch(where: str, why: str) -> RefusedError:
+    return RefusedError(
+        f"the record does not belong to this image: {why}",
+        code="restore-mismatch",
+        where=where,
+        remedy="give the record of the very conversion that made the image",
+    )

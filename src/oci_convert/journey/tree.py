@@ -1,0 +1,241 @@
+"""The tree of images in a source: every document read once, strictly, and verified.
+
+Of a layer only its size and its first bytes are looked at. What is missing is noted, not judged:
+whether it matters is for the plan to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+from oci_convert.blobs.compression import sniff
+from oci_convert.ground.errors import BlobError, DocumentError, OciConvertError
+from oci_convert.ground.media_types import Compression, Kind, look_up
+from oci_convert.papers.documents import Document, Role, Slot, read_config, read_document
+from oci_convert.papers.json_text import SIZE_LIMIT
+from oci_convert.papers.models import Descriptor, ImageConfig, Platform
+from oci_convert.rules.edits import embedded, is_image
+from oci_convert.stores.base import Root, Source
+
+__all__ = ["DEPTH_LIMIT", "Image", "Node", "Tree", "platform_of", "read_tree"]
+
+DEPTH_LIMIT: Final = 16
+"""Indexes inside indexes."""
+
+
+@dataclass(eq=False)
+class Node:
+    """A blob of the tree, at the first of its places."""
+
+    kind: Kind
+    role: Role | None
+    """What it is for its parent; ``None`` for the top of an image."""
+    descriptor: Descriptor
+    where: str
+    present: bool = True
+    document: Document | None = None
+    children: tuple[Node, ...] = ()
+    """Parallel to the slots of :attr:`document`."""
+    raw: bytes | None = None
+    """The bytes of an image config."""
+    actual: Compression | None = None
+    """How a layer is really packed, by its first bytes."""
+    read: bool = True
+    """``False`` for an entry that nobody asked for."""
+
+    @cached_property
+    def absent(self) -> Node | None:
+        """The first blob at or below this node that should be there and is not.
+
+        A non-distributable layer need not be there, nor what a subject names.
+        """
+        if not self.present:
+            return None if self.role is Role.SUBJECT or self.is_foreign else self
+        return next((found for child in self.children if (found := child.absent)), None)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether this is a layer that may be absent, as it is fetched from elsewhere."""
+        meaning = look_up(self.descriptor.media_type)
+        return meaning is not None and not meaning.cell.distributable
+
+    @property
+    def bytes_or_none(self) -> bytes | None:
+        """The bytes, where they are in memory: documents and configs."""
+        return self.document.raw if self.document is not None else self.raw
+
+    @cached_property
+    def image_config(self) -> tuple[ImageConfig, list[str]] | None:
+        """Of an image's manifest: the view of its config, and what is odd about it."""
+        if self.document is None or not is_image(self.document):
+            return None
+        config = self.children[0]
+        if config.raw is None:
+            return None
+        return read_config(config.raw, config.where)
+
+    def layers(self) -> Iterator[Node]:
+        """Of a manifest: its layers, in order."""
+        return (child for child in self.children if child.role is Role.LAYER)
+
+    def walk(self, seen: set[int] | None = None) -> Iterator[Node]:
+        """This node and everything below it, each once, parents first."""
+        seen = set() if seen is None else seen
+        if id(self) not in seen:
+            seen.add(id(self))
+            yield self
+            for child in self.children:
+                yield from child.walk(seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image of the source and the top of its tree."""
+
+    root: Root
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Some images of one source; what they share, they share."""
+
+    images: tuple[Image, ...]
+    daemon_layers: bool = False
+    sparse: bool = False
+
+    def walk(self) -> Iterator[Node]:
+        """Every node once, parents first, in the order of the images."""
+        seen: set[int] = set()
+        for image in self.images:
+            yield from image.node.walk(seen)
+
+
+def read_tree(
+    source: Source,
+    roots: Sequence[Root],
+    *,
+    asked: Callable[[Descriptor], bool] = lambda _: True,
+    size_limit: int = SIZE_LIMIT,
+) -> Tree:
+    """Read the trees of ``roots``.
+
+    ``asked`` says of an entry of an index whether anybody wants it; an entry that nobody wants is
+    not read. Raises :class:`DocumentError` and :class:`BlobError` with the place at fault.
+    """
+    reader = _Reader(source, asked, size_limit)
+    images = tuple(
+        Image(root, reader.node(root.descriptor, None, f"images[{i}]", 0))
+        for i, root in enumerate(roots)
+    )
+    return Tree(images, source.daemon_layers, source.sparse)
+
+
+@dataclass
+class _Reader:
+    source: Source
+    asked: Callable[[Descriptor], bool]
+    size_limit: int
+    memo: dict[tuple[Role | None, str, str, int], Node] = field(default_factory=dict)
+
+    def node(self, descriptor: Descriptor, role: Role | None, where: str, depth: int) -> Node:
+        key = (role, descriptor.media_type, descriptor.digest, descriptor.size)
+        known = self.memo.get(key)
+        if known is None:
+            try:
+                known = self._read(descriptor, role, where, depth)
+            except OciConvertError as error:
+                raise _placed(error, self.source.label) from None
+            self.memo[key] = known
+        return known
+
+    def _read(self, descriptor: Descriptor, role: Role | None, where: str, depth: int) -> Node:
+        node = Node(_kind(descriptor, role), role, descriptor, where)
+        embedded(descriptor, where)
+        if role is Role.SUBJECT:
+            node.present = node.read = False
+            return node
+        node.present = self._is_present(descriptor, where)
+        if not node.present:
+            return node
+        if node.kind in (Kind.INDEX, Kind.MANIFEST):
+            self._read_document(node, depth)
+        elif node.kind is Kind.CONFIG:
+            node.raw = self._bytes(descriptor, where)
+        elif node.kind is Kind.LAYER:
+            node.actual = sniff(self.source.head(descriptor))
+        return node
+
+    def _is_present(self, descriptor: Descriptor, where: str) -> bool:
+        size = self.source.size(descriptor.name)
+        if size is not None and size != descriptor.size:
+            raise BlobError(
+                f"the blob {descriptor.digest} has {size} bytes, not the {descriptor.size} of its "
+                "descriptor",
+                code="blob-truncated" if size < descriptor.size else "wrong-size",
+                where=where,
+                remedy="fetch the image again",
+            )
+        return size is not None
+
+    def _bytes(self, descriptor: Descriptor, where: str) -> bytes:
+        if descriptor.size > self.size_limit:
+            raise DocumentError(
+                f"the document has {descriptor.size} bytes, and {self.size_limit} are the limit",
+                code="document-too-large",
+                where=where,
+            )
+        return b"".join(self.source.read(descriptor, where))
+
+    def _read_document(self, node: Node, depth: int) -> None:
+        if depth > DEPTH_LIMIT:
+            raise DocumentError(
+                f"indexes are nested deeper than {DEPTH_LIMIT} levels",
+                code="tree-too-deep",
+                where=node.where,
+            )
+        raw = self._bytes(node.descriptor, node.where)
+        node.document = read_document(raw, node.descriptor.media_type, node.where)
+        node.children = tuple(self._child(node, slot, depth + 1) for slot in node.document.slots)
+
+    def _child(self, parent: Node, slot: Slot, depth: int) -> Node:
+        where = f"{parent.where}.{slot.label}"
+        if slot.role is Role.ENTRY and not self.asked(slot.descriptor):
+            kind = _kind(slot.descriptor, slot.role)
+            return Node(kind, slot.role, slot.descriptor, where, read=False)
+        role = slot.role
+        if role is Role.CONFIG and parent.document is not None and not is_image(parent.document):
+            return self._artifact(slot.descriptor, role, where)
+        return self.node(slot.descriptor, role, where, depth)
+
+    def _artifact(self, descriptor: Descriptor, role: Role, where: str) -> Node:
+        """The config of something that is no image: carried, never parsed."""
+        node = Node(Kind.ARTIFACT, role, descriptor, where)
+        embedded(descriptor, where)
+        node.present = self._is_present(descriptor, where)
+        return node
+
+
+def _kind(descriptor: Descriptor, role: Role | None) -> Kind:
+    """What a blob is: its role says what it can be, its media type whether it is."""
+    if role is Role.CONFIG:
+        return Kind.CONFIG
+    meaning = look_up(descriptor.media_type)
+    kind = Kind.ARTIFACT if meaning is None else meaning.cell.kind
+    allowed = (Kind.LAYER,) if role is Role.LAYER else (Kind.INDEX, Kind.MANIFEST)
+    return kind if kind in allowed else Kind.ARTIFACT
+
+
+def _placed(error: OciConvertError, label: str) -> OciConvertError:
+    return error if error.where.startswith(label) else error.at(label)
+
+
+def platform_of(node: Node, entry: Descriptor | None = None) -> Platform | None:
+    """The platform of an image: its entry's, else its config's, never the machine's."""
+    if entry is not None and entry.platform is not None:
+        return entry.platform
+    config = node.image_config
+    return None if config is None else config[0].platform
