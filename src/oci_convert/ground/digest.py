@@ -70,10 +70,6 @@ class Digest(str):
         hasher.update(data)
         return cls(f"{algorithm}:{hasher.hexdigest()}")
 
-    def hasher(self) -> _Hash:
-        """A fresh hash object of this digest's algorithm; :func:`new_hash` says what it raises."""
-        return new_hash(self.algorithm)
-
     def short(self) -> str:
         """``sha256:`` and the first twelve hex digits, for people."""
         return f"{self.algorithm}:{self.encoded[:12]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from os import PathLike, fspath
@@ -34,7 +35,7 @@ from oci_convert.stores.references import (
     parse,
 )
 
-__all__ = ["Store", "convert", "select"]
+__all__ = ["Store", "convert", "opened"]
 
 Store = str | PathLike[str] | Memory
 """How a store is named: a reference, a path, or a store object."""
@@ -75,7 +76,7 @@ def convert(
     else that is foreseen.
     """
     began = time.monotonic()
-    origin, target = _reference(source), _reference(destination)
+    target = _reference(destination)
     options = Options(
         to=_family(to, target),
         platforms=tuple(platforms),
@@ -91,10 +92,10 @@ def convert(
     options.check()
     record = Record.read(restore) if restore is not None else None
     with (
-        open_source(origin) as opened,
+        opened(source) as (origin, store, roots),
         open_sink(target, options.to, force=force, fsync=fsync) as sink,
     ):
-        run = _Run(opened, sink, options, origin, target)
+        run = _Run(store, roots, sink, options, origin, target)
         return run.execute(
             record,
             dry_run=dry_run,
@@ -105,15 +106,23 @@ def convert(
         )
 
 
-def select(source: Source, ref: str | None) -> Sequence[Root]:
-    """The images of ``source`` that a reference means: the one called ``ref``, else all."""
-    roots = source.roots()
+@contextmanager
+def opened(store: Store) -> Iterator[tuple[Reference | Memory, Source, Sequence[Root]]]:
+    """A source and those of its images that the reference means: the one it names, else all."""
+    reference = _reference(store)
+    with open_source(reference) as source:
+        yield reference, source, _select(source, reference)
+
+
+def _select(source: Source, reference: Reference | Memory) -> Sequence[Root]:
+    roots, ref = source.roots(), _ref(reference)
     return roots if ref is None else [find(roots, ref, source.label)]
 
 
 @dataclass
 class _Run:
     source: Source
+    roots: Sequence[Root]
     sink: Sink
     options: Options
     origin: Reference | Memory
@@ -129,8 +138,7 @@ class _Run:
         on_progress: Callable[[Progress], None] | None,
         began: float,
     ) -> Report:
-        roots = select(self.source, _ref(self.origin))
-        tree = read_tree(self.source, roots, asked=self._asked)
+        tree = read_tree(self.source, self.roots, asked=self._asked)
         plan = decide(tree, self.options, plain_layers=self.sink.holds.plain_layers)
         names = self._name(plan)
         if record is not None:

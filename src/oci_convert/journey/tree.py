@@ -7,12 +7,13 @@ whether it matters is for the plan to say.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
 from oci_convert.blobs.compression import sniff
-from oci_convert.ground.errors import BlobError, DocumentError, OciConvertError
+from oci_convert.ground.errors import BlobError, DocumentError, OciConvertError, StoreError
 from oci_convert.ground.media_types import Compression, Kind, look_up
 from oci_convert.papers.documents import Document, Role, Slot, read_config, read_document
 from oci_convert.papers.json_text import SIZE_LIMIT
@@ -20,7 +21,7 @@ from oci_convert.papers.models import Descriptor, ImageConfig, Platform
 from oci_convert.rules.edits import embedded, is_image
 from oci_convert.stores.base import Root, Source
 
-__all__ = ["DEPTH_LIMIT", "Image", "Node", "Tree", "platform_of", "read_tree"]
+__all__ = ["DEPTH_LIMIT", "Image", "Node", "Tree", "platform_of", "read_tree", "unreadable"]
 
 DEPTH_LIMIT: Final = 16
 """Indexes inside indexes."""
@@ -45,6 +46,8 @@ class Node:
     """How a layer is really packed, by its first bytes."""
     read: bool = True
     """``False`` for an entry that nobody asked for."""
+    faults: list[OciConvertError] = field(default_factory=list)
+    """What was wrong, each with its place, where the reader was told to go on."""
 
     @cached_property
     def absent(self) -> Node | None:
@@ -120,13 +123,16 @@ def read_tree(
     *,
     asked: Callable[[Descriptor], bool] = lambda _: True,
     size_limit: int = SIZE_LIMIT,
+    tolerant: bool = False,
 ) -> Tree:
     """Read the trees of ``roots``.
 
     ``asked`` says of an entry of an index whether anybody wants it; an entry that nobody wants is
-    not read. Raises :class:`DocumentError` and :class:`BlobError` with the place at fault.
+    not read. Raises :class:`DocumentError` and :class:`BlobError` with the place at fault; if
+    ``tolerant``, notes them in :attr:`Node.faults` and goes on with the siblings: a document at
+    fault has no children.
     """
-    reader = _Reader(source, asked, size_limit)
+    reader = _Reader(source, asked, size_limit, tolerant)
     images = tuple(
         Image(root, reader.node(root.descriptor, None, f"images[{i}]", 0))
         for i, root in enumerate(roots)
@@ -139,35 +145,55 @@ class _Reader:
     source: Source
     asked: Callable[[Descriptor], bool]
     size_limit: int
-    memo: dict[tuple[Role | None, str, str, int], Node] = field(default_factory=dict)
+    tolerant: bool
+    memo: dict[tuple[Kind, Role | None, str, str, int], Node] = field(default_factory=dict)
 
-    def node(self, descriptor: Descriptor, role: Role | None, where: str, depth: int) -> Node:
-        key = (role, descriptor.media_type, descriptor.digest, descriptor.size)
-        known = self.memo.get(key)
-        if known is None:
-            try:
-                known = self._read(descriptor, role, where, depth)
-            except OciConvertError as error:
+    def node(
+        self,
+        descriptor: Descriptor,
+        role: Role | None,
+        where: str,
+        depth: int,
+        kind: Kind | None = None,
+    ) -> Node:
+        kind = kind or _kind(descriptor, role)
+        key = (kind, role, descriptor.media_type, descriptor.digest, descriptor.size)
+        node = self.memo.get(key) or Node(kind, role, descriptor, where)
+        with self._noting(node, where):
+            embedded(descriptor, where)
+        if key not in self.memo:
+            with self._noting(node, where):
+                self._read(node, depth)
+            self.memo[key] = node
+        return node
+
+    @contextmanager
+    def _noting(self, node: Node, where: str) -> Iterator[None]:
+        """Where faults are tolerated, note what is raised inside, and go on."""
+        try:
+            yield
+        except OciConvertError as error:
+            if not self.tolerant:
                 raise _placed(error, self.source.label) from None
-            self.memo[key] = known
-        return known
+            node.faults.append(error if error.where.startswith(where) else _moved(error, where))
+        except OSError as error:
+            if not self.tolerant:
+                raise
+            node.faults.append(unreadable(error, where))
 
-    def _read(self, descriptor: Descriptor, role: Role | None, where: str, depth: int) -> Node:
-        node = Node(_kind(descriptor, role), role, descriptor, where)
-        embedded(descriptor, where)
-        if role is Role.SUBJECT:
+    def _read(self, node: Node, depth: int) -> None:
+        if node.role is Role.SUBJECT:
             node.present = node.read = False
-            return node
-        node.present = self._is_present(descriptor, where)
+            return
+        node.present = self._is_present(node.descriptor, node.where)
         if not node.present:
-            return node
+            return
         if node.kind in (Kind.INDEX, Kind.MANIFEST):
             self._read_document(node, depth)
         elif node.kind is Kind.CONFIG:
-            node.raw = self._bytes(descriptor, where)
+            node.raw = self._bytes(node.descriptor, node.where)
         elif node.kind is Kind.LAYER:
-            node.actual = sniff(self.source.head(descriptor))
-        return node
+            node.actual = sniff(self.source.head(node.descriptor))
 
     def _is_present(self, descriptor: Descriptor, where: str) -> bool:
         size = self.source.size(descriptor.name)
@@ -206,17 +232,10 @@ class _Reader:
         if slot.role is Role.ENTRY and not self.asked(slot.descriptor):
             kind = _kind(slot.descriptor, slot.role)
             return Node(kind, slot.role, slot.descriptor, where, read=False)
-        role = slot.role
-        if role is Role.CONFIG and parent.document is not None and not is_image(parent.document):
-            return self._artifact(slot.descriptor, role, where)
-        return self.node(slot.descriptor, role, where, depth)
-
-    def _artifact(self, descriptor: Descriptor, role: Role, where: str) -> Node:
-        """The config of something that is no image: carried, never parsed."""
-        node = Node(Kind.ARTIFACT, role, descriptor, where)
-        embedded(descriptor, where)
-        node.present = self._is_present(descriptor, where)
-        return node
+        kind = None
+        if slot.role is Role.CONFIG and parent.document and not is_image(parent.document):
+            kind = Kind.ARTIFACT  # the config of something that is no image: never parsed
+        return self.node(slot.descriptor, slot.role, where, depth, kind)
 
 
 def _kind(descriptor: Descriptor, role: Role | None) -> Kind:
@@ -231,6 +250,20 @@ def _kind(descriptor: Descriptor, role: Role | None) -> Kind:
 
 def _placed(error: OciConvertError, label: str) -> OciConvertError:
     return error if error.where.startswith(label) else error.at(label)
+
+
+def _moved(error: OciConvertError, where: str) -> OciConvertError:
+    return type(error)(error.message, code=error.code, where=where, remedy=error.remedy)
+
+
+def unreadable(error: OSError, where: str) -> StoreError:
+    """The error for a blob that the system does not let us read."""
+    return StoreError(
+        f"the blob cannot be read: {error.strerror or error}",
+        code="unreadable",
+        where=where,
+        remedy="look after the disk and the permissions of the file",
+    )
 
 
 def platform_of(node: Node, entry: Descriptor | None = None) -> Platform | None:

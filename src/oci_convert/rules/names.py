@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
-from oci_convert.ground.errors import UsageError
+from oci_convert.ground.errors import StoreError
 from oci_convert.papers.models import Descriptor
 
 __all__ = [
@@ -112,13 +112,13 @@ def find(roots: Sequence[N], ref: str, where: str) -> N:
     """The one image that ``ref`` means: ``@N``, a digest, or a name.
 
     A name is looked up exactly, then as a full name, then as the one name that ends in ``:ref``.
-    Raises :class:`UsageError` (``unknown-reference``, ``ambiguous-reference``) that lists the names.
+    Raises :class:`StoreError` (``unknown-reference``, ``ambiguous-reference``) that lists the names.
     """
     if re.fullmatch(r"@[0-9]{1,9}", ref):
         position = int(ref[1:])
         if position < len(roots):
             return roots[position]
-        raise UsageError(
+        raise StoreError(
             f"there is no image number {position}",
             code="unknown-reference",
             where=where,
@@ -129,13 +129,13 @@ def find(roots: Sequence[N], ref: str, where: str) -> N:
         if len(distinct) == 1:
             return next(iter(distinct.values()))
         if distinct:
-            raise UsageError(
+            raise StoreError(
                 f"{ref!r} means several images",
                 code="ambiguous-reference",
                 where=where,
                 remedy=f"choose one of {_listed(roots, matches)}",
             )
-    raise UsageError(
+    raise StoreError(
         f"there is no image {ref!r}",
         code="unknown-reference",
         where=where,

@@ -1,7 +1,6 @@
 """The contracts of stores: a source gives images, a sink takes them.
 
-What the docstrings here say, every store keeps; ``tests/contract.py`` runs the same tests over all
-of them.
+What the docstrings here say, every store keeps; ``tests/support/contract.py`` holds them to it.
 """
 
 from __future__ import annotations

@@ -46,10 +46,15 @@ class Entries:
         self._entries = layout.roots()
         self._claimed: set[int] = set()
         self._read: dict[Digest, tuple[Manifest, ...]] = {}
+        self._called: dict[str, list[int]] = {}
+        for i, entry in enumerate(self._entries):
+            for name in {normalised(name) for name in pair(entry.annotations) if name}:
+                self._called.setdefault(name, []).append(i)
 
     def by_name(self, row: Row, tag: str | None) -> Root | None:
         """The entry of this very name, if it agrees with the row; if not, the row replaces it."""
-        named = [i for i in self._free() if tag and _bears(self._entries[i], tag)]
+        bearers = self._called.get(normalised(tag), []) if tag else []
+        named = [i for i in bearers if i not in self._claimed]
         for i in named:
             # What is wrong with a damaged one is for its reader to say, not to be passed over.
             if self._agrees(self._entries[i].descriptor, row, damaged=True):
@@ -87,9 +92,10 @@ class Entries:
         ``damaged`` is the answer for documents that cannot be read.
         """
         try:
-            return any(self._same(manifest, row) for manifest in self._below(descriptor))
+            manifests = self._below(descriptor)
         except OciConvertError:
             return damaged
+        return any(self._same(manifest, row) for manifest in manifests)
 
     def _same(self, manifest: Manifest, row: Row) -> bool:
         layers = manifest.layers or ()
@@ -141,7 +147,7 @@ class Entries:
     def _strays(self) -> list[Descriptor]:
         """The manifests that lie in the layout without an entry in ``index.json``.
 
-        Docker 25 and 26 left out images without a tag when others had one.
+        Docker 25 left out images without a tag when others had one.
         """
         found = []
         for name in sorted(self._layout.place.names("blobs")):
@@ -168,11 +174,6 @@ class Entries:
         if not isinstance(document.model, Manifest) or document.digest(algorithm) != digest:
             return None
         return Descriptor(mediaType=document.media_type, digest=digest, size=size)
-
-
-def _bears(entry: Root, tag: str) -> bool:
-    """Whether the entry has the name in full."""
-    return normalised(tag) in (normalised(name) for name in pair(entry.annotations) if name)
 
 
 def _may_be_called(entry: Root, tag: str | None) -> bool:

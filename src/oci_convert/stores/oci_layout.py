@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import BinaryIO, Final
 
 from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import DocumentError, StoreError, UsageError
+from oci_convert.ground.errors import StoreError, UsageError
 from oci_convert.ground.media_types import Cell, Family, Kind, name_of
-from oci_convert.papers.documents import Document, Role, read_document, read_object
+from oci_convert.papers.documents import Document, Role, Slot, read_document, read_object
 from oci_convert.papers.json_text import Array, Editor
 from oci_convert.papers.models import Descriptor, LayoutHeader, validate
 from oci_convert.rules.names import REF_NAME, called, pair
@@ -25,6 +25,7 @@ INDEX_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of ``index.json``, which grows with the number of images."""
 
 _INDEX: Final = str(name_of(Cell(Kind.INDEX), Family.OCI))
+_EMPTY_INDEX: Final = f'{{"schemaVersion":2,"mediaType":"{_INDEX}","manifests":[]}}'.encode()
 _REF_FILE: Final = re.compile(r"[A-Za-z0-9._-]+")
 """What 1.0.0-rc2 allows in the name of a file in ``refs/``."""
 
@@ -118,6 +119,7 @@ class OciLayoutSink(PlaceSink):
         self.holds = Holds(
             families=frozenset({family}) if self._refs else frozenset({Family.OCI, Family.DOCKER})
         )
+        OciLayoutSource(place, label)  # what cannot be read fails now, not after the last blob
         self._refuse_mixture()
 
     def _refuse_mixture(self) -> None:
@@ -173,39 +175,43 @@ class OciLayoutSink(PlaceSink):
 
 
 def merged_index(old: bytes | None, roots: Sequence[Root], where: str) -> bytes:
-    """``index.json`` with ``roots`` added; entries of the same name are replaced where they stand."""
-    if old is None:
-        entries = ",".join(_entry(root, root.annotations) for root in roots)
-        return f'{{"schemaVersion":2,"mediaType":"{_INDEX}","manifests":[{entries}]}}'.encode()
-    index = read_document(old, _INDEX, where, size_limit=INDEX_LIMIT)
-    array = index.root.get("manifests")
-    if not isinstance(array, Array):
-        raise DocumentError("manifests: must be an array", code="invalid-document", where=where)
+    """``index.json`` with ``roots`` added; an entry of the same name is replaced where it stands."""
+    raw = _EMPTY_INDEX if old is None else old
+    index = read_document(raw, _INDEX, where, size_limit=INDEX_LIMIT)
     editor = Editor(index.text)
     standing = _standing(index)
     fresh: dict[object, str] = {}
+    gone: set[int] = set()
     for root in roots:
         entry, key = _entry(root, root.annotations), _key(root.descriptor, root.annotations)
-        positions = standing.get(key, [])
-        if not positions:
+        if key not in standing:
             fresh[key] = entry
             continue
-        first = array.items[positions[0]]
-        if first.value != json.loads(entry):
-            editor.replace(first, entry)
-        editor.remove_items(array, set(positions[1:]))
-    editor.append_items(array, list(fresh.values()))
+        first, *others = standing[key]
+        if first.object.value != json.loads(entry):
+            editor.replace(first.object, entry)
+        gone.update(slot.index for slot in others)
+    array = index.root.get("manifests")
+    if isinstance(array, Array):
+        editor.remove_items(array, gone)
+        editor.append_items(array, list(fresh.values()))
+    elif array is not None:  # null is how Go writes an empty list
+        editor.replace(array, f"[{','.join(fresh.values())}]")
+    else:
+        editor.insert(
+            index.root, "manifests", f"[{','.join(fresh.values())}]", after="schemaVersion"
+        )
     return editor.apply()
 
 
-def _standing(index: Document) -> dict[object, list[int]]:
-    """The positions of the entries of an index, by what identifies them."""
-    positions: dict[object, list[int]] = {}
+def _standing(index: Document) -> dict[object, list[Slot]]:
+    """The entries of an index, by what identifies them."""
+    found: dict[object, list[Slot]] = {}
     for slot in index.slots:
         if slot.role is Role.ENTRY:
             key = _key(slot.descriptor, slot.descriptor.annotations or {})
-            positions.setdefault(key, []).append(slot.index)
-    return positions
+            found.setdefault(key, []).append(slot)
+    return found
 
 
 def _key(descriptor: Descriptor, annotations: Mapping[str, str]) -> object:

@@ -61,7 +61,8 @@ class Folder(Place):
             return None
 
     def open(self, name: str) -> BinaryIO:
-        return self._regular(self._open_beneath(name), name)
+        with _not_found():
+            return self._regular(self._open_beneath(name), name)
 
     def _regular(self, descriptor: int, name: str) -> BinaryIO:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -78,7 +79,8 @@ class Folder(Place):
 
     def open_blob(self, name: str) -> BinaryIO:
         # Without blocking: a pipe in the place of a blob must not stop the run for ever.
-        return self._regular(os.open(self.path / name, _OPEN), name)
+        with _not_found():
+            return self._regular(os.open(self.path / name, _OPEN), name)
 
     def file_of(self, name: str) -> BinaryIO | None:
         return self.open_blob(name)
@@ -121,6 +123,15 @@ class Folder(Place):
             where=self.label,
             remedy="links are followed only inside an image",
         )
+
+
+@contextmanager
+def _not_found() -> Iterator[None]:
+    """A name below something that is no folder is a name of nothing."""
+    try:
+        yield
+    except NotADirectoryError as error:
+        raise FileNotFoundError(*error.args) from None
 
 
 def _link_target(part: str, folder: int) -> str | None:

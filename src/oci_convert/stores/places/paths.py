@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 __all__ = ["cleaned", "joined"]
+
+_LONGEST: Final = 4096
+"""Characters of a name: what file systems take. Longer ones only cost time."""
 
 
 def cleaned(name: str) -> str | None:
     """``./a//b/../c`` as ``a/c``; ``None`` for a name that leaves the archive or names nothing."""
     parts: list[str] = []
-    if name.startswith("/") or "\0" in name:
+    if name.startswith("/") or "\0" in name or len(name) > _LONGEST:
         return None
     for part in name.split("/"):
         if part == ".." and not parts:

@@ -1,0 +1,45 @@
+# make demo    convert an image there and back, and prove that nothing changed
+# make test    everything that must pass: ruff, mypy, pytest
+# make lint    ruff and mypy alone
+# make bench   measure the codecs
+# make clean   remove what these made
+#
+# Needs Python 3.11 or newer with venv; another one is named by: make PYTHON=python3.13 …
+
+PYTHON ?= python3
+BIN    := .venv/bin
+READY  := .venv/ready
+DEMO   := build/demo
+
+.PHONY: demo test lint bench clean
+.DEFAULT_GOAL := test
+
+demo: $(READY)
+	rm -rf $(DEMO) && mkdir -p $(DEMO)
+	$(BIN)/oci-convert convert testdata/docker-dir oci:$(DEMO)/oci:demo
+	$(BIN)/oci-convert inspect oci:$(DEMO)/oci:demo
+	$(BIN)/oci-convert verify oci:$(DEMO)/oci:demo
+	$(BIN)/oci-convert convert oci:$(DEMO)/oci:demo dir:$(DEMO)/back --to docker
+	$(BIN)/oci-convert verify dir:$(DEMO)/back --same-as testdata/docker-dir
+
+test: lint
+	$(BIN)/pytest -n auto
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python benchmarks/codecs.py
+
+clean:
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Made again when pyproject.toml changes.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""The command: the only part that prints, reads the terminal, or exits."""

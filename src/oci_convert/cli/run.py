@@ -1,0 +1,58 @@
+"""Running the command: what every command has in common, from start-up to exit status."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+from oci_convert.cli.show import complain
+from oci_convert.ground.errors import OciConvertError, UsageError
+
+__all__ = ["DONE", "FAILED", "NO", "USAGE", "main"]
+
+DONE = 0
+FAILED = 1
+USAGE = 2
+NO = 3
+"""The answer is no: ``verify`` found faults, ``--same-as`` a difference."""
+
+
+def main() -> NoReturn:
+    """Run the command line of this process and exit with its status."""
+    signal.signal(signal.SIGTERM, _terminated)
+    sys.exit(_run())
+
+
+def _run() -> int:
+    from oci_convert.cli.commands import app
+
+    try:
+        app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else FAILED
+    except UsageError as error:
+        complain(str(error))
+        return USAGE
+    except OciConvertError as error:
+        complain(str(error))
+        return FAILED
+    except BrokenPipeError:
+        # The reader of our output is gone; nothing that could be said would be heard.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename is not None else ""
+        complain(f"{place}{error.strerror or error}")
+        return FAILED
+    except KeyboardInterrupt:
+        complain("interrupted; no image was written")
+        return 128 + signal.SIGINT
+    return DONE
+
+
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:
+    """End as an interrupt does, so that unfinished files go."""
+    raise KeyboardInterrupt

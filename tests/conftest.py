@@ -1,0 +1,77 @@
+"""Options, fixtures and profiles of the whole suite."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+pytest.register_assert_rewrite("support.contract")
+
+GOLDEN = Path(__file__).parent / "golden"
+PEERS = ("skopeo", "umoci")
+
+# A deadline measures the machine, not the code.
+settings.register_profile("dev", deadline=None, max_examples=100)
+settings.register_profile(
+    "ci", deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--regenerate-golden",
+        action="store_true",
+        help="write what the tests got into tests/golden/ instead of comparing it",
+    )
+    parser.addoption(
+        "--require-peers",
+        action="store_true",
+        help="let a test fail, not skip, when a tool it is compared with is not installed",
+    )
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """``golden(text, name)``: ``text`` is what stands in ``tests/golden/<name>``."""
+
+    def compare(text: str, name: str) -> None:
+        file = GOLDEN / name
+        if request.config.getoption("--regenerate-golden"):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8", newline="\n")
+            return
+        if not file.exists():
+            pytest.fail(f"there is no {file}; pytest --regenerate-golden writes it")
+        expected = file.read_bytes().decode("utf-8")
+        if text != expected:
+            lines = difflib.unified_diff(
+                expected.splitlines(), text.splitlines(), f"golden/{name}", "got", lineterm=""
+            )
+            pytest.fail("\n".join(lines) or f"golden/{name}: line ends differ", pytrace=False)
+
+    return compare
+
+
+@pytest.fixture
+def peers(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """``peers("skopeo")``: the path of the tool; the test is skipped where there is none.
+
+    With ``--require-peers`` it fails, so that CI cannot lose these tests unnoticed.
+    """
+
+    def find(tool: str) -> str:
+        path = shutil.which(tool)
+        if path is None and request.config.getoption("--require-peers"):
+            pytest.fail(f"{tool} is not installed", pytrace=False)
+        if path is None:
+            pytest.skip(f"{tool} is not installed")
+        return path
+
+    return find
