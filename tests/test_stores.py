@@ -180,6 +180,18 @@ def test_many_runs_at_once_lose_no_image(tmp_path: Path) -> None:
     assert not (tmp_path / ".oci-convert").exists()
 
 
+def test_runs_that_fail_do_not_disturb_those_that_begin(tmp_path: Path) -> None:
+    """The folders that a failed run removes may be those that another is about to use."""
+
+    def run(number: int) -> None:
+        with layout_sink(tmp_path / "new" / f"{number // 40}") as sink:
+            sink.put([b"%d" % number], "here")
+            sink.abort()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(run, range(400)))
+
+
 def test_the_index_that_is_there_is_edited_in_place(tmp_path: Path) -> None:
     old, new, other = oci_image([layer("old")]), oci_image([layer("new")]), docker_image()
     write_layout({"1": old, "2": other}, tmp_path)

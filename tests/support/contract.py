@@ -453,6 +453,14 @@ class FolderContract(StoreContract):
             living.commit([root_of(image)])
         assert len(self.images()) == 1
 
+    def test_a_failed_run_leaves_what_was_there_before_it(self) -> None:
+        write_files({self.file_name(BLOB.digest): DATA}, self.target)
+        with self.sink() as sink:
+            sink.put([DATA], "here", expected=BLOB)
+            sink.put([b"mine"], "here")
+            sink.abort()
+        assert self.files() == {self.file_name(BLOB.digest): DATA}
+
     def test_unfinished_files_never_go_through_a_link(self, tmp_path: Path) -> None:
         outside = tmp_path / "outside"
         outside.mkdir()

@@ -16,7 +16,7 @@ import typer
 
 from oci_convert.cli import show
 from oci_convert.cli.progress import progress
-from oci_convert.cli.run import DONE, NO
+from oci_convert.cli.run import DONE, FAILED, NO
 from oci_convert.ground.errors import UsageError
 from oci_convert.ground.matrix import matrix, other_spellings, text
 from oci_convert.ground.media_types import Family
@@ -64,7 +64,12 @@ def _main(
 
 @app.command()
 def convert(
-    source: Source,
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE…", help="oci:PATH[:REF], dir:PATH, docker-archive:FILE[:REF], …"
+        ),
+    ],
     dest: Annotated[str, typer.Argument(metavar="DEST", help="oci:PATH[:REF] or dir:PATH")],
     *,
     to: Annotated[
@@ -117,10 +122,19 @@ def convert(
     force: Annotated[
         bool, typer.Option("--force", help="Replace the image of a dir: directory.")
     ] = False,
+    link: Annotated[
+        bool,
+        typer.Option(
+            "--link", help="Hard-link blobs instead of copying: source and target are one file."
+        ),
+    ] = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Convert what can be converted, report the rest.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Convert images.
+    """Convert images, all with one commit: all of them or none.
 
     Example: oci-convert convert docker-archive:app.tar oci:layout:app
     """
@@ -128,7 +142,7 @@ def convert(
 
     with _written(record) as write_record, progress(wanted=not quiet) as on_progress:
         report = run(
-            source,
+            sources,
             dest,
             to=to,
             platforms=platform or (),
@@ -146,6 +160,8 @@ def convert(
             verify_existing=verify_existing,
             fsync=not no_fsync,
             force=force,
+            link=link,
+            keep_going=keep_going,
             on_progress=on_progress,
         )
         write_record(report.dumps(originals=True))
@@ -157,6 +173,9 @@ def convert(
     else:
         for image in report.images:
             show.say(image.new.digest)
+    if report.failures:
+        show.failures(report.failures)
+        raise typer.Exit(FAILED)
 
 
 @app.command()

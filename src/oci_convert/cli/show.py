@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from oci_convert.journey.inspect import Inspected, Inspection
     from oci_convert.papers.findings import Finding
-    from oci_convert.papers.report import Report
+    from oci_convert.papers.report import Failure, Report
 
-__all__ = ["bytes_of", "complain", "findings", "say", "summary", "tree"]
+__all__ = ["bytes_of", "complain", "failures", "findings", "say", "summary", "tree"]
 
 _ALIKE: Final = 4
 """Findings of one code that are shown one by one; of more, the first three and how many follow."""
@@ -56,6 +56,13 @@ def findings(found: Iterable[Finding]) -> None:
             tell(f"{finding.level.value}: {more} more like this; --json lists all [{finding.code}]")
         elif not many or shown[finding.code] < _ALIKE:
             tell(f"{finding.level.value}: {finding.where}: {finding.message} [{finding.code}]")
+
+
+def failures(failed: Iterable[Failure]) -> None:
+    """What a run that kept going could not convert, one line each."""
+    for failure in failed:
+        place = failure.where or failure.source
+        complain(f"{place}: {failure.message} [{failure.code}]")
 
 
 def summary(report: Report) -> None:

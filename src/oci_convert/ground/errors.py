@@ -47,6 +47,10 @@ class OciConvertError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.message, self.code, self.where, self.remedy))
 
+    def within(self, store: str) -> OciConvertError:
+        """The same error, naming the store that it happened in, unless it does so already."""
+        return self if self.where.startswith(store) else self.at(store)
+
     def at(self, where: str) -> OciConvertError:
         """The same error, its place put behind ``where`` (``dir:app`` + ``layers[3]``)."""
         place = f"{where}: {self.where}" if self.where else where

@@ -1,12 +1,11 @@
-"""Carrying a plan out: layers in parallel, then documents, children first."""
+"""Carrying plans out: layers in parallel, then documents, children first."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from threading import Event, Lock
+from threading import Lock
 
 from oci_convert.blobs.compression import codec_versions
 from oci_convert.blobs.repack import repacked, unpacked
@@ -14,10 +13,15 @@ from oci_convert.blobs.streams import verified
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import OciConvertError
 from oci_convert.ground.media_types import Compression, Kind
-from oci_convert.journey.steps import Plan, Step
-from oci_convert.stores.base import Sink, Source
+from oci_convert.journey.account import Moved, Part
+from oci_convert.journey.options import Options
+from oci_convert.journey.steps import Step, documents_below
+from oci_convert.stores.base import Sink
 
 __all__ = ["Carrier", "Progress"]
+
+_LARGE = 8 * 1024 * 1024
+"""Bytes from which on a layer is worth several threads of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,179 +39,238 @@ class Progress:
     total: int
 
 
-class _Stopped(Exception):
+class _StoppedError(Exception):
     """Another thread failed: its error is the one to tell."""
 
 
+@dataclass(slots=True)
+class _Load:
+    """One blob, and everything that waits for it: what is shared is carried once."""
+
+    waiting: list[tuple[Part, Step]]
+
+    @property
+    def part(self) -> Part:
+        return self.waiting[0][0]
+
+    @property
+    def step(self) -> Step:
+        return self.waiting[0][1]
+
+    @property
+    def size(self) -> int:
+        return self.step.node.descriptor.size
+
+    @property
+    def place(self) -> str:
+        return f"{self.part.source.label}: {self.step.node.where}"
+
+
 class Carrier:
-    """Moves the blobs of one plan from a source to a sink."""
+    """Moves the blobs of plans to a sink."""
 
     def __init__(
         self,
-        source: Source,
         sink: Sink,
-        plan: Plan,
+        options: Options,
         *,
         jobs: int | None = None,
         verify_existing: bool = False,
+        link: bool = False,
+        keep_going: bool = False,
         on_progress: Callable[[Progress], None] | None = None,
     ):
-        self._source = source
-        self._sink = sink
-        self._plan = plan
+        self.sink = sink
+        self._options = options
         self._jobs = jobs or os.cpu_count() or 1
         self._verify_existing = verify_existing
+        self._link = link
+        self._keep_going = keep_going
         self._on_progress = on_progress
         self._lock = Lock()
-        self._stop = Event()
+        self._stopped = False
         self._total = 0
         self._done = 0
-        self.bytes_read = 0
-        self.bytes_written = 0
-        self.repacked: set[Compression] = set()
+        self._bytes_read = 0
+        self._bytes_written = 0
+        self._packed: set[Compression] = set()
 
-    def run(self) -> None:
-        """Carry everything out; what it raises names the place."""
-        steps = list(self._plan.steps())
-        self._carry_blobs([s for s in steps if s.node.present and s.node.bytes_or_none is None])
-        for step in steps:
-            if step.node.bytes_or_none is not None:
-                self._carry_document(step)
+    def run(self, parts: Sequence[Part]) -> None:
+        """Carry everything out; what it raises names the place.
 
-    def codecs(self) -> dict[str, dict[str, str]]:
-        """What packed layers in this run: library, version and level by compression."""
-        versions = {str(packed): codec_versions(packed) for packed in sorted(self.repacked)}
-        chosen = self._plan.options.level
-        for codec in versions.values():
-            default = codec.pop("default_level", None)
-            if default is not None:
-                codec["level"] = default if chosen is None else str(chosen)
-        return {name: codec for name, codec in versions.items() if codec}
+        A carrier that keeps going raises no :class:`OciConvertError` but notes it as the failure of
+        every part that needed the blob.
+        """
+        loads: dict[object, _Load] = {}
+        documents: list[tuple[Part, Step]] = []
+        for part in parts:
+            for step in part.plan.steps():
+                if step.node.bytes_or_none is not None:
+                    documents.append((part, step))
+                elif step.node.present:
+                    key = (step.node.descriptor.digest, step.repack, step.repack and step.diff_id)
+                    loads.setdefault(key, _Load([])).waiting.append((part, step))
+        self._carry_loads(sorted(loads.values(), key=lambda load: -load.size))
+        for part, step in documents:
+            if part.failure is None:
+                self._carry_document(part, step)
+
+    def moved(self) -> Moved:
+        """What was moved so far, and what packed the layers that were repacked."""
+        codecs = {}
+        for packed in sorted(self._packed):
+            codec = codec_versions(packed)
+            if codec:
+                default, chosen = codec.pop("default_level"), self._options.level
+                codecs[packed.value] = {
+                    **codec,
+                    "level": default if chosen is None else str(chosen),
+                }
+        return Moved(self._bytes_read, self._bytes_written, codecs)
 
     # -- layers and other blobs -------------------------------------------------------------
 
-    def _carry_blobs(self, steps: list[Step]) -> None:
-        groups: dict[object, list[Step]] = {}
-        for step in steps:
-            groups.setdefault((step.node.descriptor.digest, step.repack), []).append(step)
-        todo = sorted(groups.values(), key=lambda group: -group[0].node.descriptor.size)
-        self._total = sum(group[0].node.descriptor.size for group in todo)
-        workers = min(self._jobs, len(todo))
-        if workers <= 1:
-            for group in todo:
-                self._carry_group(group)
+    def _carry_loads(self, loads: list[_Load]) -> None:
+        """Carry blobs, several at a time, the largest first so that none is left over at the end."""
+        self._total = sum(load.size for load in loads)
+        workers = min(self._jobs, len(loads))
+        if workers <= 1 or self.sink.holds.sequential:
+            for load in loads:
+                self._carry(load)
             return
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(workers) as pool:
-            tasks = [pool.submit(self._guarded, group) for group in todo]
+            tasks = [pool.submit(self._carry, load) for load in loads]
             try:
-                done, _ = wait(tasks, return_when=FIRST_EXCEPTION)
-            except BaseException:
-                self._stop.set()
-                raise
+                for task in tasks:
+                    task.result()
+            except _StoppedError:
+                pass  # the thread that failed is not the one that was waited for first
             finally:
+                self._stopped = any(not task.done() for task in tasks) or self._stopped
                 for task in tasks:
                     task.cancel()
-        _raise_first(tasks)
+        for task in tasks:
+            failed = None if task.cancelled() else task.exception()
+            if failed is not None and not isinstance(failed, _StoppedError):
+                raise failed
 
-    def _guarded(self, group: list[Step]) -> None:
+    def _carry(self, load: _Load) -> None:
+        """Carry one blob, and tell everything that waits for it."""
         try:
-            self._carry_group(group)
+            self._carry_blob(load)
+        except OciConvertError as error:
+            if not self._keep_going:
+                self._stopped = True
+                raise
+            for part, _ in load.waiting:
+                part.failure = part.failure or error
         except BaseException:
-            self._stop.set()
+            self._stopped = True
             raise
 
-    def _carry_group(self, group: list[Step]) -> None:
-        """Carry one blob and tell every step that waits for it."""
-        first = group[0]
-        place = f"{self._source.label}: {first.node.where}"
-        if first.repack is not None:
-            digest, size = self._repack(first, place)
-            for step in group:
+    def _carry_blob(self, load: _Load) -> None:
+        if self._stopped:
+            raise _StoppedError
+        if load.step.repack is not None:
+            digest, size = self._repack(load, load.step.repack)
+            for _, step in load.waiting:
                 update = {"media_type": step.media_type, "digest": digest, "size": size}
                 step.new = step.node.descriptor.model_copy(update=update)
             return
-        if first.diff_id is not None:
-            self._check_diff_id(first, place)
-        self._keep(first, place)
+        for part, step in load.waiting:
+            if step.diff_id is not None:
+                self._check_diff_id(part, step, step.diff_id)
+        self._keep(load)
 
-    def _keep(self, step: Step, place: str) -> None:
-        descriptor = step.node.descriptor
-        if self._sink.has(descriptor, verify=self._verify_existing):
-            self._count(step, descriptor.size)
+    def _keep(self, load: _Load) -> None:
+        descriptor = load.step.node.descriptor
+        if self.sink.has(descriptor, verify=self._verify_existing):
+            self._count(load, descriptor.size)
             return
-        self._sink.put(self._watched(step), place, expected=descriptor)
+        self.sink.take(
+            load.part.source, descriptor, load.place, link=self._link, watch=self._watch(load)
+        )
         with self._lock:
-            self.bytes_written += descriptor.size
+            self._bytes_written += descriptor.size
 
-    def _repack(self, step: Step, place: str) -> tuple[Digest, int]:
-        assert step.repack is not None
+    def _repack(self, load: _Load, wanted: Compression) -> tuple[Digest, int]:
+        step, descriptor = load.step, load.step.node.descriptor
         assert step.diff_id is not None
-        descriptor = step.node.descriptor
         chunks = repacked(
-            verified(self._watched(step), descriptor.name, descriptor.size, place),
+            verified(self._watched(load), descriptor.name, descriptor.size, load.place),
             step.node.actual or Compression.NONE,
             step.diff_id,
-            step.repack,
-            place,
-            level=self._plan.options.level,
-            workers=self._jobs,
+            wanted,
+            load.place,
+            level=self._options.level,
+            workers=self._jobs if descriptor.size >= _LARGE else 1,
         )
-        digest, size = self._sink.put(chunks, place, algorithm=descriptor.name.algorithm)
+        digest, size = self.sink.put(chunks, load.place, algorithm=descriptor.name.algorithm)
         with self._lock:
-            self.repacked.add(step.repack)
-            self.bytes_written += size
+            self._packed.add(wanted)
+            self._bytes_written += size
         return digest, size
 
-    def _check_diff_id(self, step: Step, place: str) -> None:
+    def _check_diff_id(self, part: Part, step: Step, diff_id: Digest) -> None:
         """Only the config vouches for this layer: it must hold what the config says."""
-        assert step.diff_id is not None
-        descriptor = step.node.descriptor
-        chunks = self._source.read(descriptor, place)
-        _exhaust(unpacked(chunks, step.node.actual or Compression.NONE, step.diff_id, place))
+        place = f"{part.source.label}: {step.node.where}"
+        chunks = part.source.read(step.node.descriptor, place)
+        for _ in unpacked(chunks, step.node.actual or Compression.NONE, diff_id, place):
+            if self._stopped:
+                raise _StoppedError
 
-    def _watched(self, step: Step) -> Iterator[bytes]:
-        """The chunks of a blob, counted; ends when another thread has failed."""
-        for chunk in self._source.stream(step.node.descriptor):
-            if self._stop.is_set():
-                raise _Stopped
-            with self._lock:
-                self.bytes_read += len(chunk)
-            self._count(step, len(chunk))
+    # -- watching ---------------------------------------------------------------------------
+
+    def _watched(self, load: _Load) -> Iterator[bytes]:
+        """The chunks of a blob, counted."""
+        watch = self._watch(load)
+        for chunk in load.part.source.stream(load.step.node.descriptor):
+            watch(len(chunk))
             yield chunk
 
-    def _count(self, step: Step, size: int) -> None:
+    def _watch(self, load: _Load) -> Callable[[int], None]:
+        """What counts bytes that were read; it ends the thread when another one has failed."""
+
+        def watch(size: int) -> None:
+            if self._stopped:
+                raise _StoppedError
+            with self._lock:
+                self._bytes_read += size
+            self._count(load, size)
+
+        return watch
+
+    def _count(self, load: _Load, size: int) -> None:
         if self._on_progress is None:
             return
         with self._lock:
             self._done += size
-            descriptor = step.node.descriptor
-            moved = (descriptor.digest, descriptor.size, size)
-            self._on_progress(Progress(step.node.where, *moved, self._done, self._total))
+            moved = (load.step.node.descriptor.digest, load.size, size)
+            self._on_progress(Progress(load.step.node.where, *moved, self._done, self._total))
 
     # -- documents --------------------------------------------------------------------------
 
-    def _carry_document(self, step: Step) -> None:
+    def _carry_document(self, part: Part, step: Step) -> None:
+        try:
+            self._put_document(part, step)
+        except OciConvertError as error:
+            if not self._keep_going:
+                raise
+            part.failure = error
+
+    def _put_document(self, part: Part, step: Step) -> None:
         if step.new is None:
-            self._plan.resolve(step)
+            for below in documents_below(step):  # also those that end in another: flattened
+                if below.new is None:
+                    part.plan.resolve(below)
         assert step.new is not None
-        raw = step.raw
-        assert raw is not None
+        assert step.raw is not None
         is_document = step.node.kind in (Kind.INDEX, Kind.MANIFEST)
-        place = f"{self._source.label}: {step.node.where}"
-        if self._sink.has(step.new, document=is_document, verify=self._verify_existing):
+        if self.sink.has(step.new, document=is_document, verify=self._verify_existing):
             return
-        self._sink.put([raw], place, expected=step.new, document=is_document)
-        self.bytes_written += len(raw)
-
-
-def _exhaust(chunks: Iterable[bytes]) -> None:
-    for _ in chunks:
-        pass
-
-
-def _raise_first(tasks: list[Future[None]]) -> None:
-    """Raise what went wrong first; that other threads were stopped is not what went wrong."""
-    errors = [task.exception() for task in tasks if task.done() and not task.cancelled()]
-    found = [error for error in errors if error is not None and not isinstance(error, _Stopped)]
-    if found:
-        raise next((error for error in found if isinstance(error, OciConvertError)), found[0])
+        chunks: Iterable[bytes] = [step.raw]
+        place = f"{part.source.label}: {step.node.where}"
+        self.sink.put(chunks, place, expected=step.new, document=is_document)
+        self._bytes_written += len(step.raw)

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from os import PathLike, fspath
 from typing import TypeVar
 
-from oci_convert.ground.errors import UsageError
-from oci_convert.ground.media_types import Family, Kind
+from oci_convert.ground.errors import OciConvertError, UsageError
+from oci_convert.ground.media_types import Family
+from oci_convert.journey.account import Part, report_of
 from oci_convert.journey.carry import Carrier, Progress
 from oci_convert.journey.options import Keep, OnLoss, Options, matches
 from oci_convert.journey.plan import decide
 from oci_convert.journey.restore import Record, restore_originals
-from oci_convert.journey.steps import Plan, Step
-from oci_convert.journey.tree import Image, Node, platform_of, read_tree
-from oci_convert.papers.documents import Role
+from oci_convert.journey.tree import read_tree
 from oci_convert.papers.models import Descriptor
-from oci_convert.papers.report import Change, ConvertedImage, MapRow, Report, Totals
+from oci_convert.papers.report import Failure, Report
 from oci_convert.rules.edits import is_attestation
 from oci_convert.rules.layer_plan import Compress
 from oci_convert.rules.names import called, find, pair, renamed
@@ -42,7 +41,7 @@ Store = str | PathLike[str] | Memory
 
 
 def convert(
-    source: Store,
+    source: Store | Sequence[Store],
     destination: Store,
     *,
     to: Family | str | None = None,
@@ -61,13 +60,16 @@ def convert(
     verify_existing: bool = False,
     fsync: bool = True,
     force: bool = False,
+    link: bool = False,
+    keep_going: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Report:
     """Convert images between the Docker and the OCI format.
 
     ``source`` and ``destination`` are references as skopeo spells them (``oci:PATH[:REF]``,
-    ``dir:PATH``, ``docker-archive:FILE[:REF]``), bare paths, or :class:`Memory` objects. ``to`` is
-    the family of the target; it defaults to what the destination implies. ``restore`` is the
+    ``dir:PATH``, ``docker-archive:FILE[:REF]``), bare paths, or :class:`Memory` objects; several
+    sources become one target with one commit, all of them or (``keep_going``) those that can be
+    converted, the others being the report's :attr:`~Report.failures`. ``to`` is the family of the target; it defaults to what the destination implies. ``restore`` is the
     content of a record, written by an earlier run. All other arguments mean what the options of the
     command mean. ``on_progress`` is called by one thread at a time; what it raises ends the run.
 
@@ -91,18 +93,34 @@ def convert(
     )
     options.check()
     record = Record.read(restore) if restore is not None else None
+    sources = [source] if isinstance(source, str | PathLike | Memory) else list(source)
     with (
-        opened(source) as (origin, store, roots),
+        ExitStack() as open_sources,
         open_sink(target, options.to, force=force, fsync=fsync) as sink,
     ):
-        run = _Run(store, roots, sink, options, origin, target)
-        return run.execute(
-            record,
-            dry_run=dry_run,
+        run = _Run(options, sink, target, keep_going=keep_going)
+        for store in sources:
+            run.plan(store, open_sources, record)
+        run.name()
+        carrier = Carrier(
+            HashingSink(sink) if dry_run else sink,
+            options,
             jobs=jobs,
             verify_existing=verify_existing,
+            link=link,
+            keep_going=keep_going,
             on_progress=on_progress,
-            began=began,
+        )
+        run.carry(carrier)
+        return report_of(
+            run.parts,
+            run.failures,
+            carrier.moved(),
+            options,
+            destination=str(target),
+            named=sink.holds.names,
+            dry_run=dry_run,
+            seconds=time.monotonic() - began,
         )
 
 
@@ -119,120 +137,102 @@ def _select(source: Source, reference: Reference | Memory) -> Sequence[Root]:
     return roots if ref is None else [find(roots, ref, source.label)]
 
 
-@dataclass
 class _Run:
-    source: Source
-    roots: Sequence[Root]
-    sink: Sink
-    options: Options
-    origin: Reference | Memory
-    target: Reference | Memory
+    """One call: the parts of all sources, and the one sink that they go to."""
 
-    def execute(
-        self,
-        record: Record | None,
-        *,
-        dry_run: bool,
-        jobs: int | None,
-        verify_existing: bool,
-        on_progress: Callable[[Progress], None] | None,
-        began: float,
-    ) -> Report:
-        tree = read_tree(self.source, self.roots, asked=self._asked)
-        plan = decide(tree, self.options, plain_layers=self.sink.holds.plain_layers)
-        names = self._name(plan)
-        if record is not None:
-            restore_originals(plan, record, self.source, self.sink)
-        sink = HashingSink(self.sink) if dry_run else self.sink
-        carrier = Carrier(
-            self.source,
-            sink,
-            plan,
-            jobs=jobs,
-            verify_existing=verify_existing,
-            on_progress=on_progress,
-        )
+    def __init__(
+        self, options: Options, sink: Sink, target: Reference | Memory, *, keep_going: bool
+    ):
+        self.parts: list[Part] = []
+        self.failures: list[Failure] = []
+        self._options = options
+        self._sink = sink
+        self._ref = _ref(target)
+        self._keep_going = keep_going
+        self._count = 0
+
+    def plan(self, store: Store, open_sources: ExitStack, record: Record | None) -> None:
+        """Read one source and decide what becomes of its images."""
+        origin = str(store)
         try:
-            carrier.run()
-            made = [
-                replace(root, descriptor=_entry(image, step))
-                for root, (image, step) in zip(names, plan.tops, strict=True)
-            ]
-            sink.commit(made)
-        except BaseException:
-            sink.abort()
-            raise
-        return self._report(plan, made, carrier, dry_run=dry_run, seconds=time.monotonic() - began)
+            reference, source, roots = open_sources.enter_context(opened(store))
+            if not roots:
+                raise UsageError("there is no image in it", code="no-image", where=source.label)
+        except OciConvertError as error:
+            self._fail(origin, error)
+            return
+        origin = str(reference)
+        # An image that may fail alone is read alone.
+        for some in [[root] for root in roots] if self._keep_going else [roots]:
+            try:
+                self._plan_part(origin, source, some, record)
+            except OciConvertError as error:
+                self._fail(origin, error)
+
+    def _fail(self, origin: str, error: OciConvertError) -> None:
+        if not self._keep_going:
+            raise error
+        self.failures.append(Failure(origin, error.code, error.where, error.message))
+
+    def _plan_part(
+        self, origin: str, source: Source, roots: Sequence[Root], record: Record | None
+    ) -> None:
+        try:
+            tree = read_tree(source, roots, first=self._count, asked=self._asked)
+            plan = decide(tree, self._options, plain_layers=self._sink.holds.plain_layers)
+            if record is not None:
+                restore_originals(plan, record, self._sink)
+        except OciConvertError as error:
+            raise error.within(source.label) from None
+        self._count += len(roots)
+        self.parts.append(Part(origin, source, plan))
 
     def _asked(self, entry: Descriptor) -> bool:
         """Whether an entry is to be read: one whose platform nobody wants is not."""
-        wanted = self.options.platforms
+        wanted = self._options.platforms
         if not wanted or entry.platform is None or is_attestation(entry):
             return True
         return any(matches(entry.platform, platform) for platform in wanted)
 
-    def _name(self, plan: Plan) -> list[Root]:
-        """What each image is called in the target; fails before anything is written."""
-        distinct = {step.node.descriptor.digest for _, step in plan.tops}
-        where = self.sink.label
-        if not plan.tops:
-            raise UsageError("the source holds no image", code="no-image", where=self.source.label)
-        names = [called(image.root.annotations) for image, _ in plan.tops]
-        ref = _ref(self.target)
-        if len(distinct) > 1 and (ref is not None or not self.sink.holds.many_images):
+    def name(self) -> None:
+        """Say what each image is called in the target; fails before anything is written."""
+        tops = [top for part in self.parts for top in part.plan.tops]
+        distinct = {step.node.descriptor.digest for _, step in tops}
+        if len(distinct) > 1 and (self._ref is not None or not self._sink.holds.many_images):
+            names = [called(image.root.annotations) or "(unnamed)" for image, _ in tops]
             raise UsageError(
-                f"the source holds {len(distinct)} images, and the destination has room for one",
+                f"there are {len(distinct)} images, and the destination has room for one",
                 code="several-images",
-                where=where,
-                remedy=f"choose one of {', '.join(name or '(unnamed)' for name in names)}",
+                where=self._sink.label,
+                remedy=f"choose one of {', '.join(names)}",
             )
-        if ref is not None or not self.sink.holds.names:
-            plan.tops = plan.tops[:1]
-        roots = [image.root for image, _ in plan.tops]
-        if ref is not None:
-            roots = [replace(roots[0], annotations=renamed(roots[0].annotations, ref))]
-        _refuse_twins(roots, where)
-        return roots
+        if distinct and (self._ref is not None or not self._sink.holds.names):
+            self.parts = self.parts[:1]
+            self.parts[0].plan.tops = self.parts[0].plan.tops[:1]
+        for part in self.parts:
+            part.roots = [image.root for image, _ in part.plan.tops]
+            if self._ref is not None:
+                annotations = renamed(part.roots[0].annotations, self._ref)
+                part.roots = [replace(part.roots[0], annotations=annotations)]
+        roots = [root for part in self.parts for root in part.roots]
+        _refuse_twins(roots, self._sink.label)
+        self._sink.check(roots)
 
-    def _report(
-        self, plan: Plan, made: Sequence[Root], carrier: Carrier, *, dry_run: bool, seconds: float
-    ) -> Report:
-        steps = list(plan.steps())
-        images = tuple(
-            ConvertedImage(
-                name=called(root.annotations) if self.sink.holds.names else None,
-                old=None if image.root.built else image.node.descriptor,
-                new=root.descriptor,
-                reversible=_reversible(step),
-            )
-            for root, (image, step) in zip(made, plan.tops, strict=True)
-        )
-        return Report(
-            source=str(self.origin),
-            destination=str(self.target),
-            to=self.options.to.value,
-            dry_run=dry_run,
-            images=images,
-            map=tuple(_rows(plan)),
-            findings=tuple(plan.findings),
-            totals=Totals(
-                blobs=len({step.new.digest for step in steps if step.new is not None}),
-                bytes_read=carrier.bytes_read,
-                bytes_written=carrier.bytes_written,
-                seconds=seconds,
-            ),
-            codecs=carrier.codecs(),
-            options={
-                "compress": self.options.compress.value,
-                "attestations": self.options.attestations.value,
-                "keep_extensions": self.options.keep_extensions,
-            },
-            originals={
-                step.node.descriptor.digest: step.node.document.raw
-                for step in steps
-                if step.node.document is not None and not step.reversible
-            },
-        )
+    def carry(self, carrier: Carrier) -> None:
+        """Carry every part out, and let the images appear."""
+        try:
+            carrier.run(self.parts)
+            for part in self.parts:
+                if part.failure is not None:
+                    self._fail(part.origin, part.failure)
+            made = [root for part in self.parts if part.failure is None for root in part.made()]
+            if made:
+                carrier.sink.commit(made)
+            else:
+                carrier.sink.abort()
+        except BaseException:
+            carrier.sink.abort()
+            raise
 
 
 def _reference(store: Store) -> Reference | Memory:
@@ -285,50 +285,3 @@ def _refuse_twins(roots: Sequence[Root], where: str) -> None:
                 where=where,
                 remedy="convert them one by one, each with its own REF",
             )
-
-
-def _entry(image: Image, step: Step) -> Descriptor:
-    """The descriptor of a converted image as it stands in an index.json."""
-    assert step.new is not None
-    triple = ("media_type", "digest", "size")
-    return image.root.descriptor.model_copy(
-        update={name: getattr(step.new, name) for name in triple}
-    )
-
-
-def _reversible(step: Step) -> bool:
-    return step.reversible and all(_reversible(below) for below in step.below)
-
-
-def _rows(plan: Plan) -> Iterator[MapRow]:
-    """One row for each distinct old descriptor, at its first place, parents first."""
-    steps = {id(step.node): step for step in plan.steps()}
-    built = {id(image.node) for image, _ in plan.tops if image.root.built}
-    seen: set[tuple[str, str, int]] = set()
-    for image, _ in plan.tops:
-        for node, entry in _places(image.node):
-            old = node.descriptor
-            key = (old.media_type, old.digest, old.size)
-            if key in seen or node.role is Role.SUBJECT or id(node) in built:
-                continue
-            seen.add(key)
-            step = steps.get(id(node))
-            platform = platform_of(node, entry) if node.kind is Kind.MANIFEST else None
-            yield MapRow(
-                kind=node.kind,
-                where=node.where,
-                old=old,
-                new=None if step is None else step.new,
-                change=Change.DROPPED if step is None else step.change,
-                platform=None if platform is None else str(platform),
-            )
-
-
-def _places(
-    node: Node, entry: Descriptor | None = None
-) -> Iterator[tuple[Node, Descriptor | None]]:
-    """The nodes of a tree with the descriptors that name them, parents first."""
-    yield node, entry
-    if node.document is not None:
-        for slot, child in zip(node.document.slots, node.children, strict=True):
-            yield from _places(child, slot.descriptor)

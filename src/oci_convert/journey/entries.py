@@ -49,15 +49,15 @@ class _Entries:
         for slot, child in zip(self._document.slots, self._node.children, strict=True):
             if slot.role is Role.SUBJECT:
                 entries.append(self._planner.subject(self._document, slot, self._node.where))
-            elif child.read and child.absent is not None and not self._unwanted(slot):
+            elif self._is_missed(slot, child):
                 if not self._planner.allow_missing:
                     raise missing_blob(child.absent)
                 entries.append(Entry(slot, None))
                 absent.append(entries[-1])
             else:
                 entries.append(self._entry(slot, child))
-        self._follow_references(entries)
         self._settle_absent(entries, absent)
+        self._follow_references(entries)
         return entries
 
     def _where(self, slot: Slot) -> str:
@@ -97,8 +97,10 @@ class _Entries:
         return None
 
     def _nested(self, slot: Slot, step: Step) -> Entry:
-        if self._options.platforms and not any(entry.carried for entry in step.entries):
-            return self._removed(slot, "platform-not-selected", "nothing in it was asked for")
+        if step.is_emptied:
+            if self._options.platforms:
+                return self._removed(slot, "platform-not-selected", "nothing in it was asked for")
+            return self._removed(slot, "entry-dropped", "nothing that it names is left")
         if self._to_docker:
             message = "Docker has no lists of lists: its entries took its place"
             self._find("nested-index-flattened", self._where(slot), message)
@@ -152,13 +154,31 @@ class _Entries:
 
     # -- what is absent ---------------------------------------------------------------------
 
+    def _is_missed(self, slot: Slot, child: Node) -> bool:
+        """Whether an entry is wanted and not there. An index is judged by its own entries."""
+        if not child.read or child.absent is None or (child.kind is Kind.INDEX and child.present):
+            return False
+        return not self._unwanted(slot)
+
     def _unwanted(self, slot: Slot) -> bool:
         """Whether an absent entry would be left out anyway, so that nobody misses it."""
         policy, stated = self._options.attestations, slot.descriptor.platform
         if is_attestation(slot.descriptor):
-            return policy is Keep.DROP or (policy is Keep.AUTO and self._to_docker)
+            dropped = policy is Keep.DROP or (policy is Keep.AUTO and self._to_docker)
+            return dropped or self._speaks_of_unselected(slot)
         chosen = self._options.platforms
         return bool(chosen) and stated is not None and not self._planner.selected(stated)
+
+    def _speaks_of_unselected(self, slot: Slot) -> bool:
+        """Whether an attestation belongs to an image that ``--platform`` leaves out."""
+        named = (slot.descriptor.annotations or {}).get(REFERENCE_DIGEST)
+        return any(
+            other.descriptor.digest == named
+            and not is_attestation(other.descriptor)
+            and self._unwanted(other)
+            for other in self._document.slots
+            if other.role is Role.ENTRY
+        )
 
     def _settle_absent(self, entries: list[Entry], absent: list[Entry]) -> None:
         """Absent children: their entries go from an index that changes, else they stay."""

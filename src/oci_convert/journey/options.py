@@ -54,7 +54,8 @@ class Options:
                 f"the level {self.level} is out of range", code="invalid-level", remedy="1 to 9"
             )
         for platform in self.platforms:
-            if not 2 <= len([part for part in platform.split("/") if part]) <= 3:
+            parts = platform.split("/")
+            if not all(parts) or not 2 <= len(parts) <= 3:
                 raise UsageError(
                     f"{platform!r} is not a platform",
                     code="invalid-platform",

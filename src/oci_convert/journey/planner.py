@@ -19,6 +19,7 @@ from oci_convert.rules.edits import (
     config_type,
     fits,
     is_attestation,
+    is_image,
     not_an_image,
     target_type,
 )
@@ -37,7 +38,7 @@ class Planner:
         self.tree = tree
         self.allow_missing = plan.options.allow_missing or tree.sparse
         self._plain_layers = plain_layers
-        self._memo: dict[tuple[int, bool], Step] = {}
+        self._memo: dict[tuple[int, bool, bool], Step] = {}
         self._documents = {node.descriptor.digest: node for node in tree.walk() if node.document}
         self._built = False
         self._matched: set[str] = set()
@@ -67,7 +68,24 @@ class Planner:
             if not self.selected(platform):
                 raise self._no_platform(node.where)
         step = self.document(node)
+        self._refuse_empty(step)
         return self._flattened(step) if self.options.flatten else step
+
+    def _refuse_empty(self, step: Step) -> None:
+        """An index that had entries must not end without any."""
+        if not step.is_emptied:
+            return
+        if self.options.platforms:
+            raise self._no_platform(step.node.where)
+        absent = next((child for child in step.node.children if child.absent is not None), None)
+        if absent is not None:
+            raise missing_blob(absent.absent or absent)
+        raise RefusedError(
+            f"nothing in this index is an image that {self.family} can hold",
+            code="not-an-image",
+            where=step.node.where,
+            remedy="convert towards oci, or copy it as it is",
+        )
 
     def _flattened(self, step: Step) -> Step:
         """The one image of an index in the place of the index."""
@@ -102,7 +120,7 @@ class Planner:
     # -- documents --------------------------------------------------------------------------
 
     def document(self, node: Node) -> Step:
-        key = (id(node), False)
+        key = (id(node), False, False)
         if key not in self._memo:
             document = node.document
             assert document is not None
@@ -154,8 +172,8 @@ class Planner:
             raise missing_blob(child)
         document = manifest.document
         assert document is not None
-        at_home = not changes_family(document, self.family)
-        key = (id(child), at_home)
+        at_home, of_image = not changes_family(document, self.family), is_image(document)
+        key = (id(child), at_home, of_image)
         known = self._memo.get(key)
         if known is not None and (
             known.diff_id is None or known.diff_id == _diff_id(manifest, slot)
@@ -168,6 +186,7 @@ class Planner:
             present=child.present,
             at_home=at_home and not self._built,
             from_daemon=self.tree.daemon_layers and not self._plain_layers,
+            of_image=of_image,
         )
         plan = plan_layer(layer, self.family, self.options.compress)
         self.plan.findings += plan.findings
@@ -207,7 +226,8 @@ class Planner:
             raise self._no_platform("")
 
     def _no_platform(self, where: str) -> RefusedError:
-        missing = next((p for p in self.options.platforms if p not in self._matched), "")
+        wanted = self.options.platforms
+        missing = next((p for p in wanted if p not in self._matched), " or ".join(wanted))
         there = list(self._seen_platforms)
         listed = ", ".join(there[:_TOO_MANY_NAMES]) + (" …" if len(there) > _TOO_MANY_NAMES else "")
         return RefusedError(

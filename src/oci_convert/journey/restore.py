@@ -22,7 +22,7 @@ from oci_convert.papers.models import Descriptor, validate
 from oci_convert.papers.report import REPORT_LIMIT
 from oci_convert.rules.layer_plan import Compress
 from oci_convert.rules.translate import home_of
-from oci_convert.stores.base import Sink, Source
+from oci_convert.stores.base import Sink
 
 __all__ = ["Record", "restore_originals"]
 
@@ -84,7 +84,7 @@ def _not_a_record(why: str) -> DocumentError:
     )
 
 
-def restore_originals(plan: Plan, record: Record, source: Source, sink: Sink) -> None:
+def restore_originals(plan: Plan, record: Record, sink: Sink) -> None:
     """Put the originals of ``record`` in the place of what the way back would give.
 
     Raises :class:`RefusedError`: ``restore-missing-blob`` or ``restore-mismatch``.
@@ -100,7 +100,7 @@ def restore_originals(plan: Plan, record: Record, source: Source, sink: Sink) ->
                 continue
             plan.resolve(step)
             if old is not None:
-                _restore(step, old, record, plan, source, sink)
+                _restore(step, old, record, plan, sink)
 
 
 def _needs_layer(step: Step) -> RefusedError:
@@ -113,9 +113,7 @@ def _needs_layer(step: Step) -> RefusedError:
     )
 
 
-def _restore(
-    step: Step, old: Descriptor, record: Record, plan: Plan, source: Source, sink: Sink
-) -> None:
+def _restore(step: Step, old: Descriptor, record: Record, plan: Plan, sink: Sink) -> None:
     where = step.node.where
     raw = record.originals[old.digest]
     if Digest.of(raw, old.name.algorithm) != old.digest:
@@ -126,7 +124,7 @@ def _restore(
         raise _mismatch(where, error.message) from None
     if plan.options.to not in original.families:
         raise _mismatch(where, f"its original is {old.media_type}, and --to is {plan.options.to}")
-    _refuse_missing(original, step, where, source, sink)
+    _refuse_missing(original, step, where, sink)
     document = step.node.document
     assert document is not None
     home = home_of(document, plan.options.to)
@@ -144,15 +142,14 @@ def _restore(
     step.reversible = True
 
 
-def _refuse_missing(original: Document, step: Step, where: str, source: Source, sink: Sink) -> None:
+def _refuse_missing(original: Document, step: Step, where: str, sink: Sink) -> None:
+    """What an original names must be carried along, or be in the target already."""
     made = {below.new.digest for below in step.below if below.new is not None}
     for slot in original.slots:
         descriptor = slot.descriptor
         if slot.role is Role.SUBJECT or descriptor.digest in made:
             continue
-        if source.size(descriptor.name) != descriptor.size and not sink.has(
-            descriptor, document=slot.role is Role.ENTRY
-        ):
+        if not sink.has(descriptor, document=slot.role is Role.ENTRY):
             raise RefusedError(
                 f"the original names the blob {descriptor.digest}, which is not there",
                 code="restore-missing-blob",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from oci_convert.ground.digest import Digest
+from oci_convert.ground.errors import DocumentError
 from oci_convert.ground.media_types import Compression
 from oci_convert.journey.options import Options
 from oci_convert.journey.tree import Image, Node
 from oci_convert.papers.documents import Role, Slot, read_document
 from oci_convert.papers.findings import Finding
-from oci_convert.papers.json_text import Array
+from oci_convert.papers.json_text import SIZE_LIMIT, Array
 from oci_convert.papers.models import Descriptor
 from oci_convert.papers.report import Change
 from oci_convert.rules.edits import REFERENCE_DIGEST, Child, edit
@@ -48,11 +50,17 @@ class Step:
         return Change.KEPT if same else Change.RELABELLED
 
     @property
+    def is_emptied(self) -> bool:
+        """Whether this is an index that had entries and has lost them all."""
+        listed = [entry for entry in self.entries if entry.slot.role is Role.ENTRY]
+        return bool(listed) and not any(entry.carried for entry in listed)
+
+    @property
     def below(self) -> Iterator[Step]:
         """The steps of what it names and carries."""
         return (e.step for e in self.entries if e.step is not None and e.carried)
 
-    @property
+    @cached_property
     def repacks(self) -> bool:
         """Whether a layer at or below this node is repacked."""
         return self.repack is not None or any(step.repacks for step in self.below)
@@ -112,7 +120,7 @@ class Plan:
         """
         document = step.node.document
         assert document is not None
-        children = [_child(entry) for entry in step.entries]
+        children = _children(step)
         edited = edit(
             document,
             self.options.to,
@@ -139,6 +147,27 @@ def kept(node: Node, media_type: str | None = None) -> Step:
     """A step that leaves the bytes of ``node`` alone, and perhaps changes what they are called."""
     renamed = node.descriptor.renamed(media_type or node.descriptor.media_type)
     return Step(node, renamed.media_type, new=renamed)
+
+
+def _children(step: Step) -> list[Child]:
+    """What has become of everything that a document names.
+
+    Raises :class:`DocumentError` where the entries of nested indexes are too many: a few small
+    indexes inside each other can name billions.
+    """
+    children: list[Child] = []
+    spliced = 0
+    for entry in step.entries:
+        children.append(_child(entry))
+        spliced += sum(len(text) for text in children[-1].spliced or ())
+        if spliced > SIZE_LIMIT:
+            raise DocumentError(
+                f"flattened, the index has more than the {SIZE_LIMIT} bytes that are the limit",
+                code="document-too-large",
+                where=step.node.where,
+                remedy="choose what to convert with --platform",
+            )
+    return children
 
 
 def _child(entry: Entry) -> Child:

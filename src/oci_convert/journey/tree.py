@@ -85,7 +85,7 @@ class Node:
         return (child for child in self.children if child.role is Role.LAYER)
 
     def walk(self, seen: set[int] | None = None) -> Iterator[Node]:
-        """This node and everything below it, each once, parents first."""
+        """The node and everything below it, each once, parents first."""
         seen = set() if seen is None else seen
         if id(self) not in seen:
             seen.add(id(self))
@@ -121,11 +121,12 @@ def read_tree(
     source: Source,
     roots: Sequence[Root],
     *,
+    first: int = 0,
     asked: Callable[[Descriptor], bool] = lambda _: True,
     size_limit: int = SIZE_LIMIT,
     tolerant: bool = False,
 ) -> Tree:
-    """Read the trees of ``roots``.
+    """Read the trees of ``roots``, which are called ``images[first]`` and so on.
 
     ``asked`` says of an entry of an index whether anybody wants it; an entry that nobody wants is
     not read. Raises :class:`DocumentError` and :class:`BlobError` with the place at fault; if
@@ -135,7 +136,7 @@ def read_tree(
     reader = _Reader(source, asked, size_limit, tolerant)
     images = tuple(
         Image(root, reader.node(root.descriptor, None, f"images[{i}]", 0))
-        for i, root in enumerate(roots)
+        for i, root in enumerate(roots, first)
     )
     return Tree(images, source.daemon_layers, source.sparse)
 
@@ -174,7 +175,7 @@ class _Reader:
             yield
         except OciConvertError as error:
             if not self.tolerant:
-                raise _placed(error, self.source.label) from None
+                raise error.within(self.source.label) from None
             node.faults.append(error if error.where.startswith(where) else _moved(error, where))
         except OSError as error:
             if not self.tolerant:
@@ -230,10 +231,11 @@ class _Reader:
     def _child(self, parent: Node, slot: Slot, depth: int) -> Node:
         where = f"{parent.where}.{slot.label}"
         if slot.role is Role.ENTRY and not self.asked(slot.descriptor):
-            kind = _kind(slot.descriptor, slot.role)
-            return Node(kind, slot.role, slot.descriptor, where, read=False)
+            entry = _kind(slot.descriptor, slot.role)
+            return Node(entry, slot.role, slot.descriptor, where, read=False)
         kind = None
-        if slot.role is Role.CONFIG and parent.document and not is_image(parent.document):
+        document = parent.document
+        if slot.role is Role.CONFIG and document is not None and not is_image(document):
             kind = Kind.ARTIFACT  # the config of something that is no image: never parsed
         return self.node(slot.descriptor, slot.role, where, depth, kind)
 
@@ -246,10 +248,6 @@ def _kind(descriptor: Descriptor, role: Role | None) -> Kind:
     kind = Kind.ARTIFACT if meaning is None else meaning.cell.kind
     allowed = (Kind.LAYER,) if role is Role.LAYER else (Kind.INDEX, Kind.MANIFEST)
     return kind if kind in allowed else Kind.ARTIFACT
-
-
-def _placed(error: OciConvertError, label: str) -> OciConvertError:
-    return error if error.where.startswith(label) else error.at(label)
 
 
 def _moved(error: OciConvertError, where: str) -> OciConvertError:

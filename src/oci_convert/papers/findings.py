@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from oci_convert.papers.faults import FAULTS
+
 __all__ = ["CODES", "Code", "Finding", "Level"]
 
 
@@ -152,8 +154,8 @@ CODES: Final[dict[str, Code]] = {
     ),
     "attestation-dropped": Code(
         Level.LOSS,
-        "An attestation was left out: Docker's tools cannot read attestations, and it speaks of the "
-        "digests before the conversion.",
+        "An attestation was left out: Docker's tools cannot read attestations, and it speaks of "
+        "the digests before the conversion.",
         "`--attestations keep` carries it, `--attestations fail` refuses.",
     ),
     "attestation-names-old-digest": Code(
@@ -200,5 +202,43 @@ CODES: Final[dict[str, Code]] = {
         "it is.",
         "Convert the subject together with what refers to it.",
     ),
+    # What `verify` and `--same-as` add.
+    "mixed-families": Code(
+        Level.WARNING,
+        "Media types of Docker and of OCI are mixed in one image. It is legal, and some registries "
+        "and tools refuse it.",
+        "Convert the image: every descriptor is normalised on its own.",
+    ),
+    "dangling-subject": Code(
+        Level.WARNING,
+        "A document speaks of a subject that is not in the store.",
+        "Nothing to do if the subject is kept elsewhere.",
+    ),
+    "orphan-blob": Code(
+        Level.INFO,
+        "A file of a layout belongs to no image of it.",
+        "Harmless but for its room; the tool that writes the layout may remove it.",
+    ),
+    "untagged-image": Code(
+        Level.INFO,
+        "An image of the store has no name.",
+        "Choose it by its digest or its position (`@0`).",
+    ),
+    "leftover": Code(
+        Level.INFO,
+        "The folder of unfinished files, `.oci-convert`, is not empty: a run was killed, or one is "
+        "writing right now.",
+        "The next run that writes here removes what dead runs left.",
+    ),
+    "not-compared": Code(
+        Level.INFO,
+        "An attestation, an artifact or an absent image was left out of the comparison.",
+        "Nothing to do: it is no image, or it is not here.",
+    ),
+    **{code: Code(Level.ERROR, meaning, advice) for code, (meaning, advice) in FAULTS.items()},
 }
-"""Every code that a run can report, except the errors that end it."""
+"""Every code that a run can report. The errors are findings of ``verify``; they end a conversion.
+
+``verify`` reports ``mislabelled-layer`` and ``count-mismatch`` as errors, too: a conversion can put
+the one right and carry the other, but the image is not what it says.
+"""

@@ -30,6 +30,12 @@ _DIGITS_LIMIT: Final = 4000
 """Digits of a number: CPython refuses to convert more than 4300."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+_PLAIN_STRING = r'"([^"\\\x00-\x1f]*)"'
+_PLAIN_VALUE = rf"({_PLAIN_STRING}|(?:0|[1-9][0-9]{{0,18}})(?![0-9.eE]))"
+_PLAIN_ITEM = re.compile(rf"{_PLAIN_VALUE}[ \t\n\r]*([,\]])[ \t\n\r]*")
+_PLAIN_MEMBER = re.compile(
+    rf"{_PLAIN_STRING}[ \t\n\r]*:[ \t\n\r]*{_PLAIN_VALUE}[ \t\n\r]*([,}}])[ \t\n\r]*"
+)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LITERALS: Final[dict[str, object]] = {"true": True, "false": False, "null": None}
@@ -104,7 +110,12 @@ def scan(raw: bytes, *, size_limit: int = SIZE_LIMIT, where: str = "") -> tuple[
 
 
 class _Scanner:
-    """Recursive descent over one text; the depth limit bounds the recursion."""
+    """Recursive descent over one text; the depth limit bounds the recursion.
+
+    What nearly all of a document consists of, names and strings without escapes and integers of few
+    digits, is read by one regular expression each. Whatever they do not match takes the long way,
+    which is also the one that knows what is wrong.
+    """
 
     def __init__(self, text: str, where: str) -> None:
         self._text = text
@@ -130,15 +141,15 @@ class _Scanner:
 
     def _value(self, at: int, depth: int) -> Value:
         first = self._text[at : at + 1]
-        if first == '"':
-            string, end = self._string(at)
-            return Value(at, end, string)
         if first in ("{", "["):
             if depth > DEPTH_LIMIT:
                 raise self._error(
                     f"the document is nested deeper than {DEPTH_LIMIT} levels", at, code="too-deep"
                 )
             return self._object(at, depth) if first == "{" else self._array(at, depth)
+        if first == '"':
+            string, end = self._string(at)
+            return Value(at, end, string)
         if first == "-" or first.isdigit():
             return self._number(at)
         for literal, value in _LITERALS.items():
@@ -166,33 +177,46 @@ class _Scanner:
 
     def _object(self, start: int, depth: int) -> Object:
         members: dict[str, Member] = {}
-        plain: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         at = self._skip(start + 1)
-        while self._text[at : at + 1] != "}" or members:
-            if self._text[at : at + 1] != '"':
-                raise self._error("a member name is expected", at)
-            name, key_end = self._string(at)
+        closed = self._text[at : at + 1] == "}"
+        while not closed:
+            plain = _PLAIN_MEMBER.match(self._text, at)
+            if plain is not None:
+                name, literal, string, sign = plain.groups()
+                key_end = plain.end(1) + 1
+                first, end = plain.span(2)
+                value = Value(first, end, int(literal) if string is None else string)
+                following, closed = (plain.end(), False) if sign == "," else (plain.start(4), True)
+            else:
+                name, key_end, first = self._name(at)
+                value = self._value(first, depth + 1)
+                following, closed = self._next(value.end, "}")
             if name in members:
                 raise self._error(f"the member {name!r} stands twice", at, code="duplicate-member")
-            colon = self._skip(key_end)
-            if self._text[colon : colon + 1] != ":":
-                raise self._error("a colon is expected", colon)
-            value = self._value(self._skip(colon + 1), depth + 1)
             members[name] = Member(at, key_end, value)
-            plain[name] = value.value
-            at, closed = self._next(value.end, "}")
-            if closed:
-                break
-        return Object(start, at + 1, plain, members)
+            values[name] = value.value
+            at = following
+        return Object(start, at + 1, values, members)
+
+    def _name(self, at: int) -> tuple[str, int, int]:
+        """The name of a member, where it ends, and where the value begins."""
+        if self._text[at : at + 1] != '"':
+            raise self._error("a member name is expected", at)
+        name, end = self._string(at)
+        colon = self._skip(end)
+        if self._text[colon : colon + 1] != ":":
+            raise self._error("a colon is expected", colon)
+        return name, end, self._skip(colon + 1)
 
     def _array(self, start: int, depth: int) -> Array:
         items: list[Value] = []
         at = self._skip(start + 1)
-        while self._text[at : at + 1] != "]" or items:
-            items.append(self._value(at, depth + 1))
-            at, closed = self._next(items[-1].end, "]")
-            if closed:
-                break
+        closed = self._text[at : at + 1] == "]"
+        while not closed:
+            value = self._value(at, depth + 1)
+            items.append(value)
+            at, closed = self._next(value.end, "]")
         return Array(start, at + 1, [item.value for item in items], items)
 
     def _next(self, end: int, bracket: str) -> tuple[int, bool]:

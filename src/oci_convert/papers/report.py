@@ -16,7 +16,16 @@ from oci_convert.papers.documents import read_object
 from oci_convert.papers.findings import Finding, Level
 from oci_convert.papers.models import Descriptor, validate
 
-__all__ = ["REPORT_LIMIT", "Change", "ConvertedImage", "MapRow", "Report", "Totals", "read_map"]
+__all__ = [
+    "REPORT_LIMIT",
+    "Change",
+    "ConvertedImage",
+    "Failure",
+    "MapRow",
+    "Report",
+    "Totals",
+    "read_map",
+]
 
 VERSION: Final = 1
 REPORT_LIMIT: Final = 256 * 1024 * 1024
@@ -41,6 +50,9 @@ class ConvertedImage:
     """One image of the run."""
 
     name: str | None
+    """What the target calls it."""
+    source: str
+    """The reference that it comes from."""
     old: Descriptor | None
     """``None`` for an image that had no manifest: its archive had only a list of layers."""
     new: Descriptor
@@ -51,6 +63,7 @@ class ConvertedImage:
         """The image as it stands in a report."""
         return {
             "name": self.name,
+            "source": self.source,
             "old": None if self.old is None else self.old.triple(),
             "new": self.new.triple(),
             "reversible": self.reversible,
@@ -79,6 +92,25 @@ class MapRow:
             "new": None if self.new is None else self.new.triple(),
             "change": self.change.value,
             "platform": self.platform,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An image that could not be converted, in a run that kept going."""
+
+    source: str
+    code: str
+    where: str
+    message: str
+
+    def to_json(self) -> dict[str, str]:
+        """The failure as it stands in a report."""
+        return {
+            "source": self.source,
+            "code": self.code,
+            "where": self.where,
+            "message": self.message,
         }
 
 
@@ -114,6 +146,8 @@ class Report:
     map: tuple[MapRow, ...]
     findings: tuple[Finding, ...]
     totals: Totals
+    failures: tuple[Failure, ...] = ()
+    """What could not be converted, if the run was asked to keep going."""
     codecs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Library, version and level of what packed layers, if anything did."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -147,6 +181,7 @@ class Report:
             "images": [image.to_json() for image in self.images],
             "map": [row.to_json() for row in self.map],
             "findings": [finding.to_json() for finding in self.findings],
+            "failures": [failure.to_json() for failure in self.failures],
             "totals": self.totals.to_json(),
             "codecs": {name: dict(codec) for name, codec in self.codecs.items()},
             "options": dict(self.options),

@@ -156,10 +156,10 @@ class _Edit:
         for slot, child in zip(self._document.slots, children, strict=True):
             if slot.role is Role.SUBJECT and "subject" in gone:
                 continue
-            if child.new is None and child.spliced is None:
-                removed.add(slot.index)
-            elif child.spliced is not None:
+            if child.spliced:
                 self._editor.replace(slot.object, ",".join(child.spliced))
+            elif child.new is None:
+                removed.add(slot.index)
             else:
                 self._rename(slot, child)
         manifests = self._document.root.get("manifests")
@@ -294,8 +294,20 @@ def is_attestation(entry: Descriptor) -> bool:
 
 
 def fits(document: Document, family: Family) -> bool:
-    """Whether ``family`` can hold what ``document`` describes: Docker has images only."""
-    return family is not Family.DOCKER or document.kind is Kind.INDEX or is_image(document)
+    """Whether ``family`` can hold what ``document`` describes: Docker has images and plugins."""
+    return (
+        family is not Family.DOCKER
+        or document.kind is Kind.INDEX
+        or is_image(document)
+        or _is_plugin(document)
+    )
+
+
+def _is_plugin(document: Document) -> bool:
+    """Whether a manifest describes something that only Docker has, and that is no image."""
+    configs = (slot.descriptor for slot in document.slots if slot.role is Role.CONFIG)
+    meanings = (look_up(config.media_type) for config in configs)
+    return any(meaning is not None and meaning.families == {Family.DOCKER} for meaning in meanings)
 
 
 def not_an_image(document: Document, where: str) -> RefusedError:

@@ -68,6 +68,8 @@ class Layer:
     """Its document is of the target family already, so that nothing forces a change."""
     from_daemon: bool = False
     """If it is plain, that is only how a daemon stores it."""
+    of_image: bool = True
+    """Its document describes an image, and not an artifact that borrows the form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ def plan_layer(layer: Layer, family: Family, compress: Compress) -> LayerPlan:
         return _carried(layer, family)
     if meaning.cell.encrypted:
         return _encrypted(layer, meaning.cell, family)
+    if not layer.of_image:
+        return _of_artifact(layer, meaning.cell, family)
     actual, findings = _truth(layer, meaning)
     cell = layer_cell(meaning.cell, actual)
     if not cell.distributable:
@@ -182,6 +186,16 @@ def _carried(layer: Layer, family: Family) -> LayerPlan:
     return LayerPlan(layer.media_type)
 
 
+def _of_artifact(layer: Layer, cell: Cell, family: Family) -> LayerPlan:
+    """A layer of something that is no image: its label is believed, its bytes are not touched."""
+    if layer.at_home:
+        return LayerPlan(layer.media_type)
+    name = name_of(cell, family)
+    if name is None:
+        raise _nameless(layer, cell, family, "no-media-type")
+    return LayerPlan(name)
+
+
 def _encrypted(layer: Layer, cell: Cell, family: Family) -> LayerPlan:
     name = name_of(cell, family)
     if name is not None:
@@ -199,7 +213,8 @@ def _encrypted(layer: Layer, cell: Cell, family: Family) -> LayerPlan:
 def _foreign_name(layer: Layer, cell: Cell, family: Family, compress: Compress) -> str:
     """The name of a layer that is never repacked, as its ``urls`` serve these very bytes."""
     name = name_of(cell, family)
-    if name is None and layer.at_home:
+    homes = families(layer.media_type)
+    if name is None and layer.at_home and (family in homes or Family.DOCKER not in homes):
         return layer.media_type
     meaning = look_up(name) if name is not None else None
     at_home = layer.at_home and name == layer.media_type

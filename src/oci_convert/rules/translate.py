@@ -20,6 +20,7 @@ from oci_convert.rules.edits import (
     embedded,
     fits,
     is_attestation,
+    is_image,
     not_an_image,
 )
 from oci_convert.rules.layer_plan import Compress, Layer, plan_layer
@@ -146,7 +147,8 @@ class _Alone:
         meaning = look_up(media_type)
         label = meaning.cell.compression if meaning is not None else None
         at_home = not changes_family(document, family)
-        plan = plan_layer(Layer(media_type, label, where, at_home=at_home), family, self._compress)
+        layer = Layer(media_type, label, where, at_home=at_home, of_image=is_image(document))
+        plan = plan_layer(layer, family, self._compress)
         if plan.repack is not None:
             raise RefusedError(
                 f"the layer would have to be repacked as {plan.repack}",
@@ -170,7 +172,11 @@ class _Alone:
             return Child(None)
         meaning = look_up(old.media_type)
         if meaning is None or meaning.cell.kind not in (Kind.INDEX, Kind.MANIFEST):
-            return Child(old)
+            if not to_docker:
+                return Child(old)
+            message = f"Docker has no room for {old.media_type} in a list"
+            findings.append(Finding.of("entry-dropped", where, message))
+            return Child(None)
         if to_docker and meaning.cell.kind is Kind.INDEX:
             raise RefusedError(
                 "Docker has no lists of lists",

@@ -6,18 +6,18 @@ What the docstrings here say, every store keeps; ``tests/support/contract.py`` h
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import BinaryIO, Final
 
-from oci_convert.blobs.streams import verified
+from oci_convert.blobs.streams import read_chunks, verified
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import BlobError
 from oci_convert.ground.media_types import Family
 from oci_convert.papers.models import Descriptor
 
-__all__ = ["HEAD", "Holds", "Root", "Sink", "Source"]
+__all__ = ["HEAD", "Holds", "Root", "Sink", "Source", "unwatched"]
 
 HEAD: Final = 4096
 """Bytes of a layer that are enough to see how it is packed."""
@@ -48,6 +48,8 @@ class Holds:
     """Images have names."""
     plain_layers: bool = False
     """Plain tar layers of a docker-save archive stay plain: the sink is one itself."""
+    sequential: bool = False
+    """Blobs come one at a time, in the order of the plan."""
 
 
 class Source(ABC):
@@ -90,8 +92,6 @@ class Source(ABC):
 
     def stream(self, descriptor: Descriptor) -> Iterator[bytes]:
         """The chunks of a blob as they are stored, *not verified*: for a sink, which verifies."""
-        from oci_convert.blobs.streams import read_chunks
-
         with self.open(descriptor.name) as file:
             yield from read_chunks(file)
 
@@ -125,6 +125,16 @@ class Source(ABC):
         self.close()
 
 
+def unwatched(_: int) -> None:
+    """What is told the bytes that nobody counts."""
+
+
+def _watched(chunks: Iterable[bytes], watch: Callable[[int], None]) -> Iterator[bytes]:
+    for chunk in chunks:
+        watch(len(chunk))
+        yield chunk
+
+
 class Sink(ABC):
     """Takes images. Exactly one of :meth:`commit` and :meth:`abort` ends a run; then ``close``."""
 
@@ -132,6 +142,12 @@ class Sink(ABC):
     """The reference it was opened with, as errors show it."""
 
     holds: Holds
+
+    def check(self, roots: Sequence[Root]) -> None:
+        """Raise for images that the sink cannot name; called before the first blob.
+
+        The descriptors of ``roots`` are still those of the source.
+        """
 
     @abstractmethod
     def has(self, descriptor: Descriptor, *, document: bool = False, verify: bool = False) -> bool:
@@ -160,9 +176,21 @@ class Sink(ABC):
         a manifest or an index. May be called from several threads at once.
         """
 
-    def take(self, source: Source, descriptor: Descriptor, where: str) -> None:
-        """Store a blob of ``source`` unchanged and verified; a clone where that is possible."""
-        self.put(source.stream(descriptor), where, expected=descriptor)
+    def take(
+        self,
+        source: Source,
+        descriptor: Descriptor,
+        where: str,
+        *,
+        watch: Callable[[int], None] = unwatched,
+        link: bool = False,
+    ) -> None:
+        """Store a blob of ``source`` unchanged and verified; a clone where that is possible.
+
+        ``watch`` is told the bytes that were read, as they are read; what it raises ends the work.
+        With ``link``, source and target may become one file.
+        """
+        self.put(_watched(source.stream(descriptor), watch), where, expected=descriptor)
 
     @abstractmethod
     def commit(self, roots: Sequence[Root]) -> None:

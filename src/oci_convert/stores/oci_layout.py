@@ -140,7 +140,20 @@ class OciLayoutSink(PlaceSink):
     def sealed(self) -> bool:
         return self.place.size("index.json") is not None or any(self.place.names("refs"))
 
+    def check(self, roots: Sequence[Root]) -> None:
+        for name in [root.annotations.get(REF_NAME) for root in roots] if self._refs else ():
+            if name is None or _REF_FILE.fullmatch(name) is None or name in (".", ".."):
+                raise UsageError(
+                    f"the name {name!r} cannot be the name of a file in refs/"
+                    if name
+                    else "a layout of version 1.0.0-rc2 needs a name for each image",
+                    code="no-ref-file",
+                    where=self.label,
+                    remedy="give the destination a REF of letters, digits, '.', '_' and '-'",
+                )
+
     def commit(self, roots: Sequence[Root]) -> None:
+        self.check(roots)
         self.place.flush()
         with self.place.locked():
             if self.place.size("oci-layout") is None:
@@ -161,17 +174,7 @@ class OciLayoutSink(PlaceSink):
 
     def _write_refs(self, roots: Sequence[Root]) -> None:
         for root in roots:
-            name = root.annotations.get(REF_NAME)
-            if name is None or _REF_FILE.fullmatch(name) is None or name in (".", ".."):
-                raise UsageError(
-                    f"the name {name!r} cannot be the name of a file in refs/"
-                    if name
-                    else "a layout of version 1.0.0-rc2 needs a name for each image",
-                    code="no-ref-file",
-                    where=self.label,
-                    remedy="give the destination a REF of letters, digits, '.', '_' and '-'",
-                )
-            self.write(f"refs/{name}", _entry(root, {}).encode())
+            self.write(f"refs/{root.annotations[REF_NAME]}", _entry(root, {}).encode())
 
 
 def merged_index(old: bytes | None, roots: Sequence[Root], where: str) -> bytes:

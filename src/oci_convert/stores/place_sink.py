@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from oci_convert.blobs.streams import Tally, read_chunks, verified
 from oci_convert.ground.digest import CANONICAL, Digest
 from oci_convert.ground.errors import BlobError
 from oci_convert.papers.models import Descriptor
-from oci_convert.stores.base import Sink
-from oci_convert.stores.places import WritablePlace
+from oci_convert.stores.base import Sink, Source, unwatched
+from oci_convert.stores.places import Pending, WritablePlace
 
 __all__ = ["PlaceSink"]
 
@@ -56,8 +57,7 @@ class PlaceSink(Sink):
         document: bool = False,
     ) -> tuple[Digest, int]:
         tally = Tally(expected.name.algorithm if expected is not None else algorithm)
-        pending = self.place.create()
-        try:
+        with self._pending() as pending:
             for chunk in chunks:
                 tally.update(chunk)
                 if expected is not None and tally.size > expected.size:
@@ -67,20 +67,49 @@ class PlaceSink(Sink):
                 tally.check(expected.name, expected.size, where)
             digest = tally.digest
             pending.publish(self.name(digest, document=document))
+        return digest, tally.size
+
+    def take(
+        self,
+        source: Source,
+        descriptor: Descriptor,
+        where: str,
+        *,
+        watch: Callable[[int], None] = unwatched,
+        link: bool = False,
+    ) -> None:
+        file = source.file_of(descriptor)
+        if file is None:
+            super().take(source, descriptor, where, watch=watch)
+            return
+        tally = Tally(descriptor.name.algorithm)
+
+        def seen(chunk: memoryview) -> None:
+            watch(len(chunk))
+            tally.update(chunk)
+            if tally.size > descriptor.size:
+                tally.check(descriptor.name, descriptor.size, where)
+
+        with file, self._pending() as pending:
+            pending.take(file, seen, link=link)
+            tally.check(descriptor.name, descriptor.size, where)
+            pending.publish(self.name(descriptor.name, document=False))
+
+    @contextmanager
+    def _pending(self) -> Iterator[Pending]:
+        """A file that is forgotten unless it is published."""
+        pending = self.place.create()
+        try:
+            yield pending
         except BaseException:
             pending.discard()
             raise
-        return digest, tally.size
 
     def write(self, name: str, data: bytes) -> None:
         """Write a small file that no digest names."""
-        pending = self.place.create()
-        try:
+        with self._pending() as pending:
             pending.write(data)
             pending.publish(name)
-        except BaseException:
-            pending.discard()
-            raise
 
     def abort(self) -> None:
         self.place.undo(sealed=self.sealed())

@@ -7,7 +7,7 @@ Names are relative, with ``/`` between their parts; they never begin with ``/`` 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol
 
@@ -67,6 +67,12 @@ class Pending(Protocol):
 
     def write(self, chunk: bytes, /) -> object:
         """Append bytes."""
+
+    def take(self, file: BinaryIO, seen: Callable[[memoryview], None], *, link: bool) -> None:
+        """Fill the empty file with the rest of another one; ``seen`` is shown what it then holds.
+
+        A clone where the file system can, else a copy; with ``link``, one file under two names.
+        """
 
     def publish(self, name: str) -> None:
         """Make the file appear under its name, complete; a file already there is replaced."""

@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -83,7 +83,10 @@ class Folder(Place):
             return self._regular(os.open(self.path / name, _OPEN), name)
 
     def file_of(self, name: str) -> BinaryIO | None:
-        return self.open_blob(name)
+        try:
+            return self.open_blob(name)
+        except FileNotFoundError:
+            return None
 
     def _open_beneath(self, name: str) -> int:
         """Open ``name`` part by part; a link may lead anywhere beneath the folder, never out."""
@@ -288,10 +291,29 @@ class _PendingFile:
         self._path = path
         self.file = open(path, "xb", buffering=0)  # noqa: SIM115 - closed by publish and discard
 
-    def write(self, chunk: bytes, /) -> None:
+    def write(self, chunk: bytes | memoryview, /) -> None:
         written = self.file.write(chunk)
         while written < len(chunk):  # a nearly full disk takes a part, then says why
             written += self.file.write(memoryview(chunk)[written:])
+
+    def take(self, file: BinaryIO, seen: Callable[[memoryview], None], *, link: bool) -> None:
+        if (link and self._link(file)) or _clone(file, self.file):
+            # What is hashed is what the target holds, never the source a second time.
+            with open(self._path, "rb", buffering=0) as held:
+                _pump(held, seen, lambda _: None)
+        else:
+            _pump(file, seen, self.write)
+
+    def _link(self, file: BinaryIO) -> bool:
+        """Become another name of an open file, if the file systems allow it."""
+        spare = self._path.with_name(f"{self._path.name}.link")
+        try:
+            # Through the open file: its path may lead elsewhere by now.
+            os.link(f"/proc/self/fd/{file.fileno()}", spare, follow_symlinks=True)
+        except OSError:
+            return False
+        os.replace(spare, self._path)
+        return True
 
     def publish(self, name: str) -> None:
         self.file.close()
@@ -300,6 +322,32 @@ class _PendingFile:
     def discard(self) -> None:
         self.file.close()
         self._path.unlink(missing_ok=True)
+
+
+_FICLONE: Final = 0x40049409
+_COPY: Final = 256 * 1024
+
+
+def _clone(source: BinaryIO, target: BinaryIO) -> bool:
+    """Let ``target`` share the blocks of ``source``, where the file system can (``FICLONE``)."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.ioctl(target.fileno(), _FICLONE, source.fileno())
+    except OSError:
+        return False
+    return True
+
+
+def _pump(
+    source: BinaryIO, seen: Callable[[memoryview], None], write: Callable[[memoryview], object]
+) -> None:
+    """Move the rest of a file in one buffer: its pages stay in the cache of the processor."""
+    buffer = memoryview(bytearray(_COPY))
+    while size := source.readinto(buffer):  # type: ignore[attr-defined]  # an unbuffered file has it
+        chunk = buffer[:size]
+        seen(chunk)
+        write(chunk)
 
 
 def _make_real_folder(path: Path) -> None:

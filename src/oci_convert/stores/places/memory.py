@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import BinaryIO
@@ -75,6 +75,11 @@ class _PendingBytes:
 
     def write(self, chunk: bytes, /) -> None:
         self._parts.append(bytes(chunk))
+
+    def take(self, file: BinaryIO, seen: Callable[[memoryview], None], *, link: bool) -> None:
+        data = file.read()
+        seen(memoryview(data))
+        self.write(data)
 
     def publish(self, name: str) -> None:
         self._place.publish(name, b"".join(self._parts))

@@ -1,0 +1,152 @@
+"""The account of a run: its report, from the plans that were carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from oci_convert.ground.errors import OciConvertError
+from oci_convert.ground.media_types import Kind
+from oci_convert.journey.options import Options
+from oci_convert.journey.steps import Plan, Step, documents_below
+from oci_convert.journey.tree import Image, Node, platform_of
+from oci_convert.papers.documents import Role
+from oci_convert.papers.models import Descriptor
+from oci_convert.papers.report import Change, ConvertedImage, Failure, MapRow, Report, Totals
+from oci_convert.rules.names import called
+from oci_convert.stores.base import Root, Source
+
+__all__ = ["Moved", "Part", "entry_of", "report_of"]
+
+
+@dataclass(eq=False)
+class Part:
+    """The share of one source in a run, or of one of its images where each stands for itself."""
+
+    origin: str
+    """The reference that it was opened by."""
+    source: Source
+    plan: Plan
+    roots: list[Root] = field(default_factory=list)
+    """What its images are called in the target; parallel to ``plan.tops``."""
+    failure: OciConvertError | None = None
+
+    def made(self) -> list[Root]:
+        """Its images as they stand in the target."""
+        return [
+            Root(entry_of(image, step), root.annotations)
+            for root, (image, step) in zip(self.roots, self.plan.tops, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a carrier moved."""
+
+    bytes_read: int
+    bytes_written: int
+    codecs: Mapping[str, Mapping[str, str]]
+
+
+def entry_of(image: Image, step: Step) -> Descriptor:
+    """The descriptor of a converted image as it stands in an ``index.json``."""
+    assert step.new is not None
+    triple = ("media_type", "digest", "size")
+    return image.root.descriptor.model_copy(
+        update={name: getattr(step.new, name) for name in triple}
+    )
+
+
+def report_of(
+    parts: Sequence[Part],
+    failures: Sequence[Failure],
+    moved: Moved,
+    options: Options,
+    *,
+    destination: str,
+    named: bool,
+    dry_run: bool,
+    seconds: float,
+) -> Report:
+    """The report of a run. ``named``: images have names in the target."""
+    done = [part for part in parts if part.failure is None]
+    steps = [step for part in done for step in part.plan.steps()]
+    return Report(
+        source=" ".join(dict.fromkeys([*(p.origin for p in parts), *(f.source for f in failures)])),
+        destination=destination,
+        to=options.to.value,
+        dry_run=dry_run,
+        images=tuple(image for part in done for image in _images(part, named=named)),
+        map=tuple(_rows(done)),
+        findings=tuple(dict.fromkeys(f for part in done for f in part.plan.findings)),
+        failures=tuple(failures),
+        totals=Totals(
+            blobs=len({step.new.digest for step in steps if step.new is not None}),
+            bytes_read=moved.bytes_read,
+            bytes_written=moved.bytes_written,
+            seconds=seconds,
+        ),
+        codecs=moved.codecs,
+        options={
+            "compress": options.compress.value,
+            "attestations": options.attestations.value,
+            "keep_extensions": options.keep_extensions,
+        },
+        originals={
+            step.node.descriptor.digest: step.node.document.raw
+            for step in steps
+            if step.node.document is not None and not step.reversible
+        },
+    )
+
+
+def _images(part: Part, *, named: bool) -> Iterator[ConvertedImage]:
+    for root, (image, step) in zip(part.made(), part.plan.tops, strict=True):
+        yield ConvertedImage(
+            name=called(root.annotations) if named else None,
+            source=part.origin,
+            old=None if image.root.built else image.node.descriptor,
+            new=root.descriptor,
+            reversible=step.reversible and all(s.reversible for s in documents_below(step)),
+        )
+
+
+def _rows(parts: Sequence[Part]) -> Iterator[MapRow]:
+    """One row for each distinct old descriptor, at its first place, parents first."""
+    seen: set[tuple[str, str, int]] = set()
+    for part in parts:
+        steps = {id(step.node): step for step in part.plan.steps()}
+        built = {id(image.node) for image, _ in part.plan.tops if image.root.built}
+        for image, _ in part.plan.tops:
+            for node, entry in _places(image.node, set()):
+                old = node.descriptor
+                key = (old.media_type, old.digest, old.size)
+                if key in seen or node.role is Role.SUBJECT or id(node) in built:
+                    continue
+                seen.add(key)
+                yield _row(node, entry, steps.get(id(node)))
+
+
+def _row(node: Node, entry: Descriptor | None, step: Step | None) -> MapRow:
+    platform = platform_of(node, entry) if node.kind is Kind.MANIFEST else None
+    return MapRow(
+        kind=node.kind,
+        where=node.where,
+        old=node.descriptor,
+        new=None if step is None else step.new,
+        change=Change.DROPPED if step is None else step.change,
+        platform=None if platform is None else str(platform),
+    )
+
+
+def _places(
+    node: Node, seen: set[int], entry: Descriptor | None = None
+) -> Iterator[tuple[Node, Descriptor | None]]:
+    """The nodes of a tree, each with the first descriptor that names it, parents first."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    yield node, entry
+    if node.document is not None:
+        for slot, child in zip(node.document.slots, node.children, strict=True):
+            yield from _places(child, seen, slot.descriptor)

@@ -1,0 +1,61 @@
+"""Streams: chunks that are counted, hashed and checked while they flow."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oci_convert.blobs.streams import CHUNK, Tally, read_chunks, verified
+from oci_convert.ground.digest import Digest
+from oci_convert.ground.errors import BlobError
+
+DATA = b"0123456789" * 100_000
+
+
+@given(st.lists(st.binary(max_size=20)), st.sampled_from(["sha256", "sha512"]))
+def test_the_chunks_do_not_matter(chunks: list[bytes], algorithm: str) -> None:
+    whole = b"".join(chunks)
+    tally = Tally(algorithm)
+    assert list(tally.through(chunks)) == chunks
+    assert (tally.digest, tally.size) == (Digest.of(whole, algorithm), len(whole))
+    assert b"".join(verified(chunks, tally.digest, len(whole), "")) == whole
+    assert b"".join(verified(chunks, tally.digest, None, "")) == whole
+
+
+@pytest.mark.parametrize("size", [None, 0, 1, CHUNK, CHUNK + 1, len(DATA), len(DATA) + 1])
+def test_a_file_is_read_in_chunks_up_to_a_size(size: int | None) -> None:
+    file = io.BytesIO(b"skipped" + DATA)
+    file.seek(7)
+    chunks = list(read_chunks(file, size))
+    assert b"".join(chunks) == DATA[: len(DATA) if size is None else size]
+    assert all(0 < len(chunk) <= CHUNK for chunk in chunks)
+
+
+def test_what_is_too_long_is_refused_at_the_first_chunk_too_many() -> None:
+    def endless() -> Iterator[bytes]:
+        while True:
+            yield DATA
+
+    stream = verified(endless(), Digest.of(DATA), len(DATA), "layers[0]")
+    assert next(stream) == DATA
+    with pytest.raises(BlobError) as refused:
+        next(stream)
+    assert refused.value.code == "wrong-size"
+    assert refused.value.where == "layers[0]"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (DATA[:-1], "sha256:.* has 999999 bytes, not the 1000000 of its descriptor"),
+        (DATA + b"!", "sha256:.* goes on after the 1000000 bytes of its descriptor"),
+        (DATA[:-1] + b"!", "the bytes do not match sha256:.*: they hash to sha256:"),
+    ],
+)
+def test_the_error_says_what_is_wrong(data: bytes, message: str) -> None:
+    with pytest.raises(BlobError, match=message):
+        list(verified([data], Digest.of(DATA), len(DATA), "here"))
