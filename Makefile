@@ -1,7 +1,7 @@
 # make demo    convert an image there and back, and prove that nothing changed
 # make test    everything that must pass: ruff, mypy, pytest
 # make lint    ruff and mypy alone
-# make bench   measure the codecs
+# make bench   measure against skopeo, and write docs/performance.md
 # make clean   remove what these made
 #
 # Needs Python 3.11 or newer with venv; another one is named by: make PYTHON=python3.13 …
@@ -31,7 +31,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 bench: $(READY)
-	$(BIN)/python benchmarks/codecs.py
+	$(BIN)/python benchmarks/run.py
 
 clean:
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
