@@ -547,9 +547,15 @@ def test_names_of_files_mean_nothing() -> None:
 # -- refusals -----------------------------------------------------------------------------------
 
 
+def read_all(store: DockerArchiveSource) -> None:
+    for root in store.roots():
+        assert store.size(root.descriptor.name) is not None
+        read(store, root.descriptor)
+
+
 def refused(members: Mapping[str, bytes | Link]) -> OciConvertError:
     with pytest.raises(OciConvertError) as caught:
-        source(members)
+        read_all(source(members))
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith("docker-archive:app")
     return caught.value
@@ -576,7 +582,7 @@ def test_a_link_out_of_an_extracted_archive_is_not_followed(tmp_path: Path) -> N
     for number, target in enumerate(("../../secret", str(secret))):
         folder = extracted({**CLASSIC, path: Link(target)}, tmp_path / str(number))
         with pytest.raises(StoreError) as caught:
-            DockerArchiveSource(Folder(folder), "app")
+            read_all(DockerArchiveSource(Folder(folder), "app"))
         assert caught.value.code == "link-outside"
 
 
@@ -590,6 +596,20 @@ def test_what_a_row_names_must_be_there(writer: Callable[[Saved], Members]) -> N
         assert error.code == "member-missing"
         assert error.where == f"docker-archive:app: manifest.json[0]{position}"
         assert path in error.message
+
+
+def test_a_row_that_lacks_a_file_is_an_image_that_cannot_be_read() -> None:
+    broken, sound = Saved(["app:1"]), Saved(["other:1"], layers=(layer("other"),))
+    members = archives.docker_20(broken, sound)
+    del members[json.loads(bytes_of(members["manifest.json"]))[0]["Layers"][0]]
+    store = source(members)
+    bad, good = store.roots()
+    assert (bad.name, good.name) == ("docker.io/library/app:1", "docker.io/library/other:1")
+    check(store, good, sound)
+    for attempt in (store.size, store.open):
+        with pytest.raises(StoreError) as caught:
+            attempt(bad.descriptor.name)
+        assert caught.value.code == "member-missing"
 
 
 @pytest.mark.parametrize(

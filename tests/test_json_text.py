@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 
 from oci_convert.ground.errors import DocumentError
 from oci_convert.ground.media_types import CELLS
-from oci_convert.papers.json_text import DEPTH_LIMIT, Array, Editor, Object, Value, scan
+from oci_convert.papers.json_text import (
+    DEPTH_LIMIT,
+    Array,
+    Editor,
+    Object,
+    Value,
+    _is_sound,
+    _Judge,
+    scan,
+)
 
 # -- texts --------------------------------------------------------------------------------------
 
@@ -131,6 +140,18 @@ def test_a_text_cut_short_or_damaged_gives_a_value_or_a_document_error(
     assert found.value == json.loads(damaged)
 
 
+@given(VALUES, DICE, st.data())
+def test_what_the_quick_reader_accepts_the_judge_accepts(
+    value: Any, dice: random.Random, data: st.DataObject
+) -> None:
+    text = spell(value, dice)
+    at = data.draw(st.integers(0, len(text)))
+    junk = data.draw(st.text(alphabet='{}[],:"\\u0dDeE+-. \nN', max_size=3))
+    for one in (text, text[:at] + junk + text[at + data.draw(st.integers(0, 2)) :]):
+        if _is_sound(one):
+            _Judge(one, "").document()
+
+
 MALFORMED = {
     "nothing": (b"", "invalid-json", "the JSON text ends early (line 1, column 1)"),
     "only space": (b" \n ", "invalid-json", "the JSON text ends early (line 2, column 2)"),
@@ -238,9 +259,10 @@ def test_nesting_is_bounded(opening: str, closing: str) -> None:
         return opening * levels + "1" + closing * levels
 
     assert read(nested(DEPTH_LIMIT)).value == json.loads(nested(DEPTH_LIMIT))
-    for levels in (DEPTH_LIMIT + 1, 200_000):
+    empty = nested(DEPTH_LIMIT).replace("1", "[]")
+    for text in (nested(DEPTH_LIMIT + 1), nested(200_000), empty):
         with pytest.raises(DocumentError) as refused:
-            scan(nested(levels).encode())
+            scan(text.encode())
         assert refused.value.code == "too-deep"
 
 

@@ -183,13 +183,34 @@ def test_many_runs_at_once_lose_no_image(tmp_path: Path) -> None:
 def test_runs_that_fail_do_not_disturb_those_that_begin(tmp_path: Path) -> None:
     """The folders that a failed run removes may be those that another is about to use."""
 
+    image = oci_image()
+
     def run(number: int) -> None:
         with layout_sink(tmp_path / "new" / f"{number // 40}") as sink:
             sink.put([b"%d" % number], "here")
-            sink.abort()
+            if number % 40 < 38:
+                sink.abort()
+            else:
+                fill(sink, image)
+                sink.commit([root_of(image, f"v{number}")])
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(run, range(400)))
+    for target in range(10):
+        path = tmp_path / "new" / f"{target}"
+        assert {root.name for root in layout_roots(path)} == {
+            f"v{40 * target + 38}",
+            f"v{40 * target + 39}",
+        }
+        assert files_below(path).keys() >= layout_files({"": image}).keys()
+
+
+def test_a_target_that_is_a_link_to_nowhere_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "target").symlink_to("nowhere")
+    with layout_sink(tmp_path / "target") as sink:
+        with pytest.raises(FileNotFoundError):
+            sink.put([b"data"], "here")
+        sink.abort()
 
 
 def test_the_index_that_is_there_is_edited_in_place(tmp_path: Path) -> None:

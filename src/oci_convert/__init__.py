@@ -5,38 +5,55 @@
 >>> report.digest_map["sha256:…"]  # doctest: +SKIP
 
 The library never prints, exits, logs, changes directory or starts a process. Its errors have one
-base, :class:`OciConvertError`.
+base, :class:`OciConvertError`. A public name is imported when it is first used, so that whoever
+needs one verb does not wait for the others.
 """
 
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import (
-    BlobError,
-    DocumentError,
-    OciConvertError,
-    RefusedError,
-    StoreError,
-    UsageError,
-)
-from oci_convert.ground.media_types import Compression, Family, Kind
-from oci_convert.journey.carry import Progress
-from oci_convert.journey.convert import convert
-from oci_convert.journey.inspect import Inspected, Inspection, inspect
-from oci_convert.papers.findings import Finding, Level
-from oci_convert.papers.models import Descriptor, Platform
-from oci_convert.papers.report import Change, ConvertedImage, MapRow, Report, Totals, read_map
-from oci_convert.rules.layer_plan import Compress
-from oci_convert.rules.translate import Translation, translate
-from oci_convert.stores import Memory
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from oci_convert.ground.digest import Digest
+    from oci_convert.ground.errors import (
+        BlobError,
+        DocumentError,
+        OciConvertError,
+        RefusedError,
+        StoreError,
+        UsageError,
+    )
+    from oci_convert.ground.media_types import Compression, Family, Kind
+    from oci_convert.journey.carry import Progress
+    from oci_convert.journey.compare import Comparison, same_as
+    from oci_convert.journey.convert import convert
+    from oci_convert.journey.inspect import Inspected, Inspection, inspect
+    from oci_convert.journey.verify import Verification, verify
+    from oci_convert.papers.findings import Finding, Level
+    from oci_convert.papers.models import Descriptor, Platform
+    from oci_convert.papers.report import (
+        Change,
+        ConvertedImage,
+        Failure,
+        MapRow,
+        Report,
+        Totals,
+        read_map,
+    )
+    from oci_convert.rules.layer_plan import Compress
+    from oci_convert.rules.translate import Translation, translate
+    from oci_convert.stores.memory import Memory
 
 __all__ = [
     "BlobError",
     "Change",
+    "Comparison",
     "Compress",
     "Compression",
     "ConvertedImage",
     "Descriptor",
     "Digest",
     "DocumentError",
+    "Failure",
     "Family",
     "Finding",
     "Inspected",
@@ -54,8 +71,57 @@ __all__ = [
     "Totals",
     "Translation",
     "UsageError",
+    "Verification",
     "convert",
     "inspect",
     "read_map",
+    "same_as",
     "translate",
+    "verify",
 ]
+
+_HOMES: Final = {
+    "ground.digest": ("Digest",),
+    "ground.errors": (
+        "BlobError",
+        "DocumentError",
+        "OciConvertError",
+        "RefusedError",
+        "StoreError",
+        "UsageError",
+    ),
+    "ground.media_types": ("Compression", "Family", "Kind"),
+    "journey.carry": ("Progress",),
+    "journey.compare": ("Comparison", "same_as"),
+    "journey.convert": ("convert",),
+    "journey.inspect": ("Inspected", "Inspection", "inspect"),
+    "journey.verify": ("Verification", "verify"),
+    "papers.findings": ("Finding", "Level"),
+    "papers.models": ("Descriptor", "Platform"),
+    "papers.report": (
+        "Change",
+        "ConvertedImage",
+        "Failure",
+        "MapRow",
+        "Report",
+        "Totals",
+        "read_map",
+    ),
+    "rules.layer_plan": ("Compress",),
+    "rules.translate": ("Translation", "translate"),
+    "stores.memory": ("Memory",),
+}
+_MODULES: Final = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

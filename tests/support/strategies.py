@@ -91,9 +91,9 @@ LISTED: Final = (DOCKER_MANIFEST, DOCKER_LIST, OCI_MANIFEST, OCI_INDEX, RC2_LIST
 """What an index can name."""
 
 KNOWN: Final = frozenset(
-    ("schemaversion", "mediatype", "artifacttype", "annotations", "subject", "manifests")
-    + ("layers", "config", "fslayers", "digest", "size", "urls", "data", "platform")
-)
+    ("schemaversion", "mediatype", "artifacttype", "annotations", "subject", "manifests", "layers")
+) | {"config", "fslayers", "digest", "size", "urls", "data", "platform"}
+"""Names that mean something, in lower case."""
 
 BACK: Final = {
     DOCKER_MANIFEST: "docker",
@@ -154,8 +154,11 @@ def descriptors(draw: st.DrawFn, media_types: st.SearchStrategy[str]) -> dict[st
 @st.composite
 def platforms(draw: st.DrawFn) -> dict[str, Any]:
     more = draw(unknown.map(lambda m: {k: v for k, v in m.items() if k.isupper()}))
-    odd = draw(st.sampled_from([{}, {"variant": "v8"}, {"os.version": "10.0"}, {"features": []}]))
-    return {"architecture": "arm64", "os": draw(st.sampled_from(["linux", "windows"]))} | odd | more
+    odd: dict[str, Any] = draw(
+        st.sampled_from([{}, {"variant": "v8"}, {"os.version": "10.0"}, {"features": []}])
+    )
+    system = draw(st.sampled_from(["linux", "windows"]))
+    return {"architecture": "arm64", "os": system, **odd, **more}
 
 
 @st.composite

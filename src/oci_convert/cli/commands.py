@@ -27,7 +27,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="oci-convert",
-    help="Convert container images between the Docker and OCI formats, exactly, in both directions.",
+    help="Convert container images between the Docker and OCI formats, exactly, both ways.",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -54,7 +54,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - a callback of typer
 
 @app.callback()
 def _main(
-    _: Annotated[
+    _: Annotated[  # noqa: FBT002 - a flag
         bool,
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
@@ -70,7 +70,10 @@ def convert(
             metavar="SOURCE…", help="oci:PATH[:REF], dir:PATH, docker-archive:FILE[:REF], …"
         ),
     ],
-    dest: Annotated[str, typer.Argument(metavar="DEST", help="oci:PATH[:REF] or dir:PATH")],
+    dest: Annotated[
+        str,
+        typer.Argument(metavar="DEST", help="The same, a new FILE.tar, or - (standard output)."),
+    ],
     *,
     to: Annotated[
         Family | None,
@@ -87,6 +90,12 @@ def convert(
     ] = None,
     attestations: Annotated[
         Keep, typer.Option(help="Attestations; auto drops those that would change to Docker.")
+    ] = Keep.AUTO,
+    referrers: Annotated[
+        Keep, typer.Option(help="What refers to an image; auto drops it towards Docker.")
+    ] = Keep.AUTO,
+    signatures: Annotated[
+        Keep, typer.Option(help="Signatures; auto carries those that stay valid.")
     ] = Keep.AUTO,
     keep_extensions: Annotated[
         bool, typer.Option("--keep-extensions", help="Leave in place what Docker's schema lacks.")
@@ -120,8 +129,16 @@ def convert(
         bool, typer.Option("--no-fsync", help="Do not flush to disk before the image appears.")
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace the image of a dir: directory.")
+        bool, typer.Option("--force", help="Replace the image of a dir: directory, or an archive.")
     ] = False,
+    tmpdir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            envvar="TMPDIR",
+            help="What must wait goes here, but only if nothing is written to disk.",
+        ),
+    ] = None,
     link: Annotated[
         bool,
         typer.Option(
@@ -139,7 +156,15 @@ def convert(
     Example: oci-convert convert docker-archive:app.tar oci:layout:app
     """
     from oci_convert.journey.convert import convert as run
+    from oci_convert.stores.references import parse
 
+    streams = parse(dest).is_stream
+    if streams and as_json:
+        raise UsageError(
+            "--json and an archive cannot both go to standard output",
+            code="two-outputs",
+            remedy="--record FILE writes the report",
+        )
     with _written(record) as write_record, progress(wanted=not quiet) as on_progress:
         report = run(
             sources,
@@ -149,6 +174,8 @@ def convert(
             compress=compress,
             level=level,
             attestations=attestations,
+            referrers=referrers,
+            signatures=signatures,
             keep_extensions=keep_extensions,
             on_loss=on_loss,
             strict=strict,
@@ -162,6 +189,7 @@ def convert(
             force=force,
             link=link,
             keep_going=keep_going,
+            tmpdir=tmpdir,
             on_progress=on_progress,
         )
         write_record(report.dumps(originals=True))
@@ -171,8 +199,9 @@ def convert(
     if as_json:
         _print_json(report.to_json())
     else:
+        say = show.tell if streams else show.say
         for image in report.images:
-            show.say(image.new.digest)
+            say(image.new.digest)
     if report.failures:
         show.failures(report.failures)
         raise typer.Exit(FAILED)
@@ -212,7 +241,8 @@ def verify(
     if same_as is not None:
         from oci_convert.journey.compare import same_as as compare
 
-        comparison = compare(source, same_as)
+        with progress(wanted=not quiet) as on_progress:
+            comparison = compare(source, same_as, jobs=jobs, on_progress=on_progress)
         _answer(comparison.same, "the same", "different", comparison, as_json=as_json, quiet=quiet)
     else:
         from oci_convert.journey.verify import verify as run
@@ -314,11 +344,11 @@ def _written(path: Path | None) -> Iterator[Any]:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
             yield file.write
-        os.chmod(name, 0o666 & ~_umask())
+        Path(name).chmod(0o666 & ~_umask())
         os.replace(name, path)
     except BaseException:
         with suppress(FileNotFoundError):
-            os.unlink(name)
+            Path(name).unlink()
         raise
 
 

@@ -26,7 +26,7 @@ def main() -> NoReturn:
     sys.exit(_run())
 
 
-def _run() -> int:
+def _run() -> int:  # noqa: PLR0911 - one return for each way to end
     from oci_convert.cli.commands import app
 
     try:
@@ -53,6 +53,6 @@ def _run() -> int:
     return DONE
 
 
-def _terminated(number: int, frame: FrameType | None) -> NoReturn:
+def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
     """End as an interrupt does, so that unfinished files go."""
     raise KeyboardInterrupt

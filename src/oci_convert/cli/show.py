@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from oci_convert.papers.findings import Finding
     from oci_convert.papers.report import Failure, Report
 
-__all__ = ["bytes_of", "complain", "failures", "findings", "say", "summary", "tree"]
+__all__ = ["bytes_of", "complain", "failures", "findings", "say", "summary", "tell", "tree"]
 
 _ALIKE: Final = 4
 """Findings of one code that are shown one by one; of more, the first three and how many follow."""
@@ -74,10 +74,13 @@ def summary(report: Report) -> None:
     ]
     done = "would be written" if report.dry_run else "written"
     tell(f"{', '.join(parts)}; {bytes_of(report.totals.bytes_written)} {done}")
+    losses = (
+        f"{len(report.losses)} loss{_plural('x', len(report.losses))}; " if report.losses else ""
+    )
     if report.reversible:
-        tell("the way back gives the same bytes")
+        tell(f"{losses}the way back gives the same bytes")
     elif report.losses:
-        tell(f"{len(report.losses)} losses: the way back needs a record (--record FILE)")
+        tell(f"{losses}the way back needs a record (--record FILE)")
 
 
 def _plural(kind: str, count: int) -> str:

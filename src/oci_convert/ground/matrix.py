@@ -102,9 +102,10 @@ def markdown() -> str:
     lines = [
         "# Media types",
         "",
-        "Generated from the table in `oci_convert.ground.media_types`; `oci-convert media-types` prints",
-        "the same. *Interchangeable*: the same bytes serve both families, only the name changes.",
-        "*Similar*: an edit of the document makes one from the other; the note says what differs.",
+        "Generated from the table in `oci_convert.ground.media_types`; `oci-convert media-types`",
+        "prints the same. *Interchangeable*: the same bytes serve both families, only the name",
+        "changes. *Similar*: an edit of the document makes one from the other; the note says what",
+        "differs.",
         "",
         "| | Docker | OCI | OCI 1.0.0-rc2 | |",
         "|---|---|---|---|---|",

@@ -182,12 +182,12 @@ CELLS: Final[dict[Cell, dict[Family, str | None]]] = {
         ),
         *(
             (
-                Cell(_LAYER, compression, distributable, encrypted=True),
+                Cell(_LAYER, compression, stem == "layer", encrypted=True),
                 None,
-                f"{_OCI}layer.{'' if distributable else 'nondistributable.'}v1.tar{suffix}+encrypted",
+                f"{_OCI}{stem}.v1.tar{suffix}+encrypted",
                 None,
             )
-            for distributable in (True, False)
+            for stem in ("layer", "layer.nondistributable")
             for compression, suffix in ((_PLAIN, ""), (_GZIP, "+gzip"), (_ZSTD, "+zstd"))
         ),
         (Cell(Kind.DESCRIPTOR), None, None, "application/vnd.oci.descriptor.v1+json"),

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from oci_convert.ground.errors import OciConvertError
 from oci_convert.ground.media_types import Kind
+from oci_convert.journey.follow import annotations_of
 from oci_convert.journey.options import Options
 from oci_convert.journey.steps import Plan, Step, documents_below
-from oci_convert.journey.tree import Image, Node, platform_of
-from oci_convert.papers.documents import Role
+from oci_convert.journey.tree import Node, platform_of
+from oci_convert.papers.documents import Document, Role
 from oci_convert.papers.models import Descriptor
 from oci_convert.papers.report import Change, ConvertedImage, Failure, MapRow, Report, Totals
 from oci_convert.rules.names import called
@@ -29,12 +30,26 @@ class Part:
     plan: Plan
     roots: list[Root] = field(default_factory=list)
     """What its images are called in the target; parallel to ``plan.tops``."""
+    signatures: dict[str, bytes] = field(default_factory=dict)
+    """The ``signature-N`` files that go with its images."""
     failure: OciConvertError | None = None
+
+    def companions(self) -> list[Root]:
+        """What speaks of its images and goes with them, as it stands in the target."""
+        made = {
+            step.node.descriptor.digest: step.new
+            for step in self.plan.steps()
+            if step.new is not None
+        }
+        return [
+            Root(entry_of(companion.root, step), annotations_of(companion, made), companion=True)
+            for companion, step in self.plan.companions
+        ]
 
     def made(self) -> list[Root]:
         """Its images as they stand in the target."""
         return [
-            Root(entry_of(image, step), root.annotations)
+            Root(entry_of(image.root, step), root.annotations)
             for root, (image, step) in zip(self.roots, self.plan.tops, strict=True)
         ]
 
@@ -48,13 +63,11 @@ class Moved:
     codecs: Mapping[str, Mapping[str, str]]
 
 
-def entry_of(image: Image, step: Step) -> Descriptor:
-    """The descriptor of a converted image as it stands in an ``index.json``."""
+def entry_of(root: Root, step: Step) -> Descriptor:
+    """The descriptor of what became of a root, as it stands in an ``index.json``."""
     assert step.new is not None
     triple = ("media_type", "digest", "size")
-    return image.root.descriptor.model_copy(
-        update={name: getattr(step.new, name) for name in triple}
-    )
+    return root.descriptor.model_copy(update={name: getattr(step.new, name) for name in triple})
 
 
 def report_of(
@@ -90,14 +103,31 @@ def report_of(
         options={
             "compress": options.compress.value,
             "attestations": options.attestations.value,
+            "referrers": options.referrers.value,
+            "signatures": options.signatures.value,
             "keep_extensions": options.keep_extensions,
         },
         originals={
-            step.node.descriptor.digest: step.node.document.raw
-            for step in steps
-            if step.node.document is not None and not step.reversible
+            node.old.digest: _original(node.document, node)
+            for node in (*_gone(done), *(step.node for step in steps if not step.reversible))
+            if node.document is not None
         },
     )
+
+
+def _gone(parts: Sequence[Part]) -> Iterator[Node]:
+    """The indexes that gave way to what they name: flattened, or left without an entry."""
+    for part in parts:
+        carried = {id(step.node) for step in part.plan.steps()}
+        for image, _ in part.plan.tops:
+            for node in image.node.walk():
+                if node.kind is Kind.INDEX and node.document and id(node) not in carried:
+                    yield node
+
+
+def _original(document: Document, node: Node) -> bytes:
+    """The bytes that no way back gives."""
+    return document.raw if node.upgraded_from is None else node.upgraded_from.raw
 
 
 def _images(part: Part, *, named: bool) -> Iterator[ConvertedImage]:
@@ -105,9 +135,11 @@ def _images(part: Part, *, named: bool) -> Iterator[ConvertedImage]:
         yield ConvertedImage(
             name=called(root.annotations) if named else None,
             source=part.origin,
-            old=None if image.root.built else image.node.descriptor,
+            old=None if image.root.built else image.node.old,
             new=root.descriptor,
-            reversible=step.reversible and all(s.reversible for s in documents_below(step)),
+            reversible=step.node is image.node
+            and step.reversible
+            and all(s.reversible for s in documents_below(step)),
         )
 
 
@@ -117,9 +149,11 @@ def _rows(parts: Sequence[Part]) -> Iterator[MapRow]:
     for part in parts:
         steps = {id(step.node): step for step in part.plan.steps()}
         built = {id(image.node) for image, _ in part.plan.tops if image.root.built}
-        for image, _ in part.plan.tops:
-            for node, entry in _places(image.node, set()):
-                old = node.descriptor
+        tops = [image.node for image, _ in part.plan.tops]
+        tops += [companion.node for companion, _ in part.plan.companions]
+        for top in tops:
+            for node, entry in _places(top, set()):
+                old = node.old
                 key = (old.media_type, old.digest, old.size)
                 if key in seen or node.role is Role.SUBJECT or id(node) in built:
                     continue
@@ -132,7 +166,7 @@ def _row(node: Node, entry: Descriptor | None, step: Step | None) -> MapRow:
     return MapRow(
         kind=node.kind,
         where=node.where,
-        old=node.descriptor,
+        old=node.old,
         new=None if step is None else step.new,
         change=Change.DROPPED if step is None else step.change,
         platform=None if platform is None else str(platform),

@@ -110,7 +110,7 @@ class Carrier:
                 elif step.node.present:
                     key = (step.node.descriptor.digest, step.repack, step.repack and step.diff_id)
                     loads.setdefault(key, _Load([])).waiting.append((part, step))
-        self._carry_loads(sorted(loads.values(), key=lambda load: -load.size))
+        self._carry_loads(list(loads.values()))
         for part, step in documents:
             if part.failure is None:
                 self._carry_document(part, step)
@@ -131,13 +131,17 @@ class Carrier:
     # -- layers and other blobs -------------------------------------------------------------
 
     def _carry_loads(self, loads: list[_Load]) -> None:
-        """Carry blobs, several at a time, the largest first so that none is left over at the end."""
+        """Carry blobs: one by one, or several at a time."""
         self._total = sum(load.size for load in loads)
         workers = min(self._jobs, len(loads))
         if workers <= 1 or self.sink.holds.sequential:
             for load in loads:
                 self._carry(load)
-            return
+        else:
+            # The largest first, so that none is left over at the end.
+            self._carry_together(sorted(loads, key=lambda load: -load.size), workers)
+
+    def _carry_together(self, loads: list[_Load], workers: int) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(workers) as pool:

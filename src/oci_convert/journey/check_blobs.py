@@ -68,6 +68,10 @@ class BlobCheck:
     jobs: int | None = None
     on_progress: Callable[[Progress], None] | None = None
     findings: list[Finding] = field(default_factory=list)
+    packed: dict[str, Digest] = field(default_factory=dict)
+    """What each blob that was read to its end hashes to."""
+    unpacked: dict[str, tuple[Digest, ...]] = field(default_factory=dict)
+    """What each layer that could be unpacked holds: a digest for each algorithm of its claims."""
     bytes_read: int = 0
     _total: int = 0
     _lock: Lock = field(default_factory=Lock)
@@ -111,6 +115,9 @@ class BlobCheck:
         descriptor, where = blob.first.descriptor, blob.first.where
         packed = Tally(descriptor.name.algorithm)
         content, fault = self._unpack(blob, packed)
+        self.packed[descriptor.digest] = packed.digest
+        if fault is None:
+            self.unpacked[descriptor.digest] = tuple(tally.digest for tally in content.values())
         if not blob.derived:
             packed.check(descriptor.name, descriptor.size, where)
         yield from _mislabelled(blob)
@@ -163,7 +170,7 @@ class BlobCheck:
 
 
 def _is_judged(node: Node) -> bool:
-    """Whether the blob was found wrong when the tree was read; wrong ``data`` is none of its own."""
+    """Whether the blob was found wrong when the tree was read; wrong ``data`` is another matter."""
     return any(fault.code != "wrong-data" for fault in node.faults)
 
 

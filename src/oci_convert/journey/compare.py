@@ -2,27 +2,29 @@
 
 What counts is what a conversion keeps: for each platform the image ID (the digest of the config's
 bytes) and the layers by their ``diff_ids``. How documents are spelled, how layers are packed, how
-indexes are nested and what media types are called does not. Only documents are read:
-:func:`~oci_convert.journey.verify.verify` says whether an image is what it states.
+indexes are nested and what media types are called does not. That layers are what the documents say
+is verified, too: two images that state the same and hold different bytes are not the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
 
 from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import RefusedError
+from oci_convert.ground.errors import DocumentError, RefusedError
 from oci_convert.ground.media_types import Kind
+from oci_convert.journey.carry import Progress
 from oci_convert.journey.check_documents import disagree
 from oci_convert.journey.convert import Store, opened
 from oci_convert.journey.tree import Image, Node, platform_of, read_tree
+from oci_convert.journey.verify import Verification, verify
 from oci_convert.papers.documents import Role, read_object
 from oci_convert.papers.findings import Finding, Level
 from oci_convert.papers.models import Descriptor, Platform
 from oci_convert.rules.edits import is_attestation, is_image
-from oci_convert.rules.names import called, normalised, pair
+from oci_convert.rules.names import called, normalised
 
 __all__ = ["Compared", "Comparison", "same_as"]
 
@@ -65,7 +67,14 @@ class Comparison:
         }
 
 
-def same_as(source: Store, other: Store) -> Comparison:
+def same_as(
+    source: Store,
+    other: Store,
+    *,
+    jobs: int | None = None,
+    documents_only: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Comparison:
     """Compare the images of two stores.
 
     With a REF on a side, only that image. One image on each side is compared whatever the names;
@@ -73,16 +82,42 @@ def same_as(source: Store, other: Store) -> Comparison:
     number is equal, else all together. Attestations, artifacts and absent entries of an index are
     left out and named.
 
-    Raises :class:`OciConvertError` if a side cannot be read, holds a document that cannot be
-    trusted, or holds no image.
+    Both sides are verified, too (``jobs`` and ``on_progress`` are those of :func:`verify`): a layer
+    that does not hold what the documents say is a difference. ``documents_only`` believes the
+    documents, and reads no layer. Raises :class:`OciConvertError` if a side cannot be read, holds a
+    document that cannot be trusted, or holds no image.
     """
     mine, yours = _Side.read(source), _Side.read(other)
     findings = [*mine.notes, *yours.notes]
+    for store in () if documents_only else (source, other):
+        findings += _wrong_bytes(verify(store, jobs=jobs, on_progress=on_progress))
     images = []
     for left, right in _paired(mine, yours, findings):
         images.append(Compared(_names(left), _names(right)))
         findings += _differences(mine.label, _variants(left), yours.label, _variants(right))
     return Comparison(mine.reference, yours.reference, tuple(images), tuple(findings))
+
+
+_BYTES: Final = frozenset(
+    {
+        "blob-truncated",
+        "corrupt-layer",
+        "digest-mismatch",
+        "unreadable",
+        "window-too-large",
+        "wrong-diff-id",
+        "wrong-size",
+    }
+)
+"""The faults of bytes; what is wrong with documents shows in the comparison itself."""
+
+
+def _wrong_bytes(verified: Verification) -> list[Finding]:
+    return [
+        replace(fault, where=f"{verified.source}: {fault.where}")
+        for fault in verified.findings
+        if fault.code in _BYTES
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +130,10 @@ class _Variant:
     platform: Platform | None
     """The same, or what the config states."""
     config: bytes
+    image_id: Digest
+    """The digest of the config; of one algorithm, so that it can be compared."""
     diff_ids: tuple[str, ...]
     layers: int
-
-    @property
-    def image_id(self) -> Digest:
-        """The image ID; of one algorithm, so that it can be compared."""
-        return Digest.of(self.config)
 
     def is_same(self, other: _Variant) -> bool:
         """Whether it is the same image, and for the same platform where both sides state one."""
@@ -120,10 +152,12 @@ class _Variant:
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """An image of a side: its names and what it is for each platform."""
+    """An image of a side, and what it is for each platform."""
 
     label: str
-    names: frozenset[str]
+    """What people call it, or its place."""
+    name: str | None
+    """Its name in full."""
     variants: tuple[_Variant, ...]
 
 
@@ -158,10 +192,16 @@ class _Side:
     def _add(self, image: Image) -> None:
         variants = tuple(self._variants(image.node, image.root.descriptor))
         if variants:
-            annotations = image.root.annotations
-            names = frozenset(normalised(name) for name in pair(annotations) if name)
-            label = called(annotations) or image.node.where
-            self.images.append(_Named(label, names, variants))
+            name = called(image.root.annotations)
+            full = None if name is None else normalised(name)
+            self.images.append(_Named(name or image.node.where, full, variants))
+
+    def by_name(self) -> dict[str | None, list[_Named]]:
+        """The images under each name; a store may hold several of one."""
+        found: dict[str | None, list[_Named]] = {}
+        for image in self.images:
+            found.setdefault(image.name, []).append(image)
+        return found
 
     def _variants(self, node: Node, entry: Descriptor) -> Iterator[_Variant]:
         """The images at or below ``node``, which ``entry`` names; nested indexes are recursed."""
@@ -180,7 +220,10 @@ class _Side:
             yield from self._variant(node, entry)
 
     def _variant(self, node: Node, entry: Descriptor) -> Iterator[_Variant]:
-        found, raw = node.image_config, node.children[0].raw
+        try:
+            found, raw = node.image_config, node.children[0].raw
+        except DocumentError as error:
+            raise error.within(self.label) from None
         if found is None or raw is None:
             self._leave_out(node, "without its config")
             return
@@ -188,7 +231,8 @@ class _Side:
         diff_ids = config.rootfs.diff_ids if config.rootfs is not None else ()
         count = sum(1 for _ in node.layers())
         platform = platform_of(node, entry)
-        yield _Variant(node.where, entry.platform, platform, raw, diff_ids, count)
+        identity = Digest.of(raw)
+        yield _Variant(node.where, entry.platform, platform, raw, identity, diff_ids, count)
 
     def _leave_out(self, node: Node, what: str) -> None:
         message = f"{node.descriptor.digest} is {what}, and left out"
@@ -202,21 +246,23 @@ def _paired(mine: _Side, yours: _Side, findings: list[Finding]) -> list[tuple[_I
     """Which images are held against which; an image without a partner becomes a finding."""
     if len(mine.images) == len(yours.images) == 1:
         return [(mine.images, yours.images)]
-    by_name = [
-        (left, right) for left in mine.images for right in yours.images if left.names & right.names
-    ]
-    if not by_name:
-        if len(mine.images) == len(yours.images):
-            return [([a], [b]) for a, b in zip(mine.images, yours.images, strict=True)]
-        return [(mine.images, yours.images)]
-    matched = {id(image) for images in by_name for image in images}
-    for side, against in ((mine, yours), (yours, mine)):
-        for image in side.images:
-            if id(image) not in matched:
-                message = f"{image.label} is only here, not in {against.reference}"
-                where = f"{side.label}: {image.variants[0].where}"
-                findings.append(Finding.of("differs-image", where, message))
-    return [([left], [right]) for left, right in by_name]
+    left, right = mine.by_name(), yours.by_name()
+    common = [name for name in left if name is not None and name in right]
+    if common:
+        findings += _unmatched(mine, common, yours)
+        findings += _unmatched(yours, common, mine)
+        return [(left[name], right[name]) for name in common]
+    if len(mine.images) == len(yours.images):
+        return [([a], [b]) for a, b in zip(mine.images, yours.images, strict=True)]
+    return [(mine.images, yours.images)]
+
+
+def _unmatched(side: _Side, common: Collection[str | None], other: _Side) -> Iterator[Finding]:
+    for image in side.images:
+        if image.name not in common:
+            message = f"{image.label} is only here, not in {other.reference}"
+            where = f"{side.label}: {image.variants[0].where}"
+            yield Finding.of("differs-image", where, message)
 
 
 def _names(images: _Images) -> tuple[str, ...]:

@@ -7,17 +7,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from os import PathLike, fspath
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from oci_convert.ground.errors import OciConvertError, UsageError
 from oci_convert.ground.media_types import Family
 from oci_convert.journey.account import Part, report_of
 from oci_convert.journey.carry import Carrier, Progress
+from oci_convert.journey.companions import Spoken, companions_of, sort_out
+from oci_convert.journey.follow import kept_signatures
 from oci_convert.journey.options import Keep, OnLoss, Options, matches
-from oci_convert.journey.plan import decide
+from oci_convert.journey.plan import decide, refuse_losses
 from oci_convert.journey.restore import Record, restore_originals
-from oci_convert.journey.tree import read_tree
+from oci_convert.journey.rows import check_rows
+from oci_convert.journey.tree import read_node, read_tree
 from oci_convert.papers.models import Descriptor
 from oci_convert.papers.report import Failure, Report
 from oci_convert.rules.edits import is_attestation
@@ -26,12 +30,14 @@ from oci_convert.rules.names import called, find, pair, renamed
 from oci_convert.stores.base import Root, Sink, Source
 from oci_convert.stores.hashing import HashingSink
 from oci_convert.stores.memory import Memory
+from oci_convert.stores.places.base import Scratch
 from oci_convert.stores.references import (
     Reference,
     implied_family,
     open_sink,
     open_source,
     parse,
+    temporary,
 )
 
 __all__ = ["Store", "convert", "opened"]
@@ -49,6 +55,8 @@ def convert(
     compress: Compress | str = Compress.AUTO,
     level: int | None = None,
     attestations: Keep | str = Keep.AUTO,
+    referrers: Keep | str = Keep.AUTO,
+    signatures: Keep | str = Keep.AUTO,
     keep_extensions: bool = False,
     on_loss: OnLoss | str = OnLoss.REPORT,
     strict: bool = False,
@@ -62,16 +70,18 @@ def convert(
     force: bool = False,
     link: bool = False,
     keep_going: bool = False,
+    tmpdir: str | PathLike[str] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Report:
     """Convert images between the Docker and the OCI format.
 
     ``source`` and ``destination`` are references as skopeo spells them (``oci:PATH[:REF]``,
-    ``dir:PATH``, ``docker-archive:FILE[:REF]``), bare paths, or :class:`Memory` objects; several
-    sources become one target with one commit, all of them or (``keep_going``) those that can be
-    converted, the others being the report's :attr:`~Report.failures`. ``to`` is the family of the target; it defaults to what the destination implies. ``restore`` is the
-    content of a record, written by an earlier run. All other arguments mean what the options of the
-    command mean. ``on_progress`` is called by one thread at a time; what it raises ends the run.
+    ``dir:PATH``, ``docker-archive:FILE[:REF]``), bare paths, or :class:`Memory` objects. Several
+    sources become one target with one commit: all of them or, with ``keep_going``, those that can
+    be converted, the others being the report's :attr:`~Report.failures`. ``to`` is the family of
+    the target; it defaults to what the destination implies. ``restore`` is the content of a record,
+    written by an earlier run. All other arguments mean what the options of the command mean.
+    ``on_progress`` is called by one thread at a time; what it raises ends the run.
 
     Everything that enters the target is verified; a run that raises leaves no image behind. Raises
     :class:`UsageError` for a call that is wrong and other :class:`OciConvertError` for everything
@@ -85,6 +95,8 @@ def convert(
         compress=_member(Compress, compress, "--compress"),
         level=level,
         attestations=_member(Keep, attestations, "--attestations"),
+        referrers=_member(Keep, referrers, "--referrers"),
+        signatures=_member(Keep, signatures, "--signatures"),
         keep_extensions=keep_extensions,
         on_loss=_member(OnLoss, on_loss, "--on-loss"),
         strict=strict,
@@ -96,9 +108,14 @@ def convert(
     sources = [source] if isinstance(source, str | PathLike | Memory) else list(source)
     with (
         ExitStack() as open_sources,
-        open_sink(target, options.to, force=force, fsync=fsync) as sink,
+        open_sink(target, options.to, force=force, fsync=fsync, tmpdir=tmpdir) as sink,
     ):
-        run = _Run(options, sink, target, keep_going=keep_going)
+
+        def scratch() -> BinaryIO:
+            beside = None if dry_run else sink.scratch()
+            return temporary(tmpdir) if beside is None else beside
+
+        run = _Run(options, sink, target, scratch, keep_going=keep_going)
         for store in sources:
             run.plan(store, open_sources, record)
         run.name()
@@ -125,10 +142,15 @@ def convert(
 
 
 @contextmanager
-def opened(store: Store) -> Iterator[tuple[Reference | Memory, Source, Sequence[Root]]]:
-    """A source and those of its images that the reference means: the one it names, else all."""
+def opened(
+    store: Store, scratch: Scratch = temporary
+) -> Iterator[tuple[Reference | Memory, Source, Sequence[Root]]]:
+    """A source and those of its images that the reference means: the one it names, else all.
+
+    ``scratch`` makes the file that a compressed or piped archive is unpacked to.
+    """
     reference = _reference(store)
-    with open_source(reference) as source:
+    with open_source(reference, scratch) as source:
         yield reference, source, _select(source, reference)
 
 
@@ -141,13 +163,20 @@ class _Run:
     """One call: the parts of all sources, and the one sink that they go to."""
 
     def __init__(
-        self, options: Options, sink: Sink, target: Reference | Memory, *, keep_going: bool
+        self,
+        options: Options,
+        sink: Sink,
+        target: Reference | Memory,
+        scratch: Scratch,
+        *,
+        keep_going: bool,
     ):
         self.parts: list[Part] = []
         self.failures: list[Failure] = []
         self._options = options
         self._sink = sink
         self._ref = _ref(target)
+        self._scratch = scratch
         self._keep_going = keep_going
         self._count = 0
 
@@ -155,19 +184,27 @@ class _Run:
         """Read one source and decide what becomes of its images."""
         origin = str(store)
         try:
-            reference, source, roots = open_sources.enter_context(opened(store))
+            reference, source, roots = open_sources.enter_context(opened(store, self._scratch))
             if not roots:
                 raise UsageError("there is no image in it", code="no-image", where=source.label)
         except OciConvertError as error:
             self._fail(origin, error)
             return
         origin = str(reference)
+        named = _ref(reference) is not None
+        rest = [root for root in source.roots() if not named or root not in roots]
+        images, others = sort_out(source, rest)
+        if named:
+            images = list(roots)
         # An image that may fail alone is read alone.
-        for some in [[root] for root in roots] if self._keep_going else [roots]:
+        for some in [[root] for root in images] if self._keep_going else [images]:
             try:
-                self._plan_part(origin, source, some, record)
+                others = self._plan_part(origin, source, some, others, record)
             except OciConvertError as error:
                 self._fail(origin, error)
+        # What speaks of nothing that was converted is something of its own.
+        if others and not named:
+            self._plan_part(origin, source, [root for root, _ in others], [], record)
 
     def _fail(self, origin: str, error: OciConvertError) -> None:
         if not self._keep_going:
@@ -175,17 +212,37 @@ class _Run:
         self.failures.append(Failure(origin, error.code, error.where, error.message))
 
     def _plan_part(
-        self, origin: str, source: Source, roots: Sequence[Root], record: Record | None
-    ) -> None:
+        self,
+        origin: str,
+        source: Source,
+        roots: Sequence[Root],
+        others: list[tuple[Root, Spoken]],
+        record: Record | None,
+    ) -> list[tuple[Root, Spoken]]:
+        """Plan some images and what speaks of them; returns what speaks of something else."""
         try:
             tree = read_tree(source, roots, first=self._count, asked=self._asked)
-            plan = decide(tree, self._options, plain_layers=self._sink.holds.plain_layers)
+            digests = {node.descriptor.digest for node in tree.walk() if node.document}
+            companions, others = companions_of(digests, others, partial(read_node, source))
+            holds = self._sink.holds
+            plan = decide(
+                tree,
+                self._options,
+                companions,
+                plain_layers=holds.plain_layers,
+                room=holds.many_images,
+            )
             if record is not None:
                 restore_originals(plan, record, self._sink)
+            part = Part(origin, source, plan)
+            part.signatures = kept_signatures(plan, source.signatures(), room=holds.signatures)
+            if self._options.on_loss is OnLoss.FAIL:
+                refuse_losses(plan)
         except OciConvertError as error:
             raise error.within(source.label) from None
         self._count += len(roots)
-        self.parts.append(Part(origin, source, plan))
+        self.parts.append(part)
+        return others
 
     def _asked(self, entry: Descriptor) -> bool:
         """Whether an entry is to be read: one whose platform nobody wants is not."""
@@ -216,6 +273,8 @@ class _Run:
                 part.roots = [replace(part.roots[0], annotations=annotations)]
         roots = [root for part in self.parts for root in part.roots]
         _refuse_twins(roots, self._sink.label)
+        if self._sink.holds.rows:
+            check_rows(self.parts, self._sink.label)
         self._sink.check(roots)
 
     def carry(self, carrier: Carrier) -> None:
@@ -225,7 +284,11 @@ class _Run:
             for part in self.parts:
                 if part.failure is not None:
                     self._fail(part.origin, part.failure)
-            made = [root for part in self.parts if part.failure is None for root in part.made()]
+            done = [part for part in self.parts if part.failure is None]
+            made = [root for part in done for root in part.made()]
+            for name, data in ((n, d) for part in done for n, d in part.signatures.items()):
+                carrier.sink.sign(name, data)
+            made += [root for part in done for root in part.companions()]
             if made:
                 carrier.sink.commit(made)
             else:

@@ -51,7 +51,7 @@ class _Entries:
                 entries.append(self._planner.subject(self._document, slot, self._node.where))
             elif self._is_missed(slot, child):
                 if not self._planner.allow_missing:
-                    raise missing_blob(child.absent)
+                    raise missing_blob(child.absent or child)
                 entries.append(Entry(slot, None))
                 absent.append(entries[-1])
             else:

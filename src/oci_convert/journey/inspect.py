@@ -90,7 +90,7 @@ def _inspected(node: Node, entry: Descriptor, name: str | None = None) -> Inspec
     return Inspected(
         node.kind,
         node.where,
-        entry,
+        entry if node.upgraded_from is None else node.old,
         "+".join(sorted(families_of)) or None,
         None if platform is None else str(platform),
         name,
@@ -114,6 +114,8 @@ def _notes(node: Node, entry: Descriptor) -> Iterator[str]:
         elif node.actual is not meaning.cell.compression:
             packed = "a plain tar" if node.actual is Compression.NONE else node.actual.value
             yield f"mislabelled: the bytes are {packed}"
+    if node.upgraded_from is not None:
+        yield f"schema 1, becomes {node.descriptor.name.short()}"
     if node.document is not None:
         subject = next((s for s in node.document.slots if s.role is Role.SUBJECT), None)
         if subject is not None:

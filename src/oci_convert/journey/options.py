@@ -40,6 +40,8 @@ class Options:
     level: int | None = None
     """Compression level, 1 to 9; ``None`` for the codec's default."""
     attestations: Keep = Keep.AUTO
+    referrers: Keep = Keep.AUTO
+    signatures: Keep = Keep.AUTO
     keep_extensions: bool = False
     on_loss: OnLoss = OnLoss.REPORT
     strict: bool = False

@@ -6,7 +6,11 @@ translated here and now; those above a repacked layer once its new digest is kno
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from oci_convert.ground.errors import RefusedError
+from oci_convert.journey.companions import Companion
+from oci_convert.journey.follow import follow
 from oci_convert.journey.options import OnLoss, Options
 from oci_convert.journey.planner import Planner
 from oci_convert.journey.steps import Plan
@@ -14,20 +18,30 @@ from oci_convert.journey.tree import Tree
 from oci_convert.journey.way_back import judge_way_back
 from oci_convert.papers.findings import CODES, Level
 
-__all__ = ["decide"]
+__all__ = ["decide", "refuse_losses"]
 
 
-def decide(tree: Tree, options: Options, *, plain_layers: bool = False) -> Plan:
+def decide(
+    tree: Tree,
+    options: Options,
+    companions: Sequence[Companion] = (),
+    *,
+    plain_layers: bool = False,
+    room: bool = True,
+) -> Plan:
     """Decide what becomes of ``tree``; raises :class:`RefusedError` before anything is written.
 
-    ``plain_layers``: the target keeps the plain layers of a docker-save archive as they are.
+    ``plain_layers``: the target keeps the plain layers of a docker-save archive as they are;
+    ``room``: it can hold the ``companions`` of its images.
     """
     plan = Plan(options)
     planner = Planner(tree, plan, plain_layers=plain_layers)
     for image in tree.images:
         plan.tops.append((image, planner.top(image)))
     planner.check_platforms()
-    plan.findings = list(dict.fromkeys([*plan.findings, *judge_way_back(plan)]))
+    plan.findings += judge_way_back(plan)
+    follow(plan, companions, room=room)
+    plan.findings = list(dict.fromkeys(plan.findings))
     _refuse(plan)
     return plan
 
@@ -41,12 +55,17 @@ def _refuse(plan: Plan) -> None:
                 fault.message, code=fault.code, where=fault.where, remedy="--strict refuses this"
             )
     if plan.options.on_loss is OnLoss.FAIL:
-        losses = [found for found in plan.findings if found.level is Level.LOSS]
-        if losses:
-            more = f" (and {len(losses) - 1} more)" if len(losses) > 1 else ""
-            raise RefusedError(
-                f"{losses[0].message}{more}",
-                code=losses[0].code,
-                where=losses[0].where,
-                remedy="--on-loss fail refuses losses; --dry-run lists them all",
-            )
+        refuse_losses(plan)
+
+
+def refuse_losses(plan: Plan) -> None:
+    """Raise :class:`RefusedError` for the first loss of a plan, if there is one."""
+    losses = [found for found in plan.findings if found.level is Level.LOSS]
+    if losses:
+        more = f" (and {len(losses) - 1} more)" if len(losses) > 1 else ""
+        raise RefusedError(
+            f"{losses[0].message}{more}",
+            code=losses[0].code,
+            where=losses[0].where,
+            remedy="--on-loss fail refuses losses; --dry-run lists them all",
+        )

@@ -31,6 +31,8 @@ _TOO_MANY_NAMES: Final = 12
 
 
 class Planner:
+    """Plans the documents of one tree, and what is below them."""
+
     def __init__(self, tree: Tree, plan: Plan, *, plain_layers: bool):
         self.plan = plan
         self.options = plan.options
@@ -68,6 +70,9 @@ class Planner:
             if not self.selected(platform):
                 raise self._no_platform(node.where)
         step = self.document(node)
+        if image.root.upgraded:
+            step.reversible = False
+            self.find("schema1-upgraded", node.where, "the v1 images and their ids are gone")
         self._refuse_empty(step)
         return self._flattened(step) if self.options.flatten else step
 
@@ -130,6 +135,9 @@ class Planner:
             entries = plan_entries(self, node) if node.kind is Kind.INDEX else self._manifest(node)
             step.entries = tuple(entries)
             self.plan.findings += self.plan.resolve(step)
+            if node.upgraded_from is not None:
+                step.reversible = False
+                self.find("schema1-upgraded", node.where, "the signatures and the v1 ids are gone")
             self._memo[key] = step
         return self._memo[key]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import DocumentError, OciConvertError, RefusedError
-from oci_convert.ground.media_types import Family
+from oci_convert.ground.media_types import SCHEMA1, SCHEMA1_SIGNED, Family
 from oci_convert.journey.options import Keep, Options
 from oci_convert.journey.steps import Plan, Step, documents_below
 from oci_convert.journey.way_back import converted_again
@@ -87,7 +87,8 @@ def _not_a_record(why: str) -> DocumentError:
 def restore_originals(plan: Plan, record: Record, sink: Sink) -> None:
     """Put the originals of ``record`` in the place of what the way back would give.
 
-    Raises :class:`RefusedError`: ``restore-missing-blob`` or ``restore-mismatch``.
+    Raises :class:`RefusedError`: ``restore-missing-blob``, ``restore-mismatch`` or
+    ``restore-schema-1``.
     """
     for _, top in plan.tops:
         for step in documents_below(top):
@@ -115,6 +116,8 @@ def _needs_layer(step: Step) -> RefusedError:
 
 def _restore(step: Step, old: Descriptor, record: Record, plan: Plan, sink: Sink) -> None:
     where = step.node.where
+    if old.media_type in (SCHEMA1, SCHEMA1_SIGNED):
+        raise _never_written(where)
     raw = record.originals[old.digest]
     if Digest.of(raw, old.name.algorithm) != old.digest:
         raise _mismatch(where, f"its original does not have the digest {old.digest}")
@@ -134,12 +137,23 @@ def _restore(step: Step, old: Descriptor, record: Record, plan: Plan, sink: Sink
         raise _mismatch(where, error.message) from None
     if again != document.raw:
         raise _mismatch(where, "converting its original again does not give this document")
+    for entry in step.entries:
+        entry.spliced = False  # the original names its nested indexes
     step.raw = raw
     step.media_type = original.media_type
     step.new = step.node.descriptor.model_copy(
         update={"media_type": original.media_type, "digest": old.name, "size": len(raw)}
     )
     step.reversible = True
+
+
+def _never_written(where: str) -> RefusedError:
+    return RefusedError(
+        "the original is a manifest of schema 1, which is never written",
+        code="restore-schema-1",
+        where=where,
+        remedy="convert without --restore; the record itself holds the bytes of the original",
+    )
 
 
 def _refuse_missing(original: Document, step: Step, where: str, sink: Sink) -> None:

@@ -8,7 +8,8 @@ from functools import cached_property
 
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import DocumentError
-from oci_convert.ground.media_types import Compression
+from oci_convert.ground.media_types import Compression, Family
+from oci_convert.journey.companions import Companion
 from oci_convert.journey.options import Options
 from oci_convert.journey.tree import Image, Node
 from oci_convert.papers.documents import Role, Slot, read_document
@@ -38,15 +39,17 @@ class Step:
     raw: bytes | None = None
     """Its bytes in the target, where they are in memory."""
     reversible: bool = True
+    family: Family | None = None
+    """The family that its document is written in, if that is not the one of the run."""
 
     @property
     def change(self) -> Change:
         """What kind of change this is."""
         if self.repack is not None:
             return Change.REPACKED
-        if self.new is None or self.new.digest != self.node.descriptor.digest:
+        if self.new is None or self.new.digest != self.node.old.digest:
             return Change.EDITED
-        same = self.media_type == self.node.descriptor.media_type
+        same = self.media_type == self.node.old.media_type
         return Change.KEPT if same else Change.RELABELLED
 
     @property
@@ -59,6 +62,16 @@ class Step:
     def below(self) -> Iterator[Step]:
         """The steps of what it names and carries."""
         return (e.step for e in self.entries if e.step is not None and e.carried)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the new digest of everything that it names is known."""
+        named = (entry.step for entry in self.entries if not entry.removed)
+        return all(step is None or step.new is not None for step in named)
+
+    def all_below(self) -> Iterator[Step]:
+        """The step and everything that travels with it, each once."""
+        return _carried(self, set())
 
     @cached_property
     def repacks(self) -> bool:
@@ -94,11 +107,14 @@ class Plan:
 
     options: Options
     tops: list[tuple[Image, Step]] = field(default_factory=list)
+    companions: list[tuple[Companion, Step]] = field(default_factory=list)
+    """What speaks of the images and travels with them."""
     findings: list[Finding] = field(default_factory=list)
 
     def steps(self) -> Iterator[Step]:
         """Every step that ends in the target, children before parents, each once."""
-        carried = {id(step) for _, top in self.tops for step in _carried(top, set())}
+        tops = [step for _, step in (*self.tops, *self.companions)]
+        carried = {id(step) for top in tops for step in top.all_below()}
         seen: set[int] = set()
 
         def walk(step: Step) -> Iterator[Step]:
@@ -110,7 +126,7 @@ class Plan:
                 if id(step) in carried:
                     yield step
 
-        for _, top in self.tops:
+        for top in tops:
             yield from walk(top)
 
     def resolve(self, step: Step) -> tuple[Finding, ...]:
@@ -123,13 +139,13 @@ class Plan:
         children = _children(step)
         edited = edit(
             document,
-            self.options.to,
+            step.family or self.options.to,
             children,
             where=step.node.where,
             keep_extensions=self.options.keep_extensions,
         )
         step.media_type = edited.media_type
-        if all(below.new is not None for below in step.below):
+        if step.is_settled:
             old = step.node.descriptor
             step.raw = edited.raw
             digest = (

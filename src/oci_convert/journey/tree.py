@@ -13,18 +13,38 @@ from functools import cached_property
 from typing import Final
 
 from oci_convert.blobs.compression import sniff
+from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import BlobError, DocumentError, OciConvertError, StoreError
-from oci_convert.ground.media_types import Compression, Kind, look_up
+from oci_convert.ground.media_types import SCHEMA1, SCHEMA1_SIGNED, Compression, Kind, look_up
 from oci_convert.papers.documents import Document, Role, Slot, read_config, read_document
 from oci_convert.papers.json_text import SIZE_LIMIT
 from oci_convert.papers.models import Descriptor, ImageConfig, Platform
 from oci_convert.rules.edits import embedded, is_image
 from oci_convert.stores.base import Root, Source
+from oci_convert.stores.upgrade import upgraded
 
-__all__ = ["DEPTH_LIMIT", "Image", "Node", "Tree", "platform_of", "read_tree", "unreadable"]
+__all__ = [
+    "DEPTH_LIMIT",
+    "Image",
+    "Node",
+    "Original",
+    "Tree",
+    "platform_of",
+    "read_node",
+    "read_tree",
+    "unreadable",
+]
 
 DEPTH_LIMIT: Final = 16
 """Indexes inside indexes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A manifest of schema 1, without its signatures, that was upgraded while it was read."""
+
+    descriptor: Descriptor
+    raw: bytes
 
 
 @dataclass(eq=False)
@@ -46,6 +66,8 @@ class Node:
     """How a layer is really packed, by its first bytes."""
     read: bool = True
     """``False`` for an entry that nobody asked for."""
+    upgraded_from: Original | None = None
+    """What the source holds in the place of :attr:`document`."""
     faults: list[OciConvertError] = field(default_factory=list)
     """What was wrong, each with its place, where the reader was told to go on."""
 
@@ -64,6 +86,11 @@ class Node:
         """Whether this is a layer that may be absent, as it is fetched from elsewhere."""
         meaning = look_up(self.descriptor.media_type)
         return meaning is not None and not meaning.cell.distributable
+
+    @property
+    def old(self) -> Descriptor:
+        """What a report calls it: what the source has, not what it was upgraded to."""
+        return self.descriptor if self.upgraded_from is None else self.upgraded_from.descriptor
 
     @property
     def bytes_or_none(self) -> bytes | None:
@@ -141,6 +168,12 @@ def read_tree(
     return Tree(images, source.daemon_layers, source.sparse)
 
 
+def read_node(source: Source, root: Root, where: str) -> Node:
+    """Read the tree of one root, called ``where``, as :func:`read_tree` does."""
+    reader = _Reader(source, lambda _: True, SIZE_LIMIT, tolerant=False)
+    return reader.node(root.descriptor, None, where, 0)
+
+
 @dataclass
 class _Reader:
     source: Source
@@ -148,6 +181,8 @@ class _Reader:
     size_limit: int
     tolerant: bool
     memo: dict[tuple[Kind, Role | None, str, str, int], Node] = field(default_factory=dict)
+    made: dict[Digest, bytes] = field(default_factory=dict)
+    """The documents of upgraded images, which the source does not have."""
 
     def node(
         self,
@@ -197,6 +232,8 @@ class _Reader:
             node.actual = sniff(self.source.head(node.descriptor))
 
     def _is_present(self, descriptor: Descriptor, where: str) -> bool:
+        if descriptor.name in self.made:
+            return True
         size = self.source.size(descriptor.name)
         if size is not None and size != descriptor.size:
             raise BlobError(
@@ -209,13 +246,17 @@ class _Reader:
         return size is not None
 
     def _bytes(self, descriptor: Descriptor, where: str) -> bytes:
+        self._refuse_large(descriptor, where)
+        made = self.made.get(descriptor.name)
+        return b"".join(self.source.read(descriptor, where)) if made is None else made
+
+    def _refuse_large(self, descriptor: Descriptor, where: str) -> None:
         if descriptor.size > self.size_limit:
             raise DocumentError(
                 f"the document has {descriptor.size} bytes, and {self.size_limit} are the limit",
                 code="document-too-large",
                 where=where,
             )
-        return b"".join(self.source.read(descriptor, where))
 
     def _read_document(self, node: Node, depth: int) -> None:
         if depth > DEPTH_LIMIT:
@@ -224,9 +265,24 @@ class _Reader:
                 code="tree-too-deep",
                 where=node.where,
             )
+        if node.descriptor.media_type in (SCHEMA1, SCHEMA1_SIGNED):
+            self._upgrade(node)
         raw = self._bytes(node.descriptor, node.where)
         node.document = read_document(raw, node.descriptor.media_type, node.where)
         node.children = tuple(self._child(node, slot, depth + 1) for slot in node.document.slots)
+
+    def _upgrade(self, node: Node) -> None:
+        """Put the Docker manifest that a manifest of schema 1 becomes in its place."""
+        self._refuse_large(node.descriptor, node.where)
+        found, upgrade = upgraded(self.source, node.descriptor, node.where)
+        original = Descriptor(
+            mediaType=found.media_type,
+            digest=Digest.of(found.payload, node.descriptor.name.algorithm),
+            size=len(found.payload),
+        )
+        node.upgraded_from = Original(original, found.payload)
+        node.descriptor = upgrade.descriptor
+        self.made.update(upgrade.blobs)
 
     def _child(self, parent: Node, slot: Slot, depth: int) -> Node:
         where = f"{parent.where}.{slot.label}"

@@ -127,7 +127,7 @@ class _Run:
     @property
     def images(self) -> tuple[VerifiedImage, ...]:
         return tuple(
-            VerifiedImage(called(image.root.annotations), image.node.descriptor)
+            VerifiedImage(called(image.root.annotations), image.node.old)
             for image in self.tree.images
         )
 
@@ -181,12 +181,12 @@ def _refers(node: Node) -> bool:
 
 def _orphans(source: OciLayoutSource, tree: Tree) -> Iterator[Finding]:
     """The files below ``blobs/`` that no image names."""
-    documents = (Kind.INDEX, Kind.MANIFEST)
-    named = set()
+    named = {blob_name(image.root.descriptor.name) for image in tree.images}
     for node in tree.walk():
-        if node.kind in documents and node.document is None and node.role is not Role.SUBJECT:
+        if node.document is not None:
+            named.update(blob_name(slot.descriptor.name) for slot in node.document.slots)
+        elif node.kind in (Kind.INDEX, Kind.MANIFEST) and node.role is not Role.SUBJECT:
             return  # nobody can say what it names
-        named.add(blob_name(node.descriptor.name))
     for name in sorted(source.place.names("blobs")):
         if name not in named:
             yield Finding.of("orphan-blob", name, "no image of the layout names it")

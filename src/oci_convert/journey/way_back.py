@@ -122,11 +122,10 @@ class _WayBack:
 
 
 def _named(step: Step) -> Iterator[Step]:
-    """The steps of everything that the translated document names."""
+    """The steps of everything that the translated document, or its original, may name."""
     for entry in step.entries:
         if entry.step is None or entry.removed:
             continue
+        yield entry.step
         if entry.spliced:
             yield from _named(entry.step)
-        else:
-            yield entry.step

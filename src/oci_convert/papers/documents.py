@@ -28,7 +28,16 @@ from oci_convert.ground.media_types import (
 from oci_convert.papers.json_text import SIZE_LIMIT, Array, Object, scan
 from oci_convert.papers.models import Descriptor, ImageConfig, Index, Manifest, validate
 
-__all__ = ["Document", "Role", "Slot", "read_config", "read_document", "read_object"]
+__all__ = [
+    "Document",
+    "Role",
+    "Slot",
+    "read_config",
+    "read_document",
+    "read_object",
+    "refuse_case_variants",
+    "type_of",
+]
 
 _SHARED: Final = ("schemaVersion", "mediaType", "artifactType", "annotations", "subject")
 _KNOWN: Final[Mapping[Kind, frozenset[str]]] = {
@@ -148,8 +157,9 @@ def read_document(
     :func:`~oci_convert.papers.json_text.scan`.
     """
     text, root = read_object(raw, where, size_limit=size_limit)
-    _refuse_case_variants(root, _KNOWN[Kind.MANIFEST], where)
-    kind, resolved = _resolve(root, media_type, where)
+    refuse_case_variants(root, _KNOWN[Kind.MANIFEST], where)
+    resolved = _resolve(root, media_type, where)
+    kind = _kind(resolved, where)
     for name in _FOREIGN_TO[kind]:
         if name in root.members:
             raise DocumentError(
@@ -160,11 +170,23 @@ def read_document(
             )
     document = Document(raw, text, root, kind, resolved, where)
     for slot in document.slots:
-        _refuse_case_variants(slot.object, _DESCRIPTOR_NAMES, f"{where}.{slot.label}".lstrip("."))
+        refuse_case_variants(slot.object, _DESCRIPTOR_NAMES, f"{where}.{slot.label}".lstrip("."))
         platform = slot.object.get("platform")
         if isinstance(platform, Object):
-            _refuse_case_variants(platform, _PLATFORM_NAMES, f"{where}.{slot.label}.platform")
+            refuse_case_variants(platform, _PLATFORM_NAMES, f"{where}.{slot.label}.platform")
     return document
+
+
+def type_of(raw: bytes, where: str = "") -> str:
+    """The media type of a document that no descriptor describes: its own, else by its shape.
+
+    Raises :class:`DocumentError` as :func:`read_document` does, but not for schema 1.
+    """
+    _, root = read_object(raw, where)
+    media_type = _resolve(root, None, where)
+    if media_type not in (SCHEMA1, SCHEMA1_SIGNED):
+        _kind(media_type, where)
+    return media_type
 
 
 def read_config(raw: bytes, where: str = "") -> tuple[ImageConfig, list[str]]:
@@ -173,7 +195,7 @@ def read_config(raw: bytes, where: str = "") -> tuple[ImageConfig, list[str]]:
     Returns the view and a sentence for every member that breaks the specification.
     """
     _, root = read_object(raw, where)
-    _refuse_case_variants(root, ImageConfig.MEMBERS, where)
+    refuse_case_variants(root, ImageConfig.MEMBERS, where)
     return ImageConfig.lenient(root.value)
 
 
@@ -181,8 +203,8 @@ def _article(kind: Kind) -> str:
     return "an index" if kind is Kind.INDEX else "a manifest"
 
 
-def _resolve(root: Object, described: str | None, where: str) -> tuple[Kind, str]:
-    """The kind and media type of a document: by descriptor, else by body, else by shape."""
+def _resolve(root: Object, described: str | None, where: str) -> str:
+    """The media type of a document: by descriptor, else by body, else by shape."""
     stated = root.value.get("mediaType") or None
     if stated is not None and not isinstance(stated, str):
         raise DocumentError(
@@ -195,7 +217,11 @@ def _resolve(root: Object, described: str | None, where: str) -> tuple[Kind, str
             where=where,
             remedy="one of the two lies; fetch the image again, or ask whoever made it",
         )
-    media_type = described or stated or _shape(root, where)
+    return described or stated or _shape(root, where)
+
+
+def _kind(media_type: str, where: str) -> Kind:
+    """What a document of this type is, if it is one that is read here."""
     if media_type in (SCHEMA1, SCHEMA1_SIGNED):
         raise DocumentError(
             "the manifest is schema 1", code="schema-1", where=where, remedy=_SCHEMA1_REMEDY
@@ -207,10 +233,12 @@ def _resolve(root: Object, described: str | None, where: str) -> tuple[Kind, str
             code="unknown-media-type",
             where=where,
         )
-    return meaning.cell.kind, media_type
+    return meaning.cell.kind
 
 
-_SCHEMA1_REMEDY = "upgrade it first, e.g. with: skopeo copy --format v2s2"
+_SCHEMA1_REMEDY = (
+    "it is upgraded by its layers: convert the image (a dir:, a layout), not the document alone"
+)
 
 
 def _shape(root: Object, where: str) -> str:
@@ -235,14 +263,18 @@ def _shape(root: Object, where: str) -> str:
     return name
 
 
-def _refuse_case_variants(target: Object, known: frozenset[str], where: str) -> None:
-    """Go reads ``Layers`` as ``layers``; nobody else does."""
+def refuse_case_variants(target: Object, known: frozenset[str], where: str) -> None:
+    """Refuse members that are called like known ones but for their case.
+
+    Go reads ``Layers`` as ``layers``; nobody else does.
+    """
     folded = {name.casefold(): name for name in known}
     for name in target.members:
         twin = folded.get(name.casefold())
         if twin is not None and twin != name:
             raise DocumentError(
-                f"the document is ambiguous: its member {name!r} differs from {twin!r} only by case",
+                f"the document is ambiguous: its member {name!r} differs from {twin!r} only by "
+                "case",
                 code="ambiguous-document",
                 where=where,
                 remedy="readers would disagree on what it says; do not use it",

@@ -11,7 +11,7 @@ from typing import Final
 
 from oci_convert.papers.faults import FAULTS
 
-__all__ = ["CODES", "Code", "Finding", "Level"]
+__all__ = ["CODES", "Code", "Finding", "Level", "markdown"]
 
 
 class Level(StrEnum):
@@ -108,6 +108,14 @@ CODES: Final[dict[str, Code]] = {
         "digest. The tar inside and the image ID stay.",
         "`--compress keep` leaves layers as they are where the target has a name for them.",
     ),
+    "schema1-upgraded": Code(
+        Level.LOSS,
+        "An image in Docker's format before 2016 was upgraded: a manifest of schema 1, or an "
+        "archive of Docker before 1.10. Its layers, history and configuration stay; the "
+        "signatures, the ids and what its v1 images said beside that went. The format is never written, so "
+        "there is no way back.",
+        "`--record FILE` keeps a manifest of schema 1, without its signatures; keep the archive.",
+    ),
     "packing-annotations-removed": Code(
         Level.LOSS,
         "Annotations that described the packed bytes of a layer (eStargz, zstd:chunked, SOCI) went "
@@ -190,6 +198,30 @@ CODES: Final[dict[str, Code]] = {
         "An entry was left out because `--platform` did not ask for it.",
         "Nothing to do.",
     ),
+    "referrer-dropped": Code(
+        Level.LOSS,
+        "A document that refers to an image (an SBOM, for instance) was left behind: Docker has no "
+        "subjects, or the target has no room for it.",
+        "`--referrers keep` carries it where the target can hold it, `--referrers fail` refuses.",
+    ),
+    "signature-orphaned": Code(
+        Level.LOSS,
+        "A signature was left behind: it speaks of a digest that the conversion changed. "
+        "Signatures are never re-pointed.",
+        "Sign the new digest. `prove` shows that the new image is the one that was signed. "
+        "`--signatures keep` carries the old signature all the same.",
+    ),
+    "signature-dropped": Code(
+        Level.LOSS,
+        "A signature was left behind, as `--signatures drop` asked.",
+        "`--signatures auto` carries those that stay valid.",
+    ),
+    "signature-names-old-digest": Code(
+        Level.WARNING,
+        "A signature was carried although the digest that it speaks of changed; it does not verify "
+        "for the new image.",
+        "Sign the new digest.",
+    ),
     "no-repository-name": Code(
         Level.WARNING,
         "The name of an image is no repository with a tag, so Docker cannot load it by name; the "
@@ -242,3 +274,22 @@ CODES: Final[dict[str, Code]] = {
 ``verify`` reports ``mislabelled-layer`` and ``count-mismatch`` as errors, too: a conversion can put
 the one right and carry the other, but the image is not what it says.
 """
+
+
+def markdown() -> str:
+    """The codes as ``docs/findings.md``."""
+    lines = [
+        "# Findings",
+        "",
+        "Generated from `oci_convert.papers.findings`. A finding has a stable code, a level, a",
+        "place and a message. A *loss* is something of the source that is not in the target:",
+        "`--on-loss fail` refuses it before anything is written. An *error* is what `verify`",
+        "reports and what ends a conversion. `--strict` refuses the findings marked *fault*.",
+    ]
+    for level in (Level.LOSS, Level.WARNING, Level.INFO, Level.ERROR):
+        lines += ["", f"## {level.value.capitalize()}"]
+        for name, code in CODES.items():
+            if code.level is level:
+                fault = " *fault*" if code.fault else ""
+                lines += ["", f"### `{name}`{fault}", "", code.meaning, "", code.advice]
+    return "\n".join(lines) + "\n"

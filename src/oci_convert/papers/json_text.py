@@ -1,12 +1,16 @@
 """JSON as it stands in a file: read strictly, changed in place.
 
-:func:`scan` reads a text and remembers where each value stands; :class:`Editor` replaces, inserts
-and removes single values in the text and leaves every other character alone. White space, key
-order, escapes, unknown members and big integers survive because nobody ever writes them again.
+:func:`scan` reads a text and knows where each value stands; :class:`Editor` replaces, inserts and
+removes single values in the text and leaves every other character alone. White space, key order,
+escapes, unknown members and big integers survive because nobody ever writes them again.
 
 Reading is stricter than :mod:`json`, as the image specification's ``canonicalization.md`` and RFC
 7493 (I-JSON) ask: UTF-8 without a byte order mark, one value, no duplicate member, no ``NaN``, no
 lone surrogate, bounded size and depth.
+
+For speed the work is divided. The C reader of :mod:`json`, with strict hooks, accepts a text or
+does not; :class:`_Judge` is asked only then, and says what is wrong and where; the places of
+members and items are looked up when somebody asks, one object or array at a time.
 """
 
 from __future__ import annotations
@@ -14,7 +18,9 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed leaves it out
 from typing import Any, Final
 
@@ -30,15 +36,11 @@ _DIGITS_LIMIT: Final = 4000
 """Digits of a number: CPython refuses to convert more than 4300."""
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-_PLAIN_STRING = r'"([^"\\\x00-\x1f]*)"'
-_PLAIN_VALUE = rf"({_PLAIN_STRING}|(?:0|[1-9][0-9]{{0,18}})(?![0-9.eE]))"
-_PLAIN_ITEM = re.compile(rf"{_PLAIN_VALUE}[ \t\n\r]*([,\]])[ \t\n\r]*")
-_PLAIN_MEMBER = re.compile(
-    rf"{_PLAIN_STRING}[ \t\n\r]*:[ \t\n\r]*{_PLAIN_VALUE}[ \t\n\r]*([,}}])[ \t\n\r]*"
-)
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_SEPARATOR = re.compile(r"[ \t\n\r]*[:,]?[ \t\n\r]*")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_LITERALS: Final[dict[str, object]] = {"true": True, "false": False, "null": None}
+_SPELLED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_LITERALS: Final = ("true", "false", "null")
 _SPELLED_CHARACTER = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]"
 )
@@ -65,13 +67,21 @@ class Member:
 
 @dataclass(slots=True, eq=False)
 class Object(Value):
-    """A JSON object; its members in the order of the text."""
+    """A JSON object."""
 
-    members: dict[str, Member] = field(default_factory=dict)
+    _text: str = field(default="", repr=False)
+    _members: dict[str, Member] | None = field(default=None, repr=False)
+
+    @property
+    def members(self) -> dict[str, Member]:
+        """Every member by its name, in the order of the text."""
+        if self._members is None:
+            self._members = dict(_members(self._text, self.start))
+        return self._members
 
     def get(self, name: str) -> Value | None:
         """The value of the member ``name``, if there is one."""
-        member = self.members.get(name)
+        member = self.members.get(name) if name in self.value else None
         return None if member is None else member.value
 
 
@@ -79,7 +89,15 @@ class Object(Value):
 class Array(Value):
     """A JSON array."""
 
-    items: list[Value] = field(default_factory=list)
+    _text: str = field(default="", repr=False)
+    _items: list[Value] | None = field(default=None, repr=False)
+
+    @property
+    def items(self) -> list[Value]:
+        """Every item, in order."""
+        if self._items is None:
+            self._items = list(_items(self._text, self.start))
+        return self._items
 
 
 def scan(raw: bytes, *, size_limit: int = SIZE_LIMIT, where: str = "") -> tuple[str, Value]:
@@ -106,31 +124,83 @@ def scan(raw: bytes, *, size_limit: int = SIZE_LIMIT, where: str = "") -> tuple[
         raise DocumentError(
             f"the document is not UTF-8 (byte {error.start})", code="not-utf-8", where=where
         ) from None
-    return text, _Scanner(text, where).document()
+    if not _is_sound(text):
+        _Judge(text, where).document()
+    return text, _placed(text, _skip(text, 0))
 
 
-class _Scanner:
-    """Recursive descent over one text; the depth limit bounds the recursion.
+# -- what is sound ------------------------------------------------------------------------------
 
-    What nearly all of a document consists of, names and strings without escapes and integers of few
-    digits, is read by one regular expression each. Whatever they do not match takes the long way,
-    which is also the one that knows what is wrong.
+
+def _is_sound(text: str) -> bool:
+    """Whether nothing can be wrong with a text: one that may be sound all the same is judged."""
+    try:
+        value = _STRICT_READER.decode(text)
+    except (ValueError, RecursionError):
+        return False
+    if isinstance(value, (dict, list)) and _is_too_deep(value):
+        return False
+    return _SPELLED_SURROGATE.search(text) is None
+
+
+def _is_too_deep(value: dict[str, Any] | list[Any]) -> bool:
+    level: list[dict[str, Any] | list[Any]] = [value]
+    for _ in range(DEPTH_LIMIT):
+        entries = (outer.values() if isinstance(outer, dict) else outer for outer in level)
+        level = [inner for inner in chain.from_iterable(entries) if isinstance(inner, (dict, list))]
+        if not level:
+            return False
+    return True
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member stands twice")
+    return members
+
+
+def _integer(literal: str) -> int:
+    return int(_short(literal))
+
+
+def _fraction(literal: str) -> float:
+    return float(_short(literal))
+
+
+def _short(literal: str) -> str:
+    if len(literal) > _DIGITS_LIMIT:
+        raise ValueError("a number has too many digits")
+    return literal
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+_STRICT_READER: Final = json.JSONDecoder(
+    object_pairs_hook=_distinct,
+    parse_int=_integer,
+    parse_float=_fraction,
+    parse_constant=_no_constant,
+)
+
+
+class _Judge:
+    """Says what is wrong with a text. Recursive descent; the depth limit bounds the recursion.
+
+    Each method takes the place where something begins and returns the place behind it.
     """
 
     def __init__(self, text: str, where: str) -> None:
         self._text = text
         self._where = where
 
-    def document(self) -> Value:
-        value = self._value(self._skip(0), 1)
-        end = self._skip(value.end)
+    def document(self) -> None:
+        """Raise :class:`DocumentError` unless the text is one sound value."""
+        end = _skip(self._text, self._value(_skip(self._text, 0), 1))
         if end != len(self._text):
             raise self._error("there is more behind the JSON value", end, code="trailing-data")
-        return value
-
-    def _skip(self, at: int) -> int:
-        match = _SPACE.match(self._text, at)
-        return match.end() if match else at
 
     def _error(self, message: str, at: int, code: str = "invalid-json") -> DocumentError:
         line = self._text.count("\n", 0, at) + 1
@@ -139,22 +209,21 @@ class _Scanner:
             f"{message} (line {line}, column {column})", code=code, where=self._where
         )
 
-    def _value(self, at: int, depth: int) -> Value:
+    def _value(self, at: int, depth: int) -> int:
         first = self._text[at : at + 1]
+        if first == '"':
+            return self._string(at)[1]
         if first in ("{", "["):
             if depth > DEPTH_LIMIT:
                 raise self._error(
                     f"the document is nested deeper than {DEPTH_LIMIT} levels", at, code="too-deep"
                 )
             return self._object(at, depth) if first == "{" else self._array(at, depth)
-        if first == '"':
-            string, end = self._string(at)
-            return Value(at, end, string)
         if first == "-" or first.isdigit():
             return self._number(at)
-        for literal, value in _LITERALS.items():
+        for literal in _LITERALS:
             if self._text.startswith(literal, at):
-                return Value(at, at + len(literal), value)
+                return at + len(literal)
         raise self._error("a JSON value is expected" if first else "the JSON text ends early", at)
 
     def _string(self, at: int) -> tuple[str, int]:
@@ -166,68 +235,92 @@ class _Scanner:
             raise self._error("a string holds half a surrogate pair", at, code="lone-surrogate")
         return string, end
 
-    def _number(self, at: int) -> Value:
+    def _number(self, at: int) -> int:
         match = _NUMBER.match(self._text, at)
         if match is None or match.end() - at > _DIGITS_LIMIT:
             raise self._error("a number is not valid JSON", at)
-        literal = match.group()
-        fraction, exponent = match.groups()
-        value: int | float = int(literal) if fraction is exponent is None else float(literal)
-        return Value(at, match.end(), value)
+        return match.end()
 
-    def _object(self, start: int, depth: int) -> Object:
-        members: dict[str, Member] = {}
-        values: dict[str, Any] = {}
-        at = self._skip(start + 1)
+    def _object(self, start: int, depth: int) -> int:
+        names: set[str] = set()
+        at = _skip(self._text, start + 1)
         closed = self._text[at : at + 1] == "}"
         while not closed:
-            plain = _PLAIN_MEMBER.match(self._text, at)
-            if plain is not None:
-                name, literal, string, sign = plain.groups()
-                key_end = plain.end(1) + 1
-                first, end = plain.span(2)
-                value = Value(first, end, int(literal) if string is None else string)
-                following, closed = (plain.end(), False) if sign == "," else (plain.start(4), True)
-            else:
-                name, key_end, first = self._name(at)
-                value = self._value(first, depth + 1)
-                following, closed = self._next(value.end, "}")
-            if name in members:
+            if self._text[at : at + 1] != '"':
+                raise self._error("a member name is expected", at)
+            name, key_end = self._string(at)
+            if name in names:
                 raise self._error(f"the member {name!r} stands twice", at, code="duplicate-member")
-            members[name] = Member(at, key_end, value)
-            values[name] = value.value
-            at = following
-        return Object(start, at + 1, values, members)
+            names.add(name)
+            colon = _skip(self._text, key_end)
+            if self._text[colon : colon + 1] != ":":
+                raise self._error("a colon is expected", colon)
+            end = self._value(_skip(self._text, colon + 1), depth + 1)
+            at, closed = self._next(end, "}")
+        return at + 1
 
-    def _name(self, at: int) -> tuple[str, int, int]:
-        """The name of a member, where it ends, and where the value begins."""
-        if self._text[at : at + 1] != '"':
-            raise self._error("a member name is expected", at)
-        name, end = self._string(at)
-        colon = self._skip(end)
-        if self._text[colon : colon + 1] != ":":
-            raise self._error("a colon is expected", colon)
-        return name, end, self._skip(colon + 1)
-
-    def _array(self, start: int, depth: int) -> Array:
-        items: list[Value] = []
-        at = self._skip(start + 1)
+    def _array(self, start: int, depth: int) -> int:
+        at = _skip(self._text, start + 1)
         closed = self._text[at : at + 1] == "]"
         while not closed:
-            value = self._value(at, depth + 1)
-            items.append(value)
-            at, closed = self._next(value.end, "]")
-        return Array(start, at + 1, [item.value for item in items], items)
+            at, closed = self._next(self._value(at, depth + 1), "]")
+        return at + 1
 
     def _next(self, end: int, bracket: str) -> tuple[int, bool]:
         """Where the next entry begins, or where the bracket stands that closes the container."""
-        at = self._skip(end)
+        at = _skip(self._text, end)
         sign = self._text[at : at + 1]
         if sign == bracket:
             return at, True
         if sign != ",":
             raise self._error(f"a comma or {bracket!r} is expected", at)
-        return self._skip(at + 1), False
+        return _skip(self._text, at + 1), False
+
+
+# -- where things stand, in a text that is sound ------------------------------------------------
+
+
+def _skip(text: str, at: int) -> int:
+    """The place behind white space."""
+    match = _SPACE.match(text, at)
+    return match.end() if match else at
+
+
+def _behind_separator(text: str, at: int) -> int:
+    """The place behind a colon or a comma, if one is there, and the white space around it."""
+    match = _SEPARATOR.match(text, at)
+    return match.end() if match else at
+
+
+def _placed(text: str, at: int) -> Value:
+    """The value that begins at ``at``."""
+    value, end = _READ_VALUE(text, at)
+    if isinstance(value, dict):
+        return Object(at, end, value, text)
+    return Array(at, end, value, text) if isinstance(value, list) else Value(at, end, value)
+
+
+def _members(text: str, start: int) -> Iterator[tuple[str, Member]]:
+    at = _skip(text, start + 1)
+    while text[at] != "}":
+        name, key_end = scanstring(text, at + 1)
+        value = _placed(text, _behind_separator(text, key_end))
+        yield name, Member(at, key_end, value)
+        at = _behind_separator(text, value.end)
+
+
+def _items(text: str, start: int) -> Iterator[Value]:
+    at = _skip(text, start + 1)
+    while text[at] != "]":
+        value = _placed(text, at)
+        yield value
+        at = _behind_separator(text, value.end)
+
+
+_READ_VALUE: Final = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # typeshed leaves it out
+
+
+# -- changes ------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -277,6 +370,13 @@ class Editor:
             self.replace(value, json.dumps(new))
             return
         if old == new:
+            return
+        if (
+            not self._spelling
+            and _is_plain(new)
+            and self._text[value.start + 1 : value.end - 1] == old
+        ):
+            self.replace(value, f'"{new}"')
             return
         shorter = min(len(old), len(new))
         head = next((i for i in range(shorter) if old[i] != new[i]), shorter)
@@ -349,6 +449,11 @@ class Editor:
                 at = end
         pieces.append(self._text[at:])
         return "".join(pieces).encode("utf-8")
+
+
+def _is_plain(string: str) -> bool:
+    """Whether every character of a string is spelled as itself, whoever writes it."""
+    return string.isascii() and string.isprintable() and '"' not in string and "\\" not in string
 
 
 def _outer_first(edit: tuple[int, int, str]) -> tuple[int, bool, int]:

@@ -153,8 +153,18 @@ class ImageConfig(Model):
     history: tuple[History, ...] | None = Field(default=None, strict=False)
 
     MEMBERS: ClassVar[frozenset[str]] = frozenset(
-        ("created", "author", "architecture", "os", "os.version", "os.features", "variant")
-        + ("config", "rootfs", "history")
+        {
+            "created",
+            "author",
+            "architecture",
+            "os",
+            "os.version",
+            "os.features",
+            "variant",
+            "config",
+            "rootfs",
+            "history",
+        }
     )
 
     @classmethod

@@ -305,9 +305,15 @@ def fits(document: Document, family: Family) -> bool:
 
 def _is_plugin(document: Document) -> bool:
     """Whether a manifest describes something that only Docker has, and that is no image."""
-    configs = (slot.descriptor for slot in document.slots if slot.role is Role.CONFIG)
-    meanings = (look_up(config.media_type) for config in configs)
-    return any(meaning is not None and meaning.families == {Family.DOCKER} for meaning in meanings)
+    for slot in document.slots:
+        if slot.role is Role.CONFIG:
+            meaning = look_up(slot.descriptor.media_type)
+            return (
+                meaning is not None
+                and meaning.cell.kind is Kind.ARTIFACT
+                and meaning.families == {Family.DOCKER}
+            )
+    return False
 
 
 def not_an_image(document: Document, where: str) -> RefusedError:

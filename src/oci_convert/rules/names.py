@@ -24,13 +24,15 @@ __all__ = [
     "normalised",
     "pair",
     "renamed",
+    "repository_tag",
 ]
 
 REF_NAME: Final = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME: Final = "io.containerd.image.name"
 
 _COMPONENT: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_DOMAIN: Final = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*(?::[0-9]+)?"
+_HOST_LABEL: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
+_DOMAIN: Final = rf"{_HOST_LABEL}(?:\.{_HOST_LABEL})*(?::[0-9]+)?"
 _REPOSITORY_TAG: Final = re.compile(
     rf"(?:(?P<domain>{_DOMAIN}|\[[0-9a-fA-F:]+\](?::[0-9]+)?)/)?"
     rf"(?P<path>{_COMPONENT}(?:/{_COMPONENT})*):(?P<tag>[a-zA-Z0-9_][a-zA-Z0-9_.-]{{0,127}})"
@@ -100,6 +102,17 @@ def annotations_for(name: str) -> dict[str, str]:
     return {REF_NAME: name}
 
 
+def repository_tag(annotations: Mapping[str, str]) -> str | None:
+    """The RepoTag of an image: the name by which Docker loads it, or ``None`` if it has none.
+
+    In full, as podman takes ``app:1`` for ``localhost/app:1`` and Docker for its hub's.
+    """
+    ref, full = pair(annotations)
+    return next(
+        (normalised(name) for name in (full, ref) if name and is_repository_tag(name)), None
+    )
+
+
 def renamed(annotations: Mapping[str, str], name: str) -> dict[str, str]:
     """The annotations of an entry under a new name; everything else in them stays."""
     kept = {
@@ -112,7 +125,7 @@ def find(roots: Sequence[N], ref: str, where: str) -> N:
     """The one image that ``ref`` means: ``@N``, a digest, or a name.
 
     A name is looked up exactly, then as a full name, then as the one name that ends in ``:ref``.
-    Raises :class:`StoreError` (``unknown-reference``, ``ambiguous-reference``) that lists the names.
+    Raises :class:`StoreError` (``unknown-reference``, ``ambiguous-reference``) with the names.
     """
     if re.fullmatch(r"@[0-9]{1,9}", ref):
         position = int(ref[1:])

@@ -140,8 +140,22 @@ class _Alone:
         if slot.role is Role.LAYER:
             return Child(old.renamed(self._layer_type(document, old.media_type, family, where)))
         if slot.role is Role.SUBJECT:
-            return Child(self._map.get(old.digest, old))
+            return self._subject(document, old, family, where, findings)
         return self._entry(document, old, family, where, findings)
+
+    def _subject(
+        self,
+        document: Document,
+        old: Descriptor,
+        family: Family,
+        where: str,
+        findings: list[Finding],
+    ) -> Child:
+        new = self._map.get(old.digest)
+        if new is None and changes_family(document, family) and family is not Family.DOCKER:
+            message = f"what became of the subject {old.digest} is not known"
+            findings.append(Finding.of("subject-not-carried", where, message))
+        return Child(new or old)
 
     def _layer_type(self, document: Document, media_type: str, family: Family, where: str) -> str:
         meaning = look_up(media_type)

@@ -32,9 +32,13 @@ class Root:
     """The annotations of its entry in ``index.json``: what names it."""
     name: str | None = None
     """What people call it; ``None`` for an image that has no name."""
+    companion: bool = False
+    """It speaks of another image and goes with it; it is no image of its own."""
     built: bool = False
     """The manifest was made from a row of a docker-save archive: it has no original, and nothing
     vouches for a layer but the ``diff_id`` in the config."""
+    upgraded: bool = False
+    """The config was made, too: the archive holds images version 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +50,14 @@ class Holds:
     """More than one image."""
     names: bool = True
     """Images have names."""
+    signatures: bool = False
+    """Files with the signatures of its image, as ``dir:`` has them."""
     plain_layers: bool = False
     """Plain tar layers of a docker-save archive stay plain: the sink is one itself."""
     sequential: bool = False
     """Blobs come one at a time, in the order of the plan."""
+    rows: bool = False
+    """Images are rows of a ``manifest.json``: one platform a name, and names that Docker takes."""
 
 
 class Source(ABC):
@@ -67,6 +75,10 @@ class Source(ABC):
     @abstractmethod
     def roots(self) -> Sequence[Root]:
         """Every image, in the order of the store."""
+
+    def signatures(self) -> Mapping[str, tuple[str, bytes]]:
+        """Files with signatures: by name, the digest that they speak of, and their bytes."""
+        return {}
 
     @abstractmethod
     def size(self, digest: Digest) -> int | None:
@@ -191,6 +203,16 @@ class Sink(ABC):
         With ``link``, source and target may become one file.
         """
         self.put(_watched(source.stream(descriptor), watch), where, expected=descriptor)
+
+    def scratch(self) -> BinaryIO | None:
+        """An empty file to write and read, beside the target; gone once it is closed.
+
+        For what a run must keep for a while. ``None`` where the target is on no disk.
+        """
+        return None
+
+    def sign(self, name: str, data: bytes) -> None:
+        """Let a file with a signature appear with the image; for sinks that hold such files."""
 
     @abstractmethod
     def commit(self, roots: Sequence[Root]) -> None:

@@ -7,12 +7,12 @@ algorithms than SHA-256), manifests of a list under ``<hex>.manifest.json``, a f
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import BinaryIO, Final
 
 from oci_convert.ground.digest import CANONICAL, Digest
 from oci_convert.ground.errors import StoreError
-from oci_convert.papers.documents import read_document
+from oci_convert.papers.documents import type_of
 from oci_convert.papers.json_text import SIZE_LIMIT
 from oci_convert.papers.models import Descriptor
 from oci_convert.stores.base import Holds, Root, Source
@@ -23,6 +23,7 @@ __all__ = ["ContainersDirSink", "ContainersDirSource"]
 
 _MANIFEST: Final = "manifest.json"
 _BLOB: Final = re.compile(r"(?:[a-z0-9]+-)?[0-9a-f]{64,128}(?:\.manifest\.json)?|version")
+_SIGNATURE: Final = re.compile(r"(?:([0-9a-f]{64})\.)?signature-[0-9]+")
 _VERSION: Final = "Directory Transport Version: {}\n"
 _KNOWN_VERSIONS: Final = ("1.0", "1.1", "1.2")
 
@@ -48,8 +49,8 @@ class ContainersDirSource(Source):
                 remedy="the directory holds no image, or one whose writing was interrupted",
             )
         raw = place.read(_MANIFEST, SIZE_LIMIT)
-        document = read_document(raw, None, f"{label}: {_MANIFEST}")
-        self._top = Descriptor(mediaType=document.media_type, digest=Digest.of(raw), size=len(raw))
+        media_type = type_of(raw, f"{label}: {_MANIFEST}")
+        self._top = Descriptor(mediaType=media_type, digest=Digest.of(raw), size=len(raw))
 
     def _check_version(self) -> None:
         if self.place.size("version") is None:
@@ -65,6 +66,15 @@ class ContainersDirSource(Source):
 
     def roots(self) -> Sequence[Root]:
         return [Root(self._top)]
+
+    def signatures(self) -> Mapping[str, tuple[str, bytes]]:
+        found = {}
+        for name in sorted(self.place.names()):
+            match = _SIGNATURE.fullmatch(name)
+            if match is not None:
+                digest = str(self._top.digest) if match[1] is None else f"{CANONICAL}:{match[1]}"
+                found[name] = (digest, self.place.read(name, SIZE_LIMIT))
+        return found
 
     def _name(self, digest: Digest) -> str:
         if digest == self._top.digest:
@@ -95,11 +105,12 @@ class ContainersDirSink(PlaceSink):
     ``force`` replaces an image that is there; anything else in the directory is refused, always.
     """
 
-    holds = Holds(many_images=False, names=False)
+    holds = Holds(many_images=False, names=False, signatures=True)
 
     def __init__(self, place: WritablePlace, label: str, *, force: bool = False) -> None:
         super().__init__(place, label)
         self._others_digest = False
+        self._signatures: dict[str, bytes] = {}
         self._refuse_strangers()
         if self.sealed() and not force:
             raise StoreError(
@@ -127,22 +138,23 @@ class ContainersDirSink(PlaceSink):
     def sealed(self) -> bool:
         return self.place.size(_MANIFEST) is not None
 
+    def sign(self, name: str, data: bytes) -> None:
+        self._signatures[name] = data
+
     def commit(self, roots: Sequence[Root]) -> None:
         (root,) = roots
         self.write("version", _VERSION.format("1.2" if self._others_digest else "1.1").encode())
         self.place.flush()
         with self.place.locked():
             for name in list(self.place.names()):
-                if _is_signature(name):
+                if _SIGNATURE.fullmatch(name):
                     self.place.remove(name)
+            for name, data in self._signatures.items():
+                self.write(name, data)
             # The top manifest was put like any other; its last name makes the image appear.
             self.place.rename(self.name(root.descriptor.name, document=True), _MANIFEST)
             self.place.flush()
 
 
-def _is_signature(name: str) -> bool:
-    return re.fullmatch(r"(?:[0-9a-f]+\.)?signature-[0-9]+", name) is not None
-
-
 def _belongs(name: str) -> bool:
-    return name == _MANIFEST or _is_signature(name)
+    return name == _MANIFEST or _SIGNATURE.fullmatch(name) is not None

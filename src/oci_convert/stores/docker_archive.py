@@ -14,12 +14,12 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import StoreError
+from oci_convert.ground.errors import OciConvertError, StoreError
 from oci_convert.papers.models import Descriptor
 from oci_convert.rules.names import annotations_for, called, pair
 from oci_convert.stores.base import HEAD, Root, Source
 from oci_convert.stores.docker_entries import Entries
-from oci_convert.stores.docker_rows import ROWS, Files, Row, build, read_rows
+from oci_convert.stores.docker_rows import ROWS, Files, Row, build, read_rows, unreadable
 from oci_convert.stores.oci_layout import OciLayoutSource, blob_name, is_layout
 from oci_convert.stores.places import Place
 
@@ -45,8 +45,8 @@ def _begins(place: Place, name: str, sign: bytes) -> bool:
 class DockerArchiveSource(Source):
     """The images of a docker-save archive: its rows, then what only its ``index.json`` names.
 
-    A row with several tags is as many images. All files that rows name must be there, but for
-    foreign layers.
+    A row with several tags is as many images. A row that lacks a file (but for foreign layers), or
+    makes no sense, is an image that cannot be read: who wants another one is not kept from it.
     """
 
     daemon_layers = True
@@ -56,6 +56,7 @@ class DockerArchiveSource(Source):
         self.label = label
         self._files = Files(place)
         self._built: dict[Digest, bytes] = {}
+        self._faults: dict[Digest, OciConvertError] = {}
         rows = read_rows(place, label)
         layout = OciLayoutSource(place, label) if is_layout(place) else None
         self.sparse = layout is not None
@@ -74,8 +75,12 @@ class DockerArchiveSource(Source):
         yield from entries.unclaimed()
 
     def _build(self, row: Row, tag: str | None) -> Root:
-        descriptor, manifest = build(row, self._files)
-        self._built[descriptor.name] = manifest
+        try:
+            descriptor, manifest = build(row, self._files)
+            self._built[descriptor.name] = manifest
+        except OciConvertError as error:
+            descriptor = unreadable(error)
+            self._faults[descriptor.name] = error
         annotations = annotations_for(tag) if tag else {}
         return Root(descriptor, annotations, called(annotations), built=True)
 
@@ -90,11 +95,15 @@ class DockerArchiveSource(Source):
         return self._files.blobs.get(digest, name)
 
     def size(self, digest: Digest) -> int | None:
+        if digest in self._faults:
+            raise self._faults[digest]
         if digest in self._built:
             return len(self._built[digest])
         return self.place.blob_size(self._name(digest))
 
     def open(self, digest: Digest) -> BinaryIO:
+        if digest in self._faults:
+            raise self._faults[digest]
         if digest in self._built:
             return io.BytesIO(self._built[digest])
         try:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from oci_convert.blobs.compression import sniff
 from oci_convert.blobs.streams import Tally, read_chunks
 from oci_convert.ground.digest import CANONICAL, Digest
-from oci_convert.ground.errors import DocumentError, StoreError
+from oci_convert.ground.errors import DocumentError, OciConvertError, StoreError
 from oci_convert.ground.media_types import (
     Cell,
     Compression,
@@ -34,7 +34,7 @@ from oci_convert.stores.oci_layout import INDEX_LIMIT
 from oci_convert.stores.places import Place
 from oci_convert.stores.places.paths import cleaned
 
-__all__ = ["ROWS", "Files", "Row", "build", "is_foreign", "read_rows"]
+__all__ = ["ROWS", "Files", "Row", "build", "is_foreign", "read_rows", "unreadable"]
 
 ROWS: Final = "manifest.json"
 """The file that holds the rows."""
@@ -184,6 +184,11 @@ def build(row: Row, files: Files) -> tuple[Descriptor, bytes]:
     manifest = _manifest(config, _layers(row, _diff_ids(raw, row), files))
     digest = Digest.of(manifest)
     return Descriptor(mediaType=_MANIFEST, digest=digest, size=len(manifest)), manifest
+
+
+def unreadable(error: OciConvertError) -> Descriptor:
+    """What stands for the manifest of a row that cannot be built; nothing has this digest."""
+    return Descriptor(mediaType=_MANIFEST, digest=Digest.of(str(error).encode()), size=0)
 
 
 def _diff_ids(raw: bytes, row: Row) -> tuple[str, ...]:

@@ -178,7 +178,7 @@ class OciLayoutSink(PlaceSink):
 
 
 def merged_index(old: bytes | None, roots: Sequence[Root], where: str) -> bytes:
-    """``index.json`` with ``roots`` added; an entry of the same name is replaced where it stands."""
+    """``index.json`` with ``roots`` added; an entry of the same name gives way where it stands."""
     raw = _EMPTY_INDEX if old is None else old
     index = read_document(raw, _INDEX, where, size_limit=INDEX_LIMIT)
     editor = Editor(index.text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 
 from oci_convert.blobs.streams import Tally, read_chunks, verified
 from oci_convert.ground.digest import CANONICAL, Digest
@@ -57,7 +58,9 @@ class PlaceSink(Sink):
         document: bool = False,
     ) -> tuple[Digest, int]:
         tally = Tally(expected.name.algorithm if expected is not None else algorithm)
-        with self._pending() as pending:
+        # What has no digest yet goes by that of nothing: a place may need room for the name.
+        name = self.name(expected.name if expected is not None else tally.digest, document=document)
+        with self._pending(name, expected.size if expected is not None else None) as pending:
             for chunk in chunks:
                 tally.update(chunk)
                 if expected is not None and tally.size > expected.size:
@@ -90,15 +93,16 @@ class PlaceSink(Sink):
             if tally.size > descriptor.size:
                 tally.check(descriptor.name, descriptor.size, where)
 
-        with file, self._pending() as pending:
+        name = self.name(descriptor.name, document=False)
+        with file, self._pending(name, descriptor.size) as pending:
             pending.take(file, seen, link=link)
             tally.check(descriptor.name, descriptor.size, where)
-            pending.publish(self.name(descriptor.name, document=False))
+            pending.publish(name)
 
     @contextmanager
-    def _pending(self) -> Iterator[Pending]:
+    def _pending(self, name: str, size: int | None) -> Iterator[Pending]:
         """A file that is forgotten unless it is published."""
-        pending = self.place.create()
+        pending = self.place.create(name, size)
         try:
             yield pending
         except BaseException:
@@ -107,9 +111,12 @@ class PlaceSink(Sink):
 
     def write(self, name: str, data: bytes) -> None:
         """Write a small file that no digest names."""
-        with self._pending() as pending:
+        with self._pending(name, len(data)) as pending:
             pending.write(data)
             pending.publish(name)
+
+    def scratch(self) -> BinaryIO | None:
+        return self.place.scratch()
 
     def abort(self) -> None:
         self.place.undo(sealed=self.sealed())

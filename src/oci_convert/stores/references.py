@@ -1,31 +1,38 @@
 """References: how the command and the library name a store, and which store that is.
 
-Spelled as skopeo spells them: ``transport:PATH[:REF]``. A bare path is recognised by content.
+Spelled as skopeo spells them: ``transport:PATH[:REF]``. A bare path is recognised by content, ``-``
+is an archive on standard input or output.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from os import PathLike
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from oci_convert.ground.errors import StoreError, UsageError
 from oci_convert.ground.media_types import Family
+from oci_convert.stores.archive_sinks import DockerArchiveSink, OciArchiveSink
 from oci_convert.stores.base import Sink, Source
 from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSource
 from oci_convert.stores.docker_archive import DockerArchiveSource, is_docker_archive
+from oci_convert.stores.docker_legacy import DockerLegacySource, is_docker_legacy
 from oci_convert.stores.memory import Memory
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource, is_layout
-from oci_convert.stores.places.base import Place
+from oci_convert.stores.places.base import Place, Scratch
 from oci_convert.stores.places.folder import Folder, WritableFolder
-from oci_convert.stores.places.tar import Tar
+from oci_convert.stores.places.outputs import NewFile, Output, Stream
+from oci_convert.stores.places.tar_writer import WritableTar
 
-__all__ = ["Reference", "open_sink", "open_source", "parse"]
+__all__ = ["Reference", "open_sink", "open_source", "parse", "temporary"]
 
 _LAYOUT: Final = "oci"
 _DIRECTORY: Final = "dir"
 _DOCKER_ARCHIVE: Final = "docker-archive"
 _OCI_ARCHIVE: Final = "oci-archive"
+_ARCHIVES: Final = (_DOCKER_ARCHIVE, _OCI_ARCHIVE)
 _TRANSPORTS: Final = (_LAYOUT, _DIRECTORY, _DOCKER_ARCHIVE, _OCI_ARCHIVE)
 _ELSEWHERE: Final = ("docker", "docker-daemon", "containers-storage", "ocidir", "registry", "sif")
 
@@ -38,6 +45,11 @@ class Reference:
     """``None`` for a bare path."""
     path: str
     ref: str | None = None
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether this is standard input or output: ``-``, also behind an archive's transport."""
+        return self.path == "-" and self.transport in (None, *_ARCHIVES)
 
     @property
     def label(self) -> str:
@@ -83,16 +95,22 @@ def _invalid(text: str, why: str) -> UsageError:
     )
 
 
-def open_source(reference: Reference | Memory) -> Source:
-    """Open a store for reading; raises :class:`StoreError` or :class:`DocumentError`."""
+def temporary(tmpdir: str | PathLike[str] | None = None) -> BinaryIO:
+    """An empty file to write and read in ``tmpdir``, by default the system's; gone once closed."""
+    import tempfile
+
+    return tempfile.TemporaryFile(dir=tmpdir, buffering=0)
+
+
+def open_source(reference: Reference | Memory, scratch: Scratch = temporary) -> Source:
+    """Open a store for reading; raises :class:`StoreError` or :class:`DocumentError`.
+
+    ``scratch`` makes the file that an archive is unpacked to if it is compressed as a whole or
+    comes as a stream: by default one in the system's folder for temporary files.
+    """
     if isinstance(reference, Memory):
         return reference.source()
-    path = Path(reference.path)
-    if not path.exists():
-        raise StoreError(
-            "there is no such file or directory", code="no-such-store", where=reference.label
-        )
-    place = _open_place(path, reference)
+    place = _open_place(reference, scratch)
     try:
         return _source_over(place, reference)
     except BaseException:
@@ -100,21 +118,30 @@ def open_source(reference: Reference | Memory) -> Source:
         raise
 
 
-def _open_place(path: Path, reference: Reference) -> Place:
-    is_folder = path.is_dir()
-    wants_folder = reference.transport in (_LAYOUT, _DIRECTORY)
-    if is_folder:
+def _open_place(reference: Reference, scratch: Scratch) -> Place:
+    from oci_convert.stores.places.spool import open_archive
+
+    path = Path(reference.path)
+    if reference.is_stream:
+        return open_archive(None, "standard input", scratch)
+    if not path.exists():
+        raise StoreError(
+            "there is no such file or directory", code="no-such-store", where=reference.label
+        )
+    if path.is_dir():
         return Folder(path)
-    if wants_folder:
+    if reference.transport in (_LAYOUT, _DIRECTORY):
         raise StoreError("this is not a directory", code="not-a-folder", where=reference.label)
-    return Tar(path)
+    return open_archive(reference.path, reference.label, scratch)
 
 
 def _source_over(place: Place, reference: Reference) -> Source:
     """The store that a place holds: as the reference says, else by content."""
-    label = reference.label
+    label = place.label if reference.is_stream else reference.label
     docker, layout = is_docker_archive(place), is_layout(place)
     transport = reference.transport
+    if transport in (None, _DOCKER_ARCHIVE) and is_docker_legacy(place):
+        return DockerLegacySource(place, label)
     if transport == _DOCKER_ARCHIVE or (transport is None and docker):
         return DockerArchiveSource(place, label)
     if transport == _DIRECTORY:
@@ -147,33 +174,56 @@ def implied_family(reference: Reference | Memory) -> Family | None:
 
 
 def open_sink(
-    reference: Reference | Memory, family: Family, *, force: bool = False, fsync: bool = True
+    reference: Reference | Memory,
+    family: Family,
+    *,
+    force: bool = False,
+    fsync: bool = True,
+    tmpdir: str | PathLike[str] | None = None,
 ) -> Sink:
     """Open a store for writing; nothing is created before the first blob.
 
+    ``tmpdir`` is where layers that are repacked for a stream wait until their size is known.
     Raises :class:`StoreError` (``target-exists`` and the like) and :class:`UsageError`.
     """
     if isinstance(reference, Memory):
         return reference.sink(family)
-    transport = reference.transport
-    if transport is None:
-        transport = _DIRECTORY if family is Family.DOCKER else _LAYOUT
-        if reference.path.endswith(".tar"):
-            transport = _DOCKER_ARCHIVE if family is Family.DOCKER else _OCI_ARCHIVE
-    if transport not in (_LAYOUT, _DIRECTORY):
-        raise UsageError(
-            f"{transport}: cannot be a destination",
-            code="no-such-sink",
-            where=reference.label,
-            remedy="write an OCI layout (oci:PATH) or a directory (dir:PATH)",
-        )
+    transport = _transport(reference, family)
     path = Path(reference.path)
+    label = "standard output" if reference.is_stream else f"{transport}:{reference.path}"
+    if transport in _ARCHIVES:
+        output = _output(
+            reference, label, force=force, fsync=fsync, scratch=partial(temporary, tmpdir)
+        )
+        sink = DockerArchiveSink if transport == _DOCKER_ARCHIVE else OciArchiveSink
+        return sink(WritableTar(output, label), label, family=family)
     if path.exists() and not path.is_dir():
         raise StoreError(
             "there is a file of this name", code="target-exists", where=reference.label
         )
     place = WritableFolder(path, fsync=fsync)
-    label = f"{transport}:{reference.path}"
     if transport == _DIRECTORY:
         return ContainersDirSink(place, label, force=force)
     return OciLayoutSink(place, label, family=family)
+
+
+def _transport(reference: Reference, family: Family) -> str:
+    """What a destination is: as it says, else by its name and the family."""
+    if reference.transport is not None:
+        return reference.transport
+    docker = family is Family.DOCKER
+    if reference.is_stream or reference.path.endswith(".tar"):
+        return _DOCKER_ARCHIVE if docker else _OCI_ARCHIVE
+    return _DIRECTORY if docker else _LAYOUT
+
+
+def _output(
+    reference: Reference, label: str, *, force: bool, fsync: bool, scratch: Scratch
+) -> Output:
+    """What an archive is written to: a new file, or what is there if that is no file at all."""
+    path = Path(reference.path)
+    if reference.is_stream:
+        return Stream(None, label, scratch)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        return Stream(path, label, scratch)
+    return NewFile(path, label, force=force, fsync=fsync)

@@ -13,7 +13,10 @@ from typing import BinaryIO, Protocol
 
 from oci_convert.ground.errors import StoreError
 
-__all__ = ["Pending", "Place", "WritablePlace"]
+__all__ = ["Pending", "Place", "Scratch", "WritablePlace"]
+
+Scratch = Callable[[], BinaryIO]
+"""Makes an empty file to write and read, which is gone once it is closed."""
 
 
 class Place(ABC):
@@ -85,8 +88,19 @@ class WritablePlace(Place):
     """A place to write to. One run uses one place object; several runs may share the place."""
 
     @abstractmethod
-    def create(self) -> Pending:
-        """Begin a file. May be called from several threads at once."""
+    def create(self, name: str, size: int | None = None) -> Pending:
+        """Begin a file. May be called from several threads at once.
+
+        ``name`` is what it will be published under, ``size`` the bytes that it will have, where
+        they are known. Where its content decides, ``name`` is one as long in the same folder.
+        """
+
+    def scratch(self) -> BinaryIO | None:
+        """An empty file to write and read, beside what is written; gone once it is closed.
+
+        ``None`` where the place is on no disk.
+        """
+        return None
 
     @abstractmethod
     def has(self, name: str, size: int) -> bool:
@@ -106,7 +120,7 @@ class WritablePlace(Place):
 
     @abstractmethod
     def locked(self) -> AbstractContextManager[None]:
-        """Hold the lock of the place: for reading and replacing the file that makes images appear."""
+        """Hold the lock of the place, to read and replace the file that makes images appear."""
 
     @abstractmethod
     def undo(self, *, sealed: bool) -> None:

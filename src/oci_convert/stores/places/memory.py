@@ -36,7 +36,7 @@ class MemoryPlace(WritablePlace):
         except KeyError:
             raise FileNotFoundError(name) from None
 
-    def create(self) -> _PendingBytes:
+    def create(self, name: str, size: int | None = None) -> _PendingBytes:
         return _PendingBytes(self)
 
     def has(self, name: str, size: int) -> bool:

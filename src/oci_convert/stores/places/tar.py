@@ -8,7 +8,6 @@ import tarfile
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, Final, NoReturn
 
@@ -55,12 +54,13 @@ class Tar(Place):
     Hard and symbolic links are resolved inside the archive. Of several members of one name the
     last counts, as when the archive is extracted. Members whose names leave the archive, and those
     that are neither files nor links, are passed over. Threads may read at the same time.
+
+    ``file`` is the archive if it is open already; it then belongs to the place.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike[str], file: BinaryIO | None = None) -> None:
         self.label = str(path)
-        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by close
+        self._file = file or open(path, "rb", buffering=0)  # noqa: SIM115 - closed by close
         self._seeking = Lock()
         self._members: dict[str, _Member] = {}
         self._links: dict[str, str] = {}
@@ -179,7 +179,7 @@ class Tar(Place):
             return os.preadv(self._file.fileno(), [buffer], at)
         with self._seeking:  # pragma: no cover - Windows
             self._file.seek(at)
-            return self._file.readinto(buffer) or 0
+            return self._file.readinto(buffer) or 0  # type: ignore[attr-defined]  # it is unbuffered
 
     def close(self) -> None:
         self._file.close()
@@ -188,7 +188,7 @@ class Tar(Place):
 class _HeaderReader:
     """The file as tarfile sees it: only headers are read, so nobody needs many bytes at once."""
 
-    def __init__(self, file: io.FileIO) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.tell = file.tell
 

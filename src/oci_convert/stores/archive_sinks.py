@@ -1,0 +1,135 @@
+"""Archives as sinks: ``oci-archive:``, and ``docker-archive:`` as every reader since 1.10 takes it.
+
+Both are OCI layouts in a tar file. What makes a docker-save archive of one is a ``manifest.json``
+whose rows name blobs of the layout: Docker, podman and skopeo read the rows, containerd, Docker 29
+and this tool the layout, so that the manifest and its digest survive. The blobs come first, in the
+order of the plan; what makes them images comes last.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from oci_convert.ground.digest import CANONICAL, Digest
+from oci_convert.ground.errors import UsageError
+from oci_convert.ground.media_types import Family, Kind, look_up
+from oci_convert.papers.documents import Document, Role, read_document
+from oci_convert.papers.models import Descriptor, Manifest
+from oci_convert.rules.edits import is_attestation, is_image
+from oci_convert.rules.names import CONTAINERD_NAME, repository_tag
+from oci_convert.stores.base import Root
+from oci_convert.stores.docker_rows import ROWS
+from oci_convert.stores.oci_layout import OciLayoutSink, blob_name
+from oci_convert.stores.places.tar_writer import WritableTar
+
+__all__ = ["DockerArchiveSink", "OciArchiveSink", "is_loadable"]
+
+
+class OciArchiveSink(OciLayoutSink):
+    """Writes a layout into a new tar file."""
+
+    def __init__(self, place: WritableTar, label: str, *, family: Family = Family.OCI) -> None:
+        super().__init__(place, label, family=family)
+        self._tar = place
+        self.holds = replace(self.holds, sequential=True)
+
+    def has(self, descriptor: Descriptor, *, document: bool = False, verify: bool = False) -> bool:
+        # Whatever is in the archive was verified when this run wrote it.
+        return super().has(descriptor, document=document)
+
+    def commit(self, roots: Sequence[Root]) -> None:
+        super().commit(roots)
+        self._tar.finish()
+
+
+class DockerArchiveSink(OciArchiveSink):
+    """Writes what ``docker save`` writes: a layout and the rows of its images."""
+
+    def __init__(self, place: WritableTar, label: str, *, family: Family = Family.DOCKER) -> None:
+        if family is Family.OCI_RC2:
+            raise UsageError(
+                "a docker-save archive has no form of that age",
+                code="no-such-form",
+                where=label,
+                remedy="use --to docker or --to oci, or write oci-archive:",
+            )
+        super().__init__(place, label, family=family)
+        self.holds = replace(self.holds, plain_layers=True, rows=True)
+        self._documents: dict[Digest, bytes] = {}
+
+    def put(
+        self,
+        chunks: Iterable[bytes],
+        where: str,
+        *,
+        expected: Descriptor | None = None,
+        algorithm: str = CANONICAL,
+        document: bool = False,
+    ) -> tuple[Digest, int]:
+        if document:
+            chunks = raw = [b"".join(chunks)]
+        digest, size = super().put(
+            chunks, where, expected=expected, algorithm=algorithm, document=document
+        )
+        if document:
+            (self._documents[digest],) = raw
+        return digest, size
+
+    def commit(self, roots: Sequence[Root]) -> None:
+        self.write(ROWS, json.dumps(self._rows(roots), separators=(",", ":")).encode())
+        super().commit([_completed(root) for root in roots])
+
+    def _rows(self, roots: Sequence[Root]) -> list[dict[str, Any]]:
+        """A row for each image, with all of its tags."""
+        rows: dict[tuple[str, ...], list[str]] = {}
+        for root in (root for root in roots if not root.companion):
+            for files in {_files(manifest): None for manifest in self._images(root.descriptor)}:
+                tags = rows.setdefault(files, [])
+                tag = repository_tag(root.annotations)
+                if tag is not None and tag not in tags:
+                    tags.append(tag)
+        return [
+            {"Config": config, "RepoTags": tags or None, "Layers": layers}
+            for (config, *layers), tags in rows.items()
+        ]
+
+    def _images(self, descriptor: Descriptor) -> Iterator[Manifest]:
+        """The manifests of images at and below a descriptor, as far as they are in the archive."""
+        raw = self._documents.get(descriptor.name)
+        if raw is None or is_attestation(descriptor):
+            return
+        document = read_document(raw, descriptor.media_type, self.label)
+        if is_loadable(document):
+            assert isinstance(document.model, Manifest)
+            yield document.model
+        for slot in document.slots:
+            if slot.role is Role.ENTRY:
+                yield from self._images(slot.descriptor)
+
+
+def is_loadable(document: Document) -> bool:
+    """Whether a document is an image whose layers are layers, so that Docker can load it.
+
+    Signatures and attestations have the form of images, and layers that are something else.
+    """
+    layers = (slot.descriptor for slot in document.slots if slot.role is Role.LAYER)
+    meanings = [look_up(layer.media_type) for layer in layers]
+    return is_image(document) and all(
+        meaning is not None and meaning.cell.kind is Kind.LAYER for meaning in meanings
+    )
+
+
+def _files(manifest: Manifest) -> tuple[str, ...]:
+    """Where the config and the layers of an image are."""
+    return tuple(blob_name(blob.name) for blob in (manifest.config, *(manifest.layers or ())))
+
+
+def _completed(root: Root) -> Root:
+    """The image with the full name by which containerd, and so Docker 29, loads it."""
+    tag = repository_tag(root.annotations)
+    if root.companion or tag is None or CONTAINERD_NAME in root.annotations:
+        return root
+    return replace(root, annotations={**root.annotations, CONTAINERD_NAME: tag})

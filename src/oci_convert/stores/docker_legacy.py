@@ -1,0 +1,183 @@
+"""What ``docker save`` wrote before Docker 1.10, as a source: ``docker-archive:``.
+
+There is no manifest. Each layer is an image version 1 in a folder of its own, ``<id>/json`` beside
+``<id>/layer.tar``, which names the one that it stands on; ``repositories`` says what the topmost
+ones are called. The JSON is that of schema 1, and so is the upgrade.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, BinaryIO, Final
+
+from oci_convert.ground.digest import Digest
+from oci_convert.ground.errors import DocumentError, StoreError
+from oci_convert.papers.documents import read_object
+from oci_convert.papers.json_text import SIZE_LIMIT
+from oci_convert.rules.names import annotations_for, called
+from oci_convert.rules.v1 import MeasuredLayer, V1Image, read_v1, upgrade
+from oci_convert.stores.base import Root, Source
+from oci_convert.stores.places import Place
+from oci_convert.stores.places.folder import Folder
+from oci_convert.stores.upgrade import measure, side_by_side
+
+__all__ = ["DockerLegacySource", "is_docker_legacy"]
+
+_TAGS: Final = "repositories"
+_NEWER: Final = ("manifest.json", "index.json")
+_IMAGE: Final = re.compile(r"([0-9a-f]{64})/json")
+_CONFIG: Final = re.compile(r"[0-9a-f]{64}\.json")
+
+
+def is_docker_legacy(place: Place) -> bool:
+    """Whether a place holds what an old Docker saved: images version 1, and nothing newer.
+
+    An archive of images without a name has no ``repositories``; a folder must have it, as nobody
+    wants to have all that is below a wrong one looked through.
+    """
+    if any(place.size(name) is not None for name in _NEWER):
+        return False
+    if place.size(_TAGS) is None and isinstance(place, Folder):
+        return False
+    names = list(place.names())
+    # Docker 1.10 to 24 wrote such folders beside configs: where those are, a file is missing.
+    return any(map(_IMAGE.fullmatch, names)) and not any(map(_CONFIG.fullmatch, names))
+
+
+class DockerLegacySource(Source):
+    """The images of an archive of Docker before 1.10: those with a name, then the other tops.
+
+    An image with several tags is as many images. Every layer is hashed when the archive is opened:
+    nothing in it says what a layer should hold.
+    """
+
+    daemon_layers = True
+
+    def __init__(self, place: Place, label: str) -> None:
+        self.place = place
+        self.label = label
+        self._made: dict[Digest, bytes] = {}
+        self._files: dict[Digest, str] = {}
+        images = self._read_images()
+        tops = list(self._tops(images))
+        chains = {top: self._chain(top, images) for _, top in tops}
+        layers = self._measured(chains)
+        self._roots = [self._root(name, chains[top], layers) for name, top in tops]
+
+    def _read_images(self) -> dict[str, V1Image]:
+        """Every image of the archive by its id, which is also the name of its folder."""
+        images = {}
+        for name in sorted(self.place.names()):
+            folder = _IMAGE.fullmatch(name)
+            if folder is None:
+                continue
+            where = f"{self.label}: {name}"
+            image = images[folder[1]] = read_v1(self.place.read(name, SIZE_LIMIT), where)
+            if image.identity != folder[1]:
+                raise self._inconsistent(f"the id in it is {image.identity}", where)
+        return images
+
+    def _tops(self, images: Mapping[str, V1Image]) -> Iterator[tuple[str | None, str]]:
+        """Names and ids: what ``repositories`` names, then that on which nothing stands."""
+        named = list(self._tags())
+        yield from named
+        covered = {image.parent for image in images.values()} | {top for _, top in named}
+        yield from ((None, identity) for identity in images if identity not in covered)
+
+    def _tags(self) -> Iterator[tuple[str, str]]:
+        if self.place.size(_TAGS) is None:
+            return
+        where = f"{self.label}: {_TAGS}"
+        _, root = read_object(self.place.read(_TAGS, SIZE_LIMIT), where)
+        for repository, tags in root.value.items():
+            for tag, identity in _strings(tags, f"{where}.{repository}").items():
+                yield f"{repository}:{tag}", identity
+
+    def _chain(self, top: str, images: Mapping[str, V1Image]) -> list[V1Image]:
+        """The images that make up the one called ``top``, from the base up."""
+        chain: dict[str, V1Image] = {}
+        at: str | None = top
+        while at is not None:
+            place = f"{self.label}: {at}"
+            if at in chain:
+                raise self._inconsistent("an image stands on itself", place)
+            if at not in images:
+                raise self._missing(f"{at}/json")
+            chain[at] = images[at]
+            at = images[at].parent
+        return list(chain.values())[::-1]
+
+    def _measured(self, chains: Mapping[str, Sequence[V1Image]]) -> dict[str, MeasuredLayer]:
+        """The layers of all images by id; :attr:`_files` then knows where they are."""
+        needed = {
+            image.identity: f"{image.identity}/layer.tar"
+            for chain in chains.values()
+            for image in chain
+            if not image.throwaway
+        }
+        for name in needed.values():
+            if self.place.size(name) is None:
+                raise self._missing(name)
+        layers = side_by_side({key: partial(self._measure, name) for key, name in needed.items()})
+        for key, layer in layers.items():
+            self._files.setdefault(layer.digest, needed[key])
+        return layers
+
+    def _measure(self, name: str) -> MeasuredLayer:
+        with self.place.open(name) as file:
+            return measure(file, f"{self.label}: {name}")
+
+    def _root(
+        self, name: str | None, chain: Sequence[V1Image], layers: Mapping[str, MeasuredLayer]
+    ) -> Root:
+        kept = [layers[image.identity] for image in chain if not image.throwaway]
+        made = upgrade(chain, kept)
+        self._made.update(made.blobs)
+        annotations = annotations_for(name) if name else {}
+        return Root(made.descriptor, annotations, called(annotations), built=True, upgraded=True)
+
+    def _missing(self, name: str) -> StoreError:
+        return StoreError(
+            f"the file {name} is missing",
+            code="member-missing",
+            where=self.label,
+            remedy="the archive is incomplete; save the image again",
+        )
+
+    def _inconsistent(self, message: str, where: str) -> StoreError:
+        return StoreError(
+            message, code="inconsistent-archive", where=where, remedy="save the image again"
+        )
+
+    # -- the source -------------------------------------------------------------------------
+
+    def roots(self) -> Sequence[Root]:
+        return self._roots
+
+    def size(self, digest: Digest) -> int | None:
+        if digest in self._made:
+            return len(self._made[digest])
+        return self.place.size(self._files[digest]) if digest in self._files else None
+
+    def open(self, digest: Digest) -> BinaryIO:
+        if digest in self._made:
+            return io.BytesIO(self._made[digest])
+        if digest not in self._files:
+            raise self.missing(digest)
+        return self.place.open(self._files[digest])
+
+    def close(self) -> None:
+        self.place.close()
+
+
+def _strings(value: Any, where: str) -> dict[str, str]:
+    if isinstance(value, dict) and all(isinstance(item, str) for item in value.values()):
+        return value
+    raise DocumentError(
+        "the tags of a repository must be an object of strings",
+        code="invalid-document",
+        where=where,
+    )

@@ -1,0 +1,324 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from oci_convert.ground.errors import DocumentError, RefusedError
+from oci_convert.ground.media_types import Compression
+from oci_convert.journey.compare import Comparison, same_as
+from oci_convert.journey.convert import convert
+from oci_convert.papers.findings import Level
+from oci_convert.stores import Memory
+from support.images import (
+    EMPTY,
+    LAYERS,
+    Blob,
+    Image,
+    attestation,
+    docker_config,
+    docker_image,
+    image_list,
+    layer,
+    layout_files,
+    manifest,
+    minimal_config,
+    oci_image,
+    save_tar,
+    write_dir,
+    write_layout,
+)
+
+DOCKER = docker_image()
+ARM = docker_image((layer("base"), layer("arm")), platform="linux/arm64")
+LIST = image_list([DOCKER, ARM])
+OTHER = docker_image((layer("other"),))
+TOP = "memory: images[0]"
+ARTIFACT = manifest(Blob(EMPTY, b"{}"), [Blob("text/plain", b"note")])
+
+
+def memory(images: Mapping[str, Image] | Image) -> Memory:
+    return Memory(layout_files({"": images} if isinstance(images, Image) else images))
+
+
+def compare(one: Mapping[str, Image] | Image, other: Mapping[str, Image] | Image) -> Comparison:
+    """Compare two layouts; the answer must not depend on which one is named first."""
+    found = same_as(memory(one), memory(other))
+    assert found.same is same_as(memory(other), memory(one)).same
+    return found
+
+
+def told(found: Comparison, level: Level = Level.ERROR) -> list[tuple[str, str]]:
+    return [(finding.code, finding.where) for finding in found.findings if finding.level is level]
+
+
+def as_oci(image: Image) -> Image:
+    """The same image in the other family, its config and layers as they are."""
+    return oci_image(image.layers, config=image.config).with_entry(**image.entry)
+
+
+# -- the same -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "target"),
+    [
+        ({"to": "oci"}, "oci:layout"),
+        ({"to": "oci", "compress": "zstd"}, "oci:layout"),
+        ({"to": "oci", "compress": "none"}, "oci:layout"),
+        ({"to": "oci"}, "dir:folder"),
+        ({"to": "oci-rc2"}, "oci:layout:app"),
+        ({"to": "docker"}, "dir:folder"),
+    ],
+)
+@pytest.mark.parametrize("image", [DOCKER, LIST], ids=["image", "list"])
+def test_what_was_converted_is_the_same(
+    image: Image,
+    options: dict[str, str],
+    target: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = write_dir(image, tmp_path / "source")
+    convert(source, target, **options)  # type: ignore[arg-type]  # a table of texts
+    found = same_as(f"dir:{source}", target)
+    assert (found.same, found.findings) == (True, ())
+
+
+def test_an_archive_is_the_same_as_the_registry_s_form_of_the_image(tmp_path: Path) -> None:
+    archive = tmp_path / "saved.tar"
+    archive.write_bytes(save_tar({"app:1": DOCKER, "app:2": DOCKER}))
+    assert same_as(f"docker-archive:{archive}", write_dir(DOCKER, tmp_path / "folder")).same
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (DOCKER, as_oci(DOCKER)),
+        (LIST, image_list([as_oci(ARM), as_oci(DOCKER)])),
+        (LIST, image_list([image_list([DOCKER]), image_list([ARM])])),
+        (image_list([DOCKER]), DOCKER),
+        (image_list([DOCKER, DOCKER]), DOCKER),
+        (LIST, image_list([DOCKER.with_entry(platform=None), ARM.with_entry(platform=None)])),
+        (
+            image_list([ARM.with_entry(platform={"os": "linux", "architecture": "arm64"})]),
+            image_list(
+                [ARM.with_entry(platform={"os": "linux", "architecture": "arm64", "variant": "v8"})]
+            ),
+        ),
+        (
+            oci_image([layer("a")], config=minimal_config([layer("a")])),
+            oci_image([layer("a", Compression.ZSTD)], config=minimal_config([layer("a")])),
+        ),
+    ],
+    ids=["family", "order", "nested", "flattened", "twice", "platforms", "variant", "packing"],
+)
+def test_form_is_no_difference(one: Image, other: Image) -> None:
+    found = compare(one, other)
+    assert (found.same, found.findings) == (True, ())
+
+
+# -- not the same -------------------------------------------------------------------------------
+
+
+def test_another_config_is_a_difference_that_names_the_members() -> None:
+    found = compare(DOCKER, docker_image(config=docker_config(LAYERS, author="Bob", extra=1)))
+    assert told(found) == [("differs-config", TOP)]
+    assert found.findings[0].message.endswith("the configs differ in author, extra")
+
+
+def test_another_spelling_of_the_config_is_another_image_id() -> None:
+    spaced = json.dumps(json.loads(DOCKER.config), indent=1).encode()
+    found = compare(DOCKER, docker_image(config=spaced))
+    assert told(found) == [("differs-config", TOP)]
+    assert found.findings[0].message.endswith("only the spelling differs")
+
+
+def test_other_layers_are_named_by_their_numbers() -> None:
+    other = docker_image([LAYERS[0], layer("changed")])
+    found = compare(DOCKER, other)
+    assert told(found) == [("differs-config", TOP), ("differs-layers", TOP)]
+    assert found.findings[1].message == "the diff_ids of the layers 1 differ"
+
+
+def test_another_order_of_layers_is_a_difference() -> None:
+    assert not compare(DOCKER, docker_image(LAYERS[::-1])).same
+
+
+def test_another_number_of_layers_is_a_difference_whatever_the_config_says() -> None:
+    short = docker_image(LAYERS[:1], config=DOCKER.config)
+    found = compare(DOCKER, short)
+    assert told(found) == [("differs-layers", TOP)]
+    assert (
+        found.findings[0].message == "the numbers of layers are 2 (2 diff_ids) and 1 (2 diff_ids)"
+    )
+
+
+def test_a_platform_on_one_side_is_a_difference() -> None:
+    found = compare(LIST, DOCKER)
+    assert told(found) == [("differs-platform", f"{TOP}.manifests[1]")]
+    assert "for linux/arm64 is only here" in found.findings[0].message
+
+
+def test_the_same_images_under_swapped_platforms_differ() -> None:
+    swapped = image_list([DOCKER.with_entry(**ARM.entry), ARM.with_entry(**DOCKER.entry)])
+    codes = [code for code, _ in told(compare(LIST, swapped))]
+    assert codes == ["differs-config", "differs-layers"] * 2
+
+
+def test_the_same_image_under_another_platform_differs_on_both_sides() -> None:
+    found = compare(image_list([DOCKER]), image_list([DOCKER.with_entry(**ARM.entry)]))
+    assert told(found) == [("differs-platform", f"{TOP}.manifests[0]")] * 2
+
+
+def test_an_image_for_the_same_platform_is_held_against_the_other_one() -> None:
+    changed = docker_image((layer("base"), layer("changed")), platform="linux/arm64")
+    found = compare(LIST, image_list([changed, DOCKER]))
+    where = f"{TOP}.manifests[1]"
+    assert told(found) == [("differs-config", where), ("differs-layers", where)]
+
+
+# -- several images -----------------------------------------------------------------------------
+
+
+def pairs(found: Comparison) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    return [(image.source, image.other) for image in found.images]
+
+
+def test_images_are_paired_by_name() -> None:
+    found = compare({"a": DOCKER, "b": ARM}, {"b": ARM, "a": DOCKER})
+    assert found.same
+    assert pairs(found) == [(("a",), ("a",)), (("b",), ("b",))]
+    assert not compare({"a": DOCKER, "b": ARM}, {"a": ARM, "b": DOCKER}).same
+
+
+def test_an_image_whose_name_is_on_one_side_only_is_a_difference() -> None:
+    found = compare({"a": DOCKER, "b": ARM}, {"a": DOCKER, "c": ARM})
+    assert told(found) == [
+        ("differs-image", "memory: images[1]"),
+        ("differs-image", "memory: images[1]"),
+    ]
+
+
+def test_a_full_name_counts_before_a_tag() -> None:
+    def saved(*names: str) -> dict[str, Image]:
+        return {
+            name: image.with_entry(
+                annotations={"io.containerd.image.name": f"example.com/{name}:1"}
+            )
+            for name, image in zip(names, (DOCKER, ARM), strict=True)
+        }
+
+    def tagged(images: Mapping[str, Image]) -> Memory:
+        files = layout_files(images)
+        index = json.loads(files["index.json"])
+        for entry in index["manifests"]:
+            entry["annotations"]["org.opencontainers.image.ref.name"] = "1"
+        return Memory({**files, "index.json": json.dumps(index).encode()})
+
+    both = saved("app", "web")
+    assert same_as(tagged(both), tagged(dict(reversed(both.items())))).same
+    assert not same_as(tagged(both), tagged(saved("web", "app"))).same
+
+
+def test_several_images_of_one_name_are_compared_together() -> None:
+    twins = layout_files({"a": DOCKER, "b": ARM, "c": OTHER})
+    twins["index.json"] = twins["index.json"].replace(b'"b"', b'"a"')
+    assert same_as(Memory(twins), memory({"a": LIST, "c": OTHER})).same
+
+
+def test_names_are_compared_in_full(tmp_path: Path) -> None:
+    archive = tmp_path / "saved.tar"
+    archive.write_bytes(save_tar({"app:2": ARM, "app:1": DOCKER}))
+    full = {"docker.io/library/app:1": DOCKER, "docker.io/library/app:2": ARM}
+    assert same_as(archive, memory(full)).same
+
+
+def test_one_image_on_each_side_is_compared_whatever_the_names() -> None:
+    assert compare({"a": DOCKER}, {"b": DOCKER}).same
+
+
+def test_images_without_a_common_name_are_compared_in_order() -> None:
+    found = compare({"a": DOCKER, "b": ARM}, {"c": DOCKER, "d": ARM})
+    assert found.same
+    assert pairs(found) == [(("a",), ("c",)), (("b",), ("d",))]
+    assert not compare({"a": DOCKER, "b": ARM}, {"c": ARM, "d": DOCKER}).same
+
+
+def test_different_numbers_of_images_are_compared_all_together() -> None:
+    found = compare({"a": DOCKER, "b": ARM}, {"c": LIST})
+    assert found.same
+    assert pairs(found) == [(("a", "b"), ("c",))]
+    assert not compare({"a": DOCKER, "b": OTHER}, {"c": LIST}).same
+
+
+def test_a_reference_chooses_an_image(tmp_path: Path) -> None:
+    write_layout({"a": DOCKER, "b": ARM}, tmp_path)
+    assert same_as(f"oci:{tmp_path}:b", memory(ARM)).same
+    assert not same_as(f"oci:{tmp_path}:a", memory(ARM)).same
+
+
+# -- what is no image ---------------------------------------------------------------------------
+
+
+def test_attestations_and_artifacts_are_left_out_and_named() -> None:
+    index = image_list([DOCKER, attestation(DOCKER), ARTIFACT])
+    found = compare({"a": index, "b": ARTIFACT}, {"a": DOCKER})
+    assert found.same
+    places = [f"{TOP}.manifests[1]", f"{TOP}.manifests[2]", "memory: images[1]"]
+    assert told(found, Level.INFO) == [("not-compared", place) for place in places]
+
+
+def test_an_absent_entry_is_not_there() -> None:
+    partial = LIST.without(ARM.digest)
+    assert compare(partial, DOCKER).same
+    found = compare(partial, LIST)
+    assert told(found) == [("differs-platform", f"{TOP}.manifests[1]")]
+    assert told(found, Level.INFO) == [("not-compared", f"{TOP}.manifests[1]")]
+
+
+def test_an_image_without_its_config_is_not_there() -> None:
+    configs = [digest for digest, data in LIST.blobs.items() if data == ARM.config]
+    assert compare(LIST.without(*configs), DOCKER).same
+
+
+def test_nothing_to_compare_is_an_error() -> None:
+    with pytest.raises(RefusedError, match="no image to compare"):
+        same_as(memory(DOCKER), memory(ARTIFACT))
+
+
+def test_a_document_that_cannot_be_trusted_is_an_error() -> None:
+    config = b'{"os":"linux","os":"plan9"}'
+    with pytest.raises(DocumentError) as caught:
+        same_as(memory(docker_image(config=config)), memory(DOCKER))
+    assert (caught.value.code, caught.value.where) == ("duplicate-member", f"{TOP}.config")
+
+
+# -- the answer ---------------------------------------------------------------------------------
+
+
+def test_the_answer_as_plain_data() -> None:
+    found = compare({"app:1": image_list([DOCKER])}, LIST)
+    data = json.loads(json.dumps(found.to_json()))
+    (finding,) = data.pop("findings")
+    assert (finding["code"], finding["level"]) == ("differs-platform", "error")
+    assert data == {
+        "version": 1,
+        "source": "memory",
+        "other": "memory",
+        "same": False,
+        "images": [{"source": ["app:1"], "other": ["images[0]"]}],
+    }
+
+
+def test_a_layer_that_is_not_what_it_says_is_a_difference() -> None:
+    good = layout_files({"app": docker_image()})
+    layer = f"blobs/{docker_image().layers[0].digest.replace(':', '/')}"
+    bad = {**good, layer: bytes(reversed(good[layer]))}
+    compared = same_as(Memory(good), Memory(bad))
+    assert not compared.same
+    assert [finding.code for finding in compared.findings] == ["digest-mismatch"]
+    assert same_as(Memory(good), Memory(bad), documents_only=True).same

@@ -1,0 +1,216 @@
+"""Converting any tree that somebody might have made: the promises hold for all of them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any, Final
+
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from oci_convert.ground.errors import OciConvertError, UsageError
+from oci_convert.ground.media_types import Compression, Family
+from oci_convert.journey.convert import convert
+from oci_convert.papers.report import Report
+from oci_convert.stores.memory import Memory
+from support.images import (
+    DOCKER,
+    DOCKER_CONFIG,
+    DOCKER_LAYER,
+    DOCKER_LIST,
+    DOCKER_MANIFEST,
+    EMPTY,
+    OCI,
+    OCI_CONFIG,
+    OCI_MANIFEST,
+    RC2_LIST,
+    Blob,
+    Image,
+    Spelling,
+    attestation,
+    digest_of,
+    docker_image,
+    image_list,
+    layer,
+    layout_files,
+    manifest,
+    oci_image,
+)
+
+NONE, ZSTD = Compression.NONE, Compression.ZSTD
+TOC: Final = {"kept": "y", "io.containers.estargz.uncompressed-size": "1"}
+LAYERS: Final = (
+    layer("a"),
+    layer("a", NONE),
+    layer("b", NONE),
+    layer("c", ZSTD),
+    layer("d", more={"data": base64.b64encode(layer("d").data).decode()}),
+    layer("e", more={"annotations": TOC}),
+    layer("gzip", media_type=f"{OCI}layer.v1.tar"),
+    layer("zstd", ZSTD, media_type=DOCKER_LAYER),
+    layer("f", foreign=True, more={"urls": ["https://example.com"]}),
+    layer("g", foreign=True, present=False),
+)
+ARTIFACTS: Final = (
+    manifest(Blob(EMPTY, b"{}"), [Blob("text/plain", b"hello")]),
+    manifest(Blob("application/x-chart", b"{}"), [layer("a").blob(Family.OCI)]),
+    manifest(
+        Blob(f"{DOCKER}plugin.v1+json", b"{}"),
+        [layer("a").blob(Family.DOCKER)],
+        family=Family.DOCKER,
+    ),
+)
+
+
+def rarely(draw: st.DrawFn) -> bool:
+    return draw(st.integers(0, 5)) == 0
+
+
+def odd_members(draw: st.DrawFn) -> dict[str, Any]:
+    annotations = {"annotations": {"k": "v"}} if rarely(draw) else {}
+    return annotations | ({"stated": False} if rarely(draw) else {})
+
+
+@st.composite
+def images(draw: st.DrawFn) -> Image:
+    options = odd_members(draw)
+    if rarely(draw):
+        odd = ["application/octet-stream", EMPTY, DOCKER_CONFIG, OCI_CONFIG]
+        options["config_type"] = draw(st.sampled_from(odd))
+    if rarely(draw):
+        options["algorithm"] = "sha512"
+    make = draw(st.sampled_from([docker_image, oci_image]))
+    image: Image = make(
+        draw(st.lists(st.sampled_from(LAYERS), max_size=3)),
+        draw(st.sampled_from(Spelling)),
+        platform=draw(st.sampled_from(["linux/amd64", "linux/arm64/v8", "windows/amd64"])),
+        **options,
+    )
+    if rarely(draw):
+        image = image.with_entry(platform=None)
+    return image.with_entry(annotations={"e": "f"}) if rarely(draw) else image
+
+
+@st.composite
+def indexes(draw: st.DrawFn, children: st.SearchStrategy[Image]) -> Image:
+    listed = draw(st.lists(children, max_size=4))
+    families = st.sampled_from([Family.OCI, Family.DOCKER])
+    listed += [attestation(image, draw(families)) for image in listed if rarely(draw)]
+    if listed and rarely(draw):
+        listed.append(draw(st.sampled_from(listed)))
+    index = image_list(
+        listed,
+        draw(st.sampled_from([None, *Family])),
+        draw(st.sampled_from(Spelling)),
+        **odd_members(draw),
+    )
+    absent = draw(st.sampled_from(sorted(index.blobs))) if rarely(draw) else index.digest
+    return index if absent == index.digest else index.without(absent)
+
+
+trees: Final = st.recursive(images() | images() | st.sampled_from(ARTIFACTS), indexes, max_leaves=6)
+options_of_both_ways: Final = st.fixed_dictionaries(
+    {
+        "compress": st.sampled_from(["auto", "auto", "auto", "keep", "gzip", "none"]),
+        "attestations": st.sampled_from(["auto", "keep", "drop"]),
+        "keep_extensions": st.booleans(),
+        "allow_missing": st.booleans(),
+    }
+)
+options_of_one_way: Final = st.sampled_from(
+    [{}, {}, {}, {"flatten": True}, {"platforms": ("linux/amd64",)}]
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A conversion that went well."""
+
+    report: Report
+    target: Memory
+
+    @property
+    def digest(self) -> str:
+        return self.report.images[0].new.digest
+
+    @property
+    def blobs(self) -> dict[str, bytes]:
+        found = self.target.files.items()
+        return {name[6:].replace("/", ":"): data for name, data in found if name[:6] == "blobs/"}
+
+
+def run(source: Memory, to: str, options: dict[str, Any]) -> Run | OciConvertError:
+    target = Memory()
+    try:
+        report = convert(source, target, to=to, jobs=1, **options)
+    except OciConvertError as error:
+        assert target.files == {}
+        return error
+    return Run(report, target)
+
+
+def home_of(image: Image, to: str) -> str:
+    """The family that an image came from."""
+    if image.media_type in (DOCKER_MANIFEST, DOCKER_LIST):
+        return "docker"
+    if image.media_type == RC2_LIST or (image.media_type, to) == (OCI_MANIFEST, "oci-rc2"):
+        return "oci-rc2"
+    return "oci"
+
+
+def assert_closed(blobs: dict[str, bytes], digest: str, *, sparse: bool) -> None:
+    """Every blob is what its name says, and whatever is named is there."""
+    assert all(digest_of(data, name.partition(":")[0]) == name for name, data in blobs.items())
+    document = json.loads(blobs[digest])
+    named = [*document.get("layers", ()), document["config"]] if "config" in document else []
+    for described in named:
+        foreign = any(word in described["mediaType"] for word in ("foreign", "nondistributable"))
+        assert foreign or len(blobs[described["digest"]]) == described["size"]
+    for entry in document.get("manifests") or ():
+        assert sparse or entry["digest"] in blobs
+        if entry["digest"] in blobs and "manifest" in entry["mediaType"]:
+            assert_closed(blobs, entry["digest"], sparse=sparse)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(
+    trees, st.sampled_from(["docker", "oci", "oci-rc2"]), options_of_both_ways, options_of_one_way
+)
+def test_what_is_promised_holds_for_any_tree(
+    image: Image, to: str, both_ways: dict[str, Any], one_way: dict[str, Any]
+) -> None:
+    source = Memory(layout_files({"app": image}))
+    options = both_ways | one_way
+    made = run(source, to, options)
+    dry = run(source, to, {**options, "dry_run": True})
+    if isinstance(made, OciConvertError):
+        event(made.code)
+        assert isinstance(dry, OciConvertError)
+        assert str(dry) == str(made)
+        return
+    # A dry run tells the same.
+    assert isinstance(dry, OciConvertError) or not dry.target.files
+    assert isinstance(dry, Run)
+    assert (dry.report.images, dry.report.map) == (made.report.images, made.report.map)
+    assert dry.report.findings == made.report.findings
+    # The target is whole, and of the family: converting it again changes nothing.
+    assert_closed(made.blobs, made.digest, sparse=both_ways["allow_missing"])
+    again = run(made.target, to, both_ways)
+    assert isinstance(again, Run)
+    assert again.digest == made.digest
+    assert again.report.reversible
+    # It is called reversible exactly if it comes back, and then needs no record.
+    home = home_of(image, to)
+    back = run(made.target, home, both_ways)
+    if isinstance(back, UsageError):  # what was asked of the target cannot be asked of the source
+        return
+    event(f"reversible: {made.report.reversible}")
+    assert made.report.reversible == (isinstance(back, Run) and back.digest == image.digest)
+    record = made.report.dumps(originals=True).encode()
+    restored = run(made.target, home, {**both_ways, "restore": record})
+    assert isinstance(restored, Run) or not made.report.reversible
+    if isinstance(restored, Run) and not one_way:
+        event("restored")
+        assert restored.digest == image.digest

@@ -1,0 +1,426 @@
+"""Converting indexes: what stays in them, what goes, and what is told of it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from oci_convert.ground.errors import (
+    BlobError,
+    DocumentError,
+    RefusedError,
+)
+from oci_convert.ground.media_types import Family
+from oci_convert.journey.convert import convert
+from oci_convert.papers.report import Change
+from oci_convert.stores.memory import Memory
+from support.images import (
+    DOCKER,
+    DOCKER_MANIFEST,
+    EMPTY,
+    LAYERS,
+    OCI_MANIFEST,
+    Blob,
+    Image,
+    attestation,
+    digest_of,
+    docker_image,
+    image_list,
+    layer,
+    manifest,
+    oci_image,
+)
+from support.runs import (
+    AT_HOME,
+    FIVE,
+    MISLABELLED,
+    NONE,
+    UNRETURNABLE,
+    ZSTD,
+    attested,
+    blobs,
+    codes,
+    docker_attested,
+    entries,
+    everything,
+    platforms,
+    run,
+    store,
+    top,
+)
+
+# -- indexes ---------------------------------------------------------------------------------------
+
+
+def test_attestations_are_dropped_on_the_way_to_docker_and_kept_on_the_way_to_oci() -> None:
+    image, speaking, index = attested()
+    report, target = run(index, "docker")
+    assert [entry["platform"]["os"] for entry in entries(report, target)] == ["linux"]
+    assert codes(report) == ["attestation-dropped", "not-reversible"]
+    assert report.findings[0].where == "images[0].manifests[1]"
+    assert speaking.digest not in blobs(target)
+    rows = {row.old.digest: row for row in report.map}
+    assert rows[speaking.digest].change is Change.DROPPED
+    assert rows[speaking.digest].new is None
+
+    image, _, index = attested(docker_image)
+    report, target = run(index, "oci")
+    assert codes(report)[0] == "attestation-names-old-digest"
+    new = report.digest_map
+    link = entries(report, target)[1]["annotations"]["vnd.docker.reference.digest"]
+    assert link == new[image.digest].digest
+    assert link != image.digest
+
+
+def test_attestations_are_kept_dropped_or_refused_as_asked() -> None:
+    image, _, index = attested()
+    report, target = run(index, "docker", attestations="keep")
+    kept = entries(report, target)[1]
+    assert kept["annotations"]["vnd.docker.reference.type"] == "attestation-manifest"
+    link = kept["annotations"]["vnd.docker.reference.digest"]
+    assert link == report.digest_map[image.digest].digest
+    assert json.loads(blobs(target)[kept["digest"]])["mediaType"] == DOCKER_MANIFEST
+    assert "attestation-names-old-digest" in codes(report)
+    for to in ("oci", "docker"):
+        report, target = run(index, to, attestations="drop")
+        assert len(entries(report, target)) == 1
+        assert "attestation-dropped" in codes(report)
+        target = Memory()
+        with pytest.raises(RefusedError) as refused:
+            convert(store(app=index), target, to=to, attestations="fail")
+        assert refused.value.code == "attestation-present"
+        assert target.files == {}
+
+
+def test_a_nested_index_gives_way_to_its_entries_in_docker() -> None:
+    one, two, three = platforms("linux/amd64", "linux/arm64", "linux/s390x")
+    index = image_list([one, image_list([image_list([two]), three])])
+    report, target = run(index, "docker")
+    made = [report.digest_map[image.digest].digest for image in (one, two, three)]
+    assert [entry["digest"] for entry in entries(report, target)] == made
+    assert all(entry["mediaType"] == DOCKER_MANIFEST for entry in entries(report, target))
+    assert codes(report).count("nested-index-flattened") == 2
+    assert {row.change for row in report.map if row.kind == "index"} == {
+        Change.EDITED,
+        Change.DROPPED,
+    }
+
+
+def test_a_nested_index_above_a_repacked_layer_gives_way_too() -> None:
+    image = oci_image([layer("z", ZSTD)])
+    for nested in (image_list([image]), image_list([image_list([image])])):
+        report, target = run(image_list([nested]), "docker")
+        assert [entry["digest"] for entry in entries(report, target)] == [
+            report.digest_map[image.digest].digest
+        ]
+        assert convert(
+            store(app=image_list([nested])), Memory(), to="docker", dry_run=True
+        ).images == (report.images)
+
+
+def test_a_nested_index_that_holds_nothing_for_docker_goes() -> None:
+    image = oci_image()
+    for nested in (image_list([], Family.OCI), image_list([attestation(image)])):
+        for children in ([nested, image], [image, nested], [nested, image, nested]):
+            report, target = run(image_list(children), "docker")
+            assert [entry["digest"] for entry in entries(report, target)] == [
+                report.digest_map[image.digest].digest
+            ]
+
+
+def test_indexes_that_name_billions_are_refused() -> None:
+    nested = image_list(platforms("linux/amd64"))
+    for _ in range(12):
+        nested = image_list([nested] * 40)
+    target = Memory()
+    with pytest.raises(DocumentError) as refused:
+        convert(store(app=nested), target, to="docker")
+    assert refused.value.code == "document-too-large"
+    assert target.files == {}
+    report, target = run(nested, "oci")
+    assert blobs(target) == nested.blobs
+    assert len(report.map) == len(nested.blobs)
+
+
+def test_an_index_of_which_nothing_is_left_is_refused() -> None:
+    artifact = manifest(Blob(EMPTY, b"{}"), [Blob("text/plain", b"hello")])
+    target = Memory()
+    with pytest.raises(RefusedError) as refused:
+        convert(store(app=image_list([artifact, artifact])), target, to="docker")
+    assert refused.value.code == "not-an-image"
+    assert target.files == {}
+
+
+def test_an_artifact_in_an_index_is_left_out_of_a_docker_list() -> None:
+    image = oci_image()
+    artifact = manifest(Blob(EMPTY, b"{}"), [Blob("text/plain", b"hello")])
+    report, target = run(image_list([image, artifact]), "docker")
+    assert len(entries(report, target)) == 1
+    assert codes(report) == ["entry-dropped", "not-reversible"]
+    assert report.findings[0].where == "images[0].manifests[1]"
+    assert artifact.digest in report.findings[0].message or report.losses
+
+
+def test_a_platform_comes_from_the_config() -> None:
+    images = [image.with_entry(platform=None) for image in platforms("linux/arm64/v8")]
+    unknown = oci_image(config=b'{"rootfs":{"type":"layers","diff_ids":[]}}')
+    images.append(unknown.with_entry(platform=None))
+    report, target = run(image_list(images), "docker")
+    assert entries(report, target)[0]["platform"] == {
+        "architecture": "arm64",
+        "os": "linux",
+        "variant": "v8",
+    }
+    assert "platform" not in entries(report, target)[1]
+    assert codes(report)[:2] == ["platform-added", "platform-unknown"]
+
+
+# -- platforms -------------------------------------------------------------------------------------
+
+
+def test_a_chosen_platform_gives_a_closed_index_and_needs_no_other() -> None:
+    amd64, arm64, s390x = platforms("linux/amd64", "linux/arm64", "linux/s390x")
+    index = image_list([amd64, arm64, attestation(amd64), attestation(arm64), s390x])
+    only = set(arm64.blobs) | set(attestation(arm64).blobs)
+    sparse = index.without(*(set(index.blobs) - only - {index.digest}))
+    for image in (index, sparse):
+        report, target = run(image, "oci", platforms=["linux/arm64"])
+        assert [entry["digest"] for entry in entries(report, target)] == [
+            arm64.digest,
+            attestation(arm64).digest,
+        ]
+        assert set(blobs(target)) == only | {report.images[0].new.digest}
+        assert set(codes(report)) >= {"platform-not-selected", "attestation-dropped"}
+
+
+def test_a_platform_that_is_not_there_names_those_that_are() -> None:
+    index = image_list(platforms("linux/amd64", "linux/arm64"))
+    other = image_list(platforms("linux/s390x"))
+    for images, wanted in (
+        ({"app": index}, ["linux/s390x"]),
+        ({"app": index}, ["linux/amd64", "linux/s390x"]),
+        ({"app": index, "other": other}, ["linux/s390x"]),
+        ({"other": other, "app": oci_image()}, ["linux/s390x"]),
+    ):
+        target = Memory()
+        with pytest.raises(RefusedError) as refused:
+            convert(store(**images), target, to="docker", platforms=wanted)
+        assert refused.value.code == "no-such-platform"
+        assert "linux/s390x" in refused.value.message
+        assert "linux/amd64" in refused.value.remedy
+        assert target.files == {}
+
+
+def test_a_platform_is_taken_from_the_config_where_no_entry_states_it() -> None:
+    amd64, arm64 = (
+        image.with_entry(platform=None) for image in platforms("linux/amd64", "linux/arm64/v8")
+    )
+    report, target = run(image_list([amd64, arm64]), "oci", platforms=["linux/arm64"])
+    assert [entry["digest"] for entry in entries(report, target)] == [arm64.digest]
+    report, _ = run(arm64, "docker", platforms=["linux/arm64/v8"])
+    assert report.to_json()["images"][0]["old"] == arm64.descriptor.triple()
+
+
+def test_a_platform_reaches_into_nested_indexes() -> None:
+    amd64, arm64 = platforms("linux/amd64", "linux/arm64")
+    index = image_list([image_list([amd64]), image_list([arm64])])
+    report, target = run(index, "oci", platforms=["linux/arm64"])
+    assert len(entries(report, target)) == 1
+    assert amd64.digest not in blobs(target)
+    assert arm64.digest in blobs(target)
+
+
+# -- flattening ------------------------------------------------------------------------------------
+
+
+def test_an_index_of_one_image_gives_way_to_it() -> None:
+    image, _, index = attested()
+    for nested in (index, image_list([index])):
+        report, target = run(nested, "docker", flatten=True)
+        assert report.images[0].new.media_type == DOCKER_MANIFEST
+        assert "index-flattened" in codes(report)
+        assert set(blobs(target)) == {
+            report.images[0].new.digest,
+            digest_of(image.config),
+            *(it.digest for it in LAYERS),
+        }
+        assert report.to_json()["images"][0]["old"] == nested.descriptor.triple()
+        assert nested.digest in report.originals
+        assert report.originals[nested.digest] == nested.manifest
+
+
+def test_flattening_wants_one_image() -> None:
+    index = image_list(platforms("linux/amd64", "linux/arm64"))
+    with pytest.raises(RefusedError) as refused:
+        run(index, "oci", flatten=True)
+    assert refused.value.code == "not-one-image"
+    assert "linux/amd64, linux/arm64" in str(refused.value)
+    report, _ = run(index, "oci", flatten=True, platforms=["linux/arm64"])
+    assert report.images[0].new.media_type == OCI_MANIFEST
+
+
+def test_the_record_keeps_what_was_flattened() -> None:
+    nested = image_list(platforms("linux/amd64"), annotations={"a": "b"})
+    index = image_list([nested])
+    report, _ = run(index, "docker")
+    assert report.originals[nested.digest] == nested.manifest
+    assert report.originals[index.digest] == index.manifest
+
+
+# -- sparse indexes --------------------------------------------------------------------------------
+
+
+def test_an_absent_platform_is_named_and_left_out_only_if_allowed() -> None:
+    amd64, arm64 = platforms("linux/amd64", "linux/arm64")
+    index = image_list([amd64, arm64]).without(*(set(arm64.blobs) - set(amd64.blobs)))
+    for to in ("docker", "oci"):
+        with pytest.raises(BlobError) as missing:
+            run(index, to)
+        assert missing.value.code == "blob-missing"
+        assert missing.value.where == "memory: images[0].manifests[1]"
+        assert arm64.digest in str(missing.value)
+    report, target = run(index, "docker", allow_missing=True)
+    assert len(entries(report, target)) == 1
+    assert codes(report) == ["missing-child", "not-reversible"]
+    report, target = run(index, "oci", allow_missing=True)
+    assert blobs(target) == index.blobs
+    assert codes(report) == ["sparse-index"]
+
+
+def test_an_image_that_lacks_a_layer_is_absent_as_a_whole() -> None:
+    amd64, arm64 = platforms("linux/amd64", "linux/arm64")
+    index = image_list([amd64, arm64]).without(arm64.layers[1].digest)
+    with pytest.raises(BlobError) as missing:
+        run(index, "docker")
+    assert missing.value.where == "memory: images[0].manifests[1].layers[1]"
+    report, target = run(index, "docker", allow_missing=True)
+    assert len(entries(report, target)) == 1
+    with pytest.raises(BlobError):
+        run(arm64.without(arm64.layers[1].digest), "oci", allow_missing=True)
+
+
+def test_an_attestation_goes_with_its_absent_image() -> None:
+    amd64, arm64 = platforms("linux/amd64", "linux/arm64", make=docker_image)
+    speaking = attestation(arm64, Family.DOCKER)
+    index = image_list([amd64, arm64, speaking])
+    index = index.without(*(set(arm64.blobs) - set(amd64.blobs)))
+    report, target = run(index, "oci", allow_missing=True)
+    assert len(entries(report, target)) == 1
+    assert codes(report)[:2] == ["missing-child", "attestation-dropped"]
+
+
+def test_a_nested_index_keeps_what_is_there() -> None:
+    amd64, arm64, s390x = platforms("linux/amd64", "linux/arm64", "linux/s390x")
+    nested = image_list([amd64, arm64])
+    index = image_list([nested, s390x]).without(*(set(arm64.blobs) - set(amd64.blobs)))
+    report, target = run(index, "docker", allow_missing=True)
+    assert [entry["platform"]["architecture"] for entry in entries(report, target)] == [
+        "amd64",
+        "s390x",
+    ]
+    report, target = run(index, "oci", allow_missing=True)
+    assert blobs(target) == index.blobs
+    with pytest.raises(BlobError) as missing:
+        run(index, "docker")
+    assert missing.value.where == "memory: images[0].manifests[0].manifests[1]"
+
+
+def test_an_index_of_which_nothing_is_there_is_an_error() -> None:
+    (image,) = platforms("linux/amd64")
+    index = image_list([image]).without(*image.blobs)
+    target = Memory()
+    with pytest.raises(BlobError) as missing:
+        convert(store(app=index), target, to="docker", allow_missing=True)
+    assert missing.value.code == "blob-missing"
+    assert target.files == {}
+
+
+# -- losses ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("image", "code"),
+    [
+        (oci_image(annotations={"a": "b"}), "annotations-removed"),
+        (oci_image(stated=False), "not-reversible"),
+        (attested()[2], "attestation-dropped"),
+        (image_list([image_list([oci_image()])]), "nested-index-flattened"),
+        (oci_image(subject=oci_image([]).descriptor.triple()), "subject-removed"),
+    ],
+)
+def test_a_loss_is_refused_before_anything_is_written(image: Image, code: str) -> None:
+    report, _ = run(image, "docker")
+    assert code in {finding.code for finding in report.losses}
+    target = Memory()
+    with pytest.raises(RefusedError) as refused:
+        convert(store(app=image), target, to="docker", on_loss="fail")
+    assert refused.value.code == report.losses[0].code
+    assert target.files == {}
+
+
+def test_a_layer_that_is_repacked_is_no_loss() -> None:
+    report, _ = run(oci_image([layer("z", ZSTD)]), "docker", on_loss="fail")
+    assert report.losses == ()
+    assert not report.reversible
+
+
+def test_extensions_stay_if_asked() -> None:
+    image = oci_image(annotations={"a": "b"}, artifactType="x/y")
+    report, target = run(image, "docker", keep_extensions=True)
+    assert top(report, target)["annotations"] == {"a": "b"}
+    assert report.losses == ()
+    back = Memory()
+    assert (
+        convert(target, back, to="oci", keep_extensions=True).images[0].new.triple()
+        == image.descriptor.triple()
+    )
+
+
+def test_a_docker_list_with_attestations_tells_that_it_does_not_come_back() -> None:
+    image, _, index = attested(docker_image)
+    report, between = run(index, "oci")
+    assert "not-reversible" in codes(report)
+    back = convert(between, Memory(), to="docker")
+    assert back.images[0].new.digest != index.digest
+    assert report.digest_map[image.digest].digest in back.digest_map
+    keep: dict[str, Any] = {"attestations": "keep", "keep_extensions": True}
+    report, between = run(index, "oci", **keep)
+    assert report.reversible
+    back = convert(between, Memory(), to="docker", **keep)
+    assert back.images[0].new.digest == index.digest
+
+
+WAYS_BACK: list[tuple[Image, str, dict[str, Any]]] = [
+    *((image, to, {}) for image, _ in AT_HOME.values() for to in ("docker", "oci")),
+    *((image, to, {}) for image, to in UNRETURNABLE.values()),
+    *((image, "docker", {"keep_extensions": True}) for image, _ in UNRETURNABLE.values()),
+    *((image, "oci", {}) for image, _ in MISLABELLED.values()),
+    *((image, "docker", {}) for image, _ in MISLABELLED.values()),
+    *((everything(), "docker", {"attestations": policy}) for policy in ("auto", "keep", "drop")),
+    *((docker_attested(), "oci", {"attestations": policy}) for policy in ("auto", "keep", "drop")),
+    (docker_attested(), "oci", {"attestations": "keep", "keep_extensions": True}),
+    (image_list([docker_image()]), "oci", {"flatten": True}),
+    (image_list([oci_image()]), "docker", {"platforms": ["linux/amd64"]}),
+    (everything(), "docker", {"platforms": ["linux/amd64"]}),
+    (docker_image(FIVE), "oci", {"compress": "zstd"}),
+    (docker_image([layer("n", NONE)]), "oci", {"compress": "none"}),
+]
+
+
+@pytest.mark.parametrize(("image", "to", "options"), WAYS_BACK)
+def test_a_run_is_reversible_exactly_if_converting_back_gives_the_same_image(
+    image: Image, to: str, options: dict[str, Any]
+) -> None:
+    try:
+        report, between = run(image, to, **options)
+    except RefusedError as refused:
+        assert refused.code in ("not-an-image", "encrypted-layer")  # noqa: PT017 - not all raise
+        return
+    docker = image.media_type.startswith(DOCKER)
+    back_options = {
+        name: value for name, value in options.items() if (name, value) != ("compress", "zstd")
+    }
+    back = convert(between, Memory(), to="docker" if docker else "oci", **back_options)
+    assert report.reversible == (back.images[0].new.digest == image.digest)

@@ -1,0 +1,186 @@
+"""The report: the keys that scripts rely on, and what the library gives out of it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from oci_convert.ground.errors import DocumentError
+from oci_convert.ground.media_types import Compression
+from oci_convert.journey.convert import convert
+from oci_convert.papers.findings import CODES, Finding, Level
+from oci_convert.papers.report import Report, read_map
+from oci_convert.rules.translate import translate
+from oci_convert.stores.memory import Memory
+from support.images import (
+    Image,
+    attestation,
+    docker_image,
+    image_list,
+    layer,
+    layout_files,
+    oci_image,
+)
+
+REPORT = {
+    "version", "source", "destination", "to", "dry_run", "images", "map", "findings", "failures",
+    "totals", "codecs", "options",
+}  # fmt: skip
+IMAGE = {"name", "source", "old", "new", "reversible"}
+ROW = {"kind", "where", "old", "new", "change", "platform"}
+DESCRIPTOR = {"mediaType", "digest", "size"}
+FINDING = {"code", "level", "where", "message"}
+TOTALS = {"blobs", "bytes_read", "bytes_written", "seconds"}
+
+
+def mixed() -> Image:
+    """An index of which something is kept, relabelled, edited, repacked and dropped."""
+    zstd = oci_image([layer("base"), layer("zstd", Compression.ZSTD)])
+    return image_list(
+        [zstd, attestation(zstd), oci_image(platform="linux/arm64/v8", annotations={"a": "b"})]
+    )
+
+
+def converted(image: Image, to: str, **options: Any) -> Report:
+    return convert(Memory(layout_files({"app": image})), Memory(), to=to, **options)
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return converted(mixed(), "docker")
+
+
+def test_the_keys_are_those_that_scripts_rely_on(report: Report) -> None:
+    value = json.loads(report.dumps())
+    assert value.keys() == REPORT
+    assert value["version"] == 1
+    assert (value["source"], value["destination"]) == ("memory", "memory")
+    assert (value["to"], value["dry_run"], value["failures"]) == ("docker", False, [])
+    assert [image.keys() for image in value["images"]] == [IMAGE]
+    assert {frozenset(row) for row in value["map"]} == {frozenset(ROW)}
+    assert {frozenset(finding) for finding in value["findings"]} == {frozenset(FINDING)}
+    assert value["totals"].keys() == TOTALS
+    placed = [*value["images"], *value["map"]]
+    found = {frozenset(item[name]) for item in placed for name in ("old", "new") if item[name]}
+    assert found == {frozenset(DESCRIPTOR)}
+    assert report.dumps().endswith("}\n")
+
+
+def test_the_words_are_those_that_scripts_rely_on(report: Report) -> None:
+    value = report.to_json()
+    kinds = {"index", "manifest", "config", "layer", "artifact"}
+    assert {row["kind"] for row in value["map"]} == kinds
+    changes = {"relabelled", "edited", "repacked", "dropped"}
+    assert {row["change"] for row in value["map"]} == changes
+    assert {finding["level"] for finding in value["findings"]} == {"info", "warning", "loss"}
+    assert {finding["code"] for finding in value["findings"]} <= CODES.keys()
+    kept = converted(mixed(), "oci").to_json()
+    assert {row["change"] for row in kept["map"]} == {"kept"}
+
+
+def test_the_map_has_one_row_for_each_distinct_descriptor_at_its_first_place(
+    report: Report,
+) -> None:
+    rows = {row.where: row for row in report.map}
+    assert list(rows) == [
+        "images[0]",
+        "images[0].manifests[0]",
+        "images[0].manifests[0].config",
+        "images[0].manifests[0].layers[0]",
+        "images[0].manifests[0].layers[1]",
+        "images[0].manifests[1]",
+        "images[0].manifests[1].config",
+        "images[0].manifests[1].layers[0]",
+        "images[0].manifests[2]",
+        "images[0].manifests[2].config",
+        "images[0].manifests[2].layers[1]",
+    ]
+    assert len({row.old.digest for row in report.map}) == len(report.map)
+    assert rows["images[0].manifests[0]"].platform == "linux/amd64"
+    assert rows["images[0].manifests[2]"].platform == "linux/arm64/v8"
+    assert rows["images[0]"].platform is None
+
+
+def test_the_digest_map_leads_from_old_to_new(report: Report) -> None:
+    image = mixed()
+    assert report.digest_map[image.digest] == report.images[0].new
+    dropped = {row.old.digest for row in report.map if row.change == "dropped"}
+    assert len(dropped) == 3
+    assert not dropped & report.digest_map.keys()
+    assert report.digest_map.keys() | dropped == image.blobs.keys()
+    for row in report.map:
+        if row.change == "relabelled":
+            new = report.digest_map[row.old.digest]
+            assert (new.digest, new.size) == (row.old.digest, row.old.size)
+            assert new.media_type != row.old.media_type
+
+
+def test_losses_are_what_a_migration_may_want_to_stop_at(report: Report) -> None:
+    assert {finding.code for finding in report.losses} == {
+        "attestation-dropped",
+        "annotations-removed",
+        "not-reversible",
+    }
+    assert all(finding.level is Level.LOSS for finding in report.losses)
+    assert not report.reversible
+    assert converted(docker_image(), "oci").losses == ()
+    assert converted(docker_image(), "oci").reversible
+
+
+def test_a_record_holds_the_bytes_that_do_not_come_back(report: Report) -> None:
+    assert "originals" not in report.to_json()
+    originals = json.loads(report.dumps(originals=True))["originals"]
+    image = mixed()
+    found = {digest: base64.b64decode(text) for digest, text in originals.items()}
+    assert found == {digest: image.blobs[digest] for digest in found}
+    assert image.digest in found
+    irreversible = {finding.where for finding in report.findings if "not-rev" in finding.code}
+    assert {row.old.digest for row in report.map if row.where in irreversible} == found.keys()
+
+
+def test_a_report_is_a_map_for_translate() -> None:
+    images = [docker_image(platform=name) for name in ("linux/amd64", "linux/arm64")]
+    index = image_list(images)
+    report = converted(index, "oci")
+    for originals in (False, True):
+        digest_map = read_map(report.dumps(originals=originals).encode())
+        assert {old: new.triple() for old, new in digest_map.items()} == {
+            old: new.triple() for old, new in report.digest_map.items()
+        }
+        made = translate(index.manifest, "oci", digest_map=digest_map)
+        assert made.digest == report.images[0].new.digest
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (b"", "invalid-json"),
+        (b"[]", "invalid-document"),
+        (b"{}", "not-a-report"),
+        (b'{"version":2,"map":[]}', "not-a-report"),
+        (b'{"version":1,"map":{}}', "not-a-report"),
+        (b'{"version":1,"map":[7]}', "not-a-report"),
+        (b'{"version":1,"map":[{"new":{}}]}', "invalid-document"),
+        (
+            b'{"version":1,"map":[{"old":{"mediaType":"a/b","digest":"sha256:x","size":1},"new":{}}]}',
+            "invalid-digest",
+        ),
+    ],
+)
+def test_what_is_no_report_is_refused(raw: bytes, code: str) -> None:
+    with pytest.raises(DocumentError) as refused:
+        read_map(raw, "FILE")
+    assert refused.value.code == code
+    assert refused.value.where.startswith("FILE")
+
+
+def test_every_code_says_what_is_the_case_and_what_to_do() -> None:
+    for name, code in CODES.items():
+        assert code.meaning.endswith("."), name
+        assert code.advice.endswith("."), name
+        assert Finding.of(name, "here", "this").level is code.level
+    faults = {code.level for code in CODES.values() if code.fault}
+    assert faults == {Level.WARNING}

@@ -1,0 +1,165 @@
+"""Records give originals back exactly, or not at all."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oci_convert.ground.errors import (
+    DocumentError,
+    OciConvertError,
+    RefusedError,
+)
+from oci_convert.journey.convert import convert
+from oci_convert.stores.memory import Memory
+from support.images import (
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Image,
+    attestation,
+    digest_of,
+    docker_image,
+    image_list,
+    layer,
+    oci_image,
+)
+from support.runs import (
+    IMAGE,
+    UNRETURNABLE,
+    ZSTD,
+    blobs,
+    codes,
+    run,
+    store,
+)
+
+# -- records ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("image", "to"), UNRETURNABLE.values(), ids=UNRETURNABLE.keys())
+def test_a_record_gives_originals_back_exactly(image: Image, to: str) -> None:
+    report, between = run(image, to)
+    assert not report.reversible
+    assert "not-reversible" in codes(report)
+    record = report.dumps(originals=True).encode()
+    home = {"docker": "oci", "oci": "docker"}[to]
+    if image.media_type in (OCI_MANIFEST, OCI_INDEX):
+        home = "oci"
+    assert convert(between, Memory(), to=home).images[0].new.digest != image.digest
+    target = Memory()
+    back = convert(between, target, to=home, restore=record)
+    assert back.images[0].new.triple() == image.descriptor.triple()
+    assert blobs(target) == image.blobs
+    dry = convert(between, Memory(), to=home, restore=record, dry_run=True)
+    assert dry.images == back.images
+
+
+def test_a_record_of_a_docker_image_kept_what_oci_says_otherwise(tmp_path: Path) -> None:
+    """There is nothing to restore where everything came back by itself."""
+    image = docker_image()
+    report, between = run(image, "oci")
+    record = report.dumps(originals=True).encode()
+    assert json.loads(record)["originals"] == {}
+    back = convert(between, Memory(), to="docker", restore=record)
+    assert back.images[0].new.digest == image.digest
+
+
+def _forge(record: Any, change: Callable[[Any], object]) -> bytes:
+    forged = json.loads(json.dumps(record))
+    change(forged)
+    return json.dumps(forged).encode()
+
+
+def _replace_original(record: Any, raw: bytes, *, honest: bool) -> None:
+    """Put other bytes into a record; honestly, with the digest that they have."""
+    (old,) = record["originals"]
+    new = digest_of(raw) if honest else old
+    record["originals"] = {new: base64.b64encode(raw).decode()}
+    for row in record["map"]:
+        if row["old"]["digest"] == old:
+            row["old"].update(digest=new, size=len(raw))
+
+
+def test_a_forged_record_changes_nothing() -> None:
+    image = oci_image(annotations={"a": "b"})
+    report, between = run(image, "docker")
+    record = report.to_json(originals=True)
+    evil = layer("evil")
+    text = image.manifest.decode()
+    stranger = text.replace(image.layers[0].digest, evil.digest).encode()
+    twin = text.replace(image.layers[0].digest, image.layers[1].digest).encode()
+    forgeries: dict[str, Callable[[Any], object]] = {
+        "another digest": lambda r: _replace_original(r, b"{}", honest=False),
+        "no document": lambda r: _replace_original(r, b"{}", honest=True),
+        "a docker document": lambda r: _replace_original(r, IMAGE.manifest, honest=True),
+        "another layer": lambda r: _replace_original(r, twin, honest=True),
+        "other options": lambda r: r["options"].update(keep_extensions=True),
+        "unknown options": lambda r: r["options"].update(compress="brotli"),
+    }
+    for name, change in forgeries.items():
+        target = Memory()
+        with pytest.raises(OciConvertError) as refused:
+            convert(between, target, to="oci", restore=_forge(record, change))
+        assert refused.value.code in ("restore-mismatch", "not-a-record"), name
+        assert target.files == {}
+    forged = _forge(record, lambda r: _replace_original(r, stranger, honest=True))
+    with pytest.raises(RefusedError) as refused:
+        convert(between, Memory(), to="oci", restore=forged)
+    assert refused.value.code == "restore-missing-blob"
+    assert evil.digest in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"originals":{},"map":{}}',
+        b'{"originals":{"sha256:x":7},"map":[]}',
+        b'{"originals":{"sha256:x":"?"},"map":[]}',
+        '{"originals":{"sha256:x":"ä"},"map":[]}'.encode(),
+        b'{"originals":{},"map":[7]}',
+        b'{"originals":{},"map":[{"old":7,"new":7}]}',
+    ],
+)
+def test_what_is_no_record_is_refused(raw: bytes) -> None:
+    target = Memory()
+    with pytest.raises(DocumentError):
+        convert(store(app=IMAGE), target, to="oci", restore=raw)
+    assert target.files == {}
+
+
+def test_a_record_gives_no_repacked_layer_and_no_dropped_entry_back() -> None:
+    zstd = layer("z", ZSTD)
+    report, between = run(oci_image([zstd], annotations={"a": "b"}), "docker")
+    with pytest.raises(RefusedError) as refused:
+        convert(between, Memory(), to="oci", restore=report.dumps(originals=True).encode())
+    assert refused.value.code == "restore-missing-blob"
+    assert zstd.digest in str(refused.value)
+    image = oci_image()
+    speaking = attestation(image)
+    report, between = run(image_list([image, speaking]), "docker")
+    with pytest.raises(RefusedError) as refused:
+        convert(between, Memory(), to="oci", restore=report.dumps(originals=True).encode())
+    assert refused.value.code == "restore-missing-blob"
+    assert speaking.digest in str(refused.value)
+
+
+def test_what_an_original_names_must_end_in_the_target() -> None:
+    """A blob that lies in the source, but is no part of the image, is not carried."""
+    image = oci_image()
+    both = image_list([image, attestation(image)])
+    layout = store(app=both)
+    report = convert(layout, layout, to="docker")
+    record = report.dumps(originals=True).encode()
+    with pytest.raises(RefusedError) as refused:
+        convert(layout, Memory(), to="oci", restore=record)
+    assert refused.value.code == "restore-missing-blob"
+    back = convert(layout, layout, to="oci", restore=record)
+    assert back.images[0].new.digest == both.digest
