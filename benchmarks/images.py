@@ -55,6 +55,7 @@ LAYERS_OF_A_MANIFEST: Final = 10
 _LARGEST_FILE: Final = 24 * MB  # so that a layer comes out as large as it is meant to be
 _SMALL_FILE: Final = 60_000
 _BLOCK: Final = 512
+_CREATED: Final = "2024-01-01T00:00:00.123456789Z"
 
 
 class Blob(NamedTuple):
@@ -90,9 +91,10 @@ class Files:
             folders.sort()
             for name in sorted(names):
                 path = Path(parent, name)
-                if path.is_file() and not path.is_symlink():
-                    if path.stat().st_size <= self._largest and os.access(path, os.R_OK):
-                        yield path
+                if path.is_symlink() or not path.is_file() or not os.access(path, os.R_OK):
+                    continue
+                if path.stat().st_size <= self._largest:
+                    yield path
 
     def take(self, size: int, first: str) -> Iterator[tuple[str, bytes]]:
         """Names and contents of about ``size`` bytes, from ``first`` and then from the others."""
@@ -127,15 +129,13 @@ def image_config(diff_ids: list[str], comment: str = "") -> bytes:
         "architecture": "amd64",
         "config": {"Cmd": ["/bin/sh"], "Env": ["PATH=/usr/bin:/bin"], "OnBuild": None},
         "container_config": {"Cmd": ["/bin/sh", "-c", "#(nop) COPY"]},
-        "created": "2024-01-01T00:00:00.000000000Z",
+        "created": _CREATED,
         "docker_version": "20.10.24",
-        "history": [
-            {"created": "2024-01-01T00:00:00Z", "created_by": "/bin/sh -c #(nop) COPY", "comment": comment}
-            for _ in diff_ids
-        ],
+        "history": [{"created": _CREATED, "created_by": "COPY", "comment": comment}]
+        * len(diff_ids),
         "os": "linux",
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
-    }  # fmt: skip
+    }
     return json.dumps(value, separators=(",", ":")).encode()
 
 
@@ -182,7 +182,7 @@ def small_tars() -> list[bytes]:
     for size in SMALL_LAYERS:
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w") as archive:
-            for name, data in files.take(size, "/usr/share"):
+            for name, data in files.take(size, "/usr/bin"):
                 add(archive, name, data)
         tars.append(buffer.getvalue())
     return tars
