@@ -112,8 +112,8 @@ CODES: Final[dict[str, Code]] = {
         Level.LOSS,
         "An image in Docker's format before 2016 was upgraded: a manifest of schema 1, or an "
         "archive of Docker before 1.10. Its layers, history and configuration stay; the "
-        "signatures, the ids and what its v1 images said beside that went. The format is never written, so "
-        "there is no way back.",
+        "signatures, the ids and what its v1 images said beside that went. The format is never "
+        "written, so there is no way back.",
         "`--record FILE` keeps a manifest of schema 1, without its signatures; keep the archive.",
     ),
     "packing-annotations-removed": Code(
