@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Speed, size and memory of every codec: ``python benchmarks/codec_speed.py [--rounds N] LAYER.tar...``
+"""Speed, size and memory of every codec: ``codec_speed.py [--rounds N] LAYER.tar...``
 
 Prints a table for docs/adr/0002-codecs.md. Each line is a process of its own. MB are 10^6 bytes of
 the plain tars, wall time; the best of the rounds counts, as others may use the machine, too.

@@ -527,6 +527,28 @@ def test_a_member_that_is_taken_back_leaves_no_trace(tar: WritableTar, tmp_path:
     assert len(data) == 4 * 512
 
 
+@pytest.mark.parametrize("rewritable", [True, False])
+def test_a_member_may_be_taken_from_a_file(rewritable: bool, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(DATA)
+    target = tmp_path / "target.tar"
+    output = (
+        NewFile(target, "new", force=False)
+        if rewritable
+        else Stream(target, "new", lambda: temporary(tmp_path))
+    )
+    place = WritableTar(output, "new")
+    seen = bytearray()
+    for name, size in (("a", None), ("b", len(DATA)), ("b", len(DATA)), ("a", None)):
+        pending = place.create(name, size)
+        with open(tmp_path / "file", "rb", buffering=0) as file:
+            pending.take(file, seen.extend, link=True)
+        pending.publish(name)
+    place.finish()
+    place.close()
+    assert members(target.read_bytes()) == {"a": DATA, "b": DATA}
+    assert seen == 4 * DATA
+
+
 def test_an_archive_is_only_added_to(tar: WritableTar) -> None:
     write(tar, "a", b"right")
     with pytest.raises(io.UnsupportedOperation):
@@ -631,6 +653,22 @@ def test_an_image_that_fails_does_not_take_the_others_with_it(tmp_path: Path) ->
     data = (tmp_path / "app.tar").read_bytes()
     assert [entry["digest"] for entry in entries_of(data)] == [sound.digest]
     assert blob_of(LAYERS[-1].digest) not in members(data)
+
+
+@pytest.mark.parametrize("transport", ["oci-archive", "docker-archive"])
+def test_a_spooled_layer_that_is_wrong_breaks_nothing_off(transport: str, tmp_path: Path) -> None:
+    bad = damaged(docker_image([layer("bad", size=9999)]), 0)
+    sources = [bad, memory(b=oci_image([layer("sound")]))]
+    reports: list[Report] = []
+
+    def run(pipe: Path) -> None:
+        options: dict[str, Any] = {"compress": "none", "keep_going": True, "tmpdir": tmp_path}
+        reports.append(convert(sources, f"{transport}:{pipe}", **options))
+
+    got = read_pipe(tmp_path / "pipe", run)
+    assert [failure.code for failure in reports[0].failures] == ["corrupt-layer"]
+    assert len(entries_of(got)) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
 @pytest.mark.parametrize("keep_going", [False, True])

@@ -31,7 +31,9 @@ from oci_convert.journey.compare import same_as
 from oci_convert.journey.verify import verify
 from oci_convert.rules.schema1 import read_schema1
 from oci_convert.rules.v1 import read_v1
+from oci_convert.stores import upgrade
 from oci_convert.stores.docker_legacy import DockerLegacySource, is_docker_legacy
+from oci_convert.stores.upgrade import measure
 from support import schema1
 from support.archives import archive, in_memory
 from support.images import (
@@ -543,6 +545,24 @@ def test_a_layout_may_hold_schema_1(files: dict[str, bytes]) -> None:
     assert report.images[0].name == "old"
     assert report.images[0].old is not None
     assert report.images[0].old.digest == digest_of(PAYLOAD)
+
+
+def test_a_layer_of_several_images_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def counting(*arguments: Any) -> Any:
+        calls.append(arguments)
+        return measure(*arguments)
+
+    monkeypatch.setattr(upgrade, "measure", counting)
+    one, two = layout(sign(PAYLOAD)), layout(PAYLOAD, media_type=schema1.TYPE)
+    entries = [json.loads(files["index.json"])["manifests"][0] for files in (one, two)]
+    for entry, name in zip(entries, ("one", "two"), strict=True):
+        entry["annotations"]["org.opencontainers.image.ref.name"] = name
+    index = compact({"schemaVersion": 2, "manifests": entries})
+    report = convert(Memory({**one, **two, "index.json": index}), Memory(), to="oci")
+    assert [image.name for image in report.images] == ["one", "two"]
+    assert len(calls) == 2
 
 
 def test_a_manifest_must_match_its_descriptor() -> None:

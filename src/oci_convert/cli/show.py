@@ -5,6 +5,7 @@ Whatever an image says of itself is escaped here before it reaches a terminal.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from oci_convert.journey.inspect import Inspected, Inspection
+    from oci_convert.journey.proof import Link, Proof
     from oci_convert.papers.findings import Finding
     from oci_convert.papers.report import Failure, Report
 
@@ -19,6 +21,8 @@ __all__ = ["bytes_of", "complain", "failures", "findings", "say", "summary", "te
 
 _ALIKE: Final = 4
 """Findings of one code that are shown one by one; of more, the first three and how many follow."""
+
+_DIGEST: Final = re.compile(r"(sha\d+:[0-9a-f]{12})[0-9a-f]+")
 
 
 def say(line: str) -> None:
@@ -125,3 +129,26 @@ def _described(blob: Inspected) -> str:
         descriptor.media_type,
     ]
     return "  ".join(word for word in words if word) + notes
+
+
+def proof(found: Proof) -> None:
+    """A chain, one line a link, then what it leaves open, then the answer."""
+    for link in found.chain:
+        say(_link(link, "BROKEN" if found.answer == "not-proved" else "open"))
+    if found.reason:
+        say(found.reason)
+    say(str(found.answer))
+
+
+def _link(link: Link, otherwise: str) -> str:
+    if link.expected == link.found or link.link == "left-out":
+        told = link.expected or ""
+    elif link.ok:
+        told = f"{link.expected} → {link.found}"
+    else:
+        told = f"{link.found or 'nothing'} instead of {link.expected or 'nothing'}"
+    place = "" if link.link == "original" else link.where
+    note = f"({link.note})" if link.note else ""
+    words = [f"{link.link:<8}", place, told, note, "ok" if link.ok else otherwise]
+    line = "  ".join(word for word in words if word)
+    return _DIGEST.sub(r"\1", line) if link.link == "layer" and link.ok else line

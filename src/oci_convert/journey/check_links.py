@@ -12,9 +12,7 @@ from oci_convert.journey.check_blobs import BlobCheck
 from oci_convert.journey.match import Pair, config_of, layers_of
 from oci_convert.journey.proof import Link
 from oci_convert.journey.tree import Image, Node, Tree
-from oci_convert.papers.documents import Document
 from oci_convert.papers.models import Descriptor
-from oci_convert.rules.edits import is_image
 from oci_convert.stores.base import Root, Source
 
 __all__ = ["LinkCheck"]
@@ -63,27 +61,27 @@ class LinkCheck:
             counts = (str(len(expected)), str(len(layers)))
             yield Link("layers", held.where, *counts, ok=False, note="the number of layers")
             return
+        # Of schema 1 only the layers are signed; its config is made from what they hold.
         derived = theirs.digest(Digest(signed.digest).algorithm) != signed.digest
-        diff_ids = _diff_ids(held.node) or [None] * len(layers)
-        for i, (layer, one, diff_id) in enumerate(zip(layers, expected, diff_ids, strict=True)):
-            where = f"{held.where}.layers[{i}]"
-            yield self._layer(layer, one, diff_id, where, derived=derived)
+        diff_ids = _diff_ids(held.node)
+        for i, (layer, one) in enumerate(zip(layers, expected, strict=True)):
+            diff_id = diff_ids[i] if diff_ids else None
+            yield self._layer(layer, one, diff_id, f"{held.where}.layers[{i}]", derived=derived)
 
     def _lump(self, pair: Pair) -> Link:
         """What is no document, or not here: nothing but its digest says what it is."""
-        node, where = pair.held.node, pair.held.where
-        found = self._found(node) if node.present else pair.held.digest
-        note = "the same" if node.present else "not here; the digest is that of the original"
-        ok = found == pair.signed.digest
-        return Link(
-            "manifest", where, pair.signed.digest, found, ok=ok, note=note if ok else self._why(node)
-        )
+        node, expected = pair.held.node, pair.signed.digest
+        listed = not node.present and pair.signed.entry is not None
+        found = pair.held.digest if listed else self._found(node)
+        ok = found == expected
+        note = "not here, but truly named" if listed else "the same" if ok else self._why(node)
+        return Link("manifest", pair.held.where, expected, found, ok=ok, note=note)
 
     def _config(self, node: Node, expected: Descriptor, where: str) -> Link:
         config = node.children[0]
         found = config.descriptor.digest if config.raw is not None else self._found(config)
         ok = found == expected.digest
-        note = ("image ID" if is_image_of(node) else "") if ok else self._why(config)
+        note = "image ID" if ok and config.raw is not None else self._why(config)
         return Link("config", where, expected.digest, found, ok=ok, note=note)
 
     def _layer(
@@ -100,10 +98,10 @@ class LinkCheck:
             note = "not here; it is fetched from its urls"
             return Link("layer", where, signed.digest, digest, ok=True, note=note)
         if holds and (found == digest or self.built):
-            note = f"diff_id; repacked, now {digest}"
+            note = f"diff_id of {digest}, which is repacked"
             return Link("layer", where, str(diff_id), str(diff_id), ok=True, note=note)
         if diff_id is not None and found == digest and content:
-            note = f"diff_id; the layer {digest} holds something else"
+            note = f"diff_id; {digest} holds something else"
             return Link("layer", where, str(diff_id), str(content[0]), ok=False, note=note)
         return Link("layer", where, signed.digest, found, ok=False, note=self._why(layer))
 
@@ -118,13 +116,8 @@ class LinkCheck:
         return self._notes.get(node.where, "") if node.present else "the blob is missing"
 
 
-def is_image_of(node: Node) -> bool:
-    document = node.document
-    return document is not None and is_image(document)
-
-
 def _diff_ids(node: Node) -> list[Digest]:
-    """What the layers of an image must unpack to; empty where the config does not say it for all."""
+    """What the layers of an image must unpack to; empty unless the config says it for all."""
     try:
         found = node.image_config
     except OciConvertError:

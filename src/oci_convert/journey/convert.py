@@ -76,12 +76,15 @@ def convert(
     """Convert images between the Docker and the OCI format.
 
     ``source`` and ``destination`` are references as skopeo spells them (``oci:PATH[:REF]``,
-    ``dir:PATH``, ``docker-archive:FILE[:REF]``), bare paths, or :class:`Memory` objects. Several
-    sources become one target with one commit: all of them or, with ``keep_going``, those that can
-    be converted, the others being the report's :attr:`~Report.failures`. ``to`` is the family of
-    the target; it defaults to what the destination implies. ``restore`` is the content of a record,
-    written by an earlier run. All other arguments mean what the options of the command mean.
-    ``on_progress`` is called by one thread at a time; what it raises ends the run.
+    ``dir:PATH``, ``docker-archive:FILE[:REF]``), bare paths, ``-`` (an archive on standard input or
+    output), or :class:`Memory` objects. Several sources become one target with one commit: all of
+    them or, with ``keep_going``, those that can be converted, the others being the report's
+    :attr:`~Report.failures`. ``to`` is the family of the target; it defaults to what the
+    destination implies. ``restore`` is the content of a record, written by an earlier run. What
+    must wait before it is written, such as an archive that comes as a stream, waits beside the
+    target; where that is on no disk, in ``tmpdir``. All other arguments mean what the options of
+    the command mean. ``on_progress`` is called by one thread at a time; what it raises ends the
+    run.
 
     Everything that enters the target is verified; a run that raises leaves no image behind. Raises
     :class:`UsageError` for a call that is wrong and other :class:`OciConvertError` for everything

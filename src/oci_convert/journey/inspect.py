@@ -65,7 +65,8 @@ def inspect(source: Store) -> Inspection:
     """Read the trees of a source: documents are verified, of layers only the first bytes are read.
 
     Raises :class:`OciConvertError` for a source that cannot be read or holds a document that cannot
-    be trusted; what is missing is a note.
+    be trusted; what is missing is a note. An archive that is compressed as a whole, or comes as a
+    stream, is unpacked in the system's folder for temporary files.
     """
     with opened(source) as (reference, store, roots):
         tree = read_tree(store, roots)

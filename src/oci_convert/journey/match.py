@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from oci_convert.ground.errors import OciConvertError
 from oci_convert.ground.media_types import Kind
 from oci_convert.journey.check_documents import disagree
 from oci_convert.journey.originals import Documents
@@ -16,11 +18,21 @@ from oci_convert.journey.proof import Link
 from oci_convert.journey.tree import Node, platform_of
 from oci_convert.papers.documents import Document, Role
 from oci_convert.papers.models import Descriptor, Platform
-from oci_convert.rules.edits import is_attestation
 
-__all__ = ["Held", "Pair", "Signed", "config_of", "held_below", "layers_of", "match", "signed_below"]
+__all__ = [
+    "Held",
+    "Pair",
+    "Signed",
+    "Unknown",
+    "config_of",
+    "held_below",
+    "layers_of",
+    "likeness",
+    "match",
+    "signed_below",
+]
 
-_ITSELF = 1 << 30
+_ITSELF: Final = 1 << 30
 """More than any number of layers: the very same document."""
 
 
@@ -34,11 +46,6 @@ class Signed:
     """What its index says of it."""
     document: Document | None
     """``None`` if nobody gave it."""
-
-    @property
-    def platform(self) -> Platform | None:
-        """The platform that its index states."""
-        return None if self.entry is None else self.entry.platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,7 @@ class Held:
         return self.entry.platform
 
     def __str__(self) -> str:
-        platform = self.platform or platform_of(self.node)
+        platform = self.platform or stated_by_config(self.node)
         return self.where if platform is None else f"{self.where} ({platform})"
 
 
@@ -70,6 +77,11 @@ class Pair:
 
     signed: Signed
     held: Held
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown(Pair):
+    """An image at hand that may stand for a signed one whose document nobody has."""
 
 
 def held_below(node: Node, entry: Descriptor, where: str) -> Iterator[Held]:
@@ -112,6 +124,14 @@ def signed_below(digest: str, documents: Documents, where: str) -> list[Signed]:
     return list(walk(digest, None, where))
 
 
+def stated_by_config(node: Node) -> Platform | None:
+    """The platform that the config of an image states, if it can be read."""
+    try:
+        return platform_of(node)
+    except OciConvertError:
+        return None
+
+
 def config_of(document: Document) -> Descriptor:
     """The config of a manifest."""
     return next(slot.descriptor for slot in document.slots if slot.role is Role.CONFIG)
@@ -123,33 +143,36 @@ def layers_of(document: Document) -> list[Descriptor]:
 
 
 def match(held: Held, signed: Sequence[Signed]) -> Pair | Link:
-    """The signed image that ``held`` stands for, or the link that is broken.
+    """The signed image that ``held`` stands for, perhaps :class:`Unknown`; or the broken link.
 
     Of several with the same config (the same image, packed in two ways), the one that shares the
     most layers.
     """
     rivals = [one for one in signed if _may_be(one, held)]
-    best = max(rivals, key=lambda one: _likeness(one, held), default=None)
+    best = max(rivals, key=lambda one: likeness(one, held), default=None)
     if best is None:
         note = f"the original has no image for {held.platform}"
         return Link("manifest", held.where, None, held.digest, ok=False, note=note)
-    if _likeness(best, held):
+    if likeness(best, held):
         return Pair(best, held)
     unknown = next((one for one in rivals if one.document is None), None)
     if unknown is not None:
-        note = "the document of the original is not known"
-        return Link("manifest", held.where, unknown.digest, held.digest, ok=False, note=note)
+        return Unknown(unknown, held)
     return _apart(best, held)
 
 
 def _may_be(signed: Signed, held: Held) -> bool:
-    """Whether no two platforms are stated that exclude each other."""
-    if signed.platform is None or held.platform is None:
+    """Whether the index at hand gives the image to the machines that the original gave it to.
+
+    Where the original states no platform, the config of the image does.
+    """
+    if signed.entry is None or held.platform is None:
         return True
-    return not disagree(signed.platform, held.platform)
+    platform = signed.entry.platform or stated_by_config(held.node)
+    return platform is None or not disagree(platform, held.platform)
 
 
-def _likeness(signed: Signed, held: Held) -> int:
+def likeness(signed: Signed, held: Held) -> int:
     """How much two images have in common; 0 if they are different ones."""
     if signed.digest == held.digest:
         return _ITSELF

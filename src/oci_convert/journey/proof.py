@@ -30,7 +30,7 @@ class Link:
     """``original``, ``manifest``, ``config``, ``layers`` (their number), ``layer``, or ``left-out``
     for an entry of the original that is not at hand."""
     where: str
-    """The place in the image at hand; of ``original`` and ``left-out`` the place in the original."""
+    """The place in the image at hand; of ``original`` and ``left-out`` in the original."""
     expected: str | None
     found: str | None
     """Of a manifest the digest that it has now; else what must equal :attr:`expected`: a digest,
@@ -66,11 +66,6 @@ class Proof:
     def proved(self) -> bool:
         """Whether the answer is yes."""
         return self.answer is Answer.PROVED
-
-    @property
-    def broken(self) -> Link | None:
-        """The first link that does not hold."""
-        return next((link for link in self.chain if not link.ok), None)
 
     def to_json(self) -> dict[str, Any]:
         """The proof as plain data."""

@@ -20,6 +20,7 @@ from oci_convert.papers.documents import Document, Role, Slot, read_config, read
 from oci_convert.papers.json_text import SIZE_LIMIT
 from oci_convert.papers.models import Descriptor, ImageConfig, Platform
 from oci_convert.rules.edits import embedded, is_image
+from oci_convert.rules.v1 import MeasuredLayer
 from oci_convert.stores.base import Root, Source
 from oci_convert.stores.upgrade import upgraded
 
@@ -183,6 +184,7 @@ class _Reader:
     memo: dict[tuple[Kind, Role | None, str, str, int], Node] = field(default_factory=dict)
     made: dict[Digest, bytes] = field(default_factory=dict)
     """The documents of upgraded images, which the source does not have."""
+    measured: dict[Digest, MeasuredLayer] = field(default_factory=dict)
 
     def node(
         self,
@@ -274,7 +276,7 @@ class _Reader:
     def _upgrade(self, node: Node) -> None:
         """Put the Docker manifest that a manifest of schema 1 becomes in its place."""
         self._refuse_large(node.descriptor, node.where)
-        found, upgrade = upgraded(self.source, node.descriptor, node.where)
+        found, upgrade = upgraded(self.source, node.descriptor, node.where, self.measured)
         original = Descriptor(
             mediaType=found.media_type,
             digest=Digest.of(found.payload, node.descriptor.name.algorithm),

@@ -63,8 +63,8 @@ FAULTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "unknown-media-type": ("A document is neither a manifest nor an index.", _REBUILD),
     "schema-1": (
-        "A manifest is of Docker's schema 1, whose content cannot be verified.",
-        "Upgrade it first, e.g. with `skopeo copy --format v2s2`.",
+        "A manifest of Docker's schema 1 stands alone; what it lacks is measured on its layers.",
+        "Convert the image, not the document: that upgrades it.",
     ),
     "wrong-data": (
         "The embedded `data` of a descriptor is not the content that it describes.",

@@ -84,10 +84,10 @@ def _no_rows(place: Place, label: str) -> StoreError:
             remedy="it was not written by docker save, or not to its end",
         )
     return StoreError(
-        f"the archive is of a Docker before 1.10: it has no {ROWS}",
+        f"there is no {ROWS}, and yet the archive is not of a Docker before 1.10",
         code="no-manifest-json",
         where=label,
-        remedy="load it into Docker 20.10 and save it again",
+        remedy="it was not saved to its end; save the image again",
     )
 
 

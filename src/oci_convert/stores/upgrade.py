@@ -29,17 +29,19 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-def upgraded(source: Source, manifest: Descriptor, where: str) -> tuple[Schema1, Upgrade]:
+def upgraded(
+    source: Source, manifest: Descriptor, where: str, measured: dict[Digest, MeasuredLayer]
+) -> tuple[Schema1, Upgrade]:
     """Read the manifest of schema 1 that ``manifest`` describes, and upgrade it.
 
-    Raises :class:`DocumentError` for one that breaks the rules, and :class:`BlobError` for a layer
+    ``measured`` are layers that are known already, and gains those that are read here. Raises :class:`DocumentError` for one that breaks the rules, and :class:`BlobError` for a layer
     that is missing, cannot be unpacked or does not match its ``blobSum``.
     """
     raw = b"".join(source.stream(manifest))
     schema1 = read_schema1(raw, where)
     _check(manifest, raw, schema1, where)
-    distinct = {layer.blob: layer for layer in schema1.kept}
-    for layer in distinct.values():
+    unknown = {layer.blob: layer for layer in schema1.kept if layer.blob not in measured}
+    for layer in unknown.values():
         if source.size(layer.blob) is None:
             raise BlobError(
                 f"the blob {layer.blob} is missing",
@@ -47,8 +49,8 @@ def upgraded(source: Source, manifest: Descriptor, where: str) -> tuple[Schema1,
                 where=layer.where,
                 remedy="schema 1 is upgraded by its layers; fetch the image again",
             )
-    measured = side_by_side(
-        {blob: partial(_measure, source, layer) for blob, layer in distinct.items()}
+    measured |= side_by_side(
+        {blob: partial(_measure, source, layer) for blob, layer in unknown.items()}
     )
     return schema1, upgrade(schema1.images, [measured[layer.blob] for layer in schema1.kept])
 
