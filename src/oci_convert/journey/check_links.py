@@ -49,7 +49,7 @@ class LinkCheck:
         held, signed = pair.held, pair.signed
         note = "the same" if held.digest == signed.digest else "converted"
         document = held.node.document
-        if document is None:
+        if document is None or held.node.faults:
             yield self._lump(pair)
             return
         yield Link("manifest", held.where, signed.digest, held.digest, ok=True, note=note)
@@ -69,7 +69,7 @@ class LinkCheck:
             yield self._layer(layer, one, diff_id, f"{held.where}.layers[{i}]", derived=derived)
 
     def _lump(self, pair: Pair) -> Link:
-        """What is no document, or not here: nothing but its digest says what it is."""
+        """What is no document, not here, or at fault: nothing but its digest says what it is."""
         node, expected = pair.held.node, pair.signed.digest
         listed = not node.present and pair.signed.entry is not None
         found = pair.held.digest if listed else self._found(node)
@@ -79,7 +79,7 @@ class LinkCheck:
 
     def _config(self, node: Node, expected: Descriptor, where: str) -> Link:
         config = node.children[0]
-        found = config.descriptor.digest if config.raw is not None else self._found(config)
+        found = self._found(config)
         ok = found == expected.digest
         note = "image ID" if ok and config.raw is not None else self._why(config)
         return Link("config", where, expected.digest, found, ok=ok, note=note)
@@ -94,7 +94,7 @@ class LinkCheck:
         if found == signed.digest and (holds or not derived):
             note = f"diff_id {diff_id}" if holds else "the same bytes"
             return Link("layer", where, signed.digest, found, ok=True, note=note)
-        if not layer.present and layer.is_foreign and digest == signed.digest:
+        if not layer.present and layer.is_foreign and digest == signed.digest and not layer.faults:
             note = "not here; it is fetched from its urls"
             return Link("layer", where, signed.digest, digest, ok=True, note=note)
         if holds and (found == digest or self.built):
@@ -106,7 +106,11 @@ class LinkCheck:
         return Link("layer", where, signed.digest, found, ok=False, note=self._why(layer))
 
     def _found(self, node: Node) -> str | None:
-        """What the bytes of a blob hash to; ``None`` if they could not be read."""
+        """What the bytes of a blob hash to; ``None`` if they cannot be read or trusted."""
+        if node.faults:
+            return None
+        if node.raw is not None:  # a config, verified when the tree was read
+            return node.descriptor.digest
         return self._blobs.packed.get(node.descriptor.digest)
 
     def _why(self, node: Node) -> str:

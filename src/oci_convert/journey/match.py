@@ -93,7 +93,7 @@ def held_below(node: Node, entry: Descriptor, where: str) -> Iterator[Held]:
         if key in seen:
             return
         seen.add(key)
-        if node.kind is not Kind.INDEX or node.document is None:
+        if node.kind is not Kind.INDEX or node.document is None or node.faults:
             yield Held(node, entry, where)
             return
         for slot, child in zip(node.document.slots, node.children, strict=True):
@@ -188,8 +188,8 @@ def likeness(signed: Signed, held: Held) -> int:
 def _apart(signed: Signed, held: Held) -> Link:
     """The link between two images that are not the same."""
     mine, theirs = held.node.document, signed.document
-    if mine is None or theirs is None:
-        faults = [fault.message for fault in held.node.faults]
+    faults = [fault.message for fault in held.node.faults]
+    if mine is None or theirs is None or faults:
         note = faults[0] if faults else "this is no manifest" if held.node.present else "missing"
         return Link("manifest", held.where, signed.digest, None, ok=False, note=note)
     config, expected = config_of(mine).digest, config_of(theirs).digest

@@ -34,7 +34,8 @@ def upgraded(
 ) -> tuple[Schema1, Upgrade]:
     """Read the manifest of schema 1 that ``manifest`` describes, and upgrade it.
 
-    ``measured`` are layers that are known already, and gains those that are read here. Raises :class:`DocumentError` for one that breaks the rules, and :class:`BlobError` for a layer
+    ``measured`` are layers that are known already; it gains those that are read here. Raises
+    :class:`DocumentError` for a manifest that breaks the rules, and :class:`BlobError` for a layer
     that is missing, cannot be unpacked or does not match its ``blobSum``.
     """
     raw = b"".join(source.stream(manifest))
