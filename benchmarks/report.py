@@ -45,7 +45,7 @@ def _machine(results: dict[str, Any], images: Path) -> Iterator[str]:
     packed = sum(path.stat().st_size for path in (images / "docker-dir").iterdir())
     rounds = sorted({case["runs"] for name, case in results.items() if name != "start-up"})
     yield f"- Machine: {_cpu()}, {cores} cores, {memory:.0f} GiB, {_file_system(images)}"
-    system = f"Linux {platform.release()}, Python {platform.python_version()}"
+    system = f"Linux {platform.release().partition('-')[0]}, Python {platform.python_version()}"
     yield f"- Software: {system}, {_versions()}"
     yield (
         f"- Large image: {len(tars)} layers, {sum(tars) / 1e6:.0f} MB plain, the largest "

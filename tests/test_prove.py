@@ -25,7 +25,6 @@ from oci_convert.journey.prove import prove
 from oci_convert.stores import Memory
 from support import schema1
 from support.images import (
-    DOCKER_LAYER,
     EMPTY,
     LAYERS,
     OCI_INDEX,
@@ -387,6 +386,25 @@ def test_swapped_platforms_are_found() -> None:
     )
 
 
+def test_what_cannot_be_read_breaks_the_chain() -> None:
+    raw = b'{"schemaVersion":2,"layers":[],"manifests":[]}'
+    ambiguous = Image(raw, OCI_INDEX, {digest_of(raw): raw}, {})
+    proof = prove(memory(ambiguous), DOCKER.digest)
+    assert broken(proof).note.startswith("the document is ambiguous")
+    assert refuted(ambiguous, DOCKER.manifest) == ("manifest", TOP)
+    assert refuted(ambiguous, ambiguous.digest) == ("manifest", TOP)
+
+
+def test_a_config_that_cannot_be_trusted_says_nothing_of_layers() -> None:
+    config = DOCKER.config.replace(b"{", b'{"os":"plan9",', 1)
+    zstd = [replace(one, compression=Compression.ZSTD) for one in LAYERS]
+    image = docker_image(config=config)
+    assert prove(memory(image), image.digest).proved
+    assert refuted(oci_image(zstd, config=config), image.manifest) == ("layer", f"{TOP}.layers[0]")
+    silent = image_list([image.with_entry(platform=None)])
+    assert prove(memory(silent), image.digest).proved
+
+
 def test_nothing_proves_nothing() -> None:
     empty = image_list([], Family.OCI)
     assert refuted(empty, LIST.manifest) == ("manifest", TOP)
@@ -448,12 +466,22 @@ def test_a_record_of_another_image_is_no_proof() -> None:
     proof = prove(memory(EVIL), converted(DOCKER)[1])
     assert (proof.answer, proof.original) == (Answer.NOT_PROVED, None)
     assert broken(proof).found == EVIL.digest
+    assert "give its own record" in proof.reason
 
 
 def test_a_report_is_a_record_without_originals() -> None:
     target, record = converted(LIST)
     report = {k: v for k, v in json.loads(record).items() if k != "originals"}
     assert prove(target, json.dumps(report).encode()).proved
+
+
+def test_a_record_that_cannot_be_read_is_refused() -> None:
+    forged = json.loads(converted(DOCKER)[1])
+    forged["originals"] = {DOCKER.digest: "no base64!"}
+    with pytest.raises(DocumentError, match="^--original: this is no record"):
+        prove(memory(DOCKER), json.dumps(forged).encode())
+    forged["originals"] = {"no digest": "", f"md5:{'0' * 32}": ""}
+    assert prove(converted(DOCKER)[0], json.dumps(forged).encode()).proved
 
 
 # -- schema 1 -----------------------------------------------------------------------------------
@@ -577,14 +605,14 @@ def test_the_example_of_the_page(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "prove.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```console\n(.*?)```", page, re.DOTALL)
     for step in example.split("$ ")[1:]:
-        command, _, expected = step.partition("\n")
-        words = shlex.split(command.partition("  #")[0])
+        line, _, expected = step.partition("\n")
+        command = (
+            f"{shlex.quote(sys.executable)} -m oci_convert {line.removeprefix('oci-convert ')}"
+        )
         done = subprocess.run(
-            [sys.executable, "-m", "oci_convert", *words[1:]],
-            capture_output=True, text=True, check=False, cwd=tmp_path,
-        )  # fmt: skip
-        if expected:
-            assert done.stdout == expected
+            command, shell=True, capture_output=True, text=True, check=False, cwd=tmp_path
+        )
+        assert done.stdout == expected, done.stderr
 
 
 def data_of(name: str) -> dict[str, bytes]:

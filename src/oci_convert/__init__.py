@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from oci_convert.journey.compare import Comparison, same_as
     from oci_convert.journey.convert import convert
     from oci_convert.journey.inspect import Inspected, Inspection, inspect
+    from oci_convert.journey.proof import Answer, Proof
+    from oci_convert.journey.prove import prove
     from oci_convert.journey.verify import Verification, verify
     from oci_convert.papers.findings import Finding, Level
     from oci_convert.papers.models import Descriptor, Platform
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from oci_convert.stores.memory import Memory
 
 __all__ = [
+    "Answer",
     "BlobError",
     "Change",
     "Comparison",
@@ -65,6 +68,7 @@ __all__ = [
     "OciConvertError",
     "Platform",
     "Progress",
+    "Proof",
     "RefusedError",
     "Report",
     "StoreError",
@@ -74,6 +78,7 @@ __all__ = [
     "Verification",
     "convert",
     "inspect",
+    "prove",
     "read_map",
     "same_as",
     "translate",
@@ -95,6 +100,8 @@ _HOMES: Final = {
     "journey.compare": ("Comparison", "same_as"),
     "journey.convert": ("convert",),
     "journey.inspect": ("Inspected", "Inspection", "inspect"),
+    "journey.proof": ("Answer", "Proof"),
+    "journey.prove": ("prove",),
     "journey.verify": ("Verification", "verify"),
     "papers.findings": ("Finding", "Level"),
     "papers.models": ("Descriptor", "Platform"),

@@ -133,11 +133,12 @@ def _described(blob: Inspected) -> str:
 
 def proof(found: Proof) -> None:
     """A chain, one line a link, then what it leaves open, then the answer."""
+    otherwise = "BROKEN" if found.answer.value == "not-proved" else "open"
     for link in found.chain:
-        say(_link(link, "BROKEN" if found.answer == "not-proved" else "open"))
+        say(_link(link, otherwise))
     if found.reason:
         say(found.reason)
-    say(str(found.answer))
+    say(found.answer.value.replace("-", " "))
 
 
 def _link(link: Link, otherwise: str) -> str:

@@ -18,9 +18,6 @@ class Answer(StrEnum):
     NOT_DECIDABLE = "not-decidable"
     """Nothing is wrong, but a document is needed that nobody gave."""
 
-    def __str__(self) -> str:
-        return self.value.replace("-", " ")
-
 
 @dataclass(frozen=True, slots=True)
 class Link:

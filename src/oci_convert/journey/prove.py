@@ -154,7 +154,10 @@ class _Run:
         digest = self.image.node.old.digest
         note = "the record does not speak of this image"
         link = Link("original", ORIGINAL, None, digest, ok=False, note=note)
-        return Answer.NOT_PROVED, [link], f"the record does not speak of {digest}"
+        reason = (
+            f"the record does not speak of {digest}; give its own record, or the original document"
+        )
+        return Answer.NOT_PROVED, [link], reason
 
     def _unknown(self) -> _Answer:
         """No way back gives the original. Whether it could, the image itself may tell."""
@@ -162,6 +165,12 @@ class _Run:
         claimed = self.given.claimed.get(self.digest)
         if claimed is not None:
             return self._forged(claimed)
+        node = self.image.node
+        if node.faults:
+            note = node.faults[0].message
+            return _broken(
+                [Link("manifest", node.where, None, node.old.digest, ok=False, note=note)]
+            )
         doubt = next(_doubts(self.image), None)
         note = "no way back gives it"
         link = Link("original", ORIGINAL, self.digest, None, ok=False, note=note)
