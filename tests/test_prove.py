@@ -16,13 +16,18 @@ from typing import Any
 
 import pytest
 
+from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import DocumentError, UsageError
 from oci_convert.ground.media_types import Compression, Family
 from oci_convert.journey.carry import Progress
 from oci_convert.journey.convert import convert
 from oci_convert.journey.proof import Answer, Link, Proof
 from oci_convert.journey.prove import prove
+from oci_convert.rules.v1 import MeasuredLayer, upgrade
 from oci_convert.stores import Memory
+from oci_convert.stores.containers_dir import ContainersDirSource
+from oci_convert.stores.places.memory import MemoryPlace
+from oci_convert.stores.upgrade import upgraded
 from support import schema1
 from support.images import (
     EMPTY,
@@ -117,6 +122,19 @@ def test_a_conversion_that_kept_every_layer_is_proved_by_the_digest(image: Image
     config = proof.chain[2]
     assert config.expected == config.found == digest_of(image.config)
     assert [link.found for link in proof.chain[3:]] == [layer.digest for layer in image.layers]
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        docker_image(annotations={"a": "b"}),
+        image_list([DOCKER, attestation(DOCKER, Family.DOCKER)]),
+        image_list([DOCKER, ARM.with_entry(annotations={"a": "b"})]),
+    ],
+    ids=["annotations", "attestation", "annotated entry"],
+)
+def test_what_docker_has_no_room_for_is_kept_on_the_way_back(image: Image) -> None:
+    assert prove(converted(image)[0], image.digest).proved
 
 
 def test_annotations_that_docker_kept_lead_back() -> None:
@@ -240,13 +258,16 @@ def test_an_artifact_is_proved_by_its_blobs() -> None:
 
 
 def test_absent_foreign_layers_are_proved_by_their_digests() -> None:
-    def image(text: str) -> Image:
-        foreign = layer(text, foreign=True, present=False, more={"urls": ["https://example.com"]})
+    def image(text: str, **more: str) -> Image:
+        urls = {"urls": ["https://example.com"]}
+        foreign = layer(text, foreign=True, present=False, more=urls | more)
         config = docker_config([layer("a"), LAYERS[0]])
         return docker_image([foreign, LAYERS[0]], config=config)
 
     assert prove(converted(image("a"))[0], image("a").digest).proved
     assert refuted(image("b"), image("a").manifest) == ("layer", f"{TOP}.layers[0]")
+    lying = image("a", data=base64.b64encode(b"evil").decode())
+    assert refuted(lying, image("a").manifest) == ("layer", f"{TOP}.layers[0]")
 
 
 def test_a_signed_image_whose_diff_ids_are_wrong_is_still_itself() -> None:
@@ -295,6 +316,17 @@ def test_wrong_bytes_break_the_chain(
     image: Image, link: str, where: str, original: str | bytes
 ) -> None:
     assert refuted(image, original) == (link, where)
+
+
+@pytest.mark.parametrize(
+    ("digest", "link", "where"),
+    [(APP.digest, "layer", f"{TOP}.layers[1]"), (CONFIG, "config", f"{TOP}.config")],
+)
+def test_the_way_back_needs_no_blobs(digest: str, link: str, where: str) -> None:
+    target = converted(DOCKER)[0]
+    del target.files[f"blobs/{digest.replace(':', '/')}"]
+    assert refuted(target, DOCKER.digest) == (link, where)
+    assert broken(prove(target, DOCKER.digest)).note == "the blob is missing"
 
 
 @pytest.mark.parametrize(
@@ -478,7 +510,7 @@ def test_a_report_is_a_record_without_originals() -> None:
 def test_a_record_that_cannot_be_read_is_refused() -> None:
     forged = json.loads(converted(DOCKER)[1])
     forged["originals"] = {DOCKER.digest: "no base64!"}
-    with pytest.raises(DocumentError, match="^--original: this is no record"):
+    with pytest.raises(DocumentError, match=r"^--original: this is no record"):
         prove(memory(DOCKER), json.dumps(forged).encode())
     forged["originals"] = {"no digest": "", f"md5:{'0' * 32}": ""}
     assert prove(converted(DOCKER)[0], json.dumps(forged).encode()).proved
@@ -500,6 +532,21 @@ def test_schema_1_is_proved_by_what_is_signed_of_it(tmp_path: Path) -> None:
     proof = prove(target, digest_of(payload))
     assert (proof.answer, broken(proof).link) == (Answer.NOT_PROVED, "original")
     assert prove(memory(EVIL), signed).answer is not Answer.PROVED
+
+
+def test_diff_ids_that_nobody_signed_are_not_believed() -> None:
+    payload = schema1.pretty(schema1.body())
+    source = MemoryPlace(schema1.dir_files(payload))
+    with ContainersDirSource(source, "dir:v1") as store:
+        found, _ = upgraded(store, store.roots()[0].descriptor, "")
+    kept = [(schema1.BASE, layer("other")), (schema1.APP, schema1.APP)]
+    measured = [
+        MeasuredLayer(Digest(one.digest), len(one.data), Digest(claimed.diff_id), one.compression)
+        for one, claimed in kept
+    ]
+    config = upgrade(found.images, measured).config
+    forged = docker_image([one for one, _ in kept], config=config)
+    assert refuted(forged, payload) == ("layer", f"{TOP}.layers[0]")
 
 
 # -- the call -----------------------------------------------------------------------------------

@@ -54,6 +54,8 @@ _DICTIONARY: Final = 32 * 1024  # deflate cannot look back further
 _GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"  # no name, no time, no system
 _GZIP_LAST_BLOCK: Final = b"\x03\x00"  # empty and final, so that no block needs to know it is last
 _MEMORY_LEVEL: Final = 7  # shorter Huffman blocks: smaller files than with the default of 8
+_GZIP_LEVELS: Final = {2: (3, 9)}  # zlib-ng's own level 2 is 5 % larger than pgzip's files;
+# its level 3 with longer Huffman blocks is nearly as quick. Other levels are zlib-ng's.
 _ZSTD_JOB: Final = 4 * 1024 * 1024  # half of what level 3 has by default: half the memory
 _ZSTD_OVERLAP: Final = 8  # a job looks back half a window: makes up for the smaller jobs
 
@@ -469,10 +471,9 @@ def _deflate(block: bytearray, dictionary: memoryview, level: int) -> bytes:
     """
     from zlib_ng import zlib_ng
 
+    level, memory = _GZIP_LEVELS.get(level, (level, _MEMORY_LEVEL))
     strategy = zlib_ng.Z_DEFAULT_STRATEGY
-    compressor = zlib_ng.compressobj(
-        level, zlib_ng.DEFLATED, -15, _MEMORY_LEVEL, strategy, dictionary
-    )
+    compressor = zlib_ng.compressobj(level, zlib_ng.DEFLATED, -15, memory, strategy, dictionary)
     return compressor.compress(block) + compressor.flush(zlib_ng.Z_SYNC_FLUSH)
 
 

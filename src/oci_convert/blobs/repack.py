@@ -38,12 +38,17 @@ def unpacked(
 def repacked(
     chunks: Iterable[bytes],
     packed: Compression,
-    diff_id: Digest,
+    diff_id: Digest | None,
     wanted: Compression,
     where: str,
     *,
     level: int | None = None,
     workers: int = 1,
 ) -> Iterator[bytes]:
-    """The chunks of a layer in another compression, its ``diff_id`` checked on the way."""
-    return compress(unpacked(chunks, packed, diff_id, where), wanted, level, workers)
+    """The chunks of a layer in another compression, its ``diff_id`` checked on the way.
+
+    ``None`` as ``diff_id`` says that ``chunks`` are checked already: those of a plain layer whose
+    digest is its ``diff_id`` need not be hashed twice.
+    """
+    tar = chunks if diff_id is None else unpacked(chunks, packed, diff_id, where)
+    return compress(tar, wanted, level, workers)

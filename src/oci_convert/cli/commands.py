@@ -6,10 +6,8 @@ import json
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,6 +47,8 @@ Jobs = Annotated[
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - a callback of typer
     if wanted:
+        from importlib.metadata import version
+
         print(f"oci-convert {version('oci-convert')}")
         raise typer.Exit
 
@@ -193,7 +193,8 @@ def convert(
             tmpdir=tmpdir,
             on_progress=on_progress,
         )
-        write_record(report.dumps(originals=True))
+        if record is not None:
+            write_record(report.dumps(originals=True))
     if not quiet:
         show.findings(report.findings)
         show.summary(report)
@@ -373,6 +374,8 @@ def _written(path: Path | None) -> Iterator[Any]:
             code="no-such-directory",
             where="--record",
         )
+    import tempfile
+
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:

@@ -202,10 +202,12 @@ class Carrier:
     def _repack(self, load: _Load, wanted: Compression) -> tuple[Digest, int]:
         step, descriptor = load.step, load.step.node.descriptor
         assert step.diff_id is not None
+        packed = step.node.actual or Compression.NONE
+        hashed_once = packed is Compression.NONE and step.diff_id == descriptor.digest
         chunks = repacked(
             verified(self._watched(load), descriptor.name, descriptor.size, load.place),
-            step.node.actual or Compression.NONE,
-            step.diff_id,
+            packed,
+            None if hashed_once else step.diff_id,
             wanted,
             load.place,
             level=self._options.level,

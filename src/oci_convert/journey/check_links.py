@@ -71,10 +71,10 @@ class LinkCheck:
     def _lump(self, pair: Pair) -> Link:
         """What is no document, not here, or at fault: nothing but its digest says what it is."""
         node, expected = pair.held.node, pair.signed.digest
-        listed = not node.present and pair.signed.entry is not None
-        found = pair.held.digest if listed else self._found(node)
+        found = self._found(node) if node.present else pair.held.digest
         ok = found == expected
-        note = "not here, but truly named" if listed else "the same" if ok else self._why(node)
+        note = "the same" if node.present else "not here, but truly named"
+        note = note if ok else self._why(node)
         return Link("manifest", pair.held.where, expected, found, ok=ok, note=note)
 
     def _config(self, node: Node, expected: Descriptor, where: str) -> Link:

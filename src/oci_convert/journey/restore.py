@@ -10,10 +10,11 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import DocumentError, OciConvertError, RefusedError
-from oci_convert.ground.media_types import SCHEMA1, SCHEMA1_SIGNED, Family
+from oci_convert.ground.media_types import SCHEMA1, SCHEMA1_SIGNED, Family, families
 from oci_convert.journey.options import Keep, Options
 from oci_convert.journey.steps import Plan, Step, documents_below
 from oci_convert.journey.way_back import converted_again
@@ -25,6 +26,8 @@ from oci_convert.rules.translate import home_of
 from oci_convert.stores.base import Sink
 
 __all__ = ["Record", "restore_originals"]
+
+_SCHEMA1: Final = (SCHEMA1, SCHEMA1_SIGNED)
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,14 @@ def restore_originals(plan: Plan, record: Record, sink: Sink) -> None:
                 continue
             plan.resolve(step)
             if old is not None:
+                if step is top and not _is_of(old, plan.options.to):
+                    why = f"its original is {old.media_type}, and --to is {plan.options.to}"
+                    raise _mismatch(step.node.where, why)
                 _restore(step, old, record, plan, sink)
+
+
+def _is_of(descriptor: Descriptor, family: Family) -> bool:
+    return family in families(descriptor.media_type) or descriptor.media_type in _SCHEMA1
 
 
 def _needs_layer(step: Step) -> RefusedError:
@@ -116,7 +126,7 @@ def _needs_layer(step: Step) -> RefusedError:
 
 def _restore(step: Step, old: Descriptor, record: Record, plan: Plan, sink: Sink) -> None:
     where = step.node.where
-    if old.media_type in (SCHEMA1, SCHEMA1_SIGNED):
+    if old.media_type in _SCHEMA1:
         raise _never_written(where)
     raw = record.originals[old.digest]
     if Digest.of(raw, old.name.algorithm) != old.digest:
@@ -125,8 +135,6 @@ def _restore(step: Step, old: Descriptor, record: Record, plan: Plan, sink: Sink
         original = read_document(raw, old.media_type, where)
     except DocumentError as error:
         raise _mismatch(where, error.message) from None
-    if plan.options.to not in original.families:
-        raise _mismatch(where, f"its original is {old.media_type}, and --to is {plan.options.to}")
     _refuse_missing(original, step, where, sink)
     document = step.node.document
     assert document is not None

@@ -268,10 +268,11 @@ def refuse_case_variants(target: Object, known: frozenset[str], where: str) -> N
 
     Go reads ``Layers`` as ``layers``; nobody else does.
     """
-    folded = {name.casefold(): name for name in known}
-    for name in target.members:
+    strange = target.value.keys() - known
+    folded = {name.casefold(): name for name in known} if strange else {}
+    for name in strange:
         twin = folded.get(name.casefold())
-        if twin is not None and twin != name:
+        if twin is not None:
             raise DocumentError(
                 f"the document is ambiguous: its member {name!r} differs from {twin!r} only by "
                 "case",

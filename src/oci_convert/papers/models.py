@@ -84,7 +84,7 @@ class Descriptor(Model):
     @property
     def name(self) -> Digest:
         """The digest, typed."""
-        return Digest(self.digest)
+        return self.digest if isinstance(self.digest, Digest) else Digest(self.digest)
 
     def triple(self) -> dict[str, Any]:
         """Media type, digest and size alone, under their wire names."""
@@ -92,6 +92,8 @@ class Descriptor(Model):
 
     def renamed(self, media_type: str) -> Descriptor:
         """The same blob under another media type."""
+        if media_type == self.media_type:
+            return self
         return self.model_copy(update={"media_type": media_type})
 
 

@@ -290,6 +290,9 @@ def is_attestation(entry: Descriptor) -> bool:
     annotations = entry.annotations or {}
     if annotations.get(REFERENCE_TYPE) == "attestation-manifest":
         return True
+    platform = entry.platform
+    if platform is not None and (platform.os, platform.architecture) == ("unknown", "unknown"):
+        return True
     return entry.artifact_type == "application/vnd.docker.attestation.manifest.v1+json"
 
 

@@ -23,7 +23,7 @@ from oci_convert.rules.edits import (
     is_image,
     not_an_image,
 )
-from oci_convert.rules.layer_plan import Compress, Layer, plan_layer
+from oci_convert.rules.layer_plan import Compress, Layer, check_compress, plan_layer
 
 __all__ = ["Translation", "home_of", "translate"]
 
@@ -69,6 +69,7 @@ def translate(
     no image and the target Docker (``not-an-image``).
     """
     family = Family(to)
+    check_compress(Compress(compress), family)
     document = read_document(raw, media_type, where)
     alone = _Alone(digest_map or {}, Compress(compress), where, keep_extensions=keep_extensions)
     edited = alone.edit(document, family)
