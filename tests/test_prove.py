@@ -23,11 +23,9 @@ from oci_convert.journey.carry import Progress
 from oci_convert.journey.convert import convert
 from oci_convert.journey.proof import Answer, Link, Proof
 from oci_convert.journey.prove import prove
+from oci_convert.rules.schema1 import read_schema1
 from oci_convert.rules.v1 import MeasuredLayer, upgrade
 from oci_convert.stores import Memory
-from oci_convert.stores.containers_dir import ContainersDirSource
-from oci_convert.stores.places.memory import MemoryPlace
-from oci_convert.stores.upgrade import upgraded
 from support import schema1
 from support.images import (
     EMPTY,
@@ -536,15 +534,12 @@ def test_schema_1_is_proved_by_what_is_signed_of_it(tmp_path: Path) -> None:
 
 def test_diff_ids_that_nobody_signed_are_not_believed() -> None:
     payload = schema1.pretty(schema1.body())
-    source = MemoryPlace(schema1.dir_files(payload))
-    with ContainersDirSource(source, "dir:v1") as store:
-        found, _ = upgraded(store, store.roots()[0].descriptor, "")
     kept = [(schema1.BASE, layer("other")), (schema1.APP, schema1.APP)]
     measured = [
         MeasuredLayer(Digest(one.digest), len(one.data), Digest(claimed.diff_id), one.compression)
         for one, claimed in kept
     ]
-    config = upgrade(found.images, measured).config
+    config = upgrade(read_schema1(payload).images, measured).config
     forged = docker_image([one for one, _ in kept], config=config)
     assert refuted(forged, payload) == ("layer", f"{TOP}.layers[0]")
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +12,7 @@ import typer
 
 from oci_convert.cli import show
 from oci_convert.cli.progress import progress
+from oci_convert.cli.record import written
 from oci_convert.cli.run import DONE, FAILED, NO
 from oci_convert.ground.errors import UsageError
 from oci_convert.ground.matrix import matrix, other_spellings, text
@@ -166,7 +164,7 @@ def convert(
             code="two-outputs",
             remedy="--record FILE writes the report",
         )
-    with _written(record) as write_record, progress(wanted=not quiet) as on_progress:
+    with written(record) as write_record, progress(wanted=not quiet) as on_progress:
         report = run(
             sources,
             dest,
@@ -360,35 +358,3 @@ def media_types(*, as_json: Json = False) -> None:
 
 def _print_json(value: object) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-@contextmanager
-def _written(path: Path | None) -> Iterator[Any]:
-    """What writes a file that appears complete or not at all; opened before the work begins."""
-    if path is None:
-        yield lambda _: None
-        return
-    if not path.parent.is_dir():
-        raise UsageError(
-            f"there is no directory {str(path.parent)!r}",
-            code="no-such-directory",
-            where="--record",
-        )
-    import tempfile
-
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            yield file.write
-        Path(name).chmod(0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

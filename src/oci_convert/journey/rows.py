@@ -9,9 +9,8 @@ from oci_convert.journey.account import Part
 from oci_convert.journey.steps import Step
 from oci_convert.journey.tree import platform_of
 from oci_convert.papers.findings import Finding
-from oci_convert.rules.edits import is_attestation
+from oci_convert.rules.edits import is_attestation, is_loadable
 from oci_convert.rules.names import called, repository_tag
-from oci_convert.stores.archive_sinks import is_loadable
 from oci_convert.stores.base import Root
 
 __all__ = ["check_rows"]

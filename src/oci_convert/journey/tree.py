@@ -22,7 +22,6 @@ from oci_convert.papers.models import Descriptor, ImageConfig, Platform
 from oci_convert.rules.edits import embedded, is_image
 from oci_convert.rules.v1 import MeasuredLayer
 from oci_convert.stores.base import Root, Source
-from oci_convert.stores.upgrade import upgraded
 
 __all__ = [
     "DEPTH_LIMIT",
@@ -275,6 +274,8 @@ class _Reader:
 
     def _upgrade(self, node: Node) -> None:
         """Put the Docker manifest that a manifest of schema 1 becomes in its place."""
+        from oci_convert.stores.upgrade import upgraded  # hardly any image wants it
+
         self._refuse_large(node.descriptor, node.where)
         found, upgrade = upgraded(self.source, node.descriptor, node.where, self.measured)
         original = Descriptor(

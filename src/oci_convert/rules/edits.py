@@ -41,6 +41,7 @@ __all__ = [
     "fits",
     "is_attestation",
     "is_image",
+    "is_loadable",
     "not_an_image",
     "target_type",
 ]
@@ -118,6 +119,18 @@ def is_image(document: Document) -> bool:
             octets = media_type == OCTET_STREAM and document.families == {Family.DOCKER}
             return octets or (meaning is not None and meaning.cell.kind is Kind.CONFIG)
     return False
+
+
+def is_loadable(document: Document) -> bool:
+    """Whether a document is an image whose layers are layers, so that Docker can load it.
+
+    Signatures and attestations have the form of images, and layers that are something else.
+    """
+    layers = (slot.descriptor for slot in document.slots if slot.role is Role.LAYER)
+    meanings = [look_up(layer.media_type) for layer in layers]
+    return is_image(document) and all(
+        meaning is not None and meaning.cell.kind is Kind.LAYER for meaning in meanings
+    )
 
 
 def edit(

@@ -15,17 +15,17 @@ from typing import Any
 
 from oci_convert.ground.digest import CANONICAL, Digest
 from oci_convert.ground.errors import UsageError
-from oci_convert.ground.media_types import Family, Kind, look_up
-from oci_convert.papers.documents import Document, Role, read_document
+from oci_convert.ground.media_types import Family
+from oci_convert.papers.documents import Role, read_document
 from oci_convert.papers.models import Descriptor, Manifest
-from oci_convert.rules.edits import is_attestation, is_image
+from oci_convert.rules.edits import is_attestation, is_loadable
 from oci_convert.rules.names import CONTAINERD_NAME, repository_tag
 from oci_convert.stores.base import Root
 from oci_convert.stores.docker_rows import ROWS
 from oci_convert.stores.oci_layout import OciLayoutSink, blob_name
 from oci_convert.stores.places.tar_writer import WritableTar
 
-__all__ = ["DockerArchiveSink", "OciArchiveSink", "is_loadable"]
+__all__ = ["DockerArchiveSink", "OciArchiveSink"]
 
 
 class OciArchiveSink(OciLayoutSink):
@@ -108,18 +108,6 @@ class DockerArchiveSink(OciArchiveSink):
         for slot in document.slots:
             if slot.role is Role.ENTRY:
                 yield from self._images(slot.descriptor)
-
-
-def is_loadable(document: Document) -> bool:
-    """Whether a document is an image whose layers are layers, so that Docker can load it.
-
-    Signatures and attestations have the form of images, and layers that are something else.
-    """
-    layers = (slot.descriptor for slot in document.slots if slot.role is Role.LAYER)
-    meanings = [look_up(layer.media_type) for layer in layers]
-    return is_image(document) and all(
-        meaning is not None and meaning.cell.kind is Kind.LAYER for meaning in meanings
-    )
 
 
 def _files(manifest: Manifest) -> tuple[str, ...]:

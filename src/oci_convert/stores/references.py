@@ -14,17 +14,13 @@ from typing import BinaryIO, Final
 
 from oci_convert.ground.errors import StoreError, UsageError
 from oci_convert.ground.media_types import Family
-from oci_convert.stores.archive_sinks import DockerArchiveSink, OciArchiveSink
 from oci_convert.stores.base import Sink, Source
 from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSource
-from oci_convert.stores.docker_archive import DockerArchiveSource, is_docker_archive
-from oci_convert.stores.docker_legacy import DockerLegacySource, is_docker_legacy
 from oci_convert.stores.memory import Memory
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource, is_layout
 from oci_convert.stores.places.base import Place, Scratch
 from oci_convert.stores.places.folder import Folder, WritableFolder
 from oci_convert.stores.places.outputs import NewFile, Output, Stream
-from oci_convert.stores.places.tar_writer import WritableTar
 
 __all__ = ["Reference", "open_sink", "open_source", "parse", "temporary"]
 
@@ -119,17 +115,17 @@ def open_source(reference: Reference | Memory, scratch: Scratch = temporary) -> 
 
 
 def _open_place(reference: Reference, scratch: Scratch) -> Place:
+    path = Path(reference.path)
+    if not reference.is_stream and path.is_dir():
+        return Folder(path)
     from oci_convert.stores.places.spool import open_archive
 
-    path = Path(reference.path)
     if reference.is_stream:
         return open_archive(None, "standard input", scratch)
     if not path.exists():
         raise StoreError(
             "there is no such file or directory", code="no-such-store", where=reference.label
         )
-    if path.is_dir():
-        return Folder(path)
     if reference.transport in (_LAYOUT, _DIRECTORY):
         raise StoreError("this is not a directory", code="not-a-folder", where=reference.label)
     return open_archive(reference.path, reference.label, scratch)
@@ -138,14 +134,14 @@ def _open_place(reference: Reference, scratch: Scratch) -> Place:
 def _source_over(place: Place, reference: Reference) -> Source:
     """The store that a place holds: as the reference says, else by content."""
     label = place.label if reference.is_stream else reference.label
-    docker, layout = is_docker_archive(place), is_layout(place)
     transport = reference.transport
-    if transport in (None, _DOCKER_ARCHIVE) and is_docker_legacy(place):
-        return DockerLegacySource(place, label)
-    if transport == _DOCKER_ARCHIVE or (transport is None and docker):
-        return DockerArchiveSource(place, label)
+    if transport in (None, _DOCKER_ARCHIVE):
+        saved = _saved(place, label, certain=transport is not None)
+        if saved is not None:
+            return saved
     if transport == _DIRECTORY:
         return ContainersDirSource(place, label)
+    layout = is_layout(place)
     if transport in (_LAYOUT, _OCI_ARCHIVE) or layout:
         if not layout:
             raise _unrecognised(label, "no OCI layout: it has neither index.json nor refs/")
@@ -153,6 +149,18 @@ def _source_over(place: Place, reference: Reference) -> Source:
     if place.size("manifest.json") is not None:
         return ContainersDirSource(place, label)
     raise _unrecognised(label, "no image store that is known")
+
+
+def _saved(place: Place, label: str, *, certain: bool) -> Source | None:
+    """What ``docker save`` wrote, of whichever age, if that is what the place holds."""
+    from oci_convert.stores.docker_archive import DockerArchiveSource, is_docker_archive
+    from oci_convert.stores.docker_legacy import DockerLegacySource, is_docker_legacy
+
+    if is_docker_legacy(place):
+        return DockerLegacySource(place, label)
+    if certain or is_docker_archive(place):
+        return DockerArchiveSource(place, label)
+    return None
 
 
 def _unrecognised(label: str, what: str) -> StoreError:
@@ -192,6 +200,9 @@ def open_sink(
     path = Path(reference.path)
     label = "standard output" if reference.is_stream else f"{transport}:{reference.path}"
     if transport in _ARCHIVES:
+        from oci_convert.stores.archive_sinks import DockerArchiveSink, OciArchiveSink
+        from oci_convert.stores.places.tar_writer import WritableTar
+
         output = _output(
             reference, label, force=force, fsync=fsync, scratch=partial(temporary, tmpdir)
         )
