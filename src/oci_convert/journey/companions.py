@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import OciConvertError
 from oci_convert.ground.media_types import Kind, look_up
 from oci_convert.journey.tree import Node
@@ -20,7 +21,7 @@ from oci_convert.papers.json_text import SIZE_LIMIT
 from oci_convert.rules.names import REF_NAME
 from oci_convert.stores.base import Root, Source
 
-__all__ = ["Companion", "Spoken", "companions_of", "sort_out", "tag_of"]
+__all__ = ["Companion", "Sorted", "Spoken", "companions_of", "sort_out", "tag_of"]
 
 _TAG: Final = re.compile(r"(?P<algorithm>sha256|sha512)-(?P<hex>[0-9a-f]{64,128})(?P<kind>\.\w+)?")
 _SIGNATURE: Final = re.compile(
@@ -58,21 +59,31 @@ def tag_of(root: Root) -> tuple[str, str] | None:
     return f"{match['algorithm']}:{match['hex']}", match["kind"] or ""
 
 
-def sort_out(source: Source, roots: Sequence[Root]) -> tuple[list[Root], list[tuple[Root, Spoken]]]:
-    """The images among ``roots``, and what may speak of them.
+@dataclass
+class Sorted:
+    """The roots of a store, sorted by what they may be for each other."""
+
+    images: list[Root] = field(default_factory=list)
+    others: list[tuple[Root, Spoken]] = field(default_factory=list)
+    """What speaks of something, which need not be there."""
+    known: dict[Digest, bytes] = field(default_factory=dict)
+    """The top documents, which were read for this and need not be read again."""
+
+
+def sort_out(source: Source, roots: Sequence[Root]) -> Sorted:
+    """Tell the images among ``roots`` from what may speak of them.
 
     Of each root only the top document is read; one that cannot be read is left to be found out by
     whoever wants it.
     """
-    images: list[Root] = []
-    others: list[tuple[Root, Spoken]] = []
+    found = Sorted()
     for root in roots:
-        spoken = _spoken(source, root)
+        spoken = _spoken(source, root, found.known)
         if spoken is None:
-            images.append(root)
+            found.images.append(root)
         else:
-            others.append((root, spoken))
-    return images, others
+            found.others.append((root, spoken))
+    return found
 
 
 def companions_of(
@@ -101,12 +112,12 @@ def companions_of(
             known |= {below.descriptor.digest for below in node.walk() if below.document}
 
 
-def _spoken(source: Source, root: Root) -> Spoken | None:
+def _spoken(source: Source, root: Root, known: dict[Digest, bytes]) -> Spoken | None:
     """What a root says of another one, by its tag or by its ``subject``."""
     tag = tag_of(root)
     if tag is not None and tag[1]:
         return Spoken(tag[0], signature=True)
-    document = _top(source, root)
+    document = _top(source, root, known)
     if document is None:
         return None
     for slot in document.slots:
@@ -117,7 +128,7 @@ def _spoken(source: Source, root: Root) -> Spoken | None:
     return None
 
 
-def _top(source: Source, root: Root) -> Document | None:
+def _top(source: Source, root: Root, known: dict[Digest, bytes]) -> Document | None:
     """The top document of a root, unless it can have no subject or cannot be trusted."""
     descriptor = root.descriptor
     meaning = look_up(descriptor.media_type)
@@ -126,7 +137,7 @@ def _top(source: Source, root: Root) -> Document | None:
     if root.built or descriptor.size > SIZE_LIMIT:
         return None
     try:
-        raw = b"".join(source.read(descriptor, source.label))
+        raw = known[descriptor.name] = b"".join(source.read(descriptor, source.label))
         # Most documents have no subject, and reading them twice would double the work.
         if tag_of(root) is None and b"subject" not in raw and b"\\u" not in raw:
             return None

@@ -15,7 +15,7 @@ from oci_convert.ground.errors import OciConvertError, UsageError
 from oci_convert.ground.media_types import Family
 from oci_convert.journey.account import Part, report_of
 from oci_convert.journey.carry import Carrier, Progress
-from oci_convert.journey.companions import Spoken, companions_of, sort_out
+from oci_convert.journey.companions import Sorted, companions_of, sort_out
 from oci_convert.journey.follow import kept_signatures
 from oci_convert.journey.options import Keep, OnLoss, Options, matches
 from oci_convert.journey.plan import decide, refuse_losses
@@ -196,56 +196,68 @@ class _Run:
         origin = str(reference)
         named = _ref(reference) is not None
         rest = [root for root in source.roots() if not named or root not in roots]
-        images, others = sort_out(source, rest)
+        found = sort_out(source, rest)
         if named:
-            images = list(roots)
-        # An image that may fail alone is read alone.
-        for some in [[root] for root in images] if self._keep_going else [images]:
-            try:
-                others = self._plan_part(origin, source, some, others, record)
-            except OciConvertError as error:
-                self._fail(origin, error)
+            found.images = list(roots)
+        for some in self._shares(found.images):
+            self._plan_share(origin, source, some, found, record)
         # What speaks of nothing that was converted is something of its own.
-        if others and not named:
-            self._plan_part(origin, source, [root for root, _ in others], [], record)
+        left, found.others = found.others, []
+        for some in self._shares([root for root, _ in left if not named]):
+            self._plan_share(origin, source, some, found, record)
+
+    def _shares(self, roots: list[Root]) -> list[list[Root]]:
+        """What is planned together: everything, or each image that may fail alone."""
+        return [[root] for root in roots] if self._keep_going or not roots else [roots]
 
     def _fail(self, origin: str, error: OciConvertError) -> None:
         if not self._keep_going:
             raise error
         self.failures.append(Failure(origin, error.code, error.where, error.message))
 
+    def _plan_share(
+        self,
+        origin: str,
+        source: Source,
+        roots: Sequence[Root],
+        found: Sorted,
+        record: Record | None,
+    ) -> None:
+        try:
+            self._plan_part(origin, source, roots, found, record)
+        except OciConvertError as error:
+            self._fail(origin, error.within(source.label))
+
     def _plan_part(
         self,
         origin: str,
         source: Source,
         roots: Sequence[Root],
-        others: list[tuple[Root, Spoken]],
+        found: Sorted,
         record: Record | None,
-    ) -> list[tuple[Root, Spoken]]:
-        """Plan some images and what speaks of them; returns what speaks of something else."""
-        try:
-            tree = read_tree(source, roots, first=self._count, asked=self._asked)
-            digests = {node.descriptor.digest for node in tree.walk() if node.document}
-            companions, others = companions_of(digests, others, partial(read_node, source))
-            holds = self._sink.holds
-            plan = decide(
-                tree,
-                self._options,
-                companions,
-                plain_layers=holds.plain_layers,
-                room=holds.many_images,
-            )
-            if record is not None:
-                restore_originals(plan, record, self._sink)
-            part = Part(origin, source, plan)
-            part.signatures = kept_signatures(plan, source.signatures(), room=holds.signatures)
-            if self._options.on_loss is OnLoss.FAIL:
-                refuse_losses(plan)
-        except OciConvertError as error:
-            raise error.within(source.label) from None
+    ) -> None:
+        """Plan some images and what speaks of them; ``found`` keeps what speaks of others."""
+        tree = read_tree(source, roots, first=self._count, asked=self._asked, known=found.known)
+        digests = {node.descriptor.digest for node in tree.walk() if node.document}
+        read = partial(read_node, source, found.known)
+        companions, others = companions_of(digests, found.others, read)
+        holds = self._sink.holds
+        plan = decide(
+            tree,
+            self._options,
+            companions,
+            plain_layers=holds.plain_layers,
+            room=holds.many_images,
+        )
+        if record is not None:
+            restore_originals(plan, record, self._sink)
+        part = Part(origin, source, plan)
+        part.signatures = kept_signatures(plan, source.signatures(), room=holds.signatures)
+        if self._options.on_loss is OnLoss.FAIL:
+            refuse_losses(plan)
         self._count += len(roots)
         self.parts.append(part)
-        return others
+        found.others = others
 
     def _asked(self, entry: Descriptor) -> bool:
         """Whether an entry is to be read: one whose platform nobody wants is not."""

@@ -67,7 +67,7 @@ def prove(
 
 def _one(source: Source, roots: Sequence[Root]) -> Root:
     """The one image of a source; what speaks of it is not meant."""
-    images = roots if len(roots) == 1 else sort_out(source, roots)[0]
+    images = roots if len(roots) == 1 else sort_out(source, roots).images
     distinct = {root.descriptor.digest: root for root in images}
     if len(distinct) != 1:
         names = ", ".join(called(root.annotations) or "(unnamed)" for root in images)

@@ -6,7 +6,7 @@ whether it matters is for the plan to say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -150,17 +150,19 @@ def read_tree(
     *,
     first: int = 0,
     asked: Callable[[Descriptor], bool] = lambda _: True,
+    known: Mapping[Digest, bytes] | None = None,
     size_limit: int = SIZE_LIMIT,
     tolerant: bool = False,
 ) -> Tree:
     """Read the trees of ``roots``, which are called ``images[first]`` and so on.
 
     ``asked`` says of an entry of an index whether anybody wants it; an entry that nobody wants is
-    not read. Raises :class:`DocumentError` and :class:`BlobError` with the place at fault; if
+    not read. ``known`` are verified documents that need not be read again. Raises
+    :class:`DocumentError` and :class:`BlobError` with the place at fault; if
     ``tolerant``, notes them in :attr:`Node.faults` and goes on with the siblings: a document at
     fault has no children.
     """
-    reader = _Reader(source, asked, size_limit, tolerant)
+    reader = _Reader(source, asked, size_limit, tolerant, made=dict(known or {}))
     images = tuple(
         Image(root, reader.node(root.descriptor, None, f"images[{i}]", 0))
         for i, root in enumerate(roots, first)
@@ -168,9 +170,9 @@ def read_tree(
     return Tree(images, source.daemon_layers, source.sparse)
 
 
-def read_node(source: Source, root: Root, where: str) -> Node:
+def read_node(source: Source, known: Mapping[Digest, bytes], root: Root, where: str) -> Node:
     """Read the tree of one root, called ``where``, as :func:`read_tree` does."""
-    reader = _Reader(source, lambda _: True, SIZE_LIMIT, tolerant=False)
+    reader = _Reader(source, lambda _: True, SIZE_LIMIT, tolerant=False, made=dict(known))
     return reader.node(root.descriptor, None, where, 0)
 
 
@@ -182,7 +184,8 @@ class _Reader:
     tolerant: bool
     memo: dict[tuple[Kind, Role | None, str, str, int], Node] = field(default_factory=dict)
     made: dict[Digest, bytes] = field(default_factory=dict)
-    """The documents of upgraded images, which the source does not have."""
+    """Documents that need not be read: those of upgraded images, which the source does not have,
+    and those that were read and verified before."""
     measured: dict[Digest, MeasuredLayer] = field(default_factory=dict)
 
     def node(
@@ -233,9 +236,8 @@ class _Reader:
             node.actual = sniff(self.source.head(node.descriptor))
 
     def _is_present(self, descriptor: Descriptor, where: str) -> bool:
-        if descriptor.name in self.made:
-            return True
-        size = self.source.size(descriptor.name)
+        made = self.made.get(descriptor.name)
+        size = self.source.size(descriptor.name) if made is None else len(made)
         if size is not None and size != descriptor.size:
             raise BlobError(
                 f"the blob {descriptor.digest} has {size} bytes, not the {descriptor.size} of its "
