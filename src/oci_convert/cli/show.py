@@ -78,13 +78,12 @@ def summary(report: Report) -> None:
     ]
     done = "would be written" if report.dry_run else "written"
     tell(f"{', '.join(parts)}; {bytes_of(report.totals.bytes_written)} {done}")
-    losses = (
-        f"{len(report.losses)} loss{_plural('x', len(report.losses))}; " if report.losses else ""
-    )
+    count = len(report.losses)
+    losses = f"{count} loss{_plural('x', count)}; " if count else ""
     if report.reversible:
-        tell(f"{losses}the way back gives the same bytes")
-    elif report.losses:
-        tell(f"{losses}the way back needs a record (--record FILE)")
+        tell(f"{losses}the way back gives the same bytes{' for the images' if count else ''}")
+    elif count:
+        tell(f"{losses}the way back gives other bytes (--record FILE keeps the originals)")
 
 
 def _plural(kind: str, count: int) -> str:
