@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from oci_convert.blobs.compression import sniff
 from oci_convert.ground.digest import Digest
@@ -20,8 +20,10 @@ from oci_convert.papers.documents import Document, Role, Slot, read_config, read
 from oci_convert.papers.json_text import SIZE_LIMIT
 from oci_convert.papers.models import Descriptor, ImageConfig, Platform
 from oci_convert.rules.edits import embedded, is_image
-from oci_convert.rules.v1 import MeasuredLayer
 from oci_convert.stores.base import Root, Source
+
+if TYPE_CHECKING:
+    from oci_convert.rules.v1 import MeasuredLayer
 
 __all__ = [
     "DEPTH_LIMIT",

@@ -154,10 +154,12 @@ def _source_over(place: Place, reference: Reference) -> Source:
 def _saved(place: Place, label: str, *, certain: bool) -> Source | None:
     """What ``docker save`` wrote, of whichever age, if that is what the place holds."""
     from oci_convert.stores.docker_archive import DockerArchiveSource, is_docker_archive
-    from oci_convert.stores.docker_legacy import DockerLegacySource, is_docker_legacy
 
-    if is_docker_legacy(place):
-        return DockerLegacySource(place, label)
+    if place.size("manifest.json") is None:
+        from oci_convert.stores.docker_legacy import DockerLegacySource, is_docker_legacy
+
+        if is_docker_legacy(place):
+            return DockerLegacySource(place, label)
     if certain or is_docker_archive(place):
         return DockerArchiveSource(place, label)
     return None
