@@ -15,6 +15,8 @@ to be done, *what to do* (``remedy``); ``code`` is stable and meant for programs
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 __all__ = [
     "BlobError",
     "DocumentError",
@@ -32,12 +34,15 @@ class OciConvertError(Exception):
     survive pickling, so that they can cross process boundaries.
     """
 
+    usual_remedy: ClassVar[str] = ""
+    """What to do where the error itself does not say it."""
+
     def __init__(self, message: str, *, code: str, where: str = "", remedy: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.code = code
         self.where = where
-        self.remedy = remedy
+        self.remedy = remedy or self.usual_remedy
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
@@ -76,6 +81,8 @@ class UsageError(OciConvertError):
 
 class DocumentError(OciConvertError):
     """A document is not strict JSON, is ambiguous, or breaks its specification."""
+
+    usual_remedy = "fetch the image again; if it has the same bytes, whoever made it must mend it"
 
 
 class BlobError(OciConvertError):
