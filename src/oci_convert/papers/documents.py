@@ -7,7 +7,7 @@ Unchanged means the same bytes. What a document *is* comes from its descriptor, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -25,13 +25,14 @@ from oci_convert.ground.media_types import (
     look_up,
     name_of,
 )
-from oci_convert.papers.json_text import SIZE_LIMIT, Array, Object, scan
+from oci_convert.papers.json_text import SIZE_LIMIT, Array, Object, compact, scan
 from oci_convert.papers.models import Descriptor, ImageConfig, Index, Manifest, validate
 
 __all__ = [
     "Document",
     "Role",
     "Slot",
+    "built_manifest",
     "read_config",
     "read_document",
     "read_object",
@@ -135,6 +136,21 @@ class Document:
     def digest(self, algorithm: str = CANONICAL) -> Digest:
         """The digest of the bytes."""
         return Digest.of(self.raw, algorithm)
+
+
+def built_manifest(config: Descriptor, layers: Sequence[Descriptor]) -> bytes:
+    """A Docker manifest that has no original: compact, in the order of the Go structs."""
+    return compact(
+        {
+            "schemaVersion": 2,
+            "mediaType": name_of(Cell(Kind.MANIFEST), Family.DOCKER),
+            "config": config.triple(),
+            "layers": [
+                layer.triple() | ({"urls": list(layer.urls)} if layer.urls else {})
+                for layer in layers
+            ],
+        }
+    ).encode()
 
 
 def read_object(raw: bytes, where: str, *, size_limit: int = SIZE_LIMIT) -> tuple[str, Object]:

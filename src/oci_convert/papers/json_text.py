@@ -26,7 +26,17 @@ from typing import Any, Final
 
 from oci_convert.ground.errors import DocumentError
 
-__all__ = ["DEPTH_LIMIT", "SIZE_LIMIT", "Array", "Editor", "Member", "Object", "Value", "scan"]
+__all__ = [
+    "DEPTH_LIMIT",
+    "SIZE_LIMIT",
+    "Array",
+    "Editor",
+    "Member",
+    "Object",
+    "Value",
+    "compact",
+    "scan",
+]
 
 SIZE_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of a document: what registries accept."""
@@ -98,6 +108,11 @@ class Array(Value):
         if self._items is None:
             self._items = list(_items(self._text, self.start))
         return self._items
+
+
+def compact(value: object) -> str:
+    """The JSON text of a value that has no original: no white space, no needless escapes."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def scan(raw: bytes, *, size_limit: int = SIZE_LIMIT, where: str = "") -> tuple[str, Value]:

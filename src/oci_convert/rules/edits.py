@@ -26,7 +26,7 @@ from oci_convert.ground.media_types import (
 )
 from oci_convert.papers.documents import Document, Role, Slot
 from oci_convert.papers.findings import Finding
-from oci_convert.papers.json_text import Array, Editor, Object
+from oci_convert.papers.json_text import Array, Editor, Object, compact
 from oci_convert.papers.models import Descriptor
 
 __all__ = [
@@ -220,8 +220,7 @@ class _Edit:
         if "annotations" not in gone:
             self._amend_annotations(slot, child)
         if child.platform is not None and slot.object.get("platform") is None:
-            text = json.dumps(child.platform, separators=(",", ":"), ensure_ascii=False)
-            self._editor.insert(slot.object, "platform", text, after="size")
+            self._editor.insert(slot.object, "platform", compact(child.platform), after="size")
 
     def _renew_data(self, slot: Slot, child: Child) -> None:
         data = slot.object.get("data")

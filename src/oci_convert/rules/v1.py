@@ -14,7 +14,6 @@ members keep their text.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,8 +23,8 @@ from pydantic import Field
 
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.media_types import Cell, Compression, Family, Kind, name_of
-from oci_convert.papers.documents import read_object, refuse_case_variants
-from oci_convert.papers.json_text import Object
+from oci_convert.papers.documents import built_manifest, read_object, refuse_case_variants
+from oci_convert.papers.json_text import Object, compact
 from oci_convert.papers.models import Descriptor, ImageConfig, Model, validate
 
 __all__ = ["MeasuredLayer", "Upgrade", "V1Image", "read_v1", "upgrade"]
@@ -135,13 +134,8 @@ def upgrade(images: Sequence[V1Image], layers: Sequence[MeasuredLayer]) -> Upgra
     ``layers`` are those of the images that are not :attr:`V1Image.throwaway`, in the same order.
     """
     config = _config(images, [layer.diff_id for layer in layers])
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": _MANIFEST,
-        "config": _descriptor(_CONFIG, config).triple(),
-        "layers": [_layer(layer).triple() for layer in layers],
-    }
-    return Upgrade(config, _spelled(manifest).encode())
+    manifest = built_manifest(_descriptor(_CONFIG, config), [_layer(layer) for layer in layers])
+    return Upgrade(config, manifest)
 
 
 def _descriptor(media_type: str, raw: bytes) -> Descriptor:
@@ -156,13 +150,13 @@ def _layer(layer: MeasuredLayer) -> Descriptor:
 def _config(images: Sequence[V1Image], diff_ids: Sequence[Digest]) -> bytes:
     top = images[-1]
     members = {
-        name: _compact(top.text[member.value.start : member.value.end])
+        name: _squeezed(top.text[member.value.start : member.value.end])
         for name, member in top.root.members.items()
         if name not in _V1_ONLY
     }
-    members["rootfs"] = _spelled({"type": "layers", "diff_ids": diff_ids})
-    members["history"] = _spelled([image.history() for image in images])
-    pairs = (f"{_spelled(name)}:{members[name]}" for name in sorted(members))
+    members["rootfs"] = compact({"type": "layers", "diff_ids": diff_ids})
+    members["history"] = compact([image.history() for image in images])
+    pairs = (f"{compact(name)}:{members[name]}" for name in sorted(members))
     return f"{{{','.join(pairs)}}}".translate(_ESCAPES).encode()
 
 
@@ -179,15 +173,11 @@ def _time(text: str) -> str:
     return f"{parts[1]}{fraction}{zone}"
 
 
-def _spelled(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
 _ESCAPES: Final = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 """What Go escapes in JSON, beside what everybody does; it stands in strings only."""
 _STRING_OR_SPACE: Final = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")|[ \t\n\r]+')
 
 
-def _compact(text: str) -> str:
+def _squeezed(text: str) -> str:
     """JSON without the white space between its parts."""
     return _STRING_OR_SPACE.sub(r"\1", text)

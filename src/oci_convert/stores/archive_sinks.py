@@ -8,7 +8,6 @@ order of the plan; what makes them images comes last.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,6 +16,7 @@ from oci_convert.ground.digest import CANONICAL, Digest
 from oci_convert.ground.errors import UsageError
 from oci_convert.ground.media_types import Family
 from oci_convert.papers.documents import Role, read_document
+from oci_convert.papers.json_text import compact
 from oci_convert.papers.models import Descriptor, Manifest
 from oci_convert.rules.edits import is_attestation, is_loadable
 from oci_convert.rules.names import CONTAINERD_NAME, repository_tag
@@ -79,7 +79,7 @@ class DockerArchiveSink(OciArchiveSink):
         return digest, size
 
     def commit(self, roots: Sequence[Root]) -> None:
-        self.write(ROWS, json.dumps(self._rows(roots), separators=(",", ":")).encode())
+        self.write(ROWS, compact(self._rows(roots)).encode())
         super().commit([_completed(root) for root in roots])
 
     def _rows(self, roots: Sequence[Root]) -> list[dict[str, Any]]:

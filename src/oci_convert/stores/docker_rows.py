@@ -7,7 +7,6 @@ files mean nothing (``abc.json`` need not hash to ``abc``); what counts is the o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from oci_convert.ground.media_types import (
     look_up,
     name_of,
 )
-from oci_convert.papers.documents import read_config
+from oci_convert.papers.documents import built_manifest, read_config
 from oci_convert.papers.json_text import SIZE_LIMIT, Array, scan
 from oci_convert.papers.models import Descriptor, SavedImage, validate
 from oci_convert.stores.base import HEAD
@@ -181,7 +180,7 @@ def build(row: Row, files: Files) -> tuple[Descriptor, bytes]:
     raw = files.place.read(row.config, SIZE_LIMIT)
     config = Descriptor(mediaType=_CONFIG, digest=Digest.of(raw), size=len(raw))
     files.keep(config, row.config, f"{row.where}.Config")
-    manifest = _manifest(config, _layers(row, _diff_ids(raw, row), files))
+    manifest = built_manifest(config, _layers(row, _diff_ids(raw, row), files))
     digest = Digest.of(manifest)
     return Descriptor(mediaType=_MANIFEST, digest=digest, size=len(manifest)), manifest
 
@@ -252,16 +251,3 @@ def _absent(path: str, where: str) -> StoreError:
         where=where,
         remedy="the archive is incomplete; save the image again",
     )
-
-
-def _manifest(config: Descriptor, layers: list[Descriptor]) -> bytes:
-    """A manifest that has no original: compact, in the order of the Go structs."""
-    document = {
-        "schemaVersion": 2,
-        "mediaType": _MANIFEST,
-        "config": config.triple(),
-        "layers": [
-            layer.triple() | ({"urls": list(layer.urls)} if layer.urls else {}) for layer in layers
-        ],
-    }
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()

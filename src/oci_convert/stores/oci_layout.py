@@ -11,7 +11,7 @@ from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import StoreError, UsageError
 from oci_convert.ground.media_types import Cell, Family, Kind, name_of
 from oci_convert.papers.documents import Document, Role, Slot, read_document, read_object
-from oci_convert.papers.json_text import Array, Editor
+from oci_convert.papers.json_text import Array, Editor, compact
 from oci_convert.papers.models import Descriptor, LayoutHeader, validate
 from oci_convert.rules.names import REF_NAME, called, pair
 from oci_convert.stores.base import Holds, Root, Source
@@ -232,4 +232,4 @@ def _entry(root: Root, annotations: Mapping[str, str]) -> str:
         entry["platform"] = root.descriptor.platform.model_dump(by_alias=True, exclude_unset=True)
     if root.descriptor.artifact_type is not None:
         entry["artifactType"] = root.descriptor.artifact_type
-    return json.dumps(entry, separators=(",", ":"), ensure_ascii=False)
+    return compact(entry)
