@@ -10,15 +10,10 @@ from types import FrameType
 from typing import NoReturn
 
 from oci_convert.cli.show import complain
+from oci_convert.cli.status import DONE, FAILED, USAGE
 from oci_convert.ground.errors import OciConvertError, UsageError
 
-__all__ = ["DONE", "FAILED", "NO", "USAGE", "main"]
-
-DONE = 0
-FAILED = 1
-USAGE = 2
-NO = 3
-"""The answer is no: ``verify`` found faults, ``--same-as`` a difference."""
+__all__ = ["main"]
 
 
 def main() -> NoReturn:
@@ -29,8 +24,10 @@ def main() -> NoReturn:
 
 
 def _run() -> int:  # noqa: PLR0911 - one return for each way to end
-    from oci_convert.cli.commands import app
+    from oci_convert.cli.app import app
+    from oci_convert.cli.commands import load
 
+    load(sys.argv[1:])
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)  # trees of documents live as long as the run
     gc.enable()

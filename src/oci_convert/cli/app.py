@@ -1,0 +1,53 @@
+"""The application: what all commands share, and the arguments that several of them take."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+__all__ = ["Jobs", "Json", "Quiet", "Source", "app", "print_json"]
+
+app = typer.Typer(
+    name="oci-convert",
+    help="Convert container images between the Docker and OCI formats, exactly, both ways.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Source = Annotated[
+    str,
+    typer.Argument(metavar="SOURCE", help="oci:PATH[:REF], dir:PATH, docker-archive:FILE[:REF], …"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no findings.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, help="Blobs worked on at a time; as many as cores."),
+]
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - a callback of typer
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"oci-convert {version('oci-convert')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    _: Annotated[  # noqa: FBT002 - a flag
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def print_json(value: object) -> None:
+    """An answer of the library as JSON, on standard output."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,29 @@
+"""The commands: each turns its arguments into one call of the library and shows the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
+__all__ = ["load"]
+
+_MODULES: Final = {
+    "convert": "convert",
+    "inspect": "inspect",
+    "verify": "verify",
+    "prove": "prove",
+    "translate": "translate",
+    "media-types": "media_types",
+}
+"""Where each command is, in the order of the help."""
+
+
+def load(arguments: Sequence[str]) -> None:
+    """Register the command that a command line begins with; all of them if it names none.
+
+    To describe its options to typer takes a command longer than to convert a small image.
+    """
+    named = _MODULES.get(arguments[0]) if arguments else None
+    for module in _MODULES.values() if named is None else (named,):
+        import_module(f"{__name__}.{module}")

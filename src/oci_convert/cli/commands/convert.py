@@ -1,0 +1,166 @@
+"""``convert``: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oci_convert.cli import show
+from oci_convert.cli.app import Jobs, Json, Quiet, app, print_json
+from oci_convert.cli.progress import progress
+from oci_convert.cli.record import written
+from oci_convert.cli.status import FAILED
+from oci_convert.ground.errors import UsageError
+from oci_convert.ground.media_types import Family
+from oci_convert.journey.options import Keep, OnLoss
+from oci_convert.rules.layer_plan import Compress
+
+__all__ = ["convert"]
+
+
+@app.command()
+def convert(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE…", help="oci:PATH[:REF], dir:PATH, docker-archive:FILE[:REF], …"
+        ),
+    ],
+    dest: Annotated[
+        str,
+        typer.Argument(metavar="DEST", help="The same, a new FILE.tar, or - (standard output)."),
+    ],
+    *,
+    to: Annotated[
+        Family | None,
+        typer.Option(help="The format to convert to; oci: implies oci."),
+    ] = None,
+    platform: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OS/ARCH[/VARIANT]", help="Only this platform; may be repeated."),
+    ] = None,
+    compress: Annotated[Compress, typer.Option(help="How layers are packed.")] = Compress.AUTO,
+    level: Annotated[
+        int | None,
+        typer.Option(min=1, max=9, help="Compression level of repacked layers."),
+    ] = None,
+    attestations: Annotated[
+        Keep, typer.Option(help="Attestations; auto drops those that would change to Docker.")
+    ] = Keep.AUTO,
+    referrers: Annotated[
+        Keep, typer.Option(help="What refers to an image; auto drops it towards Docker.")
+    ] = Keep.AUTO,
+    signatures: Annotated[
+        Keep, typer.Option(help="Signatures; auto carries those that stay valid.")
+    ] = Keep.AUTO,
+    keep_extensions: Annotated[
+        bool, typer.Option("--keep-extensions", help="Leave in place what Docker's schema lacks.")
+    ] = False,
+    on_loss: Annotated[OnLoss, typer.Option(help="What to do about losses.")] = OnLoss.REPORT,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse images with faults such as lying labels.")
+    ] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Convert what is there of a sparse index.")
+    ] = False,
+    flatten: Annotated[
+        bool, typer.Option("--flatten", help="An index of one image gives way to that image.")
+    ] = False,
+    record: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the report here, with what no way back gives."),
+    ] = None,
+    restore: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Give back the originals in a record."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Report, with real digests, and write nothing.")
+    ] = False,
+    jobs: Jobs = None,
+    verify_existing: Annotated[
+        bool, typer.Option("--verify-existing", help="Verify blobs that the target holds already.")
+    ] = False,
+    no_fsync: Annotated[
+        bool, typer.Option("--no-fsync", help="Do not flush to disk before the image appears.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the image of a dir: directory, or an archive.")
+    ] = False,
+    tmpdir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            envvar="TMPDIR",
+            help="What must wait goes here, but only if nothing is written to disk.",
+        ),
+    ] = None,
+    link: Annotated[
+        bool,
+        typer.Option(
+            "--link", help="Hard-link blobs instead of copying: source and target are one file."
+        ),
+    ] = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Convert what can be converted, report the rest.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Convert images, all with one commit: all of them or none.
+
+    Example: oci-convert convert docker-archive:app.tar oci:layout:app
+    """
+    from oci_convert.journey.convert import convert as run
+    from oci_convert.stores.references import parse
+
+    streams = parse(dest).is_stream
+    if streams and as_json:
+        raise UsageError(
+            "--json and an archive cannot both go to standard output",
+            code="two-outputs",
+            remedy="--record FILE writes the report",
+        )
+    with written(record) as write_record, progress(wanted=not quiet) as on_progress:
+        report = run(
+            sources,
+            dest,
+            to=to,
+            platforms=platform or (),
+            compress=compress,
+            level=level,
+            attestations=attestations,
+            referrers=referrers,
+            signatures=signatures,
+            keep_extensions=keep_extensions,
+            on_loss=on_loss,
+            strict=strict,
+            allow_missing=allow_missing,
+            flatten=flatten,
+            restore=None if restore is None else restore.read_bytes(),
+            dry_run=dry_run,
+            jobs=jobs,
+            verify_existing=verify_existing,
+            fsync=not no_fsync,
+            force=force,
+            link=link,
+            keep_going=keep_going,
+            tmpdir=tmpdir,
+            on_progress=on_progress,
+        )
+        if record is not None:
+            write_record(report.dumps(originals=True))
+    if not quiet:
+        show.findings(report.findings)
+        show.summary(report)
+    if as_json:
+        print_json(report.to_json())
+    else:
+        say = show.tell if streams else show.say
+        for image in report.images:
+            say(image.new.digest)
+    if report.failures:
+        show.failures(report.failures)
+        raise typer.Exit(FAILED)

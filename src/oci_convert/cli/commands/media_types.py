@@ -1,0 +1,23 @@
+"""``media-types``: the compatibility matrix."""
+
+from __future__ import annotations
+
+import sys
+
+from oci_convert.cli.app import Json, app, print_json
+from oci_convert.ground.matrix import matrix, other_spellings, text
+
+__all__ = ["media_types"]
+
+
+@app.command("media-types")
+def media_types(*, as_json: Json = False) -> None:
+    """Print the compatibility matrix: what each family calls what.
+
+    Example: oci-convert media-types --json
+    """
+    if as_json:
+        rows = [row.to_json() for row in matrix()]
+        print_json({"version": 1, "matrix": rows, "other_spellings": other_spellings()})
+    else:
+        sys.stdout.write(text())

@@ -1,0 +1,57 @@
+"""``translate``: one document, from standard input to standard output."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oci_convert.cli import show
+from oci_convert.cli.app import Quiet, app
+from oci_convert.ground.media_types import Family
+from oci_convert.rules.layer_plan import Compress
+
+__all__ = ["translate"]
+
+
+@app.command()
+def translate(
+    file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="A manifest or an index.")] = "-",
+    *,
+    to: Annotated[Family, typer.Option(help="The format to translate to.")],
+    digest_map: Annotated[
+        Path | None,
+        typer.Option("--map", metavar="FILE", help="The report of an index's children."),
+    ] = None,
+    compress: Annotated[
+        Compress, typer.Option(help="keep: unofficial names are taken as well.")
+    ] = Compress.AUTO,
+    keep_extensions: Annotated[
+        bool, typer.Option("--keep-extensions", help="Leave in place what Docker's schema lacks.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Translate one document from standard input to standard output, byte for byte.
+
+    Example: oci-convert translate manifest.json --to oci
+    """
+    from oci_convert.papers.report import read_map
+    from oci_convert.rules.translate import translate as run
+
+    raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    known = None if digest_map is None else read_map(digest_map.read_bytes(), str(digest_map))
+    where = "standard input" if file == "-" else file
+    translation = run(
+        raw,
+        to,
+        digest_map=known,
+        compress=compress,
+        keep_extensions=keep_extensions,
+        where=where,
+    )
+    if not quiet:
+        show.findings(translation.findings)
+    sys.stdout.buffer.write(translation.raw)
+    sys.stdout.buffer.flush()

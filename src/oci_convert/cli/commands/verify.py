@@ -1,0 +1,62 @@
+"""``verify``: whether an image is sound, or the same as another one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from oci_convert.cli import show
+from oci_convert.cli.app import Jobs, Json, Quiet, Source, app, print_json
+from oci_convert.cli.progress import progress
+from oci_convert.cli.status import DONE, NO
+
+__all__ = ["verify"]
+
+
+@app.command()
+def verify(
+    source: Source,
+    *,
+    same_as: Annotated[
+        str | None,
+        typer.Option(metavar="OTHER", help="Compare with another image, whatever its format."),
+    ] = None,
+    jobs: Jobs = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check every digest, size, media type and diff_id; or whether two images are the same.
+
+    Exit status 0 says yes, 3 says no. Example: oci-convert verify oci:layout:app
+    """
+    if same_as is not None:
+        from oci_convert.journey.compare import same_as as compare
+
+        with progress(wanted=not quiet) as on_progress:
+            comparison = compare(source, same_as, jobs=jobs, on_progress=on_progress)
+        _answer(comparison.same, "the same", "different", comparison, as_json=as_json, quiet=quiet)
+    else:
+        from oci_convert.journey.verify import verify as run
+
+        with progress(wanted=not quiet) as on_progress:
+            found = run(source, jobs=jobs, on_progress=on_progress)
+        _answer(found.sound, "sound", "not sound", found, as_json=as_json, quiet=quiet)
+
+
+def _answer(
+    yes: bool,  # noqa: FBT001 - the answer
+    word: str,
+    other: str,
+    answer: Any,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    if not quiet:
+        show.findings(answer.findings)
+    if as_json:
+        print_json(answer.to_json())
+    else:
+        show.say(word if yes else other)
+    raise typer.Exit(DONE if yes else NO)

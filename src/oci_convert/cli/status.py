@@ -1,0 +1,13 @@
+"""What the exit status of the command says."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["DONE", "FAILED", "NO", "USAGE"]
+
+DONE: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+NO: Final = 3
+"""The answer is no: ``verify`` found faults, ``--same-as`` a difference."""
