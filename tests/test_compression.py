@@ -350,7 +350,7 @@ def test_a_zstd_window_has_a_limit() -> None:
     assert unpack(zstd_frame((27 - 10) << 3), ZSTD) == b""
     for descriptor in ((27 - 10) << 3 | 1, (28 - 10) << 3, 0xFF):
         error = refused(zstd_frame(descriptor), ZSTD, code="window-too-large")
-        assert "128 MiB" in error.message
+        assert "128MiB" in error.message
 
 
 def test_a_zstd_frame_in_one_segment_has_the_same_limit() -> None:
@@ -365,7 +365,7 @@ def test_an_xz_dictionary_has_a_limit() -> None:
 
     assert unpack(xz(64 * MIB), XZ) == SMALL
     error = refused(xz(128 * MIB), XZ, code="window-too-large")
-    assert "64 MiB" in error.message
+    assert "64MiB" in error.message
 
 
 def refused(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,17 @@ from oci_convert.stores.places import MemoryPlace, Place
 from oci_convert.stores.places.folder import Folder
 from oci_convert.stores.places.tar import Tar
 from support import archives
-from support.archives import Link, Members, Saved, archive, blob, compact, in_memory, row_of
+from support.archives import (
+    Link,
+    Members,
+    Saved,
+    archive,
+    blob,
+    compact,
+    extracted,
+    in_memory,
+    row_of,
+)
 from support.images import (
     DOCKER,
     DOCKER_CONFIG,
@@ -75,19 +84,6 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
     yield open_archive
     for each in sources:
         each.close()
-
-
-def extracted(members: Mapping[str, bytes | Link], folder: Path) -> Path:
-    for name, content in sorted(members.items(), key=lambda item: isinstance(item[1], Link)):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(content, bytes):
-            path.write_bytes(content)
-        elif content.hard:
-            os.link(folder / content.target, path)
-        else:
-            path.symlink_to(content.target)
-    return folder
 
 
 def read(store: DockerArchiveSource, descriptor: Descriptor) -> bytes:
@@ -565,7 +561,7 @@ CLASSIC = archives.docker_20(SAVED)
 
 
 @pytest.mark.parametrize(
-    "path", ["../up", "/etc/passwd", "a/../../up", "", ".", "a\0b", "x/" * 5000]
+    "path", ["../up", "/etc/passwd", "a/../../up", "", ".", "a\0b"]
 )
 @pytest.mark.parametrize("field", ["Config", "Layers"])
 def test_paths_stay_inside(path: str, field: str) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from oci_convert.ground import matrix
+from oci_convert.ground import limits, matrix
 from oci_convert.papers import findings
 
 PROJECT = Path(__file__).parent.parent
 PAGES: dict[str, Callable[[], str]] = {
     "docs/media-types.md": matrix.markdown,
     "docs/findings.md": findings.markdown,
+    "docs/limits.md": limits.markdown,
 }
 
 

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oci_convert.ground.errors import DocumentError
+from oci_convert.ground.limits import Limits
 from oci_convert.ground.media_types import CELLS
 from oci_convert.papers.json_text import (
-    DEPTH_LIMIT,
     Array,
     Editor,
     Object,
@@ -255,12 +255,14 @@ def test_what_is_not_strict_json_is_refused(raw: bytes, code: str, message: str)
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 def test_nesting_is_bounded(opening: str, closing: str) -> None:
+    most = Limits().json_depth
+
     def nested(levels: int) -> str:
         return opening * levels + "1" + closing * levels
 
-    assert read(nested(DEPTH_LIMIT)).value == json.loads(nested(DEPTH_LIMIT))
-    empty = nested(DEPTH_LIMIT).replace("1", "[]")
-    for text in (nested(DEPTH_LIMIT + 1), nested(200_000), empty):
+    assert read(nested(most)).value == json.loads(nested(most))
+    empty = nested(most).replace("1", "[]")
+    for text in (nested(most + 1), nested(200_000), empty):
         with pytest.raises(DocumentError) as refused:
             scan(text.encode())
         assert refused.value.code == "too-deep"

@@ -17,6 +17,7 @@ from oci_convert.ground.errors import (
     StoreError,
     UsageError,
 )
+from oci_convert.ground.limits import limited
 from oci_convert.ground.media_types import Family
 from oci_convert.stores.base import Root, Sink, Source
 from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSource
@@ -314,7 +315,7 @@ def test_an_entry_keeps_its_platform_type_and_annotations() -> None:
     [
         ("oci-layout", b"{}", "invalid-document"),
         ("oci-layout", b'{"imageLayoutVersion":"2.0.0"}', "unknown-layout-version"),
-        ("oci-layout", b"x" * 5000, "document-too-large"),
+        ("oci-layout", b"x" * (4 << 20 | 1), "document-too-large"),
         ("index.json", b"", "invalid-json"),
         ("index.json", b'{"schemaVersion":2,"manifests":[],"layers":[]}', "ambiguous-document"),
         ("index.json", b'{"schemaVersion":2,"manifests":[{"digest":"../x"}]}', "invalid-document"),
@@ -539,7 +540,7 @@ def test_a_link_inside_a_folder_is_followed(folder: Path, link: str, target: str
     (folder / link).symlink_to(target)
     name = f"{link}/side" if target == "in" else link
     place = Folder(folder)
-    assert place.read(name, 100) == b"inside"
+    assert place.read(name) == b"inside"
     assert place.size(name) == 6
 
 
@@ -601,9 +602,10 @@ def test_the_names_of_a_folder_are_its_files(folder: Path) -> None:
 
 def test_a_small_file_that_is_too_large_is_refused(folder: Path) -> None:
     for place in (Folder(folder), MemoryPlace({"in/side": b"inside"})):
-        assert place.read("in/side", 6) == b"inside"
-        with pytest.raises(StoreError) as refused:
-            place.read("in/side", 5)
+        with limited(document_size=6):
+            assert place.read("in/side") == b"inside"
+        with limited(document_size=5), pytest.raises(StoreError) as refused:
+            place.read("in/side")
         assert refused.value.code == "document-too-large"
 
 

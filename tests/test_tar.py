@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oci_convert.ground.errors import StoreError
-from oci_convert.stores.places import tar as tar_module
+from oci_convert.ground.limits import limited
 from oci_convert.stores.places.tar import Tar
 from support.archives import Link, archive
 
@@ -275,8 +275,11 @@ def test_a_huge_header_is_not_read(opened: Opened) -> None:
         opened(archive({"n" * 2_000_000: b"1"}))
 
 
-def test_a_name_that_no_file_system_takes_is_passed_over(opened: Opened) -> None:
-    assert list(opened(archive({"n/" * 3000 + "n": b"1"})).names()) == []
+def test_a_name_that_no_file_system_takes_is_refused(opened: Opened) -> None:
+    with pytest.raises(StoreError, match="has 6001 characters, and 4096 are the limit") as caught:
+        opened(archive({"n/" * 3000 + "n": b"1"}))
+    assert caught.value.code == "name-too-long"
+    assert len(str(caught.value)) < 250
 
 
 def test_headers_without_end_are_refused(opened: Opened) -> None:
@@ -286,11 +289,13 @@ def test_headers_without_end_are_refused(opened: Opened) -> None:
     assert caught.value.code == "bad-archive"
 
 
-def test_too_many_members_are_refused(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tar_module, "_MEMBER_LIMIT", 3)
-    opened(archive({str(i): b"" for i in range(3)}))
-    with pytest.raises(StoreError, match="more than the 3 members"):
-        opened(archive({str(i): b"" for i in range(4)}))
+def test_too_many_members_are_refused(opened: Opened) -> None:
+    with limited(members=3):
+        opened(archive({str(i): b"" for i in range(3)}))
+        with pytest.raises(StoreError, match="more than the 3 members") as caught:
+            opened(archive({str(i): b"" for i in range(4)}))
+    assert caught.value.code == "too-many-members"
+    assert "--limit members=" in caught.value.remedy
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])

@@ -21,6 +21,7 @@ from struct import pack
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
 from oci_convert.ground.errors import BlobError, UsageError
+from oci_convert.ground.limits import RATIO_COUNTS_FROM, limits, raised_by, spelled
 from oci_convert.ground.media_types import Compression
 
 if TYPE_CHECKING:
@@ -37,12 +38,6 @@ __all__ = [
 
 SNIFF_BYTES: Final = 4096
 """Bytes of a blob that are enough for :func:`sniff`."""
-
-ZSTD_WINDOW_LIMIT: Final = 128 * 1024 * 1024
-"""Largest window of a zstd frame that is read: the limit of the zstd command, too."""
-
-XZ_DICTIONARY_LIMIT: Final = 64 * 1024 * 1024
-"""Largest dictionary of an xz stream that is read: that of ``xz -9``."""
 
 # From here to _ZSTD_OVERLAP: what decides over the bytes, and thereby the digests, of every layer
 # that is written. To change one of them is to break a promise.
@@ -91,7 +86,9 @@ def sniff(head: bytes) -> Compression | None:
     return Compression.NONE if _is_tar(head[:_TAR_BLOCK]) else None
 
 
-def decompress(chunks: Iterable[bytes], compression: Compression, where: str) -> Iterator[bytes]:
+def decompress(
+    chunks: Iterable[bytes], compression: Compression, where: str, size: int | None = None
+) -> Iterator[bytes]:
     """The content of a compressed layer, in chunks of at most a few hundred KiB.
 
     All gzip members, zstd frames (skippable ones, too), bzip2 and xz streams are read, and
@@ -101,21 +98,25 @@ def decompress(chunks: Iterable[bytes], compression: Compression, where: str) ->
     the end, as tape and tar padding leave them, are accepted behind gzip, bzip2 and xz.
 
     Raises :class:`BlobError`: ``corrupt-layer`` for what is truncated, damaged, followed by other
-    bytes or not of this compression; ``window-too-large`` for a zstd window over 128 MiB or an xz
-    dictionary over 64 MiB. ``where`` is the place that the error names.
+    bytes or not of this compression; ``window-too-large``, ``layer-too-large`` and
+    ``decompression-bomb`` for what goes beyond the :class:`~oci_convert.ground.limits.Limits`, as
+    soon as it does. ``where`` is the place that the error names, ``size`` the number of all
+    ``chunks``' bytes where it is known: what counts for a bomb is the whole layer, not how well its
+    beginning packs.
     """
     source = _Source(chunks, compression, where)
     match compression:
         case Compression.NONE:
             return iter(chunks)
         case Compression.ZSTD:
-            return _zstd_frames(source)
+            content = _zstd_frames(source)
         case Compression.GZIP:
-            return _members(source, _gzip_format())
+            content = _members(source, _gzip_format())
         case Compression.BZIP2:
-            return _members(source, _bzip2_format())
+            content = _members(source, _bzip2_format())
         case Compression.XZ:
-            return _members(source, _xz_format())
+            content = _members(source, _xz_format())
+    return _bounded(content, source, size)
 
 
 def compress(
@@ -208,11 +209,18 @@ class _Source:
         self._at = 0
         self._compression = compression
         self._where = where
+        self.taken = 0
+        """Bytes of the chunks that were asked for so far."""
+
+    def _next(self) -> bytes | None:
+        chunk = next(self._chunks, None)
+        self.taken += len(chunk or b"")
+        return chunk
 
     def read(self, limit: int) -> memoryview:
         """Up to ``limit`` bytes of one chunk; none only at the end."""
         while self._at == len(self._chunk):
-            chunk = next(self._chunks, None)
+            chunk = self._next()
             if chunk is None:
                 return memoryview(b"")
             self._chunk, self._at = memoryview(chunk), 0
@@ -227,7 +235,7 @@ class _Source:
     def peek(self, size: int) -> bytes:
         """The next ``size`` bytes, fewer only at the end; they stay to be read."""
         while len(self._chunk) - self._at < size:
-            chunk = next(self._chunks, None)
+            chunk = self._next()
             if chunk is None:
                 break
             self._chunk, self._at = memoryview(bytes(self._chunk[self._at :]) + chunk), 0
@@ -277,13 +285,40 @@ class _Source:
         """The error of data that the library refuses."""
         if not any(words in str(error) for words in _OVER_LIMIT):
             return self.fault(f"is damaged: {error}")
-        limit = ZSTD_WINDOW_LIMIT if self._compression is Compression.ZSTD else XZ_DICTIONARY_LIMIT
+        zstd = self._compression is Compression.ZSTD
+        name = "zstd_window" if zstd else "xz_dictionary"
+        most = getattr(limits(), name)
+        return self.beyond(f"needs a window larger than {spelled(most)}", "window-too-large", name)
+
+    def beyond(self, what: str, code: str, limit: str) -> BlobError:
+        """The error of data that goes beyond a limit."""
         return BlobError(
-            f"the {self._compression} data needs a window larger than {limit >> 20} MiB",
-            code="window-too-large",
+            f"the {self._compression} data {what}",
+            code=code,
             where=self._where,
-            remedy="compress the layer again with a smaller window (dictionary)",
+            remedy=raised_by(limit),
         )
+
+
+def _bounded(content: Iterator[bytes], source: _Source, packed: int | None) -> Iterator[bytes]:
+    """The same content, as long as it is no larger than a layer may be."""
+    most, ratio = limits().layer_size, limits().layer_ratio
+    size = 0
+    for data in content:
+        size += len(data)
+        if size > most:
+            raise source.beyond(
+                f"unpacks to more than the {spelled(most)} that are the limit",
+                "layer-too-large",
+                "layer_size",
+            )
+        if size > RATIO_COUNTS_FROM and size > ratio * (packed or source.taken):
+            raise source.beyond(
+                f"unpacks to more than {ratio} times its size, as a bomb does",
+                "decompression-bomb",
+                "layer_ratio",
+            )
+        yield data
 
 
 class _Decoder(Protocol):
@@ -375,7 +410,7 @@ def _xz_format() -> _Format:
     import lzma
 
     # The limit of the library counts its own needs, too: less than a MiB.
-    limit = XZ_DICTIONARY_LIMIT + 1024 * 1024
+    limit = limits().xz_dictionary + 1024 * 1024
     decoder = partial(lzma.LZMADecompressor, format=lzma.FORMAT_XZ, memlimit=limit)
     return _Format(_XZ_MAGIC, decoder, (lzma.LZMAError,))
 
@@ -384,7 +419,7 @@ def _zstd_frames(source: _Source) -> Iterator[bytes]:
     """The content of all frames; skippable ones, as zstd:chunked has, are passed over."""
     import zstandard
 
-    decompressor = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_LIMIT)
+    decompressor = zstandard.ZstdDecompressor(max_window_size=limits().zstd_window)
     if not source.peek(1):
         raise source.fault(_TRUNCATED)
     while magic := source.peek(4):

@@ -18,13 +18,19 @@ __all__ = ["repacked", "unpacked"]
 
 
 def unpacked(
-    chunks: Iterable[bytes], packed: Compression, diff_id: Digest, where: str
+    chunks: Iterable[bytes],
+    packed: Compression,
+    diff_id: Digest,
+    where: str,
+    size: int | None = None,
 ) -> Iterator[bytes]:
-    """The tar of a layer; raises :class:`BlobError` (``wrong-diff-id``) at its end if it is not the
-    one that the image's config names (image-spec ``config.md``, *Layer DiffID*).
+    """The tar of a layer that has ``size`` bytes.
+
+    Raises :class:`BlobError` (``wrong-diff-id``) at its end if it is not the one that the image's
+    config names (image-spec ``config.md``, *Layer DiffID*).
     """
     tally = Tally(diff_id.algorithm)
-    yield from tally.through(decompress(chunks, packed, where))
+    yield from tally.through(decompress(chunks, packed, where, size))
     if tally.digest != diff_id:
         raise BlobError(
             f"the unpacked layer hashes to {tally.digest.short()}, but the config says "
@@ -41,6 +47,7 @@ def repacked(
     diff_id: Digest | None,
     wanted: Compression,
     where: str,
+    size: int | None = None,
     *,
     level: int | None = None,
     workers: int = 1,
@@ -50,5 +57,5 @@ def repacked(
     ``None`` as ``diff_id`` says that ``chunks`` are checked already: those of a plain layer whose
     digest is its ``diff_id`` need not be hashed twice.
     """
-    tar = chunks if diff_id is None else unpacked(chunks, packed, diff_id, where)
+    tar = chunks if diff_id is None else unpacked(chunks, packed, diff_id, where, size)
     return compress(tar, wanted, level, workers)

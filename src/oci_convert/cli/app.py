@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Jobs", "Json", "Quiet", "Source", "app", "print_json"]
+from oci_convert.ground.limits import parse_limits, set_limits
+
+__all__ = ["Jobs", "Json", "Limit", "Quiet", "Source", "app", "print_json"]
 
 app = typer.Typer(
     name="oci-convert",
@@ -28,6 +30,22 @@ Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", min=1, help="Blobs worked on at a time; as many as cores."),
 ]
+
+
+def _raise_limits(texts: list[str] | None) -> None:
+    set_limits(parse_limits(texts or ()))
+
+
+Limit = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--limit",
+        metavar="NAME=VALUE",
+        callback=_raise_limits,
+        help="Read more (or less) of something than usual, as in document-size=8MiB.",
+    ),
+]
+"""Takes effect when it is read: what a command then calls keeps to it."""
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - a callback of typer

@@ -12,6 +12,7 @@ from oci_convert.blobs.repack import repacked, unpacked
 from oci_convert.blobs.streams import verified
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import OciConvertError
+from oci_convert.ground.limits import inherited
 from oci_convert.ground.media_types import Compression, Kind
 from oci_convert.journey.account import Moved, Part
 from oci_convert.journey.options import Options
@@ -145,7 +146,7 @@ class Carrier:
         from concurrent.futures import ThreadPoolExecutor
 
         with ThreadPoolExecutor(workers) as pool:
-            tasks = [pool.submit(self._carry, load) for load in loads]
+            tasks = [pool.submit(inherited(self._carry), load) for load in loads]
             try:
                 for task in tasks:
                     task.result()
@@ -210,6 +211,7 @@ class Carrier:
             None if hashed_once else step.diff_id,
             wanted,
             load.place,
+            descriptor.size,
             level=self._options.level,
             workers=self._jobs if descriptor.size >= _LARGE else 1,
         )
@@ -223,7 +225,8 @@ class Carrier:
         """Only the config vouches for this layer: it must hold what the config says."""
         place = f"{part.source.label}: {step.node.where}"
         chunks = part.source.read(step.node.descriptor, place)
-        for _ in unpacked(chunks, step.node.actual or Compression.NONE, diff_id, place):
+        packed, size = step.node.actual or Compression.NONE, step.node.descriptor.size
+        for _ in unpacked(chunks, packed, diff_id, place, size):
             if self._stopped:
                 raise _StoppedError
 

@@ -12,6 +12,7 @@ from oci_convert.blobs.compression import decompress
 from oci_convert.blobs.streams import Tally
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import BlobError, OciConvertError
+from oci_convert.ground.limits import inherited
 from oci_convert.ground.media_types import Cell, Compression, Kind, look_up
 from oci_convert.journey.carry import Progress
 from oci_convert.journey.tree import Node, Tree, unreadable
@@ -82,7 +83,7 @@ class BlobCheck:
         blobs = sorted(self._blobs(), key=lambda blob: -blob.first.descriptor.size)
         self._total = sum(blob.first.descriptor.size for blob in blobs)
         with ThreadPoolExecutor(self.jobs or os.cpu_count() or 1) as pool:
-            tasks = [pool.submit(self._check, blob) for blob in blobs]
+            tasks = [pool.submit(inherited(self._check), blob) for blob in blobs]
             try:
                 for task in as_completed(tasks):
                     self.findings += task.result()
@@ -141,7 +142,8 @@ class BlobCheck:
             content[packed.algorithm] = packed  # a plain layer need not be hashed twice
         counting = [tally for tally in content.values() if tally is not packed]
         try:
-            for chunk in decompress(chunks, packing or Compression.NONE, blob.first.where):
+            where, size = blob.first.where, blob.first.descriptor.size
+            for chunk in decompress(chunks, packing or Compression.NONE, where, size):
                 for tally in counting:
                     tally.update(chunk)
         except BlobError as error:

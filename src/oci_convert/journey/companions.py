@@ -14,10 +14,10 @@ from typing import Final
 
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import OciConvertError
+from oci_convert.ground.limits import limits
 from oci_convert.ground.media_types import Kind, look_up
 from oci_convert.journey.tree import Node
 from oci_convert.papers.documents import Document, Role, read_document
-from oci_convert.papers.json_text import SIZE_LIMIT
 from oci_convert.rules.names import REF_NAME
 from oci_convert.stores.base import Root, Source
 
@@ -134,7 +134,7 @@ def _top(source: Source, root: Root, known: dict[Digest, bytes]) -> Document | N
     meaning = look_up(descriptor.media_type)
     if meaning is None or meaning.cell.kind not in (Kind.INDEX, Kind.MANIFEST):
         return None
-    if root.built or descriptor.size > SIZE_LIMIT:
+    if root.built or descriptor.size > limits().document_size:
         return None
     try:
         raw = known[descriptor.name] = b"".join(source.read(descriptor, source.label))

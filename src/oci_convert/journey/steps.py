@@ -8,13 +8,14 @@ from functools import cached_property
 
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import DocumentError
+from oci_convert.ground.limits import limits
 from oci_convert.ground.media_types import Compression, Family
 from oci_convert.journey.companions import Companion
 from oci_convert.journey.options import Options
 from oci_convert.journey.tree import Image, Node
 from oci_convert.papers.documents import Role, Slot, read_document
 from oci_convert.papers.findings import Finding
-from oci_convert.papers.json_text import SIZE_LIMIT, Array
+from oci_convert.papers.json_text import Array
 from oci_convert.papers.models import Descriptor
 from oci_convert.papers.report import Change
 from oci_convert.rules.edits import REFERENCE_DIGEST, Child, edit
@@ -176,9 +177,10 @@ def _children(step: Step) -> list[Child]:
     for entry in step.entries:
         children.append(_child(entry))
         spliced += sum(len(text) for text in children[-1].spliced or ())
-        if spliced > SIZE_LIMIT:
+        if spliced > limits().document_size:
             raise DocumentError(
-                f"flattened, the index has more than the {SIZE_LIMIT} bytes that are the limit",
+                f"flattened, the index has more than the {limits().document_size} bytes that are "
+                "the limit",
                 code="document-too-large",
                 where=step.node.where,
                 remedy="choose what to convert with --platform",

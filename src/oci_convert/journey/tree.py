@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from oci_convert.blobs.compression import sniff
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import BlobError, DocumentError, OciConvertError, StoreError
+from oci_convert.ground.limits import limits, raised_by
 from oci_convert.ground.media_types import SCHEMA1, SCHEMA1_SIGNED, Compression, Kind, look_up
 from oci_convert.papers.documents import Document, Role, Slot, read_config, read_document
-from oci_convert.papers.json_text import SIZE_LIMIT
 from oci_convert.papers.models import Descriptor, ImageConfig, Platform
 from oci_convert.rules.edits import embedded, is_image
 from oci_convert.stores.base import Root, Source
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from oci_convert.rules.v1 import MeasuredLayer
 
 __all__ = [
-    "DEPTH_LIMIT",
     "Image",
     "Node",
     "Original",
@@ -36,9 +35,6 @@ __all__ = [
     "read_tree",
     "unreadable",
 ]
-
-DEPTH_LIMIT: Final = 16
-"""Indexes inside indexes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +149,6 @@ def read_tree(
     first: int = 0,
     asked: Callable[[Descriptor], bool] = lambda _: True,
     known: Mapping[Digest, bytes] | None = None,
-    size_limit: int = SIZE_LIMIT,
     tolerant: bool = False,
 ) -> Tree:
     """Read the trees of ``roots``, which are called ``images[first]`` and so on.
@@ -164,7 +159,7 @@ def read_tree(
     ``tolerant``, notes them in :attr:`Node.faults` and goes on with the siblings: a document at
     fault has no children.
     """
-    reader = _Reader(source, asked, size_limit, tolerant, made=dict(known or {}))
+    reader = _Reader(source, asked, tolerant, made=dict(known or {}))
     images = tuple(
         Image(root, reader.node(root.descriptor, None, f"images[{i}]", 0))
         for i, root in enumerate(roots, first)
@@ -174,7 +169,7 @@ def read_tree(
 
 def read_node(source: Source, known: Mapping[Digest, bytes], root: Root, where: str) -> Node:
     """Read the tree of one root, called ``where``, as :func:`read_tree` does."""
-    reader = _Reader(source, lambda _: True, SIZE_LIMIT, tolerant=False, made=dict(known))
+    reader = _Reader(source, lambda _: True, tolerant=False, made=dict(known))
     return reader.node(root.descriptor, None, where, 0)
 
 
@@ -182,13 +177,14 @@ def read_node(source: Source, known: Mapping[Digest, bytes], root: Root, where: 
 class _Reader:
     source: Source
     asked: Callable[[Descriptor], bool]
-    size_limit: int
     tolerant: bool
     memo: dict[tuple[Kind, Role | None, str, str, int], Node] = field(default_factory=dict)
     made: dict[Digest, bytes] = field(default_factory=dict)
     """Documents that need not be read: those of upgraded images, which the source does not have,
     and those that were read and verified before."""
     measured: dict[Digest, MeasuredLayer] = field(default_factory=dict)
+    count: int = 0
+    """Descriptors that were met."""
 
     def node(
         self,
@@ -198,6 +194,14 @@ class _Reader:
         depth: int,
         kind: Kind | None = None,
     ) -> Node:
+        self.count += 1
+        if self.count > limits().nodes:
+            raise DocumentError(
+                f"there are more than the {limits().nodes} descriptors that are the limit",
+                code="too-many-nodes",
+                where=where,
+                remedy=raised_by("nodes"),
+            )
         kind = kind or _kind(descriptor, role)
         key = (kind, role, descriptor.media_type, descriptor.digest, descriptor.size)
         node = self.memo.get(key) or Node(kind, role, descriptor, where)
@@ -256,19 +260,22 @@ class _Reader:
         return b"".join(self.source.read(descriptor, where)) if made is None else made
 
     def _refuse_large(self, descriptor: Descriptor, where: str) -> None:
-        if descriptor.size > self.size_limit:
+        if descriptor.size > limits().document_size:
             raise DocumentError(
-                f"the document has {descriptor.size} bytes, and {self.size_limit} are the limit",
+                f"the document has {descriptor.size} bytes, and {limits().document_size} are the "
+                "limit",
                 code="document-too-large",
                 where=where,
+                remedy=raised_by("document_size"),
             )
 
     def _read_document(self, node: Node, depth: int) -> None:
-        if depth > DEPTH_LIMIT:
+        if depth > limits().tree_depth:
             raise DocumentError(
-                f"indexes are nested deeper than {DEPTH_LIMIT} levels",
+                f"indexes are nested deeper than {limits().tree_depth} levels",
                 code="tree-too-deep",
                 where=node.where,
+                remedy=raised_by("tree_depth"),
             )
         if node.descriptor.media_type in (SCHEMA1, SCHEMA1_SIGNED):
             self._upgrade(node)

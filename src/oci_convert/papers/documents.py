@@ -25,7 +25,7 @@ from oci_convert.ground.media_types import (
     look_up,
     name_of,
 )
-from oci_convert.papers.json_text import SIZE_LIMIT, Array, Object, compact, scan
+from oci_convert.papers.json_text import Array, Object, compact, scan
 from oci_convert.papers.models import Descriptor, ImageConfig, Index, Manifest, validate
 
 __all__ = [
@@ -153,7 +153,7 @@ def built_manifest(config: Descriptor, layers: Sequence[Descriptor]) -> bytes:
     ).encode()
 
 
-def read_object(raw: bytes, where: str, *, size_limit: int = SIZE_LIMIT) -> tuple[str, Object]:
+def read_object(raw: bytes, where: str, *, size_limit: int | None = None) -> tuple[str, Object]:
     """Read a document that must be a JSON object: its text and the object with its places."""
     text, value = scan(raw, size_limit=size_limit, where=where)
     if not isinstance(value, Object):
@@ -164,7 +164,7 @@ def read_object(raw: bytes, where: str, *, size_limit: int = SIZE_LIMIT) -> tupl
 
 
 def read_document(
-    raw: bytes, media_type: str | None, where: str = "", *, size_limit: int = SIZE_LIMIT
+    raw: bytes, media_type: str | None, where: str = "", *, size_limit: int | None = None
 ) -> Document:
     """Read a manifest or an index; ``media_type`` is what its descriptor says, if it has one.
 

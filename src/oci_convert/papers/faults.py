@@ -13,6 +13,7 @@ __all__ = ["FAULTS"]
 _FETCH: Final = "Fetch the image again; if its registry has the same bytes, build it again."
 _REFUSE: Final = "Readers would disagree on what it says. Do not use it; ask whoever made it."
 _REBUILD: Final = "Build the image again with a current tool; tell whoever made it."
+_LIMIT: Final = "If you trust it, `--limit` takes more ([limits](limits.md))."
 _ARCHIVE: Final = "Save the image again, or fetch the archive again."
 
 FAULTS: Final[dict[str, tuple[str, str]]] = {
@@ -32,7 +33,12 @@ FAULTS: Final[dict[str, tuple[str, str]]] = {
     "corrupt-layer": ("A layer cannot be unpacked, although it has the digest stated.", _REBUILD),
     "window-too-large": (
         "A layer needs more memory to be unpacked than readers grant.",
-        "Compress the layer again with a smaller window (dictionary).",
+        "Compress the layer again with a smaller window (dictionary), or raise the limit.",
+    ),
+    "layer-too-large": ("A layer unpacks to more bytes than the limit.", _LIMIT),
+    "decompression-bomb": (
+        "A layer unpacks to so many times its size that it can only be an attack.",
+        _LIMIT,
     ),
     "wrong-diff-id": (
         "A layer, unpacked, is not the one that the image's config names. No runtime runs it.",
@@ -46,7 +52,7 @@ FAULTS: Final[dict[str, tuple[str, str]]] = {
     "duplicate-member": ("A member stands twice in a document.", _REFUSE),
     "lone-surrogate": ("A string in a document holds half a surrogate pair.", _REFUSE),
     "too-deep": ("A document is nested deeper than readers follow.", _REFUSE),
-    "document-too-large": ("A document is larger than registries and readers take.", _REBUILD),
+    "document-too-large": ("A document is larger than registries and readers take.", _LIMIT),
     # Documents: what they say.
     "invalid-document": ("A document breaks its specification.", _REBUILD),
     "invalid-digest": (
@@ -70,7 +76,8 @@ FAULTS: Final[dict[str, tuple[str, str]]] = {
         "The embedded `data` of a descriptor is not the content that it describes.",
         _REFUSE,
     ),
-    "tree-too-deep": ("Indexes are nested deeper than readers follow.", _REBUILD),
+    "tree-too-deep": ("Indexes are nested deeper than readers follow.", _LIMIT),
+    "too-many-nodes": ("The documents of a source name more blobs than the limit.", _LIMIT),
     # What documents say of each other.
     "platform-mismatch": (
         "An entry and the config of the image that it names state different platforms.",
@@ -82,6 +89,8 @@ FAULTS: Final[dict[str, tuple[str, str]]] = {
     ),
     # Archives and folders.
     "bad-archive": ("An archive is damaged, or not complete.", _ARCHIVE),
+    "too-many-members": ("An archive has more members than the limit.", _LIMIT),
+    "name-too-long": ("A name in an archive is longer than file systems take.", _LIMIT),
     "duplicate-archive-member": ("A member of an archive stands twice, and decides.", _REFUSE),
     "inconsistent-archive": ("The documents of an archive contradict each other.", _ARCHIVE),
     "member-missing": ("A file that an archive names is not in it.", _ARCHIVE),

@@ -25,10 +25,9 @@ from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed le
 from typing import Any, Final
 
 from oci_convert.ground.errors import DocumentError
+from oci_convert.ground.limits import limits, raised_by
 
 __all__ = [
-    "DEPTH_LIMIT",
-    "SIZE_LIMIT",
     "Array",
     "Editor",
     "Member",
@@ -38,10 +37,6 @@ __all__ = [
     "scan",
 ]
 
-SIZE_LIMIT: Final = 4 * 1024 * 1024
-"""Bytes of a document: what registries accept."""
-DEPTH_LIMIT: Final = 64
-"""Levels of objects and arrays."""
 _DIGITS_LIMIT: Final = 4000
 """Digits of a number: CPython refuses to convert more than 4300."""
 
@@ -115,16 +110,20 @@ def compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def scan(raw: bytes, *, size_limit: int = SIZE_LIMIT, where: str = "") -> tuple[str, Value]:
+def scan(raw: bytes, *, size_limit: int | None = None, where: str = "") -> tuple[str, Value]:
     """Read one JSON value; returns the decoded text and the value with its places.
+
+    ``size_limit`` is for what is no document of an image.
 
     Raises :class:`DocumentError` with ``where`` and the line and column of what is wrong.
     """
-    if len(raw) > size_limit:
+    most = limits().document_size if size_limit is None else size_limit
+    if len(raw) > most:
         raise DocumentError(
-            f"the document has {len(raw)} bytes, and {size_limit} are the limit",
+            f"the document has {len(raw)} bytes, and {most} are the limit",
             code="document-too-large",
             where=where,
+            remedy=raised_by("document_size") if size_limit is None else "",
         )
     if raw.startswith(b"\xef\xbb\xbf"):
         raise DocumentError(
@@ -160,7 +159,7 @@ def _is_sound(text: str) -> bool:
 
 def _is_too_deep(value: dict[str, Any] | list[Any]) -> bool:
     level: list[dict[str, Any] | list[Any]] = [value]
-    for _ in range(DEPTH_LIMIT):
+    for _ in range(limits().json_depth):
         entries = (outer.values() if isinstance(outer, dict) else outer for outer in level)
         level = [inner for inner in chain.from_iterable(entries) if isinstance(inner, (dict, list))]
         if not level:
@@ -229,10 +228,14 @@ class _Judge:
         if first == '"':
             return self._string(at)[1]
         if first in ("{", "["):
-            if depth > DEPTH_LIMIT:
-                raise self._error(
-                    f"the document is nested deeper than {DEPTH_LIMIT} levels", at, code="too-deep"
+            if depth > limits().json_depth:
+                error = self._error(
+                    f"the document is nested deeper than {limits().json_depth} levels",
+                    at,
+                    code="too-deep",
                 )
+                error.remedy = raised_by("json_depth")
+                raise error
             return self._object(at, depth) if first == "{" else self._array(at, depth)
         if first == "-" or first.isdigit():
             return self._number(at)

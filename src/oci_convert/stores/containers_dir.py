@@ -13,7 +13,6 @@ from typing import BinaryIO, Final
 from oci_convert.ground.digest import CANONICAL, Digest
 from oci_convert.ground.errors import StoreError
 from oci_convert.papers.documents import type_of
-from oci_convert.papers.json_text import SIZE_LIMIT
 from oci_convert.papers.models import Descriptor
 from oci_convert.stores.base import Holds, Root, Source
 from oci_convert.stores.place_sink import PlaceSink
@@ -48,17 +47,17 @@ class ContainersDirSource(Source):
                 where=label,
                 remedy="the directory holds no image, or one whose writing was interrupted",
             )
-        raw = place.read(_MANIFEST, SIZE_LIMIT)
+        raw = place.read(_MANIFEST)
         media_type = type_of(raw, f"{label}: {_MANIFEST}")
         self._top = Descriptor(mediaType=media_type, digest=Digest.of(raw), size=len(raw))
 
     def _check_version(self) -> None:
         if self.place.size("version") is None:
             return
-        text = self.place.read("version", 256).decode("utf-8", "replace").strip()
+        text = self.place.read("version").decode("utf-8", "replace").strip()
         if text not in (_VERSION.format(version).strip() for version in _KNOWN_VERSIONS):
             raise StoreError(
-                f"the directory has the version {text!r}",
+                f"the directory has the version {text[:40]!r}",
                 code="unknown-directory-version",
                 where=self.label,
                 remedy=f"known are {', '.join(_KNOWN_VERSIONS)}",
@@ -73,7 +72,7 @@ class ContainersDirSource(Source):
             match = _SIGNATURE.fullmatch(name)
             if match is not None:
                 digest = str(self._top.digest) if match[1] is None else f"{CANONICAL}:{match[1]}"
-                found[name] = (digest, self.place.read(name, SIZE_LIMIT))
+                found[name] = (digest, self.place.read(name))
         return found
 
     def _name(self, digest: Digest) -> str:

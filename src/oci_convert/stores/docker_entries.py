@@ -14,9 +14,9 @@ from typing import Final
 
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import DocumentError, OciConvertError
+from oci_convert.ground.limits import limits
 from oci_convert.ground.media_types import Kind, look_up
 from oci_convert.papers.documents import Role, read_document
-from oci_convert.papers.json_text import SIZE_LIMIT
 from oci_convert.papers.models import Descriptor, Manifest
 from oci_convert.rules.names import (
     CONTAINERD_NAME,
@@ -133,7 +133,7 @@ class Entries:
         return self._read[descriptor.name]
 
     def _documents(self, descriptor: Descriptor, depth: int) -> Iterator[Manifest]:
-        if descriptor.size > SIZE_LIMIT:
+        if descriptor.size > limits().document_size:
             raise DocumentError("the document is too large", code="document-too-large")
         raw = b"".join(self._layout.read(descriptor, self._layout.label))
         document = read_document(raw, descriptor.media_type, self._layout.label)
@@ -163,7 +163,7 @@ class Entries:
         algorithm, _, encoded = name.removeprefix("blobs/").partition("/")
         digest = Digest(f"{algorithm}:{encoded}")
         size = self._layout.size(digest)
-        if size is None or size > SIZE_LIMIT:
+        if size is None or size > limits().document_size:
             return None
         with self._layout.open(digest) as file:
             raw = file.read(1)

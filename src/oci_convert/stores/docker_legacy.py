@@ -16,7 +16,6 @@ from typing import Any, BinaryIO, Final
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import DocumentError, StoreError
 from oci_convert.papers.documents import read_object
-from oci_convert.papers.json_text import SIZE_LIMIT
 from oci_convert.rules.names import annotations_for, called
 from oci_convert.rules.v1 import MeasuredLayer, V1Image, read_v1, upgrade
 from oci_convert.stores.base import Root, Source
@@ -75,7 +74,7 @@ class DockerLegacySource(Source):
             if folder is None:
                 continue
             where = f"{self.label}: {name}"
-            image = images[folder[1]] = read_v1(self.place.read(name, SIZE_LIMIT), where)
+            image = images[folder[1]] = read_v1(self.place.read(name), where)
             if image.identity != folder[1]:
                 raise self._inconsistent(f"the id in it is {image.identity}", where)
         return images
@@ -91,7 +90,7 @@ class DockerLegacySource(Source):
         if self.place.size(_TAGS) is None:
             return
         where = f"{self.label}: {_TAGS}"
-        _, root = read_object(self.place.read(_TAGS, SIZE_LIMIT), where)
+        _, root = read_object(self.place.read(_TAGS), where)
         for repository, tags in root.value.items():
             for tag, identity in _strings(tags, f"{where}.{repository}").items():
                 yield f"{repository}:{tag}", identity

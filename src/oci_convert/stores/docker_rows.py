@@ -16,6 +16,7 @@ from oci_convert.blobs.compression import sniff
 from oci_convert.blobs.streams import Tally, read_chunks
 from oci_convert.ground.digest import CANONICAL, Digest
 from oci_convert.ground.errors import DocumentError, OciConvertError, StoreError
+from oci_convert.ground.limits import limits
 from oci_convert.ground.media_types import (
     Cell,
     Compression,
@@ -26,12 +27,11 @@ from oci_convert.ground.media_types import (
     name_of,
 )
 from oci_convert.papers.documents import built_manifest, read_config
-from oci_convert.papers.json_text import SIZE_LIMIT, Array, scan
+from oci_convert.papers.json_text import Array, scan
 from oci_convert.papers.models import Descriptor, SavedImage, validate
 from oci_convert.stores.base import HEAD
-from oci_convert.stores.oci_layout import INDEX_LIMIT
 from oci_convert.stores.places import Place
-from oci_convert.stores.places.paths import cleaned
+from oci_convert.stores.places.paths import check_length, cleaned
 
 __all__ = ["ROWS", "Files", "Row", "build", "is_foreign", "read_rows", "unreadable"]
 
@@ -63,7 +63,7 @@ def read_rows(place: Place, label: str) -> list[Row]:
     where = f"{label}: {ROWS}"
     if place.size(ROWS) is None:
         raise _no_rows(place, label)
-    _, value = scan(place.read(ROWS, INDEX_LIMIT), size_limit=INDEX_LIMIT, where=where)
+    _, value = scan(place.read(ROWS, "index_size"), size_limit=limits().index_size, where=where)
     if not isinstance(value, Array):
         raise DocumentError(
             "the document is not a JSON array of images",
@@ -111,6 +111,7 @@ def _row(value: Any, where: str) -> Row:
 
 
 def _path(value: str, where: str) -> str:
+    check_length(value, where)
     name = cleaned(value)
     if name is None:
         raise StoreError(
@@ -177,7 +178,7 @@ def build(row: Row, files: Files) -> tuple[Descriptor, bytes]:
     """
     if files.size(row.config) is None:
         raise _absent(row.config, f"{row.where}.Config")
-    raw = files.place.read(row.config, SIZE_LIMIT)
+    raw = files.place.read(row.config)
     config = Descriptor(mediaType=_CONFIG, digest=Digest.of(raw), size=len(raw))
     files.keep(config, row.config, f"{row.where}.Config")
     manifest = built_manifest(config, _layers(row, _diff_ids(raw, row), files))

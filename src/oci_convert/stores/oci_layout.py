@@ -9,6 +9,7 @@ from typing import BinaryIO, Final
 
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import StoreError, UsageError
+from oci_convert.ground.limits import limits
 from oci_convert.ground.media_types import Cell, Family, Kind, name_of
 from oci_convert.papers.documents import Document, Role, Slot, read_document, read_object
 from oci_convert.papers.json_text import Array, Editor, compact
@@ -18,11 +19,9 @@ from oci_convert.stores.base import Holds, Root, Source
 from oci_convert.stores.place_sink import PlaceSink
 from oci_convert.stores.places import Place, WritablePlace
 
-__all__ = ["HEADER", "INDEX_LIMIT", "OciLayoutSink", "OciLayoutSource", "blob_name", "is_layout"]
+__all__ = ["HEADER", "OciLayoutSink", "OciLayoutSource", "blob_name", "is_layout"]
 
 HEADER: Final = b'{"imageLayoutVersion":"1.0.0"}'
-INDEX_LIMIT: Final = 64 * 1024 * 1024
-"""Bytes of ``index.json``, which grows with the number of images."""
 
 _INDEX: Final = str(name_of(Cell(Kind.INDEX), Family.OCI))
 _EMPTY_INDEX: Final = f'{{"schemaVersion":2,"mediaType":"{_INDEX}","manifests":[]}}'.encode()
@@ -57,7 +56,7 @@ class OciLayoutSource(Source):
         if self.place.size("oci-layout") is None:
             return  # common in layouts made by hand, and harmless: the version only ever was one
         where = f"{self.label}: oci-layout"
-        _, root = read_object(self.place.read("oci-layout", 4096), where)
+        _, root = read_object(self.place.read("oci-layout"), where)
         version = validate(LayoutHeader, root.value, where).version
         if version != "1.0.0":
             raise StoreError(
@@ -69,14 +68,14 @@ class OciLayoutSource(Source):
 
     def _read_index(self) -> list[Root]:
         where = f"{self.label}: index.json"
-        raw = self.place.read("index.json", INDEX_LIMIT)
-        index = read_document(raw, _INDEX, where, size_limit=INDEX_LIMIT)
+        raw = self.place.read("index.json", "index_size")
+        index = read_document(raw, _INDEX, where, size_limit=limits().index_size)
         return [_root(slot.descriptor) for slot in index.slots if slot.role is Role.ENTRY]
 
     def _read_refs(self) -> list[Root]:
         roots = []
         for name in sorted(self.place.names("refs")):
-            _, found = read_object(self.place.read(name, INDEX_LIMIT), f"{self.label}: {name}")
+            _, found = read_object(self.place.read(name), f"{self.label}: {name}")
             # Before 1.0 the member was spelled in lower case.
             value = {
                 ("mediaType" if key == "mediatype" else key): v for key, v in found.value.items()
@@ -167,7 +166,7 @@ class OciLayoutSink(PlaceSink):
     def _write_index(self, roots: Sequence[Root]) -> None:
         old = None
         if self.place.size("index.json") is not None:
-            old = self.place.read("index.json", INDEX_LIMIT)
+            old = self.place.read("index.json", "index_size")
         new = merged_index(old, roots, f"{self.label}: index.json")
         if new != old:
             self.write("index.json", new)
@@ -180,7 +179,7 @@ class OciLayoutSink(PlaceSink):
 def merged_index(old: bytes | None, roots: Sequence[Root], where: str) -> bytes:
     """``index.json`` with ``roots`` added; an entry of the same name gives way where it stands."""
     raw = _EMPTY_INDEX if old is None else old
-    index = read_document(raw, _INDEX, where, size_limit=INDEX_LIMIT)
+    index = read_document(raw, _INDEX, where, size_limit=limits().index_size)
     editor = Editor(index.text)
     standing = _standing(index)
     fresh: dict[object, str] = {}

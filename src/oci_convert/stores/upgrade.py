@@ -17,6 +17,7 @@ from oci_convert.blobs.compression import decompress, sniff
 from oci_convert.blobs.streams import Tally, read_chunks
 from oci_convert.ground.digest import CANONICAL, Digest
 from oci_convert.ground.errors import BlobError
+from oci_convert.ground.limits import inherited
 from oci_convert.ground.media_types import Compression
 from oci_convert.papers.models import Descriptor
 from oci_convert.rules.schema1 import Layer, Schema1, read_schema1
@@ -71,8 +72,12 @@ def _measure(source: Source, layer: Layer) -> MeasuredLayer:
 
 def side_by_side(tasks: Mapping[K, Callable[[], V]]) -> dict[K, V]:
     """What the tasks return, done in parallel; the first that raises stops those not yet begun."""
+
+    def run(task: Callable[[], V]) -> V:
+        return task()
+
     with ThreadPoolExecutor() as pool:
-        return dict(zip(tasks, pool.map(lambda task: task(), tasks.values()), strict=True))
+        return dict(zip(tasks, pool.map(inherited(run), tasks.values()), strict=True))
 
 
 def measure(file: BinaryIO, where: str, expected: Digest | None = None) -> MeasuredLayer:

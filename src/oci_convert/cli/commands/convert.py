@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from oci_convert.cli import show
-from oci_convert.cli.app import Jobs, Json, Quiet, app, print_json
+from oci_convert.cli.app import Jobs, Json, Limit, Quiet, app, print_json
 from oci_convert.cli.progress import progress
 from oci_convert.cli.record import written
 from oci_convert.cli.status import FAILED
@@ -106,6 +106,7 @@ def convert(
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Convert what can be converted, report the rest.")
     ] = False,
+    _limit: Limit = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from oci_convert.cli import show
-from oci_convert.cli.app import Json, Source, app, print_json
+from oci_convert.cli.app import Json, Limit, Source, app, print_json
 
 __all__ = ["inspect"]
 
 
 @app.command()
-def inspect(source: Source, *, as_json: Json = False) -> None:
+def inspect(source: Source, *, _limit: Limit = None, as_json: Json = False) -> None:
     """Show the tree: kinds, media types, digests, sizes, platforms, names.
 
     Example: oci-convert inspect oci:layout:app

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from oci_convert.cli import show
-from oci_convert.cli.app import Jobs, Json, Quiet, Source, app, print_json
+from oci_convert.cli.app import Jobs, Json, Limit, Quiet, Source, app, print_json
 from oci_convert.cli.progress import progress
 from oci_convert.cli.status import DONE, NO
 
@@ -27,6 +27,7 @@ def prove(
         ),
     ],
     jobs: Jobs = None,
+    _limit: Limit = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

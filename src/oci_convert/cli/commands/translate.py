@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from oci_convert.cli import show
-from oci_convert.cli.app import Quiet, app
+from oci_convert.cli.app import Limit, Quiet, app
 from oci_convert.ground.media_types import Family
 from oci_convert.rules.layer_plan import Compress
 
@@ -31,6 +31,7 @@ def translate(
     keep_extensions: Annotated[
         bool, typer.Option("--keep-extensions", help="Leave in place what Docker's schema lacks.")
     ] = False,
+    _limit: Limit = None,
     quiet: Quiet = False,
 ) -> None:
     """Translate one document from standard input to standard output, byte for byte.

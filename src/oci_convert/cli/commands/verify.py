@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from oci_convert.cli import show
-from oci_convert.cli.app import Jobs, Json, Quiet, Source, app, print_json
+from oci_convert.cli.app import Jobs, Json, Limit, Quiet, Source, app, print_json
 from oci_convert.cli.progress import progress
 from oci_convert.cli.status import DONE, NO
 
@@ -23,6 +23,7 @@ def verify(
         typer.Option(metavar="OTHER", help="Compare with another image, whatever its format."),
     ] = None,
     jobs: Jobs = None,
+    _limit: Limit = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

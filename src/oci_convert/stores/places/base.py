@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol
 
 from oci_convert.ground.errors import StoreError
+from oci_convert.ground.limits import limits, raised_by
 
 __all__ = ["Pending", "Place", "Scratch", "WritablePlace"]
 
@@ -52,15 +53,17 @@ class Place(ABC):
     def close(self) -> None:
         """Let go of everything that is open."""
 
-    def read(self, name: str, limit: int) -> bytes:
-        """A whole small file; more than ``limit`` bytes are refused."""
+    def read(self, name: str, limit: str = "document_size") -> bytes:
+        """A whole small file; what is larger than the limit of that name is refused."""
+        most: int = getattr(limits(), limit)
         with self.open(name) as file:
-            raw = file.read(limit + 1)
-        if len(raw) > limit:
+            raw = file.read(most + 1)
+        if len(raw) > most:
             raise StoreError(
-                f"{name} has more than the {limit} bytes that are the limit",
+                f"{name} has more than the {most} bytes that are the limit",
                 code="document-too-large",
                 where=self.label,
+                remedy=raised_by(limit),
             )
         return raw
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Final
+from oci_convert.ground.errors import StoreError
+from oci_convert.ground.limits import limits, raised_by
 
-__all__ = ["cleaned", "joined"]
+__all__ = ["check_length", "cleaned", "joined"]
 
-_LONGEST: Final = 4096
-"""Characters of a name: what file systems take. Longer ones only cost time."""
+
+def check_length(name: str, where: str) -> None:
+    """Raise :class:`StoreError` for a name that no file system takes: it would only cost time."""
+    if len(name) > limits().name_length:
+        raise StoreError(
+            f"the name {name[:40]!r}… has {len(name)} characters, and {limits().name_length} are "
+            "the limit",
+            code="name-too-long",
+            where=where,
+            remedy=raised_by("name_length"),
+        )
 
 
 def cleaned(name: str) -> str | None:
     """``./a//b/../c`` as ``a/c``; ``None`` for a name that leaves the archive or names nothing."""
     parts: list[str] = []
-    if name.startswith("/") or "\0" in name or len(name) > _LONGEST:
+    if name.startswith("/") or "\0" in name:
         return None
     for part in name.split("/"):
         if part == ".." and not parts:

@@ -77,7 +77,7 @@ def _spooled(file: BinaryIO, label: str, scratch: Scratch) -> BinaryIO:
             write_all(spool, head)
             pump(file, lambda _: None, partial(write_all, spool))
         else:
-            _unpack(chain([head], read_chunks(file)), packing, spool, label)
+            _unpack(chain([head], read_chunks(file)), packing, spool, label, _size(file))
         spool.seek(0)
     except BaseException:
         spool.close()
@@ -85,9 +85,17 @@ def _spooled(file: BinaryIO, label: str, scratch: Scratch) -> BinaryIO:
     return spool
 
 
-def _unpack(chunks: Iterable[bytes], packing: Compression, spool: BinaryIO, label: str) -> None:
+def _size(file: BinaryIO) -> int | None:
+    """Bytes of a file; ``None`` for a pipe."""
+    status = os.fstat(file.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _unpack(
+    chunks: Iterable[bytes], packing: Compression, spool: BinaryIO, label: str, size: int | None
+) -> None:
     """Unpack a tar; what is none is refused at its beginning, not after its end."""
-    content = _content(chunks, packing, label)
+    content = _content(chunks, packing, label, size)
     head = _head(content)
     if sniff(head) is not Compression.NONE:
         raise _no_archive(label, "there is no tar file in it")
@@ -95,11 +103,17 @@ def _unpack(chunks: Iterable[bytes], packing: Compression, spool: BinaryIO, labe
         write_all(spool, chunk)
 
 
-def _content(chunks: Iterable[bytes], packing: Compression, label: str) -> Iterator[bytes]:
+def _content(
+    chunks: Iterable[bytes], packing: Compression, label: str, size: int | None
+) -> Iterator[bytes]:
     try:
-        yield from decompress(chunks, packing, label)
+        yield from decompress(chunks, packing, label, size)
     except BlobError as error:
-        raise _no_archive(label, error.message) from None
+        if error.code == "corrupt-layer":
+            raise _no_archive(label, error.message) from None
+        raise StoreError(
+            error.message, code=error.code, where=label, remedy=error.remedy
+        ) from None
 
 
 def _head(chunks: Iterator[bytes]) -> bytes:

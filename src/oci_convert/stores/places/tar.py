@@ -13,14 +13,14 @@ from typing import BinaryIO, Final, NoReturn
 
 from oci_convert.blobs.compression import sniff
 from oci_convert.ground.errors import StoreError
+from oci_convert.ground.limits import limits, raised_by
 from oci_convert.ground.media_types import Compression
 from oci_convert.stores.places.base import Place
-from oci_convert.stores.places.paths import cleaned, joined
+from oci_convert.stores.places.paths import check_length, cleaned, joined
 
 __all__ = ["Tar"]
 
 _LINK_LIMIT: Final = 40
-_MEMBER_LIMIT: Final = 250_000
 _HEADER_LIMIT: Final = 1024 * 1024
 """Bytes of a PAX header or a long name: each is read into memory."""
 _BUFFER: Final = 256 * 1024
@@ -90,8 +90,8 @@ class Tar(Place):
         try:
             with tarfile.open(fileobj=reader, mode="r:", encoding="utf-8") as archive:  # type: ignore[call-overload]  # it asks for no more than the reader has
                 for count, member in enumerate(_members(archive)):
-                    if count == _MEMBER_LIMIT:
-                        self._refuse(f"it has more than the {count} members that are the limit")
+                    if count == limits().members:
+                        self._refuse_many(count)
                     self._add(member)
                 end = archive.offset
         except _FAULTS as error:
@@ -110,7 +110,17 @@ class Tar(Place):
             remedy="fetch it again, or save the image again",
         ) from None
 
+    def _refuse_many(self, most: int) -> NoReturn:
+        raise StoreError(
+            f"the archive has more than the {most} members that are the limit",
+            code="too-many-members",
+            where=self.label,
+            remedy=raised_by("members"),
+        )
+
     def _add(self, member: tarfile.TarInfo) -> None:
+        check_length(member.name, self.label)
+        check_length(member.linkname, self.label)
         name = cleaned(member.name)
         if name is None or member.isdir():
             return
