@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from oci_convert.ground.media_types import Compression
@@ -90,6 +92,20 @@ def archive(
                 info.linkname = content.target
                 tar.addfile(info)
     return buffer.getvalue()
+
+
+def extracted(members: Mapping[str, bytes | Link], folder: Path) -> Path:
+    """``members`` as files and links below ``folder``; returns ``folder``."""
+    for name, content in sorted(members.items(), key=lambda item: isinstance(item[1], Link)):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        elif content.hard:
+            os.link(folder / content.target, path)
+        else:
+            path.symlink_to(content.target)
+    return folder
 
 
 def in_memory(members: Mapping[str, bytes | Link]) -> MemoryPlace:
