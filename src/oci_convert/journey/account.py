@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from oci_convert.ground.errors import OciConvertError
+from oci_convert.ground.errors import DocumentError, OciConvertError
 from oci_convert.ground.media_types import Kind
 from oci_convert.journey.follow import annotations_of
 from oci_convert.journey.options import Options
@@ -162,15 +162,26 @@ def _rows(parts: Sequence[Part]) -> Iterator[MapRow]:
 
 
 def _row(node: Node, entry: Descriptor | None, step: Step | None) -> MapRow:
-    platform = platform_of(node, entry) if node.kind is Kind.MANIFEST else None
     return MapRow(
         kind=node.kind,
         where=node.where,
         old=node.old,
         new=None if step is None else step.new,
         change=Change.DROPPED if step is None else step.change,
-        platform=None if platform is None else str(platform),
+        platform=_platform(node, entry) if node.kind is Kind.MANIFEST else None,
     )
+
+
+def _platform(node: Node, entry: Descriptor | None) -> str | None:
+    """The platform of an image, if it is known: here a config that nobody can read is no error.
+
+    It was carried as it is, and the images are in the target by now.
+    """
+    try:
+        platform = platform_of(node, entry)
+    except DocumentError:
+        return None
+    return None if platform is None else str(platform)
 
 
 def _places(

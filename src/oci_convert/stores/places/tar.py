@@ -200,6 +200,7 @@ class _HeaderReader:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._size = os.fstat(file.fileno()).st_size
         self.tell = file.tell
 
     def read(self, size: int) -> bytes:
@@ -208,8 +209,8 @@ class _HeaderReader:
         return self._file.read(size)
 
     def seek(self, at: int) -> int:
-        if not 0 <= at < 2**63:
-            raise tarfile.ReadError(f"a header points to byte {at}")
+        if not 0 <= at <= self._size:
+            raise tarfile.ReadError(f"a header points to byte {at} of {self._size}")
         return self._file.seek(at)
 
 

@@ -1,0 +1,1 @@
+"""The targets, a module each; :mod:`base` says what one is."""
