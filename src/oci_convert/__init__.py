@@ -22,16 +22,18 @@ if TYPE_CHECKING:
         StoreError,
         UsageError,
     )
+    from oci_convert.ground.limits import Limits, limited
     from oci_convert.ground.media_types import Compression, Family, Kind
     from oci_convert.journey.carry import Progress
     from oci_convert.journey.compare import Comparison, same_as
     from oci_convert.journey.convert import convert
+    from oci_convert.journey.images import Image, Images, Layer, open_images
     from oci_convert.journey.inspect import Inspected, Inspection, inspect
     from oci_convert.journey.proof import Answer, Proof
     from oci_convert.journey.prove import prove
     from oci_convert.journey.verify import Verification, verify
     from oci_convert.papers.findings import Finding, Level
-    from oci_convert.papers.models import Descriptor, Platform
+    from oci_convert.papers.models import Descriptor, ImageConfig, Manifest, Platform
     from oci_convert.papers.report import (
         Change,
         ConvertedImage,
@@ -59,10 +61,16 @@ __all__ = [
     "Failure",
     "Family",
     "Finding",
+    "Image",
+    "ImageConfig",
+    "Images",
     "Inspected",
     "Inspection",
     "Kind",
+    "Layer",
     "Level",
+    "Limits",
+    "Manifest",
     "MapRow",
     "Memory",
     "OciConvertError",
@@ -78,6 +86,8 @@ __all__ = [
     "Verification",
     "convert",
     "inspect",
+    "limited",
+    "open_images",
     "prove",
     "read_map",
     "same_as",
@@ -95,16 +105,18 @@ _HOMES: Final = {
         "StoreError",
         "UsageError",
     ),
+    "ground.limits": ("Limits", "limited"),
     "ground.media_types": ("Compression", "Family", "Kind"),
     "journey.carry": ("Progress",),
     "journey.compare": ("Comparison", "same_as"),
     "journey.convert": ("convert",),
+    "journey.images": ("Image", "Images", "Layer", "open_images"),
     "journey.inspect": ("Inspected", "Inspection", "inspect"),
     "journey.proof": ("Answer", "Proof"),
     "journey.prove": ("prove",),
     "journey.verify": ("Verification", "verify"),
     "papers.findings": ("Finding", "Level"),
-    "papers.models": ("Descriptor", "Platform"),
+    "papers.models": ("Descriptor", "ImageConfig", "Manifest", "Platform"),
     "papers.report": (
         "Change",
         "ConvertedImage",

@@ -10,7 +10,7 @@ from oci_convert.ground.media_types import Family
 from oci_convert.papers.models import Platform
 from oci_convert.rules.layer_plan import Compress, check_compress
 
-__all__ = ["Keep", "OnLoss", "Options", "matches"]
+__all__ = ["Keep", "OnLoss", "Options", "check_platform", "matches"]
 
 
 class Keep(StrEnum):
@@ -56,13 +56,18 @@ class Options:
                 f"the level {self.level} is out of range", code="invalid-level", remedy="1 to 9"
             )
         for platform in self.platforms:
-            parts = platform.split("/")
-            if not all(parts) or not 2 <= len(parts) <= 3:
-                raise UsageError(
-                    f"{platform!r} is not a platform",
-                    code="invalid-platform",
-                    remedy="a platform is OS/ARCH or OS/ARCH/VARIANT, as in linux/arm64",
-                )
+            check_platform(platform)
+
+
+def check_platform(text: str) -> None:
+    """Raise :class:`UsageError` (``invalid-platform``) unless ``text`` is ``OS/ARCH[/VARIANT]``."""
+    parts = text.split("/")
+    if not all(parts) or not 2 <= len(parts) <= 3:
+        raise UsageError(
+            f"{text!r} is not a platform",
+            code="invalid-platform",
+            remedy="a platform is OS/ARCH or OS/ARCH/VARIANT, as in linux/arm64",
+        )
 
 
 def matches(platform: Platform, wanted: str) -> bool:
