@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -582,12 +584,74 @@ def test_what_is_not_there_is_not_found(folder: Path) -> None:
     assert Folder(folder / "in/side").size("file") is None
 
 
+def test_names_that_the_system_does_not_take_are_not_found(folder: Path) -> None:
+    place = Folder(folder)
+    for name in ("n" * 300, "in/" * 3000 + "side"):
+        assert place.size(name) is None
+        assert place.blob_size(name) is None
+        with pytest.raises(FileNotFoundError):
+            place.open_blob(name)
+
+
+def test_a_blob_that_is_a_link_round_in_circles_is_refused(folder: Path) -> None:
+    (folder / "one").symlink_to("two")
+    (folder / "two").symlink_to("one")
+    place = Folder(folder)
+    for attempt in (place.blob_size, place.open_blob):
+        with pytest.raises(StoreError) as refused:
+            attempt("one")
+        assert refused.value.code == "link-outside"
+
+
+def test_a_socket_is_no_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)  # the name of a socket is short
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("socket")
+        for attempt in (Folder(folder).open, Folder(folder).blob_size, Folder(folder).open_blob):
+            with pytest.raises(StoreError, match="is not a regular file but a socket"):
+                attempt("socket")
+
+
+def test_a_folder_may_be_named_by_a_link(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "alias").symlink_to("folder")
+    place = Folder(tmp_path / "alias")
+    assert sorted(place.names()) == ["deep/er/file", "in/side"]
+    assert place.read("in/side") == b"inside"
+
+
+def test_names_do_not_lead_out_of_a_folder(folder: Path, tmp_path: Path) -> None:
+    write_files({"treasure/gold": b"!"}, tmp_path)
+    (folder / "out").symlink_to(tmp_path / "treasure")
+    (folder / "deep" / "out").symlink_to(tmp_path / "treasure")
+    (folder / "inside").symlink_to("in")
+    place = Folder(folder)
+    assert sorted(place.names()) == ["deep/er/file", "in/side"]
+    assert list(place.names("out")) == []
+    assert list(place.names("out/deep")) == []
+    assert list(place.names("inside")) == ["inside/side"]
+    assert list(place.names("in/side")) == []
+
+
+def test_a_link_put_in_the_place_of_a_file_while_it_is_opened_is_not_followed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def swapped(name: str, *, dir_fd: int) -> str:
+        """Says that it is no link, and then it is one."""
+        if not (folder / "deep" / name).is_symlink() and name == "file":
+            (folder / "deep" / "file").symlink_to("../../secret")
+        raise OSError(errno.EINVAL, "not a link")
+
+    monkeypatch.setattr("os.readlink", swapped)
+    with pytest.raises(StoreError) as refused:
+        Folder(folder).open("deep/file")
+    assert refused.value.code == "link-outside"
+
+
 def test_what_is_no_regular_file_is_not_opened_and_does_not_block(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     place = Folder(folder)
     for name in ("pipe", "in"):
-        assert place.blob_size(name) is None
-        for attempt in (place.open, place.open_blob, place.file_of):
+        for attempt in (place.size, place.open, place.blob_size, place.open_blob, place.file_of):
             with pytest.raises(StoreError) as refused:
                 attempt(name)
             assert refused.value.code == "not-a-file"

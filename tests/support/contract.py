@@ -489,9 +489,10 @@ class FolderContract(StoreContract):
         os.mkfifo(file)
         descriptor = Descriptor(mediaType="x/y", digest=digest, size=len(image.blobs[digest]))
         with self.source() as source:
-            assert source.size(descriptor.name) is None
-            with pytest.raises(OciConvertError):
-                list(source.read(descriptor, "here"))
+            for attempt in (source.size, source.open):
+                with pytest.raises(OciConvertError) as refused:
+                    attempt(descriptor.name)
+                assert refused.value.code == "not-a-file"
         with self.sink(force=True) as sink:
             assert not sink.has(descriptor)
             sink.abort()

@@ -95,7 +95,8 @@ def temporary(tmpdir: str | PathLike[str] | None = None) -> BinaryIO:
     """An empty file to write and read in ``tmpdir``, by default the system's; gone once closed."""
     import tempfile
 
-    return tempfile.TemporaryFile(dir=tmpdir, buffering=0)
+    with naming(tmpdir or tempfile.gettempdir()), tempfile.TemporaryFile(dir=tmpdir) as file:
+        return File(os.dup(file.fileno()), "x+b", name=tmpdir or tempfile.gettempdir())
 
 
 def open_source(reference: Reference | Memory, scratch: Scratch = temporary) -> Source:
@@ -117,7 +118,7 @@ def open_source(reference: Reference | Memory, scratch: Scratch = temporary) -> 
 def _open_place(reference: Reference, scratch: Scratch) -> Place:
     path = Path(reference.path)
     if not reference.is_stream and path.is_dir():
-        return Folder(path)
+        return Folder(path, reference.label)
     from oci_convert.stores.places.spool import open_archive
 
     if reference.is_stream:

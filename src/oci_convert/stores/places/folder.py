@@ -6,18 +6,20 @@ leaves nothing half done: a file grows in the folder of its run and is renamed w
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from threading import Lock
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NoReturn
 
 from oci_convert.ground.errors import StoreError
 from oci_convert.stores.places.base import Pending, Place, WritablePlace
 from oci_convert.stores.places.copying import clone, pump, write_all
-from oci_convert.stores.places.run_folder import UNFINISHED, RunFolder, flush
+from oci_convert.stores.places.file import File, naming
+from oci_convert.stores.places.run_folder import UNFINISHED, RunFolder, flush, make_real_folder
 
 __all__ = ["UNFINISHED", "Folder", "WritableFolder"]
 
@@ -25,22 +27,38 @@ _LINK_LIMIT: Final = 40
 _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 _OPEN: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 _FOLDER: Final = _OPEN | getattr(os, "O_DIRECTORY", 0)
+_KINDS: Final = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 class Folder(Place):
-    """A folder to read. Nothing is created, locked or changed."""
+    """A folder to read. Nothing is created, locked or changed.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    ``path`` may be a link to the folder. ``label`` is what errors call it, by default the path.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], label: str | None = None) -> None:
         self.path = Path(path)
-        self.label = str(path)
+        self.label = str(path) if label is None else label
 
     def names(self, folder: str = "") -> Iterator[str]:
-        top = self.path / folder
-        for parent, folders, files in os.walk(top):
-            if UNFINISHED in folders and Path(parent) == self.path:
-                folders.remove(UNFINISHED)
-            inside = Path(parent).relative_to(self.path).as_posix()
-            yield from (name if inside == "." else f"{inside}/{name}" for name in files)
+        # No link below leads anywhere: a folder that is one holds nothing.
+        try:
+            with self._judging(folder):
+                top = self._open_beneath(folder)
+        except (FileNotFoundError, StoreError):
+            return
+        try:
+            if stat.S_ISDIR(os.fstat(top).st_mode):
+                with naming(self.path / folder):
+                    yield from _files_below(top, folder)
+        finally:
+            os.close(top)
 
     def size(self, name: str) -> int | None:
         try:
@@ -50,25 +68,29 @@ class Folder(Place):
             return None
 
     def open(self, name: str) -> BinaryIO:
-        with _not_found():
+        with self._judging(name):
             return self._regular(self._open_beneath(name), name)
 
-    def _regular(self, descriptor: int, name: str) -> BinaryIO:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    def _regular(self, descriptor: int, name: str) -> File:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
             os.close(descriptor)
-            raise StoreError(f"{name} is not a regular file", code="not-a-file", where=self.label)
-        return os.fdopen(descriptor, "rb", buffering=0)
+            self._refuse_kind(name, mode)
+        return File(descriptor, name=self.path / name)
 
     def blob_size(self, name: str) -> int | None:
         try:
-            status = os.stat(self.path / name)
-        except (FileNotFoundError, NotADirectoryError):
+            with self._judging(name):
+                status = os.stat(self.path / name)
+        except FileNotFoundError:
             return None
-        return status.st_size if stat.S_ISREG(status.st_mode) else None
+        if not stat.S_ISREG(status.st_mode):
+            self._refuse_kind(name, status.st_mode)
+        return status.st_size
 
     def open_blob(self, name: str) -> BinaryIO:
         # Without blocking: a pipe in the place of a blob must not stop the run for ever.
-        with _not_found():
+        with self._judging(name):
             return self._regular(os.open(self.path / name, _OPEN), name)
 
     def file_of(self, name: str) -> BinaryIO | None:
@@ -78,7 +100,10 @@ class Folder(Place):
             return None
 
     def _open_beneath(self, name: str) -> int:
-        """Open ``name`` part by part; a link may lead anywhere beneath the folder, never out."""
+        """Open ``name`` part by part; a link may lead anywhere beneath the folder, never out.
+
+        What another process puts in the place of a part meanwhile is not followed either.
+        """
         parts = list(PurePosixPath(name).parts)
         folders = [os.open(self.path, _FOLDER)]
         links = 0
@@ -103,10 +128,10 @@ class Folder(Place):
                 if link.startswith("/") or links > _LINK_LIMIT:
                     raise self._outside(name)
                 parts = [*PurePosixPath(link).parts, *parts]
+            return os.dup(folders[-1])
         finally:
             for folder in folders:
                 os.close(folder)
-        raise StoreError(f"{name} is a folder", code="not-a-file", where=self.label)
 
     def _outside(self, name: str) -> StoreError:
         return StoreError(
@@ -116,14 +141,47 @@ class Folder(Place):
             remedy="links are followed only inside an image",
         )
 
+    def _refuse_kind(self, name: str, mode: int) -> NoReturn:
+        kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+        raise StoreError(
+            f"{name} is not a regular file but {kind}",
+            code="not-a-file",
+            where=self.label,
+            remedy="fetch the image again; do not use it if you did not put that there",
+        )
 
-@contextmanager
-def _not_found() -> Iterator[None]:
-    """A name below something that is no folder is a name of nothing."""
-    try:
-        yield
-    except NotADirectoryError as error:
-        raise FileNotFoundError(*error.args) from None
+    @contextmanager
+    def _judging(self, name: str) -> Iterator[None]:
+        """What the system says of a name, where that is the doing of whoever chose the name."""
+        try:
+            yield
+        except NotADirectoryError as error:
+            raise FileNotFoundError(*error.args) from None
+        except OSError as error:
+            match error.errno:
+                case errno.ENAMETOOLONG:
+                    raise FileNotFoundError(*error.args) from None
+                case errno.ELOOP:
+                    raise self._outside(name) from None
+                case errno.ENXIO:
+                    self._refuse_kind(name, stat.S_IFSOCK)
+            error.filename = str(self.path / name)  # the system may have been asked for a part
+            raise
+
+
+def _files_below(top: int, folder: str) -> Iterator[str]:
+    """The names of what is no folder, below the one that is open as ``top`` and called so."""
+    for parent, folders, files, _ in os.fwalk(dir_fd=top, onerror=_unless_absent):
+        inside = (PurePosixPath(folder) / parent).as_posix()
+        if inside == "." and UNFINISHED in folders:
+            folders.remove(UNFINISHED)
+        yield from (name if inside == "." else f"{inside}/{name}" for name in files)
+
+
+def _unless_absent(error: OSError) -> None:
+    """A folder that has just gone is as good as an empty one; one that cannot be read is not."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _link_target(part: str, folder: int) -> str | None:
@@ -149,30 +207,48 @@ class WritableFolder(Folder, WritablePlace):
         self._known: set[str] = set()
 
     def create(self, name: str, size: int | None = None) -> Pending:
-        return _PendingFile(self, self._run.file())
+        unfinished = self._run.file()
+        # Now, so that what stands in its way is told before the first byte is read.
+        self._make_folder(PurePosixPath(name).parent.as_posix())
+        return _PendingFile(self, unfinished)
+
+    def begin(self) -> None:
+        self._run.begin()
+
+    def tops(self) -> Iterator[tuple[str, bool]]:
+        try:
+            with os.scandir(self.path) as entries:
+                found = [(entry.name, not entry.is_dir()) for entry in entries]
+        except FileNotFoundError:
+            return
+        yield from (top for top in found if top[0] != UNFINISHED)
 
     def scratch(self) -> BinaryIO:
         return self._run.scratch()
 
-    def publish(self, unfinished: Path, name: str) -> None:
-        """Rename a complete file to its name."""
+    def publish(self, unfinished: File, name: str, *, durable: bool) -> None:
+        """Rename a complete file to its name; with ``durable``, not before it is on the disk."""
         target = self.path / name
+        if durable and self._fsync:
+            unfinished.sync()
+        unfinished.close()
         with self._lock:
             new = not os.path.lexists(target)
-            self._make_folder(PurePosixPath(name).parent.as_posix())
-            os.replace(unfinished, target)
+            os.replace(unfinished.name, target)
             self._flushable.append(target)
             if new:
                 self._written.append(target)
 
     def _make_folder(self, name: str) -> None:
-        if name in self._known or name == ".":
-            return
-        path = self.path
-        for part in PurePosixPath(name).parts:
-            path = path / part
-            self._run.make(path)
-        self._known.add(name)
+        with self._lock:
+            if name in self._known or name == ".":
+                return
+            path = self.path
+            for part in PurePosixPath(name).parts:
+                path = path / part
+                if make_real_folder(path):
+                    self._run.made.append(path)
+            self._known.add(name)
 
     def has(self, name: str, size: int) -> bool:
         try:
@@ -197,33 +273,27 @@ class WritableFolder(Folder, WritablePlace):
             flush([*self._flushable, *sorted(folders)])
         self._flushable.clear()
 
-    def undo(self, *, sealed: bool) -> None:
-        if not self.path.is_dir():
-            return
-        with self.locked():
-            if self._run.end():
-                for path in () if sealed else self._written:
-                    path.unlink(missing_ok=True)
-                self._run.remove_made()
+    def undo(self, sealed: Callable[[], bool]) -> None:
+        self._run.end(lambda: () if sealed() else self._written)
         self._written.clear()
 
     def close(self) -> None:
-        self._run.close()
+        self._run.end()
 
 
 class _PendingFile:
     def __init__(self, place: WritableFolder, path: Path) -> None:
         self._place = place
         self._path = path
-        self.file = open(path, "xb", buffering=0)  # noqa: SIM115 - closed by publish and discard
+        self._file = File(path, "xb")
 
     def write(self, chunk: bytes | memoryview, /) -> None:
-        write_all(self.file, chunk)
+        write_all(self._file, chunk)
 
     def take(self, file: BinaryIO, seen: Callable[[memoryview], None], *, link: bool) -> None:
-        if (link and self._link(file)) or clone(file, self.file):
+        if (link and self._link(file)) or clone(file, self._file):
             # What is hashed is what the target holds, never the source a second time.
-            with open(self._path, "rb", buffering=0) as held:
+            with File(self._path) as held:
                 pump(held, seen, lambda _: None)
         else:
             pump(file, seen, self.write)
@@ -239,10 +309,10 @@ class _PendingFile:
         os.replace(spare, self._path)
         return True
 
-    def publish(self, name: str) -> None:
-        self.file.close()
-        self._place.publish(self._path, name)
+    def publish(self, name: str, *, durable: bool = False) -> None:
+        self._place.publish(self._file, name, durable=durable)
 
     def discard(self) -> None:
-        self.file.close()
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # why it is forgotten is what is told; its folder goes at the end
+            self._file.close()
+            self._path.unlink(missing_ok=True)
