@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
@@ -18,9 +19,12 @@ from oci_convert.journey.account import Moved, Part
 from oci_convert.journey.options import Options
 from oci_convert.journey.steps import Step, documents_below
 from oci_convert.stores.base import Sink
+from oci_convert.stores.places.system import system_errors
 
 __all__ = ["Carrier", "Progress"]
 
+_SMALL = 1024 * 1024
+"""Bytes from which on a blob is worth a thread."""
 _LARGE = 8 * 1024 * 1024
 """Bytes from which on a layer is worth several threads of its own."""
 
@@ -63,6 +67,11 @@ class _Load:
         return self.step.node.descriptor.size
 
     @property
+    def is_large(self) -> bool:
+        """Whether it is worth a thread: others are moved faster than threads take turns."""
+        return self.size >= _SMALL or self.step.repack is not None
+
+    @property
     def place(self) -> str:
         return f"{self.part.source.label}: {self.step.node.where}"
 
@@ -92,6 +101,8 @@ class Carrier:
         self._stopped = False
         self._total = 0
         self._done = 0
+        self._left = 0
+        """Bytes of what is not in the target yet, as far as they are known."""
         self._bytes_read = 0
         self._bytes_written = 0
         self._packed: set[Compression] = set()
@@ -111,6 +122,8 @@ class Carrier:
                 elif step.node.present:
                     key = (step.node.descriptor.digest, step.repack, step.repack and step.diff_id)
                     loads.setdefault(key, _Load([])).waiting.append((part, step))
+        self._left = sum(load.size for load in loads.values())
+        self._left += sum(step.node.descriptor.size for _, step in documents)
         self._carry_loads(list(loads.values()))
         for part, step in documents:
             if part.failure is None:
@@ -134,17 +147,21 @@ class Carrier:
     def _carry_loads(self, loads: list[_Load]) -> None:
         """Carry blobs: one by one, or several at a time."""
         self._total = sum(load.size for load in loads)
-        workers = min(self._jobs, len(loads))
+        large = [load for load in loads if load.is_large]
+        workers = min(self._jobs, len(large))
         if workers <= 1 or self.sink.holds.sequential:
-            for load in loads:
+            large = []
+        for load in loads:
+            if not large or not load.is_large:
                 self._carry(load)
-        else:
+        if large:
             # The largest first, so that none is left over at the end.
-            self._carry_together(sorted(loads, key=lambda load: -load.size), workers)
+            self._carry_together(sorted(large, key=lambda load: -load.size), workers)
 
     def _carry_together(self, loads: list[_Load], workers: int) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
+        self.sink.begin()
         with ThreadPoolExecutor(workers) as pool:
             tasks = [pool.submit(inherited(self._carry), load) for load in loads]
             try:
@@ -164,7 +181,8 @@ class Carrier:
     def _carry(self, load: _Load) -> None:
         """Carry one blob, and tell everything that waits for it."""
         try:
-            self._carry_blob(load)
+            with self._room_for(load.size):
+                self._carry_blob(load)
         except OciConvertError as error:
             if not self._keep_going:
                 self._stopped = True
@@ -191,7 +209,7 @@ class Carrier:
 
     def _keep(self, load: _Load) -> None:
         descriptor = load.step.node.descriptor
-        if self.sink.has(descriptor, verify=self._verify_existing):
+        if self.sink.has(descriptor, verify=self._verify_existing, watch=self._go_on):
             self._count(load, descriptor.size)
             return
         self.sink.take(
@@ -232,6 +250,19 @@ class Carrier:
 
     # -- watching ---------------------------------------------------------------------------
 
+    @contextmanager
+    def _room_for(self, size: int) -> Iterator[None]:
+        """Where ``size`` bytes are brought into the target; says what a full disk lacks."""
+        with system_errors(lambda: self._left):
+            yield
+        with self._lock:
+            self._left -= size
+
+    def _go_on(self, _: int) -> None:
+        """End the thread when another one has failed."""
+        if self._stopped:
+            raise _StoppedError
+
     def _watched(self, load: _Load) -> Iterator[bytes]:
         """The chunks of a blob, counted."""
         watch = self._watch(load)
@@ -243,8 +274,7 @@ class Carrier:
         """What counts bytes that were read; it ends the thread when another one has failed."""
 
         def watch(size: int) -> None:
-            if self._stopped:
-                raise _StoppedError
+            self._go_on(size)
             with self._lock:
                 self._bytes_read += size
             self._count(load, size)
@@ -263,7 +293,8 @@ class Carrier:
 
     def _carry_document(self, part: Part, step: Step) -> None:
         try:
-            self._put_document(part, step)
+            with self._room_for(step.node.descriptor.size):
+                self._put_document(part, step)
         except OciConvertError as error:
             if not self._keep_going:
                 raise
