@@ -95,8 +95,7 @@ def temporary(tmpdir: str | PathLike[str] | None = None) -> BinaryIO:
     """An empty file to write and read in ``tmpdir``, by default the system's; gone once closed."""
     import tempfile
 
-    with naming(tmpdir or tempfile.gettempdir()), tempfile.TemporaryFile(dir=tmpdir) as file:
-        return File(os.dup(file.fileno()), "x+b", name=tmpdir or tempfile.gettempdir())
+    return tempfile.TemporaryFile(dir=tmpdir, buffering=0)
 
 
 def open_source(reference: Reference | Memory, scratch: Scratch = temporary) -> Source:
