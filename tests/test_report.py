@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from oci_convert.ground.errors import DocumentError
 from oci_convert.ground.media_types import Compression
 from oci_convert.journey.convert import convert
 from oci_convert.papers.findings import CODES, Finding, Level
-from oci_convert.papers.report import Report, read_map
+from oci_convert.papers.report import Report, read_map, read_pins
 from oci_convert.rules.translate import translate
 from oci_convert.stores.memory import Memory
 from support.images import (
@@ -154,6 +155,14 @@ def test_a_report_is_a_map_for_translate() -> None:
         assert made.digest == report.images[0].new.digest
 
 
+def test_the_pins_of_a_written_report_are_those_of_the_report(report: Report) -> None:
+    for written in (report, converted(image_list([oci_image()]), "docker", flatten=True)):
+        for originals in (False, True):
+            assert read_pins(written.dumps(originals=originals).encode()) == written.pins
+    assert None in report.pins.values()
+
+
+@pytest.mark.parametrize("read", [read_map, read_pins])
 @pytest.mark.parametrize(
     ("raw", "code"),
     [
@@ -164,17 +173,28 @@ def test_a_report_is_a_map_for_translate() -> None:
         (b'{"version":1,"map":{}}', "not-a-report"),
         (b'{"version":1,"map":[7]}', "not-a-report"),
         (b'{"version":1,"map":[{"new":{}}]}', "invalid-document"),
+        (b'{"version":1,"map":[{"new":null}]}', "not-a-report"),
         (
             b'{"version":1,"map":[{"old":{"mediaType":"a/b","digest":"sha256:x","size":1},"new":{}}]}',
             "invalid-digest",
         ),
     ],
 )
-def test_what_is_no_report_is_refused(raw: bytes, code: str) -> None:
+def test_what_is_no_report_is_refused(
+    read: Callable[[bytes, str], object], raw: bytes, code: str
+) -> None:
     with pytest.raises(DocumentError) as refused:
-        read_map(raw, "FILE")
+        read(raw, "FILE")
     assert refused.value.code == code
     assert refused.value.where.startswith("FILE")
+    assert "--record" in refused.value.remedy
+
+
+def test_the_images_of_a_report_must_be_rows() -> None:
+    for images in (b"7", b"[7]"):
+        with pytest.raises(DocumentError) as refused:
+            read_pins(b'{"version":1,"map":[],"images":%s}' % images, "FILE")
+        assert refused.value.code == "not-a-report"
 
 
 def test_every_code_says_what_is_the_case_and_what_to_do() -> None:

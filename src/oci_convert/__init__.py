@@ -42,8 +42,10 @@ if TYPE_CHECKING:
         Report,
         Totals,
         read_map,
+        read_pins,
     )
     from oci_convert.rules.layer_plan import Compress
+    from oci_convert.rules.repin import Outcome, Pin, Repinned, repin
     from oci_convert.rules.translate import Translation, translate
     from oci_convert.stores.memory import Memory
 
@@ -74,10 +76,13 @@ __all__ = [
     "MapRow",
     "Memory",
     "OciConvertError",
+    "Outcome",
+    "Pin",
     "Platform",
     "Progress",
     "Proof",
     "RefusedError",
+    "Repinned",
     "Report",
     "StoreError",
     "Totals",
@@ -90,6 +95,8 @@ __all__ = [
     "open_images",
     "prove",
     "read_map",
+    "read_pins",
+    "repin",
     "same_as",
     "translate",
     "verify",
@@ -125,8 +132,10 @@ _HOMES: Final = {
         "Report",
         "Totals",
         "read_map",
+        "read_pins",
     ),
     "rules.layer_plan": ("Compress",),
+    "rules.repin": ("Outcome", "Pin", "Repinned", "repin"),
     "rules.translate": ("Translation", "translate"),
     "stores.memory": ("Memory",),
 }

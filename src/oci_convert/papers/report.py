@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -25,11 +26,14 @@ __all__ = [
     "Report",
     "Totals",
     "read_map",
+    "read_pins",
 ]
 
 VERSION: Final = 1
 REPORT_LIMIT: Final = 256 * 1024 * 1024
 """Bytes of a report that is read back: a record holds whole documents."""
+_PINNED: Final = (Kind.INDEX, Kind.MANIFEST)
+"""What a digest pins: a config never changes, and nobody names a layer."""
 
 
 class Change(StrEnum):
@@ -160,6 +164,21 @@ class Report:
         """From every old digest to the descriptor of what it became; dropped ones are left out."""
         return {row.old.digest: row.new for row in self.map if row.new is not None}
 
+    @cached_property
+    def pins(self) -> dict[str, str | None]:
+        """From the old digest of every image, index or manifest, to the new one, for ``repin``.
+
+        ``None`` for what was dropped. An index that gave way to its one image leads to that image.
+        """
+        found = {
+            row.old.digest: None if row.new is None else row.new.digest
+            for row in self.map
+            if row.kind in _PINNED
+        }
+        return found | {
+            image.old.digest: image.new.digest for image in self.images if image.old is not None
+        }
+
     @property
     def reversible(self) -> bool:
         """Whether the way back gives the same bytes for every image."""
@@ -203,16 +222,68 @@ def read_map(raw: bytes, where: str = "") -> dict[str, Descriptor]:
 
     Raises :class:`DocumentError` (``not-a-report``) for anything else.
     """
+    with _remedied():
+        rows = _read_rows(_read_report(raw, where), "map", where)
+        return {old.digest: new for _, old, new in rows if old is not None and new is not None}
+
+
+def read_pins(raw: bytes, where: str = "") -> dict[str, str | None]:
+    """The :attr:`Report.pins` of a report that was written with ``--json`` or ``--record``.
+
+    Raises :class:`DocumentError` (``not-a-report``) for anything else.
+    """
+    with _remedied():
+        report = _read_report(raw, where)
+        rows = [row for row in _read_rows(report, "map", where) if row[0].get("kind") in _PINNED]
+        rows += _read_rows(report, "images", where)
+        return {
+            old.digest: None if new is None else new.digest
+            for _, old, new in rows
+            if old is not None
+        }
+
+
+def _read_report(raw: bytes, where: str) -> dict[str, Any]:
     _, root = read_object(raw, where, size_limit=REPORT_LIMIT)
-    rows = root.value.get("map")
-    if root.value.get("version") != VERSION or not isinstance(rows, list):
-        raise DocumentError("this is no report of oci-convert", code="not-a-report", where=where)
-    found: dict[str, Descriptor] = {}
+    report: dict[str, Any] = root.value
+    if report.get("version") != VERSION or not isinstance(report.get("map"), list):
+        raise _no_report("this is no report of oci-convert", where)
+    return report
+
+
+def _read_rows(
+    report: dict[str, Any], name: str, where: str
+) -> Iterator[tuple[dict[str, Any], Descriptor | None, Descriptor | None]]:
+    """Each row of ``map`` or ``images``, with its old and its new descriptor."""
+    rows = report.get(name, [])
+    if not isinstance(rows, list):
+        raise _no_report(f"{name} must be an array", where)
     for i, row in enumerate(rows):
-        place = f"{where}: map[{i}]"
+        place = f"{where}: {name}[{i}]"
         if not isinstance(row, dict):
-            raise DocumentError("a row must be an object", code="not-a-report", where=place)
-        if row.get("new") is not None:
-            old = validate(Descriptor, row.get("old"), f"{place}.old")
-            found[old.digest] = validate(Descriptor, row["new"], f"{place}.new")
-    return found
+            raise _no_report("a row must be an object", place)
+        old, new = (
+            None if row.get(side) is None else validate(Descriptor, row[side], f"{place}.{side}")
+            for side in ("old", "new")
+        )
+        if name == "map" and old is None:
+            raise _no_report("the row does not say what it was", place)
+        yield row, old, new
+
+
+def _no_report(message: str, where: str) -> DocumentError:
+    return DocumentError(message, code="not-a-report", where=where)
+
+
+@contextmanager
+def _remedied() -> Iterator[None]:
+    """Let errors say what to do about a report, where they say it of images."""
+    try:
+        yield
+    except DocumentError as error:
+        if error.remedy != error.usual_remedy:
+            raise
+        remedy = "give what convert printed with --json or wrote with --record"
+        raise DocumentError(
+            error.message, code=error.code, where=error.where, remedy=remedy
+        ) from None
