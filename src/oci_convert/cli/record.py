@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
+from oci_convert.cli.replacement import replacement
 from oci_convert.ground.errors import UsageError
 
 __all__ = ["written"]
@@ -24,18 +25,10 @@ def written(path: Path | None) -> Iterator[Callable[[str], object]]:
             code="no-such-directory",
             where="--record",
         )
-    import tempfile  # slow to import, and few runs write a record
-
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+    with replacement(path) as new:
+        with new.open("w", encoding="utf-8", newline="\n") as file:
             yield file.write
-        Path(name).chmod(0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise
+        new.chmod(0o666 & ~_umask())
 
 
 def _umask() -> int:
