@@ -213,7 +213,7 @@ def test_a_dry_run_does_not_touch_the_target(
 def test_inspecting_uses_the_temporary_folder(
     piped: Callable[[bytes], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(StoreError, match="/nowhere"):
         inspect(piped(CLASSIC))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (image,) = inspect(piped(gzip.compress(CLASSIC))).images

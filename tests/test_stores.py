@@ -486,7 +486,7 @@ def test_a_folder_of_anything_else_is_refused_always(
     with pytest.raises(StoreError) as refused:
         dir_sink(target, force=force)
     assert refused.value.code == "target-not-empty"
-    assert stranger in str(refused.value)
+    assert repr(stranger.partition("/")[0]) in str(refused.value)
 
 
 def test_an_image_is_replaced_only_by_force_and_its_signatures_go_with_it(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import NoReturn
 
@@ -21,11 +22,21 @@ def main() -> NoReturn:
     gc.disable()  # imports make no garbage, and looking for it takes a fifth of a short run
     # What reads documents here must not depend on what else is installed; nor look for it.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    signal.signal(signal.SIGTERM, _terminated)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` and `&` leave it
+            signal.signal(number, _stop)
     sys.exit(_run())
 
 
-def _run() -> int:  # noqa: PLR0911 - one return for each way to end
+class _StoppedError(BaseException):
+    """A signal asked for the end. No KeyboardInterrupt: typer has its own way with that."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _run() -> int:
     from oci_convert.cli.app import app
     from oci_convert.cli.commands import load
 
@@ -34,29 +45,46 @@ def _run() -> int:  # noqa: PLR0911 - one return for each way to end
     gc.set_threshold(100_000, 50, 100)  # trees of documents live as long as the run
     gc.enable()
     try:
-        app()
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else FAILED
+        status = _status(app)
+        sys.stdout.flush()
     except UsageError as error:
         complain(str(error))
         return USAGE
     except OciConvertError as error:
         complain(str(error))
         return FAILED
-    except BrokenPipeError:
-        # The reader of our output is gone; nothing that could be said would be heard.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
     except OSError as error:
-        place = f"{error.filename}: " if error.filename is not None else ""
-        complain(f"{place}{error.strerror or error}")
-        return FAILED
-    except KeyboardInterrupt:
-        complain("interrupted; no image was written")
-        return 128 + signal.SIGINT
+        return _refused(error)
+    except _StoppedError as stopped:
+        complain("stopped; an image is there whole or not at all")
+        return 128 + stopped.number
+    return status
+
+
+def _status(app: Callable[[], object]) -> int:
+    try:
+        app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else FAILED
     return DONE
 
 
-def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
-    """End as an interrupt does, so that unfinished files go."""
-    raise KeyboardInterrupt
+def _refused(error: OSError) -> int:
+    """Tell what the system refused to the command itself: the library has told its own."""
+    if error.filename is None:
+        # Nothing more can be written there, and the interpreter need not try at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return FAILED  # the reader is gone; nothing that could be said would be heard
+        error.filename = "standard output"
+    from oci_convert.stores.places.system import system_error
+
+    complain(str(system_error(error)))
+    return FAILED
+
+
+def _stop(number: int, _: FrameType | None) -> NoReturn:
+    """End the run, so that unfinished files go; once, as that takes but a moment."""
+    for other in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(other, signal.SIG_IGN)
+    raise _StoppedError(number)

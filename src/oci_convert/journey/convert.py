@@ -31,6 +31,7 @@ from oci_convert.stores.base import Root, Sink, Source
 from oci_convert.stores.hashing import HashingSink
 from oci_convert.stores.memory import Memory
 from oci_convert.stores.places.base import Scratch
+from oci_convert.stores.places.system import system_errors
 from oci_convert.stores.references import (
     Reference,
     implied_family,
@@ -88,7 +89,7 @@ def convert(
 
     Everything that enters the target is verified; a run that raises leaves no image behind. Raises
     :class:`UsageError` for a call that is wrong and other :class:`OciConvertError` for everything
-    else that is foreseen.
+    else that is foreseen, what the system refuses included.
     """
     began = time.monotonic()
     target = _reference(destination)
@@ -110,6 +111,7 @@ def convert(
     record = Record.read(restore) if restore is not None else None
     sources = [source] if isinstance(source, str | PathLike | Memory) else list(source)
     with (
+        system_errors(),
         ExitStack() as open_sources,
         open_sink(target, options.to, force=force, fsync=fsync, tmpdir=tmpdir) as sink,
     ):
@@ -153,7 +155,7 @@ def opened(
     ``scratch`` makes the file that a compressed or piped archive is unpacked to.
     """
     reference = _reference(store)
-    with open_source(reference, scratch) as source:
+    with system_errors(), open_source(reference, scratch) as source:
         yield reference, source, _select(source, reference)
 
 
@@ -224,7 +226,8 @@ class _Run:
         record: Record | None,
     ) -> None:
         try:
-            self._plan_part(origin, source, roots, found, record)
+            with system_errors():
+                self._plan_part(origin, source, roots, found, record)
         except OciConvertError as error:
             self._fail(origin, error.within(source.label))
 

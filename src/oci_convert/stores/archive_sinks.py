@@ -8,7 +8,7 @@ order of the plan; what makes them images comes last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from oci_convert.papers.json_text import compact
 from oci_convert.papers.models import Descriptor, Manifest
 from oci_convert.rules.edits import is_attestation, is_loadable
 from oci_convert.rules.names import CONTAINERD_NAME, repository_tag
-from oci_convert.stores.base import Root
+from oci_convert.stores.base import Root, unwatched
 from oci_convert.stores.docker_rows import ROWS
 from oci_convert.stores.oci_layout import OciLayoutSink, blob_name
 from oci_convert.stores.places.tar_writer import WritableTar
@@ -36,7 +36,14 @@ class OciArchiveSink(OciLayoutSink):
         self._tar = place
         self.holds = replace(self.holds, sequential=True)
 
-    def has(self, descriptor: Descriptor, *, document: bool = False, verify: bool = False) -> bool:
+    def has(
+        self,
+        descriptor: Descriptor,
+        *,
+        document: bool = False,
+        verify: bool = False,
+        watch: Callable[[int], None] = unwatched,
+    ) -> bool:
         # Whatever is in the archive was verified when this run wrote it.
         return super().has(descriptor, document=document)
 

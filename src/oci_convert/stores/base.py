@@ -161,12 +161,26 @@ class Sink(ABC):
         The descriptors of ``roots`` are still those of the source.
         """
 
+    def begin(self) -> None:
+        """Make ready to write, unless the first :meth:`put` may do so.
+
+        What must wait for other runs waits here, and not in a thread that nobody can interrupt.
+        """
+
     @abstractmethod
-    def has(self, descriptor: Descriptor, *, document: bool = False, verify: bool = False) -> bool:
+    def has(
+        self,
+        descriptor: Descriptor,
+        *,
+        document: bool = False,
+        verify: bool = False,
+        watch: Callable[[int], None] = unwatched,
+    ) -> bool:
         """Whether the blob is there already, judged by its size; with ``verify`` by its digest.
 
         Such a blob is not written again. A symbolic link is never believed. ``document`` says that
-        it is a manifest or an index.
+        it is a manifest or an index. ``watch`` is told the bytes that are read to verify it; what
+        it raises ends the work.
         """
 
     @abstractmethod

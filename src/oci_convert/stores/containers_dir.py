@@ -110,18 +110,23 @@ class ContainersDirSink(PlaceSink):
         super().__init__(place, label)
         self._others_digest = False
         self._signatures: dict[str, bytes] = {}
+        self._force = force
         self._refuse_strangers()
-        if self.sealed() and not force:
+        self._refuse_image()
+
+    def _refuse_image(self) -> None:
+        if self.sealed() and not self._force:
             raise StoreError(
                 "the directory holds an image already",
                 code="target-exists",
-                where=label,
+                where=self.label,
                 remedy="--force replaces it",
             )
 
     def _refuse_strangers(self) -> None:
-        for name in self.place.names():
-            if _BLOB.fullmatch(name) or (self.sealed() and _belongs(name)):
+        sealed = self.sealed()
+        for name, is_file in self.place.tops():
+            if is_file and (_BLOB.fullmatch(name) or (sealed and _belongs(name))):
                 continue
             raise StoreError(
                 f"the directory holds {name!r}, which is no part of an image",
@@ -145,14 +150,15 @@ class ContainersDirSink(PlaceSink):
         self.write("version", _VERSION.format("1.2" if self._others_digest else "1.1").encode())
         self.place.flush()
         with self.place.locked():
+            self._refuse_image()  # another run may have been faster
             for name in list(self.place.names()):
                 if _SIGNATURE.fullmatch(name):
                     self.place.remove(name)
             for name, data in self._signatures.items():
-                self.write(name, data)
+                self.write(name, data, durable=True)
             # The top manifest was put like any other; its last name makes the image appear.
             self.place.rename(self.name(root.descriptor.name, document=True), _MANIFEST)
-            self.place.flush()
+            self.settle()
 
 
 def _belongs(name: str) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from oci_convert.blobs.streams import Tally
 from oci_convert.ground.digest import CANONICAL, Digest
 from oci_convert.papers.models import Descriptor
-from oci_convert.stores.base import Root, Sink
+from oci_convert.stores.base import Root, Sink, unwatched
 
 __all__ = ["HashingSink"]
 
@@ -20,8 +20,15 @@ class HashingSink(Sink):
         self.label = target.label
         self.holds = target.holds
 
-    def has(self, descriptor: Descriptor, *, document: bool = False, verify: bool = False) -> bool:
-        return self._target.has(descriptor, document=document, verify=verify)
+    def has(
+        self,
+        descriptor: Descriptor,
+        *,
+        document: bool = False,
+        verify: bool = False,
+        watch: Callable[[int], None] = unwatched,
+    ) -> bool:
+        return self._target.has(descriptor, document=document, verify=verify, watch=watch)
 
     def put(
         self,

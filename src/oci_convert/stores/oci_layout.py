@@ -153,15 +153,15 @@ class OciLayoutSink(PlaceSink):
 
     def commit(self, roots: Sequence[Root]) -> None:
         self.check(roots)
+        if self.place.size("oci-layout") is None:
+            self.write("oci-layout", HEADER)
         self.place.flush()
         with self.place.locked():
-            if self.place.size("oci-layout") is None:
-                self.write("oci-layout", HEADER)
             if self._refs:
                 self._write_refs(roots)
             else:
                 self._write_index(roots)
-            self.place.flush()
+            self.settle()
 
     def _write_index(self, roots: Sequence[Root]) -> None:
         old = None
@@ -169,11 +169,12 @@ class OciLayoutSink(PlaceSink):
             old = self.place.read("index.json", "index_size")
         new = merged_index(old, roots, f"{self.label}: index.json")
         if new != old:
-            self.write("index.json", new)
+            self.write("index.json", new, durable=True)
 
     def _write_refs(self, roots: Sequence[Root]) -> None:
         for root in roots:
-            self.write(f"refs/{root.annotations[REF_NAME]}", _entry(root, {}).encode())
+            name = f"refs/{root.annotations[REF_NAME]}"
+            self.write(name, _entry(root, {}).encode(), durable=True)
 
 
 def merged_index(old: bytes | None, roots: Sequence[Root], where: str) -> bytes:

@@ -13,6 +13,7 @@ from oci_convert.ground.errors import BlobError
 from oci_convert.papers.models import Descriptor
 from oci_convert.stores.base import Sink, Source, unwatched
 from oci_convert.stores.places import Pending, WritablePlace
+from oci_convert.stores.places.system import system_errors
 
 __all__ = ["PlaceSink"]
 
@@ -32,19 +33,26 @@ class PlaceSink(Sink):
     def sealed(self) -> bool:
         """Whether the place holds an image, so that nothing in it may be removed."""
 
-    def has(self, descriptor: Descriptor, *, document: bool = False, verify: bool = False) -> bool:
+    def has(
+        self,
+        descriptor: Descriptor,
+        *,
+        document: bool = False,
+        verify: bool = False,
+        watch: Callable[[int], None] = unwatched,
+    ) -> bool:
         name = self.name(descriptor.name, document=document)
         if not self.place.has(name, descriptor.size):
             return False
-        return not verify or self._is_sound(name, descriptor)
+        return not verify or self._is_sound(name, descriptor, watch)
 
-    def _is_sound(self, name: str, descriptor: Descriptor) -> bool:
+    def _is_sound(self, name: str, descriptor: Descriptor, watch: Callable[[int], None]) -> bool:
         try:
             with self.place.open(name) as file:
                 chunks = read_chunks(file)
-                for _ in verified(chunks, descriptor.name, descriptor.size, self.label):
-                    pass
-        except BlobError:
+                for chunk in verified(chunks, descriptor.name, descriptor.size, self.label):
+                    watch(len(chunk))
+        except (BlobError, OSError):  # a bad spot on the disk is as good as a wrong byte
             return False
         return True
 
@@ -109,17 +117,25 @@ class PlaceSink(Sink):
             pending.discard()
             raise
 
-    def write(self, name: str, data: bytes) -> None:
-        """Write a small file that no digest names."""
+    def write(self, name: str, data: bytes, *, durable: bool = False) -> None:
+        """Write a small file that no digest names; ``durable`` as for :meth:`Pending.publish`."""
         with self._pending(name, len(data)) as pending:
             pending.write(data)
-            pending.publish(name)
+            pending.publish(name, durable=durable)
+
+    def settle(self) -> None:
+        """Bring to the disk what has just made the images appear."""
+        with system_errors(note="the images are there, but may not outlast a power cut"):
+            self.place.flush()
+
+    def begin(self) -> None:
+        self.place.begin()
 
     def scratch(self) -> BinaryIO | None:
         return self.place.scratch()
 
     def abort(self) -> None:
-        self.place.undo(sealed=self.sealed())
+        self.place.undo(self.sealed)
 
     def close(self) -> None:
         self.place.close()

@@ -6,6 +6,7 @@ is an archive on standard input or output.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import partial
 from os import PathLike
@@ -19,6 +20,7 @@ from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSo
 from oci_convert.stores.memory import Memory
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource, is_layout
 from oci_convert.stores.places.base import Place, Scratch
+from oci_convert.stores.places.file import File, naming
 from oci_convert.stores.places.folder import Folder, WritableFolder
 from oci_convert.stores.places.outputs import NewFile, Output, Stream
 
@@ -58,6 +60,8 @@ class Reference:
 
 def parse(text: str) -> Reference:
     """Take a reference apart; raises :class:`UsageError` (``invalid-reference``)."""
+    if "\0" in text:
+        raise _invalid(text, "no path holds a null character")
     transport, colon, rest = text.partition(":")
     if not colon or (transport not in _TRANSPORTS and transport not in _ELSEWHERE):
         if not text:
@@ -95,7 +99,9 @@ def temporary(tmpdir: str | PathLike[str] | None = None) -> BinaryIO:
     """An empty file to write and read in ``tmpdir``, by default the system's; gone once closed."""
     import tempfile
 
-    return tempfile.TemporaryFile(dir=tmpdir, buffering=0)
+    folder = tmpdir or tempfile.gettempdir()
+    with naming(folder), tempfile.TemporaryFile(dir=folder) as file:
+        return File(os.dup(file.fileno()), "r+b", name=folder)
 
 
 def open_source(reference: Reference | Memory, scratch: Scratch = temporary) -> Source:

@@ -80,8 +80,11 @@ class Pending(Protocol):
         A clone where the file system can, else a copy; with ``link``, one file under two names.
         """
 
-    def publish(self, name: str) -> None:
-        """Make the file appear under its name, complete; a file already there is replaced."""
+    def publish(self, name: str, *, durable: bool = False) -> None:
+        """Make the file appear under its name, complete; a file already there is replaced.
+
+        With ``durable`` it is brought to the disk before: a power cut leaves the one or the other.
+        """
 
     def discard(self) -> None:
         """Forget the file. After :meth:`publish` this does nothing."""
@@ -89,6 +92,18 @@ class Pending(Protocol):
 
 class WritablePlace(Place):
     """A place to write to. One run uses one place object; several runs may share the place."""
+
+    def begin(self) -> None:
+        """Make ready what the first file needs. What must wait for others waits here."""
+
+    def tops(self) -> Iterator[tuple[str, bool]]:
+        """What stands directly in the place: names, and whether that is a file (or a link to one).
+
+        The folder of unfinished files is left out.
+        """
+        for name in self.names():
+            top, slash, _ = name.partition("/")
+            yield top, not slash
 
     @abstractmethod
     def create(self, name: str, size: int | None = None) -> Pending:
@@ -126,7 +141,9 @@ class WritablePlace(Place):
         """Hold the lock of the place, to read and replace the file that makes images appear."""
 
     @abstractmethod
-    def undo(self, *, sealed: bool) -> None:
+    def undo(self, sealed: Callable[[], bool]) -> None:
         """End a failed run: unfinished files go; finished ones too, unless ``sealed`` (the place
         holds images) or another run is writing here; folders that this run made go if empty.
+
+        ``sealed`` is asked while nobody else can commit. Raises nothing that the system refuses.
         """

@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import BinaryIO, Final, NoReturn
@@ -18,7 +18,8 @@ from typing import BinaryIO, Final, NoReturn
 from oci_convert.ground.errors import StoreError
 from oci_convert.stores.places.base import Pending, Place, WritablePlace
 from oci_convert.stores.places.copying import clone, pump, write_all
-from oci_convert.stores.places.run_folder import UNFINISHED, RunFolder, flush
+from oci_convert.stores.places.file import File, naming
+from oci_convert.stores.places.run_folder import UNFINISHED, RunFolder, flush, make_real_folder
 
 __all__ = ["UNFINISHED", "Folder", "WritableFolder"]
 
@@ -54,7 +55,8 @@ class Folder(Place):
             return
         try:
             if stat.S_ISDIR(os.fstat(top).st_mode):
-                yield from _files_below(top, folder)
+                with naming(self.path / folder):
+                    yield from _files_below(top, folder)
         finally:
             os.close(top)
 
@@ -69,12 +71,12 @@ class Folder(Place):
         with self._judging(name):
             return self._regular(self._open_beneath(name), name)
 
-    def _regular(self, descriptor: int, name: str) -> BinaryIO:
+    def _regular(self, descriptor: int, name: str) -> File:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
             os.close(descriptor)
             self._refuse_kind(name, mode)
-        return os.fdopen(descriptor, "rb", buffering=0)
+        return File(descriptor, name=self.path / name)
 
     def blob_size(self, name: str) -> int | None:
         try:
@@ -163,16 +165,23 @@ class Folder(Place):
                     raise self._outside(name) from None
                 case errno.ENXIO:
                     self._refuse_kind(name, stat.S_IFSOCK)
+            error.filename = str(self.path / name)  # the system may have been asked for a part
             raise
 
 
 def _files_below(top: int, folder: str) -> Iterator[str]:
     """The names of what is no folder, below the one that is open as ``top`` and called so."""
-    for parent, folders, files, _ in os.fwalk(dir_fd=top):
+    for parent, folders, files, _ in os.fwalk(dir_fd=top, onerror=_unless_absent):
         inside = (PurePosixPath(folder) / parent).as_posix()
         if inside == "." and UNFINISHED in folders:
             folders.remove(UNFINISHED)
         yield from (name if inside == "." else f"{inside}/{name}" for name in files)
+
+
+def _unless_absent(error: OSError) -> None:
+    """A folder that has just gone is as good as an empty one; one that cannot be read is not."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def _link_target(part: str, folder: int) -> str | None:
@@ -198,30 +207,48 @@ class WritableFolder(Folder, WritablePlace):
         self._known: set[str] = set()
 
     def create(self, name: str, size: int | None = None) -> Pending:
-        return _PendingFile(self, self._run.file())
+        unfinished = self._run.file()
+        # Now, so that what stands in its way is told before the first byte is read.
+        self._make_folder(PurePosixPath(name).parent.as_posix())
+        return _PendingFile(self, unfinished)
+
+    def begin(self) -> None:
+        self._run.begin()
+
+    def tops(self) -> Iterator[tuple[str, bool]]:
+        try:
+            with os.scandir(self.path) as entries:
+                found = [(entry.name, not entry.is_dir()) for entry in entries]
+        except FileNotFoundError:
+            return
+        yield from (top for top in found if top[0] != UNFINISHED)
 
     def scratch(self) -> BinaryIO:
         return self._run.scratch()
 
-    def publish(self, unfinished: Path, name: str) -> None:
-        """Rename a complete file to its name."""
+    def publish(self, unfinished: File, name: str, *, durable: bool) -> None:
+        """Rename a complete file to its name; with ``durable``, not before it is on the disk."""
         target = self.path / name
+        if durable and self._fsync:
+            unfinished.sync()
+        unfinished.close()
         with self._lock:
             new = not os.path.lexists(target)
-            self._make_folder(PurePosixPath(name).parent.as_posix())
-            os.replace(unfinished, target)
+            os.replace(unfinished.name, target)
             self._flushable.append(target)
             if new:
                 self._written.append(target)
 
     def _make_folder(self, name: str) -> None:
-        if name in self._known or name == ".":
-            return
-        path = self.path
-        for part in PurePosixPath(name).parts:
-            path = path / part
-            self._run.make(path)
-        self._known.add(name)
+        with self._lock:
+            if name in self._known or name == ".":
+                return
+            path = self.path
+            for part in PurePosixPath(name).parts:
+                path = path / part
+                if make_real_folder(path):
+                    self._run.made.append(path)
+            self._known.add(name)
 
     def has(self, name: str, size: int) -> bool:
         try:
@@ -246,33 +273,27 @@ class WritableFolder(Folder, WritablePlace):
             flush([*self._flushable, *sorted(folders)])
         self._flushable.clear()
 
-    def undo(self, *, sealed: bool) -> None:
-        if not self.path.is_dir():
-            return
-        with self.locked():
-            if self._run.end():
-                for path in () if sealed else self._written:
-                    path.unlink(missing_ok=True)
-                self._run.remove_made()
+    def undo(self, sealed: Callable[[], bool]) -> None:
+        self._run.end(lambda: () if sealed() else self._written)
         self._written.clear()
 
     def close(self) -> None:
-        self._run.close()
+        self._run.end()
 
 
 class _PendingFile:
     def __init__(self, place: WritableFolder, path: Path) -> None:
         self._place = place
         self._path = path
-        self.file = open(path, "xb", buffering=0)  # noqa: SIM115 - closed by publish and discard
+        self._file = File(path, "xb")
 
     def write(self, chunk: bytes | memoryview, /) -> None:
-        write_all(self.file, chunk)
+        write_all(self._file, chunk)
 
     def take(self, file: BinaryIO, seen: Callable[[memoryview], None], *, link: bool) -> None:
-        if (link and self._link(file)) or clone(file, self.file):
+        if (link and self._link(file)) or clone(file, self._file):
             # What is hashed is what the target holds, never the source a second time.
-            with open(self._path, "rb", buffering=0) as held:
+            with File(self._path) as held:
                 pump(held, seen, lambda _: None)
         else:
             pump(file, seen, self.write)
@@ -282,16 +303,18 @@ class _PendingFile:
         spare = self._path.with_name(f"{self._path.name}.link")
         try:
             # Through the open file: its path may lead elsewhere by now.
-            os.link(f"/proc/self/fd/{file.fileno()}", spare, follow_symlinks=True)
+            # Only with a folder given does Python follow the link that this path is.
+            descriptor = file.fileno()
+            os.link(f"/proc/self/fd/{descriptor}", spare, src_dir_fd=descriptor)
         except OSError:
             return False
         os.replace(spare, self._path)
         return True
 
-    def publish(self, name: str) -> None:
-        self.file.close()
-        self._place.publish(self._path, name)
+    def publish(self, name: str, *, durable: bool = False) -> None:
+        self._place.publish(self._file, name, durable=durable)
 
     def discard(self) -> None:
-        self.file.close()
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # why it is forgotten is what is told; its folder goes at the end
+            self._file.close()
+            self._path.unlink(missing_ok=True)

@@ -62,8 +62,8 @@ class MemoryPlace(WritablePlace):
             self._written.append(name)
         self.files[name] = data
 
-    def undo(self, *, sealed: bool) -> None:
-        for name in () if sealed else self._written:
+    def undo(self, sealed: Callable[[], bool]) -> None:
+        for name in () if sealed() else self._written:
             self.remove(name)
         self._written.clear()
 
@@ -81,7 +81,7 @@ class _PendingBytes:
         seen(memoryview(data))
         self.write(data)
 
-    def publish(self, name: str) -> None:
+    def publish(self, name: str, *, durable: bool = False) -> None:
         self._place.publish(name, b"".join(self._parts))
 
     def discard(self) -> None:

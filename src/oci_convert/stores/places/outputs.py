@@ -9,7 +9,9 @@ from typing import BinaryIO, Final
 
 from oci_convert.ground.errors import StoreError, UsageError
 from oci_convert.stores.places.base import Scratch
+from oci_convert.stores.places.file import File
 from oci_convert.stores.places.run_folder import RunFolder, flush
+from oci_convert.stores.places.system import system_errors
 
 __all__ = ["NewFile", "Output", "Stream"]
 
@@ -58,7 +60,7 @@ class NewFile(Output):
         self._fsync = fsync
         self._run = RunFolder(path.parent)
         self._unfinished: Path | None = None
-        self._file: BinaryIO | None = None
+        self._file: File | None = None
         self._refuse_existing()
 
     def _refuse_existing(self) -> None:
@@ -73,7 +75,7 @@ class NewFile(Output):
 
     def begin(self) -> BinaryIO:
         self._unfinished = self._run.file()
-        self._file = open(self._unfinished, "xb", buffering=0)  # noqa: SIM115 - closed by close
+        self._file = File(self._unfinished, "xb")
         return self._file
 
     def scratch(self) -> BinaryIO:
@@ -83,13 +85,14 @@ class NewFile(Output):
         assert self._file is not None
         assert self._unfinished is not None
         if self._fsync:
-            os.fsync(self._file.fileno())
+            self._file.sync()
         self._file.close()
         with self._run.locked():
             self._refuse_existing()  # another run may have been faster
             os.replace(self._unfinished, self._path)
         if self._fsync:
-            flush([self._path.parent, *(folder.parent for folder in self._run.made)])
+            with system_errors(note="the archive is there, but may not outlast a power cut"):
+                flush([self._path.parent, *(folder.parent for folder in self._run.made)])
 
     def undo(self) -> None:
         self.close()
@@ -97,7 +100,7 @@ class NewFile(Output):
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
-        self._run.close()
+        self._run.end()
 
 
 class Stream(Output):
@@ -117,7 +120,7 @@ class Stream(Output):
 
     def begin(self) -> BinaryIO:
         if self._path is not None:
-            self._file = open(self._path, "wb", buffering=0)  # noqa: SIM115 - closed by close
+            self._file = File(self._path, "wb")
             return self._file
         if os.isatty(_STDOUT):
             raise UsageError(
@@ -127,7 +130,7 @@ class Stream(Output):
                 remedy="redirect standard output to a file or a pipe",
             )
         os.set_blocking(_STDOUT, True)
-        self._file = open(_STDOUT, "wb", buffering=0, closefd=False)  # noqa: SIM115 - likewise
+        self._file = File(_STDOUT, "wb", name=self._label, closefd=False)
         return self._file
 
     def scratch(self) -> BinaryIO:

@@ -1,30 +1,35 @@
 """Where files grow until they are complete: ``.oci-convert/<run>/``, a folder locked by its run.
 
-The lock of the run's folder says that the run lives; whoever begins removes what dead runs left.
-The lock of the root is held for moments only, by whoever makes or removes folders in it.
+The lock of the run's folder says that the run lives; whoever begins or ends removes what dead runs
+left. The lock of the root is held for moments only, by whoever makes or removes folders in it.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO, Final
+from typing import Final
 
-from oci_convert.ground.errors import StoreError
+from oci_convert.ground.errors import OciConvertError, StoreError
+from oci_convert.stores.places.file import File, naming
+from oci_convert.stores.places.paths import cleaned
 
 try:
     import fcntl
 except ImportError:  # pragma: no cover - Windows has no flock: runs there must not overlap
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["UNFINISHED", "RunFolder", "flush"]
+__all__ = ["UNFINISHED", "RunFolder", "flush", "make_real_folder"]
 
 UNFINISHED: Final = ".oci-convert"
 """The folder of unfinished files, in the root of the target; for an archive beside it."""
@@ -32,8 +37,13 @@ UNFINISHED: Final = ".oci-convert"
 _FLUSH_THREADS: Final = 8
 _ATTEMPTS: Final = 100
 """How often to make a folder that others remove, before believing that it cannot be made."""
+_PATIENCE: Final = 0.5
+"""Seconds that a run which ends waits for the lock: what holds it longer than moments hangs."""
+_PAUSE: Final = 0.01
 _OPEN: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 _FOLDER: Final = _OPEN | getattr(os, "O_DIRECTORY", 0)
+_LEFT: Final = ".left"
+"""The end of the name of a note, by which a run that fails leaves what it made to another one."""
 
 
 class RunFolder:
@@ -43,6 +53,7 @@ class RunFolder:
         self._root = root
         self._path: Path | None = None
         self._lock: int | None = None
+        self._begun = False
         self._serial = 0
         self._guard = Lock()
         self._held = False
@@ -50,33 +61,39 @@ class RunFolder:
         self.made: list[Path] = []
         """The folders that this run made and that are to stay, outermost first."""
 
-    def file(self) -> Path:
-        """A name for an unfinished file. May be called from several threads at once."""
+    def begin(self) -> None:
+        """Make the folder of this run, unless it is there."""
         with self._guard:
             if self._path is None:
                 self._begin()
+
+    def file(self) -> Path:
+        """A name for an unfinished file. May be called from several threads at once."""
+        self.begin()
+        with self._guard:
             assert self._path is not None
             self._serial += 1
             return self._path / str(self._serial)
 
-    def scratch(self) -> BinaryIO:
+    def scratch(self) -> File:
         """An empty file to write and read, without a name: it is gone once it is closed."""
         path = self.file()
-        file = open(path, "x+b", buffering=0)  # noqa: SIM115 - closed by the caller
+        file = File(path, "x+b")
         with suppress(PermissionError):  # Windows removes it at the end of the run
             path.unlink()
         return file
 
     def _begin(self) -> None:
         """Make the folder of this run, lock it, and sweep those of dead runs."""
+        self._begun = True
         with self.locked():
             unfinished = self._root / UNFINISHED
-            _make_real_folder(unfinished)
-            for leftover in unfinished.iterdir():
-                _sweep(leftover)
-            self._path = unfinished / secrets.token_hex(8)
-            self._path.mkdir()
-            self._lock = _lock_folder(self._path, wait=True)
+            make_real_folder(unfinished)
+            _living(unfinished)
+            path = unfinished / secrets.token_hex(8)
+            path.mkdir()
+            self._lock = _lock_folder(path)
+            self._path = path
 
     def make(self, path: Path) -> None:
         """Make a folder, unless somebody else was faster."""
@@ -100,7 +117,7 @@ class RunFolder:
             # A failed run may remove the folder before or while this one waits for its lock.
             try:
                 self._make_root()
-                lock = _lock_folder(self._root, wait=True)
+                lock = _lock_folder(self._root)
             except FileNotFoundError:
                 attempts += 1
                 if attempts == _ATTEMPTS:
@@ -117,32 +134,105 @@ class RunFolder:
             if lock is not None:
                 os.close(lock)
 
-    def end(self) -> bool:
-        """Remove the unfinished files; says whether no other run is writing here.
+    # -- the end ----------------------------------------------------------------------------
 
-        To be called with the root locked. Dead runs were swept when this one began.
+    def end(self, written: Callable[[], Iterable[Path]] = tuple) -> None:
+        """End the run: its unfinished files go, and so do the folders that it made, if empty.
+
+        What ``written`` gives, asked while nobody can commit, goes, too, unless other runs are
+        writing here: they may count on it. One of them inherits it then, and the last one removes
+        it if it fails as well. Raises nothing, as what ends a run has been told already. Ending
+        twice is harmless.
         """
+        if self._begun or self.made:
+            with suppress(OSError, OciConvertError):
+                self._end(written)
+            self._let_go()
+            self._begun = False
+            self.made.clear()
+
+    def _end(self, written: Callable[[], Iterable[Path]]) -> None:
+        left = _Left.of(self._root, self.made)
+        if not self._root.is_dir():
+            left.remove(self._root)
+            return
+        try:
+            lock = _lock_folder(self._root, _PATIENCE)
+        except OSError:
+            self._let_go()  # what nobody else can have seen; the rest belongs to the next run
+            raise
+        try:
+            unfinished = self._root / UNFINISHED
+            for note in () if self._path is None else self._path.glob(f"*{_LEFT}"):
+                left.inherit(note)
+            self._let_go()
+            living = _living(unfinished)
+            if not living:
+                with suppress(OSError):
+                    unfinished.rmdir()
+            left.files += [path.relative_to(self._root).as_posix() for path in written()]
+            if living:
+                left.bequeath(living[0] / f"{secrets.token_hex(8)}{_LEFT}")
+            else:
+                left.remove(self._root)
+        finally:
+            if lock is not None:
+                os.close(lock)
+
+    def _let_go(self) -> None:
+        """Remove the folder of this run, and unlock it."""
         if self._path is not None:
             shutil.rmtree(self._path, ignore_errors=True)
             if self._lock is not None:
                 os.close(self._lock)
             self._path = self._lock = None
-            with suppress(OSError):
-                (self._root / UNFINISHED).rmdir()
-        return not (self._root / UNFINISHED).exists()
 
-    def remove_made(self) -> None:
-        """Remove the folders that this run made, as far as they are empty; with the root locked."""
-        for path in reversed(self.made):
+
+@dataclass
+class _Left:
+    """What a failed run leaves to another one that is writing there, and may count on it."""
+
+    above: int = 0
+    """How many folders it made of the root and those that the root is in."""
+    folders: list[str] = field(default_factory=list)
+    """The folders that it made in the root, outermost first."""
+    files: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, root: Path, made: Iterable[Path]) -> _Left:
+        left = cls()
+        for path in made:
+            if path != root and path.is_relative_to(root):
+                left.folders.append(path.relative_to(root).as_posix())
+            else:
+                left.above += 1
+        return left
+
+    def inherit(self, note: Path) -> None:
+        """Take over what another run left; a note that is not ours says nothing."""
+        with suppress(OSError, ValueError, TypeError, KeyError):
+            above, folders, files = json.loads(note.read_bytes())
+            self.above = max(self.above, int(above))
+            self.folders = [*filter(_is_inside, folders), *self.folders]
+            self.files += filter(_is_inside, files)
+
+    def bequeath(self, note: Path) -> None:
+        """Leave it to the run in whose folder ``note`` is written."""
+        note.write_text(json.dumps([self.above, self.folders, self.files]), encoding="utf-8")
+
+    def remove(self, root: Path) -> None:
+        """Remove the files, and the folders as far as they are empty."""
+        for name in self.files:
+            with suppress(OSError):
+                (root / name).unlink()
+        above = (root, *root.parents)[: self.above]
+        for path in (*(root / name for name in reversed(self.folders)), *above):
             with suppress(OSError):
                 path.rmdir()
 
-    def close(self) -> None:
-        """End the run if it has not ended."""
-        if self._path is not None:
-            with self.locked():
-                if self.end():
-                    self.remove_made()
+
+def _is_inside(name: str) -> bool:
+    return cleaned(name) == name
 
 
 def flush(paths: Iterable[Path]) -> None:
@@ -152,39 +242,63 @@ def flush(paths: Iterable[Path]) -> None:
 
 
 def _flush(path: Path) -> None:
-    descriptor = os.open(path, _OPEN)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with naming(path):
+        descriptor = os.open(path, _OPEN)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
-def _make_real_folder(path: Path) -> None:
+def make_real_folder(path: Path) -> bool:
+    """Make a folder, unless there is one; says whether it did. Nothing is written through links.
+
+    Raises :class:`StoreError` (``not-a-folder``) for a link or a file in its place.
+    """
     with suppress(FileExistsError):
         path.mkdir()
+        return True
     if not stat.S_ISDIR(os.lstat(path).st_mode):
         raise StoreError(
             f"{path.name} is not a folder",
             code="not-a-folder",
             where=str(path.parent),
-            remedy="it is where unfinished files go; move away what stands there",
+            remedy="nothing is written through a link or over a file; move away what stands there",
         )
+    return False
 
 
-def _lock_folder(path: Path, *, wait: bool) -> int | None:
+def _lock_folder(path: Path, patience: float | None = None) -> int | None:
     """Lock a folder; closing the returned file descriptor lets go. ``None``: no locks here.
 
-    Raises :class:`BlockingIOError` if another process holds it and ``wait`` is false.
+    Raises :class:`BlockingIOError` if another process holds it for longer than ``patience``.
     """
     if fcntl is None:
         return None
-    descriptor = os.open(path, _FOLDER)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise
+    with naming(path):
+        descriptor = os.open(path, _FOLDER)
+        try:
+            _flock(descriptor, patience)
+        except BaseException:
+            os.close(descriptor)
+            raise
     return descriptor
+
+
+def _flock(descriptor: int, patience: float | None) -> None:
+    if patience is None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return
+    end = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 def _same_file(descriptor: int, path: Path) -> bool:
@@ -194,15 +308,25 @@ def _same_file(descriptor: int, path: Path) -> bool:
         return False
 
 
-def _sweep(leftover: Path) -> None:
+def _living(unfinished: Path) -> list[Path]:
+    """The folders of the runs that live; what dead ones left is removed."""
+    if unfinished.is_symlink() or not unfinished.is_dir():
+        return []
+    return [leftover for leftover in unfinished.iterdir() if not _swept(leftover)]
+
+
+def _swept(leftover: Path) -> bool:
     """Remove what a dead run left; what is locked belongs to a living one."""
     if leftover.is_symlink() or not leftover.is_dir():
         leftover.unlink(missing_ok=True)
-        return
+        return True
     try:
-        lock = _lock_folder(leftover, wait=False)
+        lock = _lock_folder(leftover, patience=0)
+    except FileNotFoundError:
+        return True
     except OSError:
-        return
+        return False
     shutil.rmtree(leftover, ignore_errors=True)
     if lock is not None:
         os.close(lock)
+    return True

@@ -19,6 +19,7 @@ from oci_convert.ground.errors import BlobError, StoreError, UsageError
 from oci_convert.ground.media_types import Compression
 from oci_convert.stores.places.base import Scratch
 from oci_convert.stores.places.copying import pump, write_all
+from oci_convert.stores.places.file import File
 from oci_convert.stores.places.tar import Tar
 
 __all__ = ["open_archive"]
@@ -45,7 +46,7 @@ def open_archive(path: str | None, label: str, scratch: Scratch) -> Tar:
 
 def _opened(path: str | None, label: str) -> BinaryIO:
     if path is not None:
-        return open(path, "rb", buffering=0)
+        return File(path)
     if os.isatty(_STDIN):
         raise UsageError(
             "nobody types an archive",
@@ -53,7 +54,7 @@ def _opened(path: str | None, label: str) -> BinaryIO:
             where=label,
             remedy="redirect standard input from a file or a pipe",
         )
-    return open(_STDIN, "rb", buffering=0, closefd=False)
+    return File(_STDIN, name=label, closefd=False)
 
 
 def _is_plain(file: BinaryIO) -> bool:
@@ -111,9 +112,7 @@ def _content(
     except BlobError as error:
         if error.code == "corrupt-layer":
             raise _no_archive(label, error.message) from None
-        raise StoreError(
-            error.message, code=error.code, where=label, remedy=error.remedy
-        ) from None
+        raise StoreError(error.message, code=error.code, where=label, remedy=error.remedy) from None
 
 
 def _head(chunks: Iterator[bytes]) -> bytes:

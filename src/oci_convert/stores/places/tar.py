@@ -16,6 +16,7 @@ from oci_convert.ground.errors import StoreError
 from oci_convert.ground.limits import limits, raised_by
 from oci_convert.ground.media_types import Compression
 from oci_convert.stores.places.base import Place
+from oci_convert.stores.places.file import File, naming
 from oci_convert.stores.places.paths import check_length, cleaned, joined
 
 __all__ = ["Tar"]
@@ -60,7 +61,7 @@ class Tar(Place):
 
     def __init__(self, path: str | os.PathLike[str], file: BinaryIO | None = None) -> None:
         self.label = str(path)
-        self._file = file or open(path, "rb", buffering=0)  # noqa: SIM115 - closed by close
+        self._file = file or File(path)
         self._seeking = Lock()
         self._members: dict[str, _Member] = {}
         self._links: dict[str, str] = {}
@@ -186,7 +187,8 @@ class Tar(Place):
     def read_at(self, buffer: memoryview, at: int) -> int:
         """Fill ``buffer`` from byte ``at`` of the file; how many bytes there were."""
         if hasattr(os, "preadv"):
-            return os.preadv(self._file.fileno(), [buffer], at)
+            with naming(self._file.name):
+                return os.preadv(self._file.fileno(), [buffer], at)
         with self._seeking:  # pragma: no cover - Windows
             self._file.seek(at)
             return self._file.readinto(buffer) or 0  # type: ignore[attr-defined]  # it is unbuffered

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from threading import Lock
 from typing import BinaryIO, Final, NoReturn
 
@@ -127,7 +127,7 @@ class WritableTar(WritablePlace):
     def locked(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def undo(self, *, sealed: bool) -> None:
+    def undo(self, sealed: Callable[[], bool]) -> None:
         self.output.undo()
 
     def close(self) -> None:
@@ -141,7 +141,7 @@ class WritableTar(WritablePlace):
 
     # -- for the members --------------------------------------------------------------------
 
-    def begin(self, name: str, size: int) -> int:
+    def begin_member(self, name: str, size: int) -> int:
         """Write the header of a member, after those of its folders; returns where it stands."""
         folder = ""
         for part in name.split("/")[:-1]:
@@ -166,11 +166,9 @@ class WritableTar(WritablePlace):
             self._file = self.output.begin()
         try:
             write_all(self._file, chunk)
-        except BrokenPipeError:
-            self._broken = True
-            raise StoreError(
-                "nobody reads the archive any more", code="reader-gone", where=self.label
-            ) from None
+        except BaseException:
+            self.forget(self._at)
+            raise
         self._at += len(chunk)
 
     def rewrite(self, at: int, data: bytes) -> None:
@@ -182,12 +180,14 @@ class WritableTar(WritablePlace):
 
     def forget(self, at: int) -> None:
         """Take back everything from byte ``at`` on; an output that cannot is of no use any more."""
-        if not self.output.rewritable:
-            self._broken = True
-        elif self._file is not None:
-            self._file.truncate(at)
-            self._file.seek(at)
-            self._at = at
+        self._broken = True
+        if self.output.rewritable:
+            with suppress(OSError):  # why it is taken back is what is told
+                if self._file is not None:
+                    self._file.truncate(at)
+                    self._file.seek(at)
+                self._at = at
+                self._broken = False
 
     def end(self, name: str, size: int) -> None:
         """Note a member as complete."""
@@ -203,7 +203,7 @@ class _Member:
         self._name = name
         self._promised = size
         self._size = 0
-        self._at = tar.begin(name, size or 0)
+        self._at = tar.begin_member(name, size or 0)
         self._ended = False
 
     def write(self, chunk: bytes | memoryview, /) -> None:
@@ -213,7 +213,7 @@ class _Member:
     def take(self, file: BinaryIO, seen: Callable[[memoryview], None], *, link: bool) -> None:
         pump(file, seen, self.write)
 
-    def publish(self, name: str) -> None:
+    def publish(self, name: str, *, durable: bool = False) -> None:
         if self._tar.size(name) is not None:
             self.discard()
             return
@@ -247,7 +247,7 @@ class _Spooled:
     def take(self, file: BinaryIO, seen: Callable[[memoryview], None], *, link: bool) -> None:
         pump(file, seen, self.write)
 
-    def publish(self, name: str) -> None:
+    def publish(self, name: str, *, durable: bool = False) -> None:
         with self._file as file:
             member = self._tar.create(name, file.tell())
             try:
@@ -271,7 +271,7 @@ class _Known:
     def take(self, file: BinaryIO, seen: Callable[[memoryview], None], *, link: bool) -> None:
         pump(file, seen, self.write)
 
-    def publish(self, name: str) -> None:
+    def publish(self, name: str, *, durable: bool = False) -> None:
         pass
 
     def discard(self) -> None:
