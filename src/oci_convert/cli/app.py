@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
+from oci_convert.cli.show.terminal import say_json as print_json
 from oci_convert.ground.limits import parse_limits, set_limits
 
 __all__ = ["Jobs", "Json", "Limit", "Quiet", "Source", "app", "print_json"]
@@ -49,23 +49,24 @@ Limit = Annotated[
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - a callback of typer
-    if wanted:
-        from importlib.metadata import version
+    if not wanted:
+        return
+    from importlib.metadata import version
 
-        print(f"oci-convert {version('oci-convert')}")
-        raise typer.Exit
+    from oci_convert.blobs.compression import DEFAULT_LEVELS, codec_versions
+
+    print(f"oci-convert {version('oci-convert')}")
+    for compression in DEFAULT_LEVELS:  # what decides over the digests of repacked layers
+        codec = codec_versions(compression)
+        print(f"{compression.value}: {codec['library']} {codec['version']}, engine {codec['engine']}")
+    raise typer.Exit
 
 
 @app.callback()
 def _main(
     _: Annotated[  # noqa: FBT002 - a flag
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version, and those of the codecs."),
     ] = False,
 ) -> None:
     pass
-
-
-def print_json(value: object) -> None:
-    """An answer of the library as JSON, on standard output."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))

@@ -154,7 +154,9 @@ def convert(
         if record is not None:
             write_record(report.dumps(originals=True))
     if not quiet:
-        show.findings(report.findings)
+        if dry_run:
+            show.plan(report)
+        show.findings(report.findings, weightiest_first=True)
         show.summary(report)
     if as_json:
         print_json(report.to_json())

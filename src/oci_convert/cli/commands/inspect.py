@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from oci_convert.cli import show
 from oci_convert.cli.app import Json, Limit, Source, app, print_json
 
@@ -9,8 +13,17 @@ __all__ = ["inspect"]
 
 
 @app.command()
-def inspect(source: Source, *, _limit: Limit = None, as_json: Json = False) -> None:
-    """Show the tree: kinds, media types, digests, sizes, platforms, names.
+def inspect(
+    source: Source,
+    *,
+    full: Annotated[bool, typer.Option("--full", help="Digests and media types whole.")] = False,
+    as_graph: Annotated[
+        bool, typer.Option("--graph", help="Print the tree as a diagram for Mermaid.")
+    ] = False,
+    _limit: Limit = None,
+    as_json: Json = False,
+) -> None:
+    """Show the tree: kinds, media types, digests, sizes, platforms, names, and what is odd.
 
     Example: oci-convert inspect oci:layout:app
     """
@@ -19,5 +32,7 @@ def inspect(source: Source, *, _limit: Limit = None, as_json: Json = False) -> N
     inspection = run(source)
     if as_json:
         print_json(inspection.to_json())
+    elif as_graph:
+        show.graph(inspection)
     else:
-        show.tree(inspection)
+        show.tree(inspection, full=full)

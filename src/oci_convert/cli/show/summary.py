@@ -1,0 +1,104 @@
+"""What a conversion did, in a few lines."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from oci_convert.cli.show.terminal import tell
+from oci_convert.cli.show.text import Style, Text, joined
+from oci_convert.cli.show.words import bytes_of, count_of, digest_of, plural
+from oci_convert.ground.media_types import Kind
+
+if TYPE_CHECKING:
+    from oci_convert.papers.report import ConvertedImage, Report
+
+__all__ = ["summary"]
+
+_FEW: Final = 4
+"""Images that are listed one by one."""
+
+
+def summary(report: Report) -> None:
+    """What a conversion did, on standard error."""
+    for line in _images(report):
+        tell(line)
+    tell(", ".join(_blobs(report)) or "there was nothing to convert")
+    written = report.totals.bytes_written
+    done = "would be written" if report.dry_run else "written"
+    tell(Text(f"{bytes_of(written)} {done}; ") + _way_back(report))
+
+
+def _images(report: Report) -> Iterator[Text]:
+    """What each image was and is; of many, only how many."""
+    if len(report.images) <= _FEW:
+        yield from map(_image, report.images)
+        return
+    changed = sum(
+        image.old is None or image.old.digest != image.new.digest for image in report.images
+    )
+    kept = len(report.images) - changed
+    counts = [f"{count_of('image', len(report.images))}: {changed} with a new digest"]
+    yield Text(", ".join([*counts, *([f"{kept} with the old one"] if kept else [])]))
+
+
+def _image(image: ConvertedImage) -> Text:
+    name = Text(image.name or image.source, Style.STRONG) + "  "
+    new = digest_of(image.new.digest)
+    if image.old is None:
+        return name + new + Text(" (it had no manifest)", Style.FAINT)
+    if image.old.digest == image.new.digest:
+        return name + new + Text(" (unchanged)", Style.FAINT)
+    return name + digest_of(image.old.digest) + " → " + new
+
+
+def _blobs(report: Report) -> Iterator[str]:
+    """What became of the blobs: documents, layers, configs, the rest."""
+    counts = Counter((row.kind, _fate(row.change.value)) for row in report.map)
+    for kind in (Kind.INDEX, Kind.MANIFEST):
+        for fate in ("edited", "kept"):
+            if counts[kind, fate]:
+                yield f"{count_of(kind.value, counts[kind, fate])} {fate}"
+    kept, repacked = counts[Kind.LAYER, "kept"], counts[Kind.LAYER, "repacked"]
+    if kept:
+        yield f"{count_of('layer', kept)} kept"
+        yield f"{repacked or 'none'} repacked"
+    elif repacked:
+        yield f"{count_of('layer', repacked)} repacked"
+    if counts[Kind.ARTIFACT, "kept"]:
+        yield f"{count_of('other blob', counts[Kind.ARTIFACT, 'kept'])} kept"
+    configs = counts[Kind.CONFIG, "kept"]
+    if configs and not any(found.code == "schema1-upgraded" for found in report.findings):
+        yield f"{plural('image ID', configs)} kept"
+    for kind in (Kind.INDEX, Kind.MANIFEST, Kind.LAYER):
+        if counts[kind, "dropped"]:
+            yield f"{count_of(kind.value, counts[kind, 'dropped'])} dropped"
+
+
+def _fate(change: str) -> str:
+    """What became of the bytes; that a layer is called otherwise does not change them."""
+    return "kept" if change == "relabelled" else change
+
+
+def _way_back(report: Report) -> Text:
+    """Whether the way back gives the same bytes, or why not."""
+    losses = len(report.losses)
+    told = Text(count_of("loss", losses), Style.LOSS) if losses else Text()
+    if not report.images:
+        return told or Text("no image")
+    if report.reversible:
+        back = Text("the way back gives the same bytes", Style.GOOD)
+        return joined("; ", [told, back + (" for the images" if losses else "")])
+    repacked = sum(row.change.value == "repacked" for row in report.map)
+    reasons = []
+    if repacked:
+        reasons.append(f"{count_of('layer', repacked)} {'is' if repacked == 1 else 'are'} repacked")
+    if losses:
+        reasons.append("of what was lost")
+    back = Text("the way back gives other bytes", Style.WARNING)
+    if reasons:
+        back = back + f", because {' and '.join(reasons)}"
+    if losses and report.originals:
+        back = back + Text(" (--record FILE keeps the originals)", Style.FAINT)
+    return joined("; ", [told, back])

@@ -1,0 +1,136 @@
+"""The images of a source, drawn as trees."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from oci_convert.cli.show.columns import Row, laid_out
+from oci_convert.cli.show.terminal import say, width_of
+from oci_convert.cli.show.text import Style, Text, joined
+from oci_convert.cli.show.words import (
+    bytes_of,
+    count_of,
+    digest_of,
+    family_of,
+    packing,
+    packing_of,
+    short_type,
+)
+from oci_convert.ground.media_types import Kind
+
+if TYPE_CHECKING:
+    from oci_convert.journey.inspect import Inspected, Inspection
+
+__all__ = ["tree"]
+
+_LAYOUTS: Final = (
+    ("blob", "size", "digest", "type"),
+    ("blob", "size", "digest", "short type"),
+    ("detailed", "size", "digest", "family"),
+    ("detailed", "size", "digest"),
+    ("detailed", "digest"),
+)
+_NARROW: Final = 60
+"""Columns below which branches are drawn short."""
+_FAULTS: Final = ("absent", "mislabelled")
+"""How notes begin that tell of something wrong."""
+
+
+def tree(inspection: Inspection, *, full: bool = False) -> None:
+    """The images of a source, on standard output; ``full``: digests and media types whole."""
+    width = width_of(sys.stdout)
+    drawing = _Drawing(inspection, full=full, narrow=width is not None and width < _NARROW)
+    layouts = _LAYOUTS[:1] if full else _LAYOUTS
+    for line in laid_out(list(drawing.rows()), layouts, None if full else width, right={"size"}):
+        say(line)
+
+
+@dataclass
+class _Drawing:
+    inspection: Inspection
+    full: bool
+    narrow: bool
+    _drawn: dict[str, str] = field(default_factory=dict)
+    """What the images that were drawn are called, by digest."""
+    _platforms: dict[str, str] = field(default_factory=dict)
+    """Of the documents of the image that is drawn, by digest."""
+
+    def rows(self) -> Iterator[Row | Text]:
+        """The rows of all images, a title before each."""
+        for i, image in enumerate(self.inspection.images):
+            if i:
+                yield Text()
+            yield from self._image(image)
+
+    def _image(self, image: Inspected) -> Iterator[Row | Text]:
+        title = Text(image.name or "(unnamed)", Style.STRONG)
+        digest = image.descriptor.digest
+        if digest in self._drawn:
+            yield title + Text(f" is the same as {self._drawn[digest]}", Style.FAINT)
+            return
+        self._drawn[digest] = image.name or image.where
+        blobs = list(image.walk())
+        self._platforms = {b.descriptor.digest: b.platform for b in blobs if b.platform}
+        sizes = {b.descriptor.digest: b.descriptor.size for b in blobs if "absent" not in b.notes}
+        held = f"  {count_of('blob', len(sizes))}, {bytes_of(sum(sizes.values()))}"
+        yield title + Text(held, Style.FAINT)
+        yield from self._blob(image, "", "")
+
+    def _blob(self, blob: Inspected, branch: str, stem: str) -> Iterator[Row]:
+        """The rows of a blob behind ``branch``, and of what it names behind ``stem``."""
+        below = [(child, "─") for child in blob.children]
+        below += [(referrer, "╌") for referrer in blob.referrers]
+        yield Row(
+            self._cells(blob, branch),
+            self._notes(blob),
+            Text(stem + self._piece("│" if below else " ", " "), Style.FAINT),
+        )
+        for i, (child, line) in enumerate(below):
+            last = i == len(below) - 1
+            yield from self._blob(
+                child,
+                stem + self._piece("└" if last else "├", line),
+                stem + self._piece(" " if last else "│", " "),
+            )
+
+    def _piece(self, corner: str, line: str) -> str:
+        """One step of the branches: ``├── ``."""
+        return corner + line if self.narrow else f"{corner}{line * 2} "
+
+    def _cells(self, blob: Inspected, branch: str) -> dict[str, Text]:
+        descriptor = blob.descriptor
+        start = Text(branch, Style.FAINT) + blob.kind.value
+        detail = _detail(blob)
+        return {
+            "blob": joined(" ", [start, Text(blob.platform or "", Style.PLACE)]),
+            "detailed": joined(" ", [start, Text(detail, Style.PLACE)]),
+            "size": Text(bytes_of(descriptor.size)),
+            "digest": digest_of(descriptor.digest, whole=self.full),
+            "family": Text(family_of(blob.family.split("+")) if blob.family else ""),
+            "type": Text(descriptor.media_type),
+            "short type": Text(short_type(descriptor.media_type)),
+        }
+
+    def _notes(self, blob: Inspected) -> Text:
+        return joined(", ", (self._note(blob, note) for note in blob.notes))
+
+    def _note(self, blob: Inspected, note: str) -> Text:
+        if note.startswith(_FAULTS):
+            return Text(note, Style.WARNING)
+        if note == "attestation" and blob.subject is not None:
+            of = self._platforms.get(blob.subject)
+            note += f" of {of or digest_of(blob.subject)}"
+        return Text(note, Style.NOTE)
+
+
+def _detail(blob: Inspected) -> str:
+    """What tells a blob from others of its kind."""
+    if blob.kind is Kind.LAYER:
+        packed = packing_of(blob.descriptor.media_type)
+        return packed if blob.compression is None else packing(blob.compression)
+    if blob.kind is Kind.ARTIFACT:
+        return short_type(blob.descriptor.media_type)
+    return blob.platform or short_type(blob.artifact_type or "")
