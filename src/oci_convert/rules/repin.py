@@ -8,6 +8,7 @@ matter whether they stand where an image is pinned; checksums of other things lo
 from __future__ import annotations
 
 import re
+import string
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ _DIGEST: Final = re.compile(
 _ALGORITHMS: Final = {64: "sha256", 96: "sha384", 128: "sha512"}
 """What digests of these many hex digits are made with."""
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:-]*\Z")
+_MARKS: Final = "_./:-"
+_IN_A_NAME: Final = string.ascii_letters + string.digits + _MARKS
 _MEMBER: Final = re.compile(r"(?i:digest)\\?[\"']?(?:\s*[:=]-?\s*|\s+)\\?[\"']?\Z")
 """What precedes the value of ``digest:``, ``"digest":``, ``image.digest=`` or ``${DIGEST:-``."""
 _LOOK_BACK: Final = 256
@@ -163,5 +165,7 @@ def _pins_an_image(before: str) -> bool:
 
 
 def _name(before: str) -> str:
-    name = _NAME.search(before[:-1]) if before.endswith("@") else None
-    return "" if name is None else name[0]
+    if not before.endswith("@"):
+        return ""
+    line = before[:-1]
+    return line[len(line.rstrip(_IN_A_NAME)) :].lstrip(_MARKS)

@@ -13,6 +13,7 @@ _MODULES: Final = {
     "inspect": "inspect",
     "verify": "verify",
     "prove": "prove",
+    "repin": "repin",
     "translate": "translate",
     "media-types": "media_types",
 }

@@ -1,0 +1,99 @@
+"""The pins that were found in all files of a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from oci_convert.cli.text_files import TextFile, bytes_of_text
+from oci_convert.ground.errors import DocumentError
+from oci_convert.ground.media_types import Kind
+from oci_convert.papers.documents import read_document
+from oci_convert.papers.report import REPORT_LIMIT, read_pins
+from oci_convert.rules.repin import Outcome, Repinned, repin
+
+__all__ = ["FoundPins", "find_pins"]
+
+
+@dataclass(slots=True)
+class FoundPins:
+    """What was found in all files."""
+
+    files: list[tuple[TextFile, Repinned]] = field(default_factory=list)
+    left_alone: list[tuple[str, str]] = field(default_factory=list)
+    """Files that hold digests and must not be edited, and what they are."""
+    written: bool = False
+    refused: bool = False
+    """Nothing was written because of pins that no map knows."""
+
+    @property
+    def changed(self) -> list[tuple[TextFile, Repinned]]:
+        """The files that get, or would get, another text."""
+        return [(file, repinned) for file, repinned in self.files if repinned.changed]
+
+    @property
+    def open(self) -> bool:
+        """Whether there is a pin that the maps do not lead anywhere."""
+        counts = self.counts
+        return any(counts[out] for out in (Outcome.DROPPED, Outcome.UNKNOWN, Outcome.BARE))
+
+    @property
+    def counts(self) -> Counter[Outcome]:
+        """How many pins there are of each outcome."""
+        return sum((repinned.counts for _, repinned in self.files), Counter())
+
+    def to_json(self) -> dict[str, Any]:
+        """What was found as plain data."""
+        counts = self.counts
+        return {
+            "version": 1,
+            "written": self.written,
+            "files": [
+                {
+                    "file": file.name,
+                    "changed": repinned.changed,
+                    "pins": [pin.to_json() for pin in repinned.pins],
+                }
+                for file, repinned in self.files
+            ],
+            "left_alone": [{"file": name, "what": what} for name, what in self.left_alone],
+            "totals": {
+                "changed": len(self.changed),
+                **{outcome.value: counts[outcome] for outcome in Outcome},
+            },
+        }
+
+
+def find_pins(
+    files: Iterable[TextFile], pins: Mapping[str, str | None], *, bare: bool
+) -> FoundPins:
+    """Look for pins in all files."""
+    found = FoundPins()
+    for file in files:
+        repinned = repin(file.text, pins, bare=bare)
+        if not repinned.pins:
+            continue
+        what = _kept_by_digest(file.text)
+        if what is None:
+            found.files.append((file, repinned))
+        elif repinned.changed:
+            found.left_alone.append((file.name, what))
+    return found
+
+
+def _kept_by_digest(text: str) -> str | None:
+    """What a text is if editing it would make it false."""
+    if not text.lstrip().startswith("{"):
+        return None
+    raw = bytes_of_text(text)
+    try:
+        read_pins(raw)
+    except DocumentError:
+        try:
+            kind = read_document(raw, None, size_limit=REPORT_LIMIT).kind
+        except DocumentError:
+            return None
+        return "an index" if kind is Kind.INDEX else "a manifest"
+    return "a report of oci-convert"

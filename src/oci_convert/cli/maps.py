@@ -1,0 +1,45 @@
+"""The maps that a command is given: reports and records of conversions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from oci_convert.ground.errors import StoreError, UsageError
+from oci_convert.papers.report import read_pins
+
+__all__ = ["read_maps"]
+
+
+def read_maps(maps: Sequence[Path]) -> dict[str, str | None]:
+    """What all maps say of pins together; what one dropped and another converted is converted.
+
+    Raises :class:`UsageError` (``contradictory-maps``), and what reading one raises.
+    """
+    pins: dict[str, str | None] = {}
+    homes: dict[str, Path] = {}
+    for path in maps:
+        for old, new in read_pins(_read_map(path), str(path)).items():
+            known = pins.get(old)
+            if known is not None and new is not None and known != new:
+                raise UsageError(
+                    f"{old} is {known} by {homes[old]}, and {new} by this one",
+                    code="contradictory-maps",
+                    where=str(path),
+                    remedy="give the map of the conversion that the files are to follow",
+                )
+            if known is None:
+                pins[old], homes[old] = new, path
+    return pins
+
+
+def _read_map(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StoreError(
+            f"the map cannot be read: {error.strerror}",
+            code="cannot-read",
+            where=str(path),
+            remedy="convert --record FILE writes one, and so does convert --json > FILE",
+        ) from error
