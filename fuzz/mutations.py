@@ -28,7 +28,7 @@ from support.images import (
 )
 from support.strategies import ODD_CONFIGS, ODD_LAYERS
 
-__all__ = ["damaged", "spoiled"]
+__all__ = ["damaged", "remade", "spoiled"]
 
 Files = dict[str, bytes]
 
@@ -69,6 +69,13 @@ def damaged(files: Mapping[str, bytes], draws: Draws) -> Files:
         if mend and name in made:
             _mend(made, name)
     return made
+
+
+def remade(document: bytes, draws: Draws) -> bytes:
+    """A document that says something else, and mostly is JSON still."""
+    files = {"": document}
+    draws.one_of((_reshape, _retype, _renumber, _reshape, _reshape))(files, "", draws)
+    return files[""]
 
 
 # -- accidents ----------------------------------------------------------------------------------

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from base import ours
+from oci_convert.ground.digest import Digest
 from oci_convert.ground.media_types import Family
 from oci_convert.journey.convert import convert
 from oci_convert.journey.restore import Record
-from oci_convert.papers.report import read_map
+from oci_convert.papers.report import read_map, read_pins
 from oci_convert.stores.memory import Memory
 from stores import LAYOUTS
 
@@ -17,6 +18,8 @@ def run(data: bytes) -> None:
     """Read the bytes as both, and restore from them."""
     with ours():
         assert all(old and new.digest for old, new in read_map(data, "map").items())
+    with ours():
+        assert all(Digest(old) for old in read_pins(data, "map"))
     with ours():
         record = Record.read(data)
         assert record.planned(Family.DOCKER).to is Family.DOCKER
