@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from oci_convert.cli.show.terminal import say_json as print_json
 from oci_convert.ground.limits import parse_limits, set_limits
 
-__all__ = ["Jobs", "Json", "Limit", "Quiet", "Source", "app", "print_json"]
+__all__ = [
+    "COMPLETE",
+    "Jobs",
+    "Json",
+    "Limit",
+    "Quiet",
+    "Source",
+    "app",
+    "complete_reference",
+    "print_json",
+]
 
 app = typer.Typer(
     name="oci-convert",
@@ -20,9 +30,30 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+COMPLETE: Final = "_OCI_CONVERT_COMPLETE"
+"""The variable that typer's scripts for shells set when they ask for completions."""
+
+
+def complete_reference(incomplete: str) -> list[str]:
+    """What a reference that begins like this may become."""
+    from oci_convert.cli.completion import references
+
+    return references(incomplete)
+
+
+def _complete_limit(incomplete: str) -> list[str]:
+    from oci_convert.cli.completion import limit_names
+
+    return limit_names(incomplete)
+
+
 Source = Annotated[
     str,
-    typer.Argument(metavar="SOURCE", help="oci:PATH[:REF], dir:PATH, docker-archive:FILE[:REF], …"),
+    typer.Argument(
+        metavar="SOURCE",
+        help="oci:PATH[:REF], dir:PATH, docker-archive:FILE[:REF], …",
+        autocompletion=complete_reference,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no findings.")]
@@ -42,6 +73,7 @@ Limit = Annotated[
         "--limit",
         metavar="NAME=VALUE",
         callback=_raise_limits,
+        autocompletion=_complete_limit,
         help="Read more (or less) of something than usual, as in document-size=8MiB.",
     ),
 ]
@@ -58,7 +90,9 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - a callback of typer
     print(f"oci-convert {version('oci-convert')}")
     for compression in DEFAULT_LEVELS:  # what decides over the digests of repacked layers
         codec = codec_versions(compression)
-        print(f"{compression.value}: {codec['library']} {codec['version']}, engine {codec['engine']}")
+        print(
+            f"{compression.value}: {codec['library']} {codec['version']}, engine {codec['engine']}"
+        )
     raise typer.Exit
 
 
@@ -66,7 +100,12 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - a callback of typer
 def _main(
     _: Annotated[  # noqa: FBT002 - a flag
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version, and those of the codecs."),
+        typer.Option(
+            "--version",
+            callback=_version,
+            is_eager=True,
+            help="Print the version, and those of the codecs.",
+        ),
     ] = False,
 ) -> None:
     pass

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import NoReturn
 
@@ -37,15 +38,20 @@ class _StoppedError(BaseException):
 
 
 def _run() -> int:
-    from oci_convert.cli.app import app
+    from oci_convert.cli.app import COMPLETE, app
     from oci_convert.cli.commands import load
 
     load(sys.argv[1:])
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)  # trees of documents live as long as the run
     gc.enable()
+    run: Callable[[], object] = app
+    if COMPLETE in os.environ:
+        from oci_convert.cli.completion import complete
+
+        run = partial(complete, app)
     try:
-        status = _status(app)
+        status = _status(run)
         sys.stdout.flush()
     except UsageError as error:
         complain(str(error))

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from oci_convert.cli import show
-from oci_convert.cli.app import Jobs, Json, Limit, Quiet, app, print_json
+from oci_convert.cli.app import Jobs, Json, Limit, Quiet, app, complete_reference, print_json
 from oci_convert.cli.progress import progress
 from oci_convert.cli.record import written
 from oci_convert.cli.status import FAILED
@@ -25,12 +25,18 @@ def convert(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE…", help="oci:PATH[:REF], dir:PATH, docker-archive:FILE[:REF], …"
+            metavar="SOURCE…",
+            help="oci:PATH[:REF], dir:PATH, docker-archive:FILE[:REF], …",
+            autocompletion=complete_reference,
         ),
     ],
     dest: Annotated[
         str,
-        typer.Argument(metavar="DEST", help="The same, a new FILE.tar, or - (standard output)."),
+        typer.Argument(
+            metavar="DEST",
+            help="The same, a new FILE.tar, or - (standard output).",
+            autocompletion=complete_reference,
+        ),
     ],
     *,
     to: Annotated[
