@@ -48,7 +48,8 @@ def progress(*, wanted: bool) -> Iterator[Callable[[Progress], None] | None]:
         yield None
         return
     meter, ended = Meter(), Event()
-    thread = Thread(target=_draw, args=(meter, ended, sys.stderr), daemon=True)
+    drawing = (meter, ended, sys.stderr)
+    thread = Thread(target=_draw, args=drawing, name="progress", daemon=True)
     thread.start()
     try:
         yield meter.moved
@@ -67,7 +68,8 @@ def _draw(
     try:
         while True:
             columns, rows = os.get_terminal_size(stream.fileno())
-            lines = meter.lines(clock(), columns - 1, rows - 1)
+            # A terminal that does not know its size says that it has none.
+            lines = meter.lines(clock(), (columns or 80) - 1, (rows or 24) - 1)
             height = _redraw(lines, height, stream)
             if ended.wait(_TICK):
                 _redraw([], height, stream)
