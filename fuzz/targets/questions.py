@@ -47,8 +47,7 @@ def run(data: bytes) -> None:
     with ours():
         assert inspect(source).to_json()
     with ours():
-        same = same_as(source, sound, jobs=1)
-        assert not same.same or verify(source, jobs=1).images
+        same_as(source, sound, jobs=1)
     if old is not None:
         _prove(source, old, new)
     _open(source)
