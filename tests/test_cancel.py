@@ -63,6 +63,7 @@ def test_a_run_that_another_thread_ends_leaves_nothing(
             jobs=jobs,
             on_progress=watch,
         )
+        run.add_done_callback(lambda _: started.set())  # too early, and result() tells why
         assert started.wait(60)
         cancelled.set()
         with pytest.raises(CancelledError):
