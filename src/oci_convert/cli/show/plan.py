@@ -45,17 +45,15 @@ _STYLES: Final = {
     "repacked": Style.WARNING,
     "dropped": Style.LOSS,
 }
-_REASONS: Final = frozenset(
-    {
-        "config-type-corrected",
-        "foreign-layer-absent",
-        "mislabelled-layer",
-        "schema1-upgraded",
-        "sparse-index",
-        "unrecognised-layer",
-    }
-)
-"""Findings that say why something becomes what it does; that something is dropped, all do."""
+_REASONS: Final = {
+    "config-type-corrected": "mislabelled",
+    "foreign-layer-absent": "not here",
+    "mislabelled-layer": "mislabelled",
+    "schema1-upgraded": "schema 1",
+    "sparse-index": "sparse",
+    "unrecognised-layer": "no known tar",
+}
+"""Findings that say why something becomes what it does, in few words."""
 
 
 def plan(report: Report) -> None:
@@ -89,8 +87,9 @@ class _Plan:
     def _reason(self, row: MapRow) -> str:
         """Why: the findings that say so, else the rule."""
         found = self._codes.get(row.where, [])
-        codes = [code for code in found if row.change.value == "dropped" or code in _REASONS]
-        return ", ".join(dict.fromkeys(codes)) or self._rule(row)
+        if row.change.value != "dropped":
+            found = [_REASONS[code] for code in found if code in _REASONS]
+        return ", ".join(dict.fromkeys(found)) or self._rule(row)
 
     def _rule(self, row: MapRow) -> str:
         match row.change.value:

@@ -32,6 +32,8 @@ _LAYOUTS: Final = (
     ("detailed", "size", "digest", "family"),
     ("detailed", "size", "digest"),
     ("detailed", "digest"),
+    ("blob", "size", "digest"),
+    ("blob", "digest"),
 )
 _NARROW: Final = 60
 """Columns below which branches are drawn short."""
@@ -103,10 +105,10 @@ class _Drawing:
     def _cells(self, blob: Inspected, branch: str) -> dict[str, Text]:
         descriptor = blob.descriptor
         start = Text(branch, Style.FAINT) + blob.kind.value
-        detail = _detail(blob)
+        about = blob.platform or short_type(blob.artifact_type or "")
         return {
-            "blob": joined(" ", [start, Text(blob.platform or "", Style.PLACE)]),
-            "detailed": joined(" ", [start, Text(detail, Style.PLACE)]),
+            "blob": joined(" ", [start, Text(about, Style.PLACE)]),
+            "detailed": joined(" ", [start, Text(about or _detail(blob), Style.PLACE)]),
             "size": Text(bytes_of(descriptor.size)),
             "digest": digest_of(descriptor.digest, whole=self.full),
             "family": Text(family_of(blob.family.split("+")) if blob.family else ""),
@@ -127,10 +129,8 @@ class _Drawing:
 
 
 def _detail(blob: Inspected) -> str:
-    """What tells a blob from others of its kind."""
-    if blob.kind is Kind.LAYER:
-        packed = packing_of(blob.descriptor.media_type)
-        return packed if blob.compression is None else packing(blob.compression)
+    """What tells a blob from others of its kind, where there is no column for its media type."""
     if blob.kind is Kind.ARTIFACT:
         return short_type(blob.descriptor.media_type)
-    return blob.platform or short_type(blob.artifact_type or "")
+    packed = packing_of(blob.descriptor.media_type)
+    return packed if blob.compression is None else packing(blob.compression)
