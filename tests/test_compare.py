@@ -2,19 +2,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from oci_convert.ground.errors import DocumentError, RefusedError
 from oci_convert.ground.media_types import Compression
-from oci_convert.journey.compare import Comparison, same_as
 from oci_convert.journey.convert import convert
+from oci_convert.journey.diff import diff, same_as
+from oci_convert.journey.difference import Diff, Verdict
 from oci_convert.papers.findings import Level
+from oci_convert.papers.members import ABSENT
 from oci_convert.stores import Memory
 from support.images import (
     EMPTY,
     LAYERS,
+    OCI_LAYER,
     Blob,
     Image,
     attestation,
@@ -35,7 +39,7 @@ DOCKER = docker_image()
 ARM = docker_image((layer("base"), layer("arm")), platform="linux/arm64")
 LIST = image_list([DOCKER, ARM])
 OTHER = docker_image((layer("other"),))
-TOP = "memory: images[0]"
+TOP = "images[0]"
 ARTIFACT = manifest(Blob(EMPTY, b"{}"), [Blob("text/plain", b"note")])
 
 
@@ -43,14 +47,24 @@ def memory(images: Mapping[str, Image] | Image) -> Memory:
     return Memory(layout_files({"": images} if isinstance(images, Image) else images))
 
 
-def compare(one: Mapping[str, Image] | Image, other: Mapping[str, Image] | Image) -> Comparison:
+def compare(one: Mapping[str, Image] | Image, other: Mapping[str, Image] | Image) -> Diff:
     """Compare two layouts; the answer must not depend on which one is named first."""
-    found = same_as(memory(one), memory(other))
-    assert found.same is same_as(memory(other), memory(one)).same
+    found = diff(memory(one), memory(other))
+    assert found.answer is diff(memory(other), memory(one)).answer
+    assert found.same is same_as(memory(one), memory(other))
     return found
 
 
-def told(found: Comparison, level: Level = Level.ERROR) -> list[tuple[str, str]]:
+def told(found: Diff) -> list[tuple[str, str]]:
+    """The kinds and places of what makes the images different ones."""
+    return [(it.kind.value, it.where) for it in found if it.content and it.kind.value != "config"]
+
+
+def members(found: Diff) -> list[str | None]:
+    return [it.member for it in found if it.kind.value == "config"]
+
+
+def notes(found: Diff, level: Level = Level.INFO) -> list[tuple[str, str]]:
     return [(finding.code, finding.where) for finding in found.findings if finding.level is level]
 
 
@@ -84,14 +98,14 @@ def test_what_was_converted_is_the_same(
     monkeypatch.chdir(tmp_path)
     source = write_dir(image, tmp_path / "source")
     convert(source, target, **options)  # type: ignore[arg-type]  # a table of texts
-    found = same_as(f"dir:{source}", target)
+    found = diff(f"dir:{source}", target)
     assert (found.same, found.findings) == (True, ())
 
 
 def test_an_archive_is_the_same_as_the_registry_s_form_of_the_image(tmp_path: Path) -> None:
     archive = tmp_path / "saved.tar"
     archive.write_bytes(save_tar({"app:1": DOCKER, "app:2": DOCKER}))
-    assert same_as(f"docker-archive:{archive}", write_dir(DOCKER, tmp_path / "folder")).same
+    assert same_as(f"docker-archive:{archive}", write_dir(DOCKER, tmp_path / "folder"))
 
 
 @pytest.mark.parametrize(
@@ -116,9 +130,9 @@ def test_an_archive_is_the_same_as_the_registry_s_form_of_the_image(tmp_path: Pa
     ],
     ids=["family", "order", "nested", "flattened", "twice", "platforms", "variant", "packing"],
 )
-def test_form_is_no_difference(one: Image, other: Image) -> None:
+def test_form_is_no_difference_in_content(one: Image, other: Image) -> None:
     found = compare(one, other)
-    assert (found.same, found.findings) == (True, ())
+    assert (found.answer, found.findings) == (Verdict.FORMAT, ())
 
 
 # -- not the same -------------------------------------------------------------------------------
@@ -126,22 +140,21 @@ def test_form_is_no_difference(one: Image, other: Image) -> None:
 
 def test_another_config_is_a_difference_that_names_the_members() -> None:
     found = compare(DOCKER, docker_image(config=docker_config(LAYERS, author="Bob", extra=1)))
-    assert told(found) == [("differs-config", TOP)]
-    assert found.findings[0].message.endswith("the configs differ in author, extra")
+    assert told(found) == [("image-id", f"{TOP}.config")]
+    assert members(found) == ["author", "extra"]
 
 
 def test_another_spelling_of_the_config_is_another_image_id() -> None:
     spaced = json.dumps(json.loads(DOCKER.config), indent=1).encode()
     found = compare(DOCKER, docker_image(config=spaced))
-    assert told(found) == [("differs-config", TOP)]
-    assert found.findings[0].message.endswith("only the spelling differs")
+    assert told(found) == [("image-id", f"{TOP}.config")]
+    assert members(found) == []
 
 
-def test_other_layers_are_named_by_their_numbers() -> None:
-    other = docker_image([LAYERS[0], layer("changed")])
-    found = compare(DOCKER, other)
-    assert told(found) == [("differs-config", TOP), ("differs-layers", TOP)]
-    assert found.findings[1].message == "the diff_ids of the layers 1 differ"
+def test_other_layers_are_named_by_their_places() -> None:
+    found = compare(DOCKER, docker_image([LAYERS[0], layer("changed")]))
+    assert told(found) == [("image-id", f"{TOP}.config"), ("layer", f"{TOP}.layers[1]")]
+    assert members(found) == []
 
 
 def test_another_order_of_layers_is_a_difference() -> None:
@@ -149,43 +162,47 @@ def test_another_order_of_layers_is_a_difference() -> None:
 
 
 def test_another_number_of_layers_is_a_difference_whatever_the_config_says() -> None:
-    short = docker_image(LAYERS[:1], config=DOCKER.config)
-    found = compare(DOCKER, short)
-    assert told(found) == [("differs-layers", TOP)]
-    assert (
-        found.findings[0].message == "the numbers of layers are 2 (2 diff_ids) and 1 (2 diff_ids)"
-    )
+    found = compare(DOCKER, docker_image(LAYERS[:1], config=DOCKER.config))
+    assert told(found) == [("layer", f"{TOP}.layers[1]")]
+    assert next(iter(found)).right is ABSENT
+
+
+def test_layers_that_no_diff_id_speaks_of_are_known_by_their_digests() -> None:
+    config = minimal_config([])
+    found = compare(oci_image(LAYERS[:1], config=config), oci_image(LAYERS[1:], config=config))
+    assert told(found) == [("layer", f"{TOP}.layers[0]")]
+    assert compare(oci_image(LAYERS[:1], config=config), oci_image(LAYERS[:1], config=config)).same
 
 
 def test_a_platform_on_one_side_is_a_difference() -> None:
     found = compare(LIST, DOCKER)
-    assert told(found) == [("differs-platform", f"{TOP}.manifests[1]")]
-    assert "for linux/arm64 is only here" in found.findings[0].message
+    assert told(found) == [("platform", f"{TOP}.manifests[1]")]
+    assert next(iter(found)).platform == "linux/arm64"
 
 
 def test_the_same_images_under_swapped_platforms_differ() -> None:
     swapped = image_list([DOCKER.with_entry(**ARM.entry), ARM.with_entry(**DOCKER.entry)])
-    codes = [code for code, _ in told(compare(LIST, swapped))]
-    assert codes == ["differs-config", "differs-layers"] * 2
+    kinds = [kind for kind, _ in told(compare(LIST, swapped))]
+    assert kinds == ["image-id", "layer"] * 2
 
 
 def test_the_same_image_under_another_platform_differs_on_both_sides() -> None:
     found = compare(image_list([DOCKER]), image_list([DOCKER.with_entry(**ARM.entry)]))
-    assert told(found) == [("differs-platform", f"{TOP}.manifests[0]")] * 2
+    assert told(found) == [("platform", f"{TOP}.manifests[0]")] * 2
 
 
 def test_an_image_for_the_same_platform_is_held_against_the_other_one() -> None:
     changed = docker_image((layer("base"), layer("changed")), platform="linux/arm64")
     found = compare(LIST, image_list([changed, DOCKER]))
     where = f"{TOP}.manifests[1]"
-    assert told(found) == [("differs-config", where), ("differs-layers", where)]
+    assert told(found) == [("image-id", f"{where}.config"), ("layer", f"{where}.layers[1]")]
 
 
 # -- several images -----------------------------------------------------------------------------
 
 
-def pairs(found: Comparison) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
-    return [(image.source, image.other) for image in found.images]
+def pairs(found: Diff) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    return [(image.left, image.right) for image in found.images]
 
 
 def test_images_are_paired_by_name() -> None:
@@ -197,10 +214,8 @@ def test_images_are_paired_by_name() -> None:
 
 def test_an_image_whose_name_is_on_one_side_only_is_a_difference() -> None:
     found = compare({"a": DOCKER, "b": ARM}, {"a": DOCKER, "c": ARM})
-    assert told(found) == [
-        ("differs-image", "memory: images[1]"),
-        ("differs-image", "memory: images[1]"),
-    ]
+    assert told(found) == [("image", "images[1]")] * 2
+    assert [(it.left, it.right) for it in found] == [("b", ABSENT), (ABSENT, "c")]
 
 
 def test_a_full_name_counts_before_a_tag() -> None:
@@ -220,21 +235,21 @@ def test_a_full_name_counts_before_a_tag() -> None:
         return Memory({**files, "index.json": json.dumps(index).encode()})
 
     both = saved("app", "web")
-    assert same_as(tagged(both), tagged(dict(reversed(both.items())))).same
-    assert not same_as(tagged(both), tagged(saved("web", "app"))).same
+    assert same_as(tagged(both), tagged(dict(reversed(both.items()))))
+    assert not same_as(tagged(both), tagged(saved("web", "app")))
 
 
 def test_several_images_of_one_name_are_compared_together() -> None:
     twins = layout_files({"a": DOCKER, "b": ARM, "c": OTHER})
     twins["index.json"] = twins["index.json"].replace(b'"b"', b'"a"')
-    assert same_as(Memory(twins), memory({"a": LIST, "c": OTHER})).same
+    assert same_as(Memory(twins), memory({"a": LIST, "c": OTHER}))
 
 
 def test_names_are_compared_in_full(tmp_path: Path) -> None:
     archive = tmp_path / "saved.tar"
     archive.write_bytes(save_tar({"app:2": ARM, "app:1": DOCKER}))
     full = {"docker.io/library/app:1": DOCKER, "docker.io/library/app:2": ARM}
-    assert same_as(archive, memory(full)).same
+    assert same_as(archive, memory(full))
 
 
 def test_one_image_on_each_side_is_compared_whatever_the_names() -> None:
@@ -257,8 +272,8 @@ def test_different_numbers_of_images_are_compared_all_together() -> None:
 
 def test_a_reference_chooses_an_image(tmp_path: Path) -> None:
     write_layout({"a": DOCKER, "b": ARM}, tmp_path)
-    assert same_as(f"oci:{tmp_path}:b", memory(ARM)).same
-    assert not same_as(f"oci:{tmp_path}:a", memory(ARM)).same
+    assert same_as(f"oci:{tmp_path}:b", memory(ARM))
+    assert not same_as(f"oci:{tmp_path}:a", memory(ARM))
 
 
 # -- what is no image ---------------------------------------------------------------------------
@@ -268,16 +283,16 @@ def test_attestations_and_artifacts_are_left_out_and_named() -> None:
     index = image_list([DOCKER, attestation(DOCKER), ARTIFACT])
     found = compare({"a": index, "b": ARTIFACT}, {"a": DOCKER})
     assert found.same
-    places = [f"{TOP}.manifests[1]", f"{TOP}.manifests[2]", "memory: images[1]"]
-    assert told(found, Level.INFO) == [("not-compared", place) for place in places]
+    places = [f"{TOP}.manifests[1]", f"{TOP}.manifests[2]", "images[1]"]
+    assert notes(found) == [("not-compared", f"memory: {place}") for place in places]
 
 
 def test_an_absent_entry_is_not_there() -> None:
     partial = LIST.without(ARM.digest)
-    assert compare(partial, DOCKER).same
-    found = compare(partial, LIST)
-    assert told(found) == [("differs-platform", f"{TOP}.manifests[1]")]
-    assert told(found, Level.INFO) == [("not-compared", f"{TOP}.manifests[1]")]
+    found = compare(partial, DOCKER)
+    assert found.same
+    assert notes(found) == [("not-compared", f"memory: {TOP}.manifests[1]")]
+    assert told(compare(partial, LIST)) == [("platform", f"{TOP}.manifests[1]")]
 
 
 def test_an_image_without_its_config_is_not_there() -> None:
@@ -294,31 +309,56 @@ def test_a_document_that_cannot_be_trusted_is_an_error() -> None:
     config = b'{"os":"linux","os":"plan9"}'
     with pytest.raises(DocumentError) as caught:
         same_as(memory(docker_image(config=config)), memory(DOCKER))
-    assert (caught.value.code, caught.value.where) == ("duplicate-member", f"{TOP}.config")
+    assert caught.value.code == "duplicate-member"
+    assert caught.value.where == f"memory: {TOP}.config"
 
 
-# -- the answer ---------------------------------------------------------------------------------
-
-
-def test_the_answer_as_plain_data() -> None:
-    found = compare({"app:1": image_list([DOCKER])}, LIST)
-    data = json.loads(json.dumps(found.to_json()))
-    (finding,) = data.pop("findings")
-    assert (finding["code"], finding["level"]) == ("differs-platform", "error")
-    assert data == {
-        "version": 1,
-        "source": "memory",
-        "other": "memory",
-        "same": False,
-        "images": [{"source": ["app:1"], "other": ["images[0]"]}],
-    }
+# -- what is measured, and what is believed -----------------------------------------------------
 
 
 def test_a_layer_that_is_not_what_it_says_is_a_difference() -> None:
     good = layout_files({"app": docker_image()})
     layer = f"blobs/{docker_image().layers[0].digest.replace(':', '/')}"
     bad = {**good, layer: bytes(reversed(good[layer]))}
-    compared = same_as(Memory(good), Memory(bad))
-    assert not compared.same
-    assert [finding.code for finding in compared.findings] == ["digest-mismatch"]
-    assert same_as(Memory(good), Memory(bad), documents_only=True).same
+    found = diff(Memory(good), Memory(bad))
+    assert (found.answer, list(found)) == (Verdict.DIFFERENT, [])
+    assert notes(found, Level.ERROR) == [("digest-mismatch", f"memory: {TOP}.layers[0]")]
+    assert diff(Memory(good), Memory(bad), documents_only=True).answer is Verdict.EQUAL
+
+
+FOREIGN = layer("foreign", foreign=True, more={"urls": ["https://example.com/layer"]})
+BELIEVED = {
+    "a foreign layer that is absent": (
+        oci_image([replace(FOREIGN, present=False)]),
+        docker_image([replace(FOREIGN, present=False)], config=minimal_config([FOREIGN])),
+        2,
+    ),
+    "a layer that is absent on one side": (
+        oci_image([replace(LAYERS[0], present=False)]),
+        oci_image([LAYERS[0]]),
+        1,
+    ),
+    "a foreign layer, packed in two ways": (
+        oci_image([FOREIGN]),
+        oci_image([replace(FOREIGN, compression=Compression.NONE)]),
+        2,
+    ),
+    "an encrypted layer": (
+        oci_image(
+            [layer("who knows", media_type=f"{OCI_LAYER}+encrypted")],
+            config=minimal_config([layer("x")]),
+        ),
+        oci_image([layer("x")]),
+        1,
+    ),
+    "a foreign layer that is there": (oci_image([FOREIGN]), oci_image([FOREIGN]), 0),
+}
+
+
+@pytest.mark.parametrize(("one", "other", "count"), BELIEVED.values(), ids=BELIEVED)
+def test_a_layer_that_nobody_could_unpack_is_believed_and_named(
+    one: Image, other: Image, count: int
+) -> None:
+    found = compare(one, other)
+    assert found.same
+    assert notes(found) == [("layer-believed", f"memory: {TOP}.layers[0]")] * count

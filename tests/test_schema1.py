@@ -27,7 +27,7 @@ from oci_convert import (
     inspect,
     translate,
 )
-from oci_convert.journey.compare import same_as
+from oci_convert.journey.diff import same_as
 from oci_convert.journey.verify import verify
 from oci_convert.rules.schema1 import read_schema1
 from oci_convert.rules.v1 import read_v1
@@ -613,7 +613,7 @@ def test_what_is_there_is_sound_and_the_same_as_what_it_becomes(tmp_path: Path) 
     write_files(GOOD, tmp_path / "in")
     convert(f"dir:{tmp_path}/in", f"oci:{tmp_path}/out", to="oci")
     assert verify(f"dir:{tmp_path}/in").sound
-    assert same_as(f"dir:{tmp_path}/in", f"oci:{tmp_path}/out").same
+    assert same_as(f"dir:{tmp_path}/in", f"oci:{tmp_path}/out")
     (tmp_path / "in" / BASE_NAME).unlink()
     (fault,) = [f for f in verify(f"dir:{tmp_path}/in").findings if f.level is Level.ERROR]
     assert (fault.code, fault.where) == ("blob-missing", "images[0].fsLayers[2]")

@@ -25,14 +25,16 @@ if TYPE_CHECKING:
     from oci_convert.ground.limits import Limits, limited
     from oci_convert.ground.media_types import Compression, Family, Kind
     from oci_convert.journey.carry import Progress
-    from oci_convert.journey.compare import Comparison, same_as
     from oci_convert.journey.convert import convert
+    from oci_convert.journey.diff import diff, same_as
+    from oci_convert.journey.difference import Compared, Diff, Difference, DifferenceKind, Verdict
     from oci_convert.journey.images import Image, Images, Layer, open_images
     from oci_convert.journey.inspect import Inspected, Inspection, inspect
     from oci_convert.journey.proof import Answer, Proof
     from oci_convert.journey.prove import prove
     from oci_convert.journey.verify import Verification, verify
     from oci_convert.papers.findings import Finding, Level
+    from oci_convert.papers.members import ABSENT
     from oci_convert.papers.models import Descriptor, ImageConfig, Manifest, Platform
     from oci_convert.papers.report import (
         Change,
@@ -50,14 +52,18 @@ if TYPE_CHECKING:
     from oci_convert.stores.memory import Memory
 
 __all__ = [
+    "ABSENT",
     "Answer",
     "BlobError",
     "Change",
-    "Comparison",
+    "Compared",
     "Compress",
     "Compression",
     "ConvertedImage",
     "Descriptor",
+    "Diff",
+    "Difference",
+    "DifferenceKind",
     "Digest",
     "DocumentError",
     "Failure",
@@ -88,8 +94,10 @@ __all__ = [
     "Totals",
     "Translation",
     "UsageError",
+    "Verdict",
     "Verification",
     "convert",
+    "diff",
     "inspect",
     "limited",
     "open_images",
@@ -115,14 +123,16 @@ _HOMES: Final = {
     "ground.limits": ("Limits", "limited"),
     "ground.media_types": ("Compression", "Family", "Kind"),
     "journey.carry": ("Progress",),
-    "journey.compare": ("Comparison", "same_as"),
     "journey.convert": ("convert",),
+    "journey.diff": ("diff", "same_as"),
+    "journey.difference": ("Compared", "Diff", "Difference", "DifferenceKind", "Verdict"),
     "journey.images": ("Image", "Images", "Layer", "open_images"),
     "journey.inspect": ("Inspected", "Inspection", "inspect"),
     "journey.proof": ("Answer", "Proof"),
     "journey.prove": ("prove",),
     "journey.verify": ("Verification", "verify"),
     "papers.findings": ("Finding", "Level"),
+    "papers.members": ("ABSENT",),
     "papers.models": ("Descriptor", "ImageConfig", "Manifest", "Platform"),
     "papers.report": (
         "Change",

@@ -103,19 +103,5 @@ FAULTS: Final[dict[str, tuple[str, str]]] = {
         "A link leads out of the image, or round in circles.",
         "Links are followed only inside an image. Do not use it if you did not make the link.",
     ),
-    # What `--same-as` finds.
-    "differs-image": ("An image is only on one side.", "Convert or copy the missing image."),
-    "differs-platform": (
-        "An image for a platform is only on one side, or stands there under another platform.",
-        "Convert all platforms, or compare after the same choice with `--platform`.",
-    ),
-    "differs-config": (
-        "The images for a platform have different configs, and so different image IDs.",
-        "A conversion never changes a config; some tools write it anew, and some change it.",
-    ),
-    "differs-layers": (
-        "The images for a platform have different layers by their `diff_ids` or their number.",
-        "They are different images, whatever they are called.",
-    ),
 }
 """From code to meaning and advice; the level is always an error."""

@@ -267,6 +267,12 @@ CODES: Final[dict[str, Code]] = {
         "An attestation, an artifact or an absent image was left out of the comparison.",
         "Nothing to do: it is no image, or it is not here.",
     ),
+    "layer-believed": Code(
+        Level.INFO,
+        "A layer could not be unpacked (it is absent, foreign or encrypted, or its config has no "
+        "`diff_id` for it), so that a comparison had to believe what the documents say of it.",
+        "Fetch the layer, if it is absent and you need to be sure.",
+    ),
     **{code: Code(Level.ERROR, meaning, advice) for code, (meaning, advice) in FAULTS.items()},
 }
 """Every code that a run can report. The errors are findings of ``verify``; they end a conversion.

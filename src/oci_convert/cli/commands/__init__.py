@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
-__all__ = ["load"]
+__all__ = ["NAMES", "load"]
 
 _MODULES: Final = {
     "convert": "convert",
     "inspect": "inspect",
     "verify": "verify",
+    "diff": "diff",
     "prove": "prove",
     "repin": "repin",
     "translate": "translate",
     "media-types": "media_types",
 }
 """Where each command is, in the order of the help."""
+NAMES: Final = tuple(_MODULES)
 
 
 def load(arguments: Sequence[str]) -> None:

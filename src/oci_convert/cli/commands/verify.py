@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from oci_convert.cli import show
-from oci_convert.cli.app import Jobs, Json, Limit, Quiet, Source, app, print_json
+from oci_convert.cli.app import (
+    Jobs,
+    Json,
+    Limit,
+    Quiet,
+    Source,
+    app,
+    complete_reference,
+    print_json,
+)
 from oci_convert.cli.progress import progress
 from oci_convert.cli.status import DONE, NO
+
+if TYPE_CHECKING:
+    from oci_convert.journey.difference import Diff
+    from oci_convert.journey.verify import Verification
 
 __all__ = ["verify"]
 
@@ -20,7 +33,11 @@ def verify(
     *,
     same_as: Annotated[
         str | None,
-        typer.Option(metavar="OTHER", help="Compare with another image, whatever its format."),
+        typer.Option(
+            metavar="OTHER",
+            help="Compare with another image, whatever its format.",
+            autocompletion=complete_reference,
+        ),
     ] = None,
     jobs: Jobs = None,
     _limit: Limit = None,
@@ -32,24 +49,27 @@ def verify(
     Exit status 0 says yes, 3 says no. Example: oci-convert verify oci:layout:app
     """
     if same_as is not None:
-        from oci_convert.journey.compare import same_as as compare
+        from oci_convert.cli.show import diff as shown
+        from oci_convert.journey.diff import diff
 
         with progress(wanted=not quiet) as on_progress:
-            comparison = compare(source, same_as, jobs=jobs, on_progress=on_progress)
-        _answer(comparison.same, "the same", "different", comparison, as_json=as_json, quiet=quiet)
+            found = diff(source, same_as, jobs=jobs, on_progress=on_progress)
+        if not quiet:
+            shown.content(found)
+        _answer(found.same, "the same", "different", found, as_json=as_json, quiet=quiet)
     else:
         from oci_convert.journey.verify import verify as run
 
         with progress(wanted=not quiet) as on_progress:
-            found = run(source, jobs=jobs, on_progress=on_progress)
-        _answer(found.sound, "sound", "not sound", found, as_json=as_json, quiet=quiet)
+            verified = run(source, jobs=jobs, on_progress=on_progress)
+        _answer(verified.sound, "sound", "not sound", verified, as_json=as_json, quiet=quiet)
 
 
 def _answer(
     yes: bool,  # noqa: FBT001 - the answer
     word: str,
     other: str,
-    answer: Any,
+    answer: Diff | Verification,
     *,
     as_json: bool,
     quiet: bool,

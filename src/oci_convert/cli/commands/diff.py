@@ -1,0 +1,59 @@
+"""``diff``: two images side by side."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from oci_convert.cli import show
+from oci_convert.cli.app import Jobs, Json, Limit, app, complete_reference, print_json
+from oci_convert.cli.progress import progress
+from oci_convert.cli.show import diff as shown
+from oci_convert.cli.status import DONE, NO
+
+__all__ = ["diff"]
+
+
+@app.command()
+def diff(
+    left: Annotated[
+        str,
+        typer.Argument(
+            metavar="A",
+            help="An image: oci:PATH[:REF], dir:PATH, docker-archive:FILE[:REF], …",
+            autocompletion=complete_reference,
+        ),
+    ],
+    right: Annotated[
+        str,
+        typer.Argument(
+            metavar="B",
+            help="Another one, whatever its format.",
+            autocompletion=complete_reference,
+        ),
+    ],
+    *,
+    jobs: Jobs = None,
+    _limit: Limit = None,
+    as_json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="The answer alone.")] = False,
+) -> None:
+    """Show in what two images differ: config, layers, platforms, media types, annotations.
+
+    The answer is equal, equal but for the format, or different; exit status 0 says one of the first
+    two, 3 the last. Example: oci-convert diff app.tar oci:layout:app
+    """
+    from oci_convert.journey.diff import diff as run
+
+    with progress(wanted=not quiet) as on_progress:
+        found = run(left, right, jobs=jobs, on_progress=on_progress)
+    if not quiet:
+        show.findings(found.findings)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        if not quiet:
+            shown.diff(found)
+        shown.answer(found)
+    raise typer.Exit(DONE if found.same else NO)
