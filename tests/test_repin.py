@@ -305,6 +305,23 @@ def test_a_digest_of_the_map_is_found_wherever_it_stands_an_unknown_one_only_as_
         assert outcomes(place.format(OTHER)) == ["unknown"]
 
 
+NAMES: Final = {
+    "app": "app",
+    "localhost:5000/team/app:1.2-rc_3": "localhost:5000/team/app:1.2-rc_3",
+    "docker://app": "docker://app",
+    "./app": "app",
+    "a b": "b",
+    "größe": "e",
+    "${IMAGE}": "",
+    "": "",
+}
+
+
+@pytest.mark.parametrize(("before", "name"), NAMES.items())
+def test_the_name_is_what_stands_before_the_at_sign(before: str, name: str) -> None:
+    assert repin(f"{before}@{APP}", PINS).pins[0].name == name
+
+
 def test_bare_hex_digits_are_told_and_rewritten_only_on_demand() -> None:
     text = f"sha: {HEX}\n{{'sha256':'{HEX}'}}\nSHA={HEX}.\n"
     told = repin(text, PINS)

@@ -256,20 +256,23 @@ def test_a_folder_stands_for_the_texts_in_it(here: Path, command: Command) -> No
 
 
 def images() -> dict[str, bytes]:
-    """A list of images that is the image of the map, as it is stored in folders."""
+    """A list that names the image of the map, as it is stored, and a statement about it."""
     index = image_list([IMAGE, oci_image()])
+    statement = f"built from app@{OLD}\n".encode()
+    name = digest_of(statement).removeprefix("sha256:")
     return {
         **{f"app/{name}": data for name, data in dir_files(index).items()},
+        f"app/{name}": statement,
         **{f"layout/{name}": data for name, data in layout_files({"app": index}).items()},
+        f"layout/blobs/sha256/{name}": statement,
     }
 
 
 def test_images_are_never_edited(here: Path, command: Command) -> None:
     stored = images()
-    assert any(OLD.encode() in data for name, data in stored.items() if name.startswith("app/"))
-    assert any(OLD.encode() in data for name, data in stored.items() if name.startswith("layout/"))
+    assert sum(OLD.encode() in data for data in stored.values()) == 4
     write_files(stored, here)
-    write({"pod.yaml": OLD_TEXT})
+    write({"pod.yaml": OLD_TEXT, "version": "1.0\n"})
     command("repin", "--map", "r.json", "--bare", ".")
     assert {name: Path(name).read_bytes() for name in stored} == stored
     assert Path("pod.yaml").read_text() == NEW_TEXT
@@ -299,6 +302,12 @@ def test_what_editing_would_make_false_is_left_alone(here: Path, command: Comman
     told = command("repin", "--map", "r.json", "--json", "-q", *files).json
     assert told["files"] == []
     assert told["left_alone"][0] == {"file": "index.json", "what": "an index"}
+
+
+def test_what_an_image_names_is_no_pin(here: Path, command: Command) -> None:
+    write_files({"manifest.json": oci_image().manifest}, here)
+    answer = command("repin", "--map", "r.json", "--strict", "manifest.json")
+    assert (answer.status, answer.said) == (0, "no pins rewritten\n")
 
 
 def test_other_json_is_edited(here: Path, command: Command) -> None:
@@ -351,6 +360,15 @@ def test_a_difference_is_unified_and_nothing_is_written(here: Path, command: Com
     assert Path("one").read_text() == OLD_TEXT[:-1]
 
 
+@pytest.mark.parametrize(("between", "hunks"), [(6, ["-1,8"]), (7, ["-1,4", "-6,4"])])
+def test_what_stands_close_is_one_hunk(
+    here: Path, command: Command, between: int, hunks: list[str]
+) -> None:
+    write({"pod.yaml": OLD_TEXT + "a\n" * between + OLD_TEXT})
+    patch = command("repin", "--map", "r.json", "--diff", "pod.yaml").out.decode()
+    assert re.findall(r"^@@ (\S+)", patch, re.MULTILINE) == hunks
+
+
 ODD_FILES: Final = {
     "pod.yaml": "a\n" * 20 + OLD_TEXT * 3 + "b\n" * 6 + OLD_TEXT + "c\n" * 7 + OLD_TEXT,
     "with a space": OLD_TEXT,
@@ -394,6 +412,8 @@ def test_check_goes_with_a_difference_and_with_a_pipe(here: Path, command: Comma
     assert (answer.status, answer.out[:9]) == (3, b"--- a/pod")
     answer = command("repin", "--map", "r.json", "--check", "-", stdin=OLD_TEXT.encode())
     assert (answer.status, answer.out) == (3, b"")
+    answer = command("repin", "--map", "r.json", "--check", "--json", "-", stdin=OLD_TEXT.encode())
+    assert answer.json["files"][0]["file"] == "-"
 
 
 HEX: Final = OLD.removeprefix("sha256:")
