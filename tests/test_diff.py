@@ -464,6 +464,13 @@ def test_the_answer_as_plain_data() -> None:
     }
 
 
+def test_a_number_beyond_all_numbers_is_text() -> None:
+    config = CONFIG.replace(b'"config":{}', b'"config":{"a":[1e999,{"b":-1e999}]}')
+    found = diff(store(ONE), store(oci_image(config=config)))
+    told = [it.to_json() for it in found if it.kind is DifferenceKind.CONFIG]
+    assert [it["right"] for it in told] == [["inf", {"b": "-inf"}]]
+
+
 @pytest.mark.parametrize(
     ("left", "right", "answer"),
     [

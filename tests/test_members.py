@@ -39,6 +39,7 @@ DIFFERING: dict[str, tuple[Any, Any, list[tuple[str, Any, Any]]]] = {
         {"Labels": {"a.b": "3"}},
         [('Labels["a.b"]', "1", "3"), ('Labels["x\\"y"]', "2", ABSENT)],
     ),
+    "what is there twice is told once": (["a", "a"], ["a", "a", "a"], [("[2]", ABSENT, "a")]),
     "plain names are not": ({"a": {"x-y_1": 1}}, {"a": {}}, [("a.x-y_1", 1, ABSENT)]),
 }
 
@@ -67,9 +68,25 @@ def test_every_position_is_aligned_once_and_in_order(left: list[str], right: lis
     assert (None, None) not in pairs
 
 
-def test_long_lists_are_aligned_at_their_ends_alone() -> None:
-    left = [*"ab", *map(str, range(300)), "z"]
-    right = [*"ab", *map(str, range(1, 302)), "z"]
-    pairs = list(aligned(left, right))
-    assert pairs[:3] == [(0, 0), (1, 1), (2, 2)]
-    assert pairs[-2:] == [(None, 302), (302, 303)]
+@given(texts, texts)
+def test_sides_can_be_exchanged_where_nothing_moved(left: list[str], right: list[str]) -> None:
+    both = [item for item in left if item in right]
+    if len(set(both)) == len(both) and both == [item for item in right if item in left]:
+        assert list(aligned(left, right)) == [(i, j) for j, i in aligned(right, left)]
+
+
+@given(st.lists(st.integers(0, 50), unique=True), st.sets(st.integers(0, 50)))
+def test_what_was_only_added_or_removed_lets_the_others_be_the_same(
+    numbers: list[int], gone: set[int]
+) -> None:
+    left, right = map(str, numbers), (str(number) for number in numbers if number not in gone)
+    mine, yours = list(left), list(right)
+    same = [(i, j) for i, j in aligned(mine, yours) if i is not None and j is not None]
+    assert [mine[i] for i, _ in same] == [yours[j] for _, j in same] == yours
+
+
+def test_lists_of_any_length_are_aligned() -> None:
+    left = [*"ab", *map(str, range(20_000)), *"zz"]
+    right = [*"ab", *map(str, range(1, 20_001)), *"zz"]
+    assert [pair for pair in aligned(left, right) if None in pair] == [(2, None), (None, 20_001)]
+    assert len(list(aligned(["a", "b"] * 10_000, ["b", "a"] * 10_000))) == 20_000

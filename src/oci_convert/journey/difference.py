@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -109,8 +110,17 @@ class Difference:
             "blob": self.blob.value,
             "where": self.where,
             "member": self.member,
-            **{side: value for side, value in sides.items() if value is not ABSENT},
+            **{side: _finite(value) for side, value in sides.items() if value is not ABSENT},
         }
+
+
+def _finite(value: Any) -> Any:
+    """``value`` without numbers that no reader of JSON has room for (``1e999``): these as text."""
+    if isinstance(value, float) and math.isinf(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {name: _finite(member) for name, member in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ ABSENT: Final = Absent.ABSENT
 
 _Json: TypeAlias = Any
 
+_spelled: Final = json.JSONEncoder(sort_keys=True).encode
+"""The same text for the same value."""
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -66,8 +68,3 @@ def _member(path: str, name: str) -> str:
     if not _PLAIN.fullmatch(name):
         return f"{path}[{json.dumps(name, ensure_ascii=False)}]"
     return f"{path}.{name}" if path else name
-
-
-def _spelled(value: _Json) -> str:
-    """The same text for the same value."""
-    return json.dumps(value, sort_keys=True)
