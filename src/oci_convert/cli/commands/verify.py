@@ -18,6 +18,7 @@ from oci_convert.cli.app import (
     print_json,
 )
 from oci_convert.cli.progress import progress
+from oci_convert.cli.show.text import Style, Text
 from oci_convert.cli.status import DONE, NO
 
 if TYPE_CHECKING:
@@ -79,5 +80,5 @@ def _answer(
     if as_json:
         print_json(answer.to_json())
     else:
-        show.say(word if yes else other)
+        show.say(Text(word, Style.GOOD) if yes else Text(other, Style.ERROR))
     raise typer.Exit(DONE if yes else NO)

@@ -82,14 +82,16 @@ class _Plan:
             if top != above and top in self._names:
                 yield Text(self._names[top], Style.STRONG)
             above = top
-            yield Row(_cells(row), Text(self._reason(row), Style.NOTE), Text("  "))
+            yield Row(_cells(row), self._reason(row), Text("  "))
 
-    def _reason(self, row: MapRow) -> str:
+    def _reason(self, row: MapRow) -> Text:
         """Why: the findings that say so, else the rule."""
         found = self._codes.get(row.where, [])
         if row.change.value != "dropped":
             found = [_REASONS[code] for code in found if code in _REASONS]
-        return ", ".join(dict.fromkeys(found)) or self._rule(row)
+        if found:
+            return Text(", ".join(dict.fromkeys(found)), Style.NOTE)
+        return Text(self._rule(row), Style.FAINT)
 
     def _rule(self, row: MapRow) -> str:
         match row.change.value:
