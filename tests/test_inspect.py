@@ -27,6 +27,7 @@ from support.images import (
     manifest,
     oci_image,
     referrer,
+    save_tar,
     write_files,
 )
 from support.runs import MISLABELLED, NONE, ZSTD, store
@@ -92,6 +93,13 @@ def test_an_artifact_says_what_it_is() -> None:
     assert top(by_config).artifact_type == "application/vnd.cncf.helm.config.v1+json"
     assert top(by_type).artifact_type == NOTE
     assert top(IMAGE).artifact_type is None
+
+
+def test_an_archive_that_has_no_manifest_says_so(tmp_path: Path) -> None:
+    (tmp_path / "app.tar").write_bytes(save_tar({"app:1": docker_image()}))
+    (image,) = inspect(tmp_path / "app.tar").images
+    assert image.notes == ("the archive has no manifest",)
+    assert [child.compression for child in image.children[1:]] == [Compression.NONE] * 2
 
 
 # -- what speaks of an image --------------------------------------------------------------------

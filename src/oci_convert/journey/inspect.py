@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from oci_convert.ground.digest import Digest
+from oci_convert.ground.errors import OciConvertError
 from oci_convert.ground.media_types import Compression, Kind, families, look_up
 from oci_convert.journey.companions import Companion, companions_of, sort_out
 from oci_convert.journey.convert import Store, opened
@@ -94,7 +95,10 @@ def inspect(source: Store) -> Inspection:
     stream, is unpacked in the system's folder for temporary files.
     """
     with opened(source) as (reference, store, roots):
-        return Inspection(str(reference), tuple(_images(store, roots)))
+        try:
+            return Inspection(str(reference), tuple(_images(store, roots)))
+        except OciConvertError as error:
+            raise error.within(store.label) from None
 
 
 def _images(source: Source, roots: Sequence[Root]) -> Iterator[Inspected]:
@@ -147,7 +151,10 @@ class _View:
     shown: set[int] = field(default_factory=set)
 
     def image(self, image: Image) -> Inspected:
-        return self.blob(image.node, image.root.descriptor, called(image.root.annotations))
+        shown = self.blob(image.node, image.root.descriptor, called(image.root.annotations))
+        if image.root.built:
+            shown = replace(shown, notes=("the archive has no manifest", *shown.notes))
+        return shown
 
     def blob(
         self,

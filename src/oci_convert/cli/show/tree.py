@@ -34,6 +34,7 @@ _LAYOUTS: Final = (
     ("detailed", "digest"),
     ("blob", "size", "digest"),
     ("blob", "digest"),
+    ("bare", "digest"),
 )
 _NARROW: Final = 60
 """Columns below which branches are drawn short."""
@@ -107,6 +108,7 @@ class _Drawing:
         start = Text(branch, Style.FAINT) + blob.kind.value
         about = blob.platform or short_type(blob.artifact_type or "")
         return {
+            "bare": joined(" ", [start, Text(blob.platform or "", Style.PLACE)]),
             "blob": joined(" ", [start, Text(about, Style.PLACE)]),
             "detailed": joined(" ", [start, Text(about or _detail(blob), Style.PLACE)]),
             "size": Text(bytes_of(descriptor.size)),
