@@ -8,13 +8,16 @@ import io
 import json
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
 import tomllib
 import zipfile
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -50,21 +53,33 @@ BASE, APP = layer("base", size=100_000), layer("app")
 IMAGE = docker_image([BASE, APP])
 
 
-def command(example: str, *arguments: str | Path) -> list[str]:
-    return [sys.executable, "-W", "error", str(EXAMPLES[example]), *map(str, arguments)]
-
-
 def run(
     example: str, *arguments: str | Path, status: int = 0, stdin: bytes = b""
 ) -> tuple[bytes, str]:
-    """What an example writes to standard output and to standard error."""
-    done = subprocess.run(
-        command(example, *arguments), input=stdin, capture_output=True, check=False
-    )
-    error = done.stderr.decode()
-    assert done.returncode == status, error
-    assert "Traceback" not in error
-    return done.stdout, error
+    """What an example writes to standard output and to standard error, and that it ends so."""
+    out, error = io.BytesIO(), io.StringIO()
+    with (
+        mock.patch.object(sys, "argv", [example, *map(str, arguments)]),
+        mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin))),
+        redirect_stdout(io.TextIOWrapper(out, encoding="utf-8", write_through=True)),
+        redirect_stderr(error),
+    ):
+        ended = _ended(EXAMPLES[example])
+        data = out.getvalue()
+    if isinstance(ended, str):  # a sentence is printed, and means 1
+        error.write(f"{ended}\n")
+        ended = 1
+    assert (ended or 0) == status, error.getvalue()
+    return data, error.getvalue()
+
+
+def _ended(path: Path) -> str | int | None:
+    """What a script gives to ``sys.exit``."""
+    try:
+        runpy.run_path(str(path), run_name="__main__")
+    except SystemExit as end:
+        return end.code
+    return None
 
 
 def lines(example: str, *arguments: str | Path, status: int = 0) -> list[str]:
@@ -117,8 +132,8 @@ def test_mypy_reads_them() -> None:
 
 def test_each_of_them_is_tested_here() -> None:
     tests = Path(__file__).read_text(encoding="utf-8")
-    called = set(re.findall(r"(?:run|lines|command)\(\s*\"(\w+)\"", tests))
-    assert called == set(EXAMPLES)
+    called = set(re.findall(r"(?:run|lines)\(\s*\"(\w+)\"|EXAMPLES\[\"(\w+)\"\]", tests))
+    assert {one or other for one, other in called} == set(EXAMPLES)
 
 
 # -- converting many -------------------------------------------------------------------------------
@@ -184,12 +199,22 @@ def test_json_lines(tmp_path: Path) -> None:
 # -- ending a run ----------------------------------------------------------------------------------
 
 
+def cancelling(*arguments: str | Path) -> subprocess.Popen[str]:
+    """``cancel.py`` in a process of its own, as signals are for processes."""
+    command = [sys.executable, "-W", "error", str(EXAMPLES["cancel"]), *map(str, arguments)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
 def test_cancel_after_some_time(tmp_path: Path) -> None:
     source, out = write_dir(IMAGE, tmp_path / "in"), tmp_path / "out"
-    _, error = run("cancel", source, out, "0", status=1)
+    with cancelling(source, out, "0") as process:
+        _, error = process.communicate(timeout=60)
     assert re.fullmatch(r"cancelled after \d+ of \d+ bytes; nothing of it is left\n", error)
+    assert process.returncode == 1
     assert not out.exists()
-    run("cancel", source, out, "600")
+    with cancelling(source, out, "600") as process:
+        assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == 0
     assert verify(out).sound
 
 
@@ -197,8 +222,7 @@ def test_cancel_after_some_time(tmp_path: Path) -> None:
 def test_cancel_by_the_button(tmp_path: Path) -> None:
     pipe, out = tmp_path / "app.tar", tmp_path / "out"
     os.mkfifo(pipe)
-    arguments = command("cancel", pipe, out, "600")
-    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
+    with cancelling(pipe, out, "600") as process:
         with open(pipe, "wb") as file:  # it waits for the reader, who has set its button up by then
             process.send_signal(signal.SIGINT)
             file.write(save_tar({"app:1": IMAGE}))
