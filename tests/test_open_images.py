@@ -645,8 +645,9 @@ def test_reading_writes_nothing_and_starts_nothing(tmp_path: Path) -> None:
 
 def test_what_must_be_unpacked_is_unpacked_where_one_says(tmp_path: Path) -> None:
     reference, scratch = compressed(tmp_path), tmp_path / "scratch"
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(StoreError) as caught:
         open_images(reference, tmpdir=scratch)
+    assert caught.value.where == str(scratch)
     scratch.mkdir()
     with open_images(reference, tmpdir=scratch) as images:
         assert images.find().digest == IMAGE.digest
