@@ -139,10 +139,13 @@ class Images:
         """What is at and below one root, whose tree is read now."""
         tree = read_tree(self._open.source, [root], first=position, tolerant=True)
         name = called(root.annotations)
-        for node, entry in self._below(tree.images[0].node, root.descriptor):
+        for node, entry in self._below(tree.images[0].node, root.descriptor, set()):
             yield Image(name, entry, root.descriptor, node.where, self._open, node)
 
-    def _below(self, node: Node, entry: Descriptor) -> Iterator[tuple[Node, Descriptor]]:
+    def _below(
+        self, node: Node, entry: Descriptor, seen: set[int]
+    ) -> Iterator[tuple[Node, Descriptor]]:
+        """An index that others list again and again, which are listed again, is read once."""
         document = node.document
         passed_over = not node.present and self._open.source.sparse
         if passed_over or node.kind is Kind.ARTIFACT or is_attestation(entry):
@@ -150,9 +153,11 @@ class Images:
         if document is None or node.faults:
             yield node, entry
         elif document.kind is Kind.INDEX:
-            for slot, child in zip(document.slots, node.children, strict=True):
+            entries = () if id(node) in seen else zip(document.slots, node.children, strict=True)
+            seen.add(id(node))
+            for slot, child in entries:
                 if slot.role is Role.ENTRY:
-                    yield from self._below(child, slot.descriptor)
+                    yield from self._below(child, slot.descriptor, seen)
         elif is_loadable(document):
             yield node, entry
 

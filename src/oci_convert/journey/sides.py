@@ -285,6 +285,8 @@ class _Reader:
     side: Side
     image: Image
     check: BlobCheck | None
+    _seen: set[int] = field(default_factory=set)
+    """The indexes that were read."""
 
     def run(self) -> None:
         root, node = self.image.root, self.image.node
@@ -295,13 +297,19 @@ class _Reader:
             self.side.images.append(self.named)
 
     def _read(self, top: Placed, entry: Descriptor) -> None:
-        """The images at or below ``top``, which ``entry`` names; nested indexes are recursed."""
+        """The images at or below ``top``, which ``entry`` names.
+
+        Nested indexes are recursed, each once: they may list each other again and again.
+        """
         node, document = top.node, top.node.document
         if is_attestation(entry):
             self._beside("attestation", top, (entry.annotations or {}).get(REFERENCE_DIGEST))
         elif document is None or node.absent is node:
             self._beside("artifact" if node.present else "image", top)
         elif node.kind is Kind.INDEX:
+            if id(node) in self._seen:
+                return
+            self._seen.add(id(node))
             self.named.indexes.append(top)
             for slot, child in zip(document.slots, node.children, strict=True):
                 if slot.role is Role.ENTRY:

@@ -8,12 +8,13 @@ must agree with the row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from typing import Final
 
 from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import DocumentError, OciConvertError
+from oci_convert.ground.errors import BlobError, DocumentError, OciConvertError
 from oci_convert.ground.limits import limits
 from oci_convert.ground.media_types import Kind, look_up
 from oci_convert.papers.documents import Role, read_document
@@ -44,8 +45,11 @@ class Entries:
         self._layout = layout
         self._files = files
         self._entries = layout.roots()
+        self._described = [entry.descriptor for entry in self._entries]
         self._claimed: set[int] = set()
-        self._read: dict[Digest, tuple[Manifest, ...]] = {}
+        self._read: dict[Digest, dict[Digest, Manifest]] = {}
+        self._images: dict[tuple[str, str], tuple[Manifest, ...] | None] = {}
+        self._algorithms: set[str] = set()
         self._called: dict[str, list[int]] = {}
         for i, entry in enumerate(self._entries):
             for name in {normalised(name) for name in pair(entry.annotations) if name}:
@@ -65,17 +69,18 @@ class Entries:
 
     def by_content(self, row: Row, tag: str | None) -> Root | None:
         """An image of the layout that agrees with the row, whatever its name."""
-        nameless_first = sorted(self._free(), key=lambda i: bool(self._entries[i].name))
-        for i in nameless_first:
+        alike = self._alike(row, self._described, self._by_config)
+        free = (i for i in alike if i not in self._claimed)
+        for i in sorted(free, key=lambda i: bool(self._entries[i].name)):
             entry = self._entries[i]
-            if _may_be_called(entry, tag) and self._agrees(entry.descriptor, row):
+            if _may_be_called(entry, tag):
                 self._claimed.add(i)
                 return entry if tag is None else _completed(entry, tag)
         annotations = annotations_for(tag) if tag else {}
-        for descriptor in (*(entry.descriptor for entry in self._entries), *self._strays):
-            if self._agrees(descriptor, row):
-                return Root(descriptor, annotations, called(annotations))
-        return None
+        found = [self._described[i] for i in alike] or [
+            self._strays[i] for i in self._alike(row, self._strays, self._strays_by_config)
+        ]
+        return Root(found[0], annotations, called(annotations)) if found else None
 
     def unclaimed(self) -> list[Root]:
         """The entries that no row stands for."""
@@ -91,11 +96,39 @@ class Entries:
 
         ``damaged`` is the answer for documents that cannot be read.
         """
-        try:
-            manifests = self._below(descriptor)
-        except OciConvertError:
-            return damaged
-        return any(self._same(manifest, row) for manifest in manifests)
+        manifests = self._manifests(descriptor)
+        return damaged if manifests is None else any(self._same(it, row) for it in manifests)
+
+    def _alike(
+        self, row: Row, images: Sequence[Descriptor], by_config: Mapping[str, Sequence[int]]
+    ) -> list[int]:
+        """Which of several images agree with the row: those with another config are passed over."""
+        names = {row.config}
+        size = self._files.size(row.config)
+        if size is not None and size <= limits().document_size:
+            for algorithm in self._algorithms:
+                with suppress(BlobError):  # one that nobody knows
+                    names.add(blob_name(self._files.digest(row.config, algorithm)))
+        found = {i for name in names for i in by_config.get(name, ())}
+        return [i for i in sorted(found) if self._agrees(images[i], row)]
+
+    def _grouped(self, images: Sequence[Descriptor]) -> dict[str, list[int]]:
+        """The positions of images by where a layout keeps their configs."""
+        found: dict[str, list[int]] = {}
+        for i, descriptor in enumerate(images):
+            for manifest in self._manifests(descriptor) or ():
+                config = manifest.config.name
+                self._algorithms.add(config.algorithm)
+                found.setdefault(blob_name(config), []).append(i)
+        return found
+
+    @cached_property
+    def _by_config(self) -> dict[str, list[int]]:
+        return self._grouped(self._described)
+
+    @cached_property
+    def _strays_by_config(self) -> dict[str, list[int]]:
+        return self._grouped(self._strays)
 
     def _same(self, manifest: Manifest, row: Row) -> bool:
         layers = manifest.layers or ()
@@ -121,27 +154,42 @@ class Entries:
 
     # -- documents --------------------------------------------------------------------------
 
-    def _below(self, descriptor: Descriptor, depth: int = 0) -> tuple[Manifest, ...]:
-        """The manifest that a descriptor names, or those of the index, as far as they are here."""
+    def _manifests(self, descriptor: Descriptor) -> tuple[Manifest, ...] | None:
+        """The manifest that a descriptor names, or those of the index, as far as they are here.
+
+        ``None`` if one of the documents cannot be read.
+        """
+        key = (descriptor.media_type, descriptor.digest)
+        if key not in self._images:
+            try:
+                self._images[key] = tuple(self._below(descriptor).values())
+            except OciConvertError:
+                self._images[key] = None
+        return self._images[key]
+
+    def _below(self, descriptor: Descriptor, depth: int = 0) -> dict[Digest, Manifest]:
+        """The same by their digests, each once: indexes may name each other again and again."""
         meaning = look_up(descriptor.media_type)
         if meaning is None or meaning.cell.kind not in (Kind.INDEX, Kind.MANIFEST):
-            return ()
+            return {}
         if depth == _DEPTH or self._layout.size(descriptor.name) is None:
-            return ()
+            return {}
         if descriptor.name not in self._read:
-            self._read[descriptor.name] = tuple(self._documents(descriptor, depth))
+            self._read[descriptor.name] = self._documents(descriptor, depth)
         return self._read[descriptor.name]
 
-    def _documents(self, descriptor: Descriptor, depth: int) -> Iterator[Manifest]:
+    def _documents(self, descriptor: Descriptor, depth: int) -> dict[Digest, Manifest]:
         if descriptor.size > limits().document_size:
             raise DocumentError("the document is too large", code="document-too-large")
         raw = b"".join(self._layout.read(descriptor, self._layout.label))
         document = read_document(raw, descriptor.media_type, self._layout.label)
         if isinstance(document.model, Manifest):
-            yield document.model
-        for slot in document.slots:
-            if slot.role is Role.ENTRY:
-                yield from self._below(slot.descriptor, depth + 1)
+            return {descriptor.name: document.model}
+        entries = (slot.descriptor for slot in document.slots if slot.role is Role.ENTRY)
+        found: dict[Digest, Manifest] = {}
+        for entry in {(entry.media_type, entry.digest): entry for entry in entries}.values():
+            found |= self._below(entry, depth + 1)
+        return found
 
     @cached_property
     def _strays(self) -> list[Descriptor]:

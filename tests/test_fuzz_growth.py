@@ -1,0 +1,96 @@
+"""Small inputs that ask for much: what is done follows the size of what is read.
+
+No fuzzer finds these, as its inputs are small and so is what grows with their square.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from oci_convert import (
+    Memory,
+    OciConvertError,
+    convert,
+    inspect,
+    open_images,
+    prove,
+    same_as,
+    verify,
+)
+from oci_convert.ground.limits import limited
+from oci_convert.stores.docker_archive import DockerArchiveSource
+from oci_convert.stores.docker_entries import Entries
+from support.archives import compact, entry, in_memory, layout, row_of
+from support.images import Image, image_list, layer, layout_files, oci_image
+
+LEVELS, ENTRIES = 6, 100
+"""Five thousand bytes a level, and a million million images to whoever follows every path."""
+
+
+def laughs(image: Image) -> Image:
+    """Indexes that each list the one below again and again."""
+    for _ in range(LEVELS):
+        image = image_list([image] * ENTRIES)
+    return image
+
+
+IMAGE = oci_image([layer("a")])
+LAUGHS = layout_files({"app": laughs(IMAGE)})
+ASKED: dict[str, Callable[[Memory], Any]] = {
+    "convert --to oci": lambda source: convert(source, Memory(), to="oci"),
+    "convert --to docker": lambda source: convert(source, Memory(), to="docker"),
+    "convert --to oci-rc2": lambda source: convert(source, Memory(), to="oci-rc2"),
+    "convert --flatten": lambda source: convert(source, Memory(), to="oci", flatten=True),
+    "convert --platform": lambda source: convert(
+        source, Memory(), to="oci", platforms=["linux/amd64"]
+    ),
+    "verify": verify,
+    "inspect": inspect,
+    "prove": lambda source: prove(source, IMAGE.digest),
+    "same_as": lambda source: same_as(source, source),
+    "open_images": lambda source: list(open_images(source)),
+}
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_indexes_that_list_each_other_again_and_again_are_read_once(asked: str) -> None:
+    began = time.monotonic()
+    with limited(document_size=64 * 1024), suppress(OciConvertError):  # “too large” is fair, too
+        ASKED[asked](Memory(dict(LAUGHS)))
+    # That is no measure of speed: who follows every path is not done in years.
+    assert time.monotonic() - began < 60
+
+
+def test_so_are_those_that_a_row_may_stand_for() -> None:
+    row = {"Config": "x.json", "RepoTags": ["app:1"], "Layers": []}
+    top = laughs(IMAGE)
+    files = {**layout([top], [entry(top, "b:1")]), "manifest.json": compact([row])}
+    roots = DockerArchiveSource(in_memory(files), "app.tar").roots()
+    assert [root.name for root in roots] == ["docker.io/library/app:1", "docker.io/library/b:1"]
+
+
+def test_rows_are_compared_with_the_entries_of_their_config_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images = [oci_image([layer(str(i))], platform=f"linux/a{i}") for i in range(60)]
+    rows = [row_of(image, [f"app:{i}"]) for i, image in enumerate(images)]
+    entries = [entry(image, f"other:{i}") for i, image in enumerate(reversed(images))]
+    files = {**layout(images, entries), "manifest.json": compact(rows)}
+    compared = 0
+    same = Entries._same
+
+    def count(*arguments: Any) -> bool:
+        nonlocal compared
+        compared += 1
+        return same(*arguments)
+
+    monkeypatch.setattr(Entries, "_same", count)
+    roots = DockerArchiveSource(in_memory(files), "app.tar").roots()
+    assert len(roots) == 2 * len(images)
+    assert [root.descriptor.digest for root in roots[: len(images)]] == [it.digest for it in images]
+    assert compared <= 2 * len(images)
