@@ -207,8 +207,6 @@ def pictures() -> dict[str, str]:
 def main() -> None:
     """Write the pictures."""
     IMAGES.mkdir(exist_ok=True)
-    for file in IMAGES.glob("*.svg"):
-        file.unlink()
     for name, text in pictures().items():
         (IMAGES / name).write_text(text, encoding="utf-8", newline="\n")
 
