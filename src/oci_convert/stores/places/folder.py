@@ -16,7 +16,14 @@ from threading import Lock
 from typing import BinaryIO, Final, NoReturn
 
 from oci_convert.ground.errors import StoreError
-from oci_convert.stores.places.base import Pending, Place, WritablePlace
+from oci_convert.stores.places.base import (
+    ROUND,
+    Pending,
+    Place,
+    WritablePlace,
+    link_outside,
+    not_a_file,
+)
 from oci_convert.stores.places.copying import clone, pump, write_all
 from oci_convert.stores.places.file import File, naming
 from oci_convert.stores.places.run_folder import UNFINISHED, RunFolder, flush, make_real_folder
@@ -125,7 +132,9 @@ class Folder(Place):
                     folders.append(opened)
                     continue
                 links += 1
-                if link.startswith("/") or links > _LINK_LIMIT:
+                if links > _LINK_LIMIT:
+                    raise self._outside(name, ROUND)
+                if link.startswith("/"):
                     raise self._outside(name)
                 parts = [*PurePosixPath(link).parts, *parts]
             return os.dup(folders[-1])
@@ -133,22 +142,12 @@ class Folder(Place):
             for folder in folders:
                 os.close(folder)
 
-    def _outside(self, name: str) -> StoreError:
-        return StoreError(
-            f"{name} is a link that leaves the folder, or goes round in circles",
-            code="link-outside",
-            where=self.label,
-            remedy="links are followed only inside an image",
-        )
+    def _outside(self, name: str, whither: str = "leaves the folder") -> StoreError:
+        return link_outside(name, whither, self.label)
 
     def _refuse_kind(self, name: str, mode: int) -> NoReturn:
         kind = _KINDS.get(stat.S_IFMT(mode), "something else")
-        raise StoreError(
-            f"{name} is not a regular file but {kind}",
-            code="not-a-file",
-            where=self.label,
-            remedy="fetch the image again; do not use it if you did not put that there",
-        )
+        raise not_a_file(name, kind, self.label)
 
     @contextmanager
     def _judging(self, name: str) -> Iterator[None]:
@@ -162,7 +161,7 @@ class Folder(Place):
                 case errno.ENAMETOOLONG:
                     raise FileNotFoundError(*error.args) from None
                 case errno.ELOOP:
-                    raise self._outside(name) from None
+                    raise self._outside(name, ROUND) from None
                 case errno.ENXIO:
                     self._refuse_kind(name, stat.S_IFSOCK)
             error.filename = str(self.path / name)  # the system may have been asked for a part
@@ -274,7 +273,7 @@ class WritableFolder(Folder, WritablePlace):
         self._flushable.clear()
 
     def undo(self, sealed: Callable[[], bool]) -> None:
-        self._run.end(lambda: () if sealed() else self._written)
+        self._run.end(self._written, sealed)
         self._written.clear()
 
     def close(self) -> None:

@@ -79,17 +79,16 @@ class RunFolder:
         """An empty file to write and read, without a name: it is gone once it is closed."""
         path = self.file()
         file = File(path, "x+b")
-        with suppress(PermissionError):  # Windows removes it at the end of the run
+        with suppress(OSError):  # where that cannot be, as on Windows, the end of the run does it
             path.unlink()
         return file
 
     def _begin(self) -> None:
-        """Make the folder of this run, lock it, and sweep those of dead runs."""
+        """Make the folder of this run, and lock it."""
         self._begun = True
         with self.locked():
             unfinished = self._root / UNFINISHED
             make_real_folder(unfinished)
-            _living(unfinished)
             path = unfinished / secrets.token_hex(8)
             path.mkdir()
             self._lock = _lock_folder(path)
@@ -108,7 +107,10 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the lock of the root, which is made if it is not there; again is as good as once."""
+        """Hold the lock of the root, which is made if it is not there; again is as good as once.
+
+        What dead runs left there is removed, also by a run that has nothing to write.
+        """
         if self._held:
             yield
             return
@@ -128,6 +130,7 @@ class RunFolder:
             os.close(lock)
         self._held = True
         try:
+            _sweep(self._root / UNFINISHED, own=self._path)
             yield
         finally:
             self._held = False
@@ -136,22 +139,22 @@ class RunFolder:
 
     # -- the end ----------------------------------------------------------------------------
 
-    def end(self, written: Callable[[], Iterable[Path]] = tuple) -> None:
+    def end(self, written: Iterable[Path] = (), sealed: Callable[[], bool] = lambda: True) -> None:
         """End the run: its unfinished files go, and so do the folders that it made, if empty.
 
-        What ``written`` gives, asked while nobody can commit, goes, too, unless other runs are
-        writing here: they may count on it. One of them inherits it then, and the last one removes
-        it if it fails as well. Raises nothing, as what ends a run has been told already. Ending
-        twice is harmless.
+        ``written`` goes, too, unless the place is ``sealed``, which is asked while nobody can
+        commit, or other runs are writing here: they may count on it. One of them inherits it then,
+        and the last one removes it if it fails as well. Raises nothing, as what ends a run has been
+        told already. Ending twice is harmless.
         """
         if self._begun or self.made:
             with suppress(OSError, OciConvertError):
-                self._end(written)
+                self._end(written, sealed)
             self._let_go()
             self._begun = False
             self.made.clear()
 
-    def _end(self, written: Callable[[], Iterable[Path]]) -> None:
+    def _end(self, written: Iterable[Path], sealed: Callable[[], bool]) -> None:
         left = _Left.of(self._root, self.made)
         if not self._root.is_dir():
             left.remove(self._root)
@@ -166,11 +169,10 @@ class RunFolder:
             for note in () if self._path is None else self._path.glob(f"*{_LEFT}"):
                 left.inherit(note)
             self._let_go()
-            living = _living(unfinished)
-            if not living:
-                with suppress(OSError):
-                    unfinished.rmdir()
-            left.files += [path.relative_to(self._root).as_posix() for path in written()]
+            living = _sweep(unfinished)
+            left.files += [path.relative_to(self._root).as_posix() for path in written]
+            if sealed():
+                left.files.clear()
             if living:
                 left.bequeath(living[0] / f"{secrets.token_hex(8)}{_LEFT}")
             else:
@@ -193,19 +195,19 @@ class _Left:
     """What a failed run leaves to another one that is writing there, and may count on it."""
 
     above: int = 0
-    """How many folders it made of the root and those that the root is in."""
+    """Up to where it made folders: 1 is the root, 2 the folder that the root is in, and so on."""
     folders: list[str] = field(default_factory=list)
     """The folders that it made in the root, outermost first."""
     files: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, root: Path, made: Iterable[Path]) -> _Left:
-        left = cls()
+        left, chain = cls(), [root, *root.parents]
         for path in made:
-            if path != root and path.is_relative_to(root):
-                left.folders.append(path.relative_to(root).as_posix())
+            if path in chain:
+                left.above = max(left.above, chain.index(path) + 1)
             else:
-                left.above += 1
+                left.folders.append(path.relative_to(root).as_posix())
         return left
 
     def inherit(self, note: Path) -> None:
@@ -231,8 +233,8 @@ class _Left:
                 path.rmdir()
 
 
-def _is_inside(name: str) -> bool:
-    return cleaned(name) == name
+def _is_inside(name: object) -> bool:
+    return isinstance(name, str) and cleaned(name) == name
 
 
 def flush(paths: Iterable[Path]) -> None:
@@ -308,11 +310,17 @@ def _same_file(descriptor: int, path: Path) -> bool:
         return False
 
 
-def _living(unfinished: Path) -> list[Path]:
-    """The folders of the runs that live; what dead ones left is removed."""
+def _sweep(unfinished: Path, own: Path | None = None) -> list[Path]:
+    """Remove what dead runs left; the folders of those that live, ``own`` among them."""
     if unfinished.is_symlink() or not unfinished.is_dir():
         return []
-    return [leftover for leftover in unfinished.iterdir() if not _swept(leftover)]
+    living = [
+        leftover for leftover in unfinished.iterdir() if leftover == own or not _swept(leftover)
+    ]
+    if not living:
+        with suppress(OSError):
+            unfinished.rmdir()
+    return living
 
 
 def _swept(leftover: Path) -> bool:
