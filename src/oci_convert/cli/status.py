@@ -10,4 +10,4 @@ DONE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
 NO: Final = 3
-"""The answer is no: ``verify`` found faults, ``--same-as`` a difference."""
+"""The answer is no: ``verify`` found faults, ``diff`` and ``--same-as`` a difference."""
