@@ -21,7 +21,7 @@ from oci_convert.stores.places.file import File, naming
 from oci_convert.stores.places.folder import WritableFolder
 from oci_convert.stores.places.system import REFUSALS, system_error, system_errors
 from oci_convert.stores.references import open_sink, parse
-from support.contract import DATA
+from support.contract import DATA, root_of
 from support.faults import Faults
 from support.images import (
     docker_image,
@@ -221,7 +221,7 @@ def test_of_two_runs_into_one_dir_the_second_finds_the_image_of_the_first(tmp_pa
         slow.put([DATA], "here")
         convert(source, f"dir:{target}", to="docker")
         with pytest.raises(StoreError) as refused:
-            slow.commit([])
+            slow.commit([root_of(IMAGE)])
         slow.abort()
     assert refused.value.code == "target-exists"
     assert verify(f"dir:{target}").sound
@@ -231,11 +231,11 @@ def test_of_two_runs_into_one_dir_the_second_finds_the_image_of_the_first(tmp_pa
 
 
 def sinks(target: Path, count: int) -> list[Sink]:
-    made: list[Sink] = [
-        OciLayoutSink(WritableFolder(target), f"oci:{target}") for _ in range(count)
-    ]
-    for number, sink in enumerate(made):
-        sink.put([b"%d" % number], "here")
+    """As many runs at once, each of which has put a blob."""
+    made: list[Sink] = []
+    for number in range(count):
+        made.append(OciLayoutSink(WritableFolder(target), f"oci:{target}"))
+        made[-1].put([b"%d" % number], "here")
     return made
 
 

@@ -9,15 +9,47 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Final, Protocol
 
 from oci_convert.ground.errors import StoreError
 from oci_convert.ground.limits import limits, raised_by
 
-__all__ = ["Pending", "Place", "Scratch", "WritablePlace"]
+__all__ = [
+    "ROUND",
+    "Pending",
+    "Place",
+    "Scratch",
+    "WritablePlace",
+    "link_outside",
+    "not_a_file",
+]
 
 Scratch = Callable[[], BinaryIO]
 """Makes an empty file to write and read, which is gone once it is closed."""
+
+
+ROUND: Final = "goes round in circles"
+"""What is said of a link that no number of steps resolves."""
+
+
+def not_a_file(name: str, kind: str, label: str) -> StoreError:
+    """The error for a pipe, a folder or a device where a file should be."""
+    return StoreError(
+        f"{name} is not a regular file but {kind}",
+        code="not-a-file",
+        where=label,
+        remedy="fetch the image again; do not use it if you did not put that there",
+    )
+
+
+def link_outside(name: str, whither: str, label: str) -> StoreError:
+    """The error for a link that leaves the place that it is in, or leads nowhere."""
+    return StoreError(
+        f"{name} is a link that {whither}",
+        code="link-outside",
+        where=label,
+        remedy="links are followed only inside an image",
+    )
 
 
 class Place(ABC):
@@ -32,7 +64,12 @@ class Place(ABC):
 
     @abstractmethod
     def size(self, name: str) -> int | None:
-        """Bytes of a regular file; ``None`` if there is none of that name."""
+        """Bytes of a regular file; ``None`` if there is none of that name.
+
+        Here and in the methods below, what is there but is no regular file (``not-a-file``), and
+        links that leave the place or go round in circles (``link-outside``), are a
+        :class:`StoreError`.
+        """
 
     @abstractmethod
     def open(self, name: str) -> BinaryIO:
