@@ -238,7 +238,7 @@ def blocks(tmp_path: Path) -> list[str]:
     """The examples of ``docs/diff.md``; there is the image that they are about."""
     for file in (ROOT / "testdata" / "docker-dir").iterdir():
         write_files({f"app/{file.name}": file.read_bytes()}, tmp_path)
-    return re.findall(r"```console\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    return re.findall(r"```(?:console|text)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 
 
 def test_the_example_of_the_page(blocks: list[str], tmp_path: Path) -> None:
