@@ -37,27 +37,28 @@ JSON = st.recursive(
 @pytest.mark.parametrize(
     ("model", "value", "message"),
     [
-        (Descriptor, {**ENTRY, "size": "7"}, "size: input should be a valid integer"),
-        (Descriptor, {**ENTRY, "size": 7.0}, "size: input should be a valid integer"),
-        (Descriptor, {**ENTRY, "size": True}, "size: input should be a valid integer"),
-        (Descriptor, {**ENTRY, "size": -1}, "size: input should be greater than or equal to 0"),
-        (Descriptor, {**ENTRY, "size": 2**63}, "size: input should be less than or equal to"),
-        (Descriptor, {**ENTRY, "size": None}, "size: input should be a valid integer"),
-        (Descriptor, {"digest": DIGEST, "size": 7}, "mediaType: field required"),
-        (Descriptor, {**ENTRY, "mediaType": 7}, "mediaType: input should be a valid string"),
+        (Descriptor, {**ENTRY, "size": "7"}, "size: must be an integer"),
+        (Descriptor, {**ENTRY, "size": 7.0}, "size: must be an integer"),
+        (Descriptor, {**ENTRY, "size": True}, "size: must be an integer"),
+        (Descriptor, {**ENTRY, "size": -1}, "size: must not be negative"),
+        (Descriptor, {**ENTRY, "size": 2**63}, "size: must not be larger than any file"),
+        (Descriptor, {**ENTRY, "size": None}, "size: must be an integer"),
+        (Descriptor, {"digest": DIGEST, "size": 7}, "mediaType: is missing"),
+        (Descriptor, {**ENTRY, "mediaType": 7}, "mediaType: must be a string"),
         (Descriptor, {**ENTRY, "digest": "sha256:x"}, "digest: 'sha256:x' is not a digest"),
-        (Descriptor, {**ENTRY, "urls": "http://a"}, "urls: input should be a valid tuple"),
-        (Descriptor, {**ENTRY, "urls": [7]}, "urls[0]: input should be a valid string"),
-        (Descriptor, {**ENTRY, "annotations": {"a": 1}}, "annotations.a: input should be a valid"),
-        (Descriptor, {**ENTRY, "platform": {"os": "linux"}}, "platform.architecture: field req"),
-        (Manifest, {**MANIFEST, "layers": {}}, "layers: input should be a valid tuple"),
-        (Manifest, {**MANIFEST, "layers": "ab"}, "layers: input should be a valid tuple"),
-        (Manifest, {**MANIFEST, "layers": [ENTRY, {**ENTRY, "size": "7"}]}, "layers[1].size: inp"),
-        (Manifest, {**MANIFEST, "schemaVersion": 2.0}, "schemaVersion: input should be a valid"),
-        (Manifest, {"schemaVersion": 2}, "config: field required"),
-        (Index, {"schemaVersion": 2, "manifests": [7]}, "manifests[0]: input should be a valid"),
-        (LayoutHeader, {}, "imageLayoutVersion: field required"),
-        (SavedImage, {"Config": "c", "RepoTags": "a:1"}, "RepoTags: input should be a valid tuple"),
+        (Descriptor, {**ENTRY, "urls": "http://a"}, "urls: must be an array"),
+        (Descriptor, {**ENTRY, "urls": [7]}, "urls[0]: must be a string"),
+        (Descriptor, {**ENTRY, "annotations": {"a": 1}}, "annotations.a: must be a string"),
+        (Descriptor, {**ENTRY, "platform": {"os": "linux"}}, "platform.architecture: is missing"),
+        (Manifest, {**MANIFEST, "layers": {}}, "layers: must be an array"),
+        (Manifest, {**MANIFEST, "layers": "ab"}, "layers: must be an array"),
+        (Manifest, {**MANIFEST, "layers": [ENTRY, {**ENTRY, "size": "7"}]}, "layers[1].size: must be"),
+        (Manifest, {**MANIFEST, "schemaVersion": 2.0}, "schemaVersion: must be an integer"),
+        (Manifest, {"schemaVersion": 2}, "config: is missing"),
+        (Index, {"schemaVersion": 2, "manifests": [7]}, "manifests[0]: must be an object"),
+        (LayoutHeader, {}, "imageLayoutVersion: is missing"),
+        (SavedImage, 7, "must be an object"),
+        (SavedImage, {"Config": "c", "RepoTags": "a:1"}, "RepoTags: must be an array"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_where_it_stands(
@@ -126,8 +127,8 @@ def test_an_odd_config_is_read_as_far_as_it_is_sound() -> None:
     }
     config, problems = ImageConfig.lenient(value)
     assert problems == [
-        "created: input should be a valid string",
-        "config.Cmd: input should be a valid tuple",
+        "created: must be a string",
+        "config.Cmd: must be an array",
     ]
     assert config.created is None
     assert config.config is None

@@ -62,6 +62,34 @@ def tar_of(*members: tuple[tarfile.TarInfo, bytes], form: int = tarfile.GNU_FORM
     return buffer.getvalue()
 
 
+def summed(data: bytearray, at: int = 0) -> bytes:
+    """An archive whose header at ``at`` has the checksum that it should have."""
+    header = data[at : at + 512]
+    data[at + 148 : at + 156] = b"%06o\0 " % (sum(header[:148]) + 8 * 32 + sum(header[156:]))
+    return bytes(data)
+
+
+def record(name: str, value: str) -> bytes:
+    """A record of PAX, with its length before it."""
+    rest = f" {name}={value}\n".encode()
+    length = len(rest) + 1
+    while len(str(length)) + len(rest) != length:
+        length = len(str(length)) + len(rest)
+    return str(length).encode() + rest
+
+
+def with_records(
+    records: list[tuple[str, str]] | bytes,
+    info: tarfile.TarInfo,
+    data: bytes,
+    kind: bytes = tarfile.XHDTYPE,
+) -> bytes:
+    """An archive of a header with records and the member that they speak of."""
+    if not isinstance(records, bytes):
+        records = b"".join(record(name, value) for name, value in records)
+    return tar_of((member("records", kind), records), (info, data))
+
+
 # -- names --------------------------------------------------------------------------------------
 
 
@@ -86,6 +114,70 @@ def test_a_global_pax_header_is_no_member(opened: Opened) -> None:
     assert list(place.names()) == ["a"]
 
 
+@pytest.mark.parametrize("comment", ["by git", "size=7", "x" * 5000])
+def test_records_that_nobody_knows_change_nothing(opened: Opened, comment: str) -> None:
+    records = [("comment", comment), ("SCHILY.xattr.user.path", "../x"), ("mtime", "-1.5")]
+    assert content(opened(with_records(records, member("a"), b"1")), "a") == b"1"
+
+
+def test_records_override_the_header(opened: Opened) -> None:
+    place = opened(with_records([("path", "./b//c"), ("size", "3")], member("a"), b"123"))
+    assert list(place.names()) == ["b/c"]
+    assert content(place, "b/c") == b"123"
+    link = member("l", tarfile.SYMTYPE, linkname="nowhere")
+    there = tar_of((member("there"), b"1"))[:1024]
+    place = opened(there + with_records([("linkpath", "there")], link, b""))
+    assert content(place, "l") == b"1"
+
+
+@pytest.mark.parametrize("path", ["../up", "/etc/passwd", "a/../../up"])
+def test_a_record_does_not_lead_out_of_the_archive(opened: Opened, path: str) -> None:
+    assert list(opened(with_records([("path", path)], member("a"), b"1")).names()) == []
+    link = member("l", tarfile.SYMTYPE, linkname="a")
+    place = opened(with_records([("linkpath", path)], link, b""))
+    with pytest.raises(StoreError, match="l is a link that leaves the archive"):
+        place.size("l")
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        b"99 path=a\n",
+        b"0 path=a\n",
+        b"-9 path=a\n",
+        b"path=a\n",
+        b"9 path a\n",
+        b"x path=a\n",
+        b"8 path=ab\n",
+    ],
+)
+def test_a_record_that_lies_about_its_length_is_refused(opened: Opened, records: bytes) -> None:
+    with pytest.raises(StoreError) as refused:
+        opened(with_records(records, member("a"), b"1"))
+    assert refused.value.code == "bad-archive"
+
+
+@pytest.mark.parametrize("size", ["-1", "-512", "1000000", "99999999999999999999"])
+def test_a_record_that_lies_about_the_size_is_refused(opened: Opened, size: str) -> None:
+    with pytest.raises(StoreError) as refused:
+        opened(with_records([("size", size)], member("a"), b"1"))
+    assert refused.value.code == "bad-archive"
+
+
+@pytest.mark.parametrize("name", ["path", "linkpath", "size", "GNU.sparse.name"])
+def test_a_global_header_that_speaks_of_one_member_is_refused(opened: Opened, name: str) -> None:
+    """Some readers apply it to every member, some to none: two archives in one."""
+    with pytest.raises(StoreError, match="a global header says what can be true of one member"):
+        opened(with_records([(name, "1")], member("a"), b"1", tarfile.XGLTYPE))
+
+
+def test_a_size_may_be_written_in_base_256(opened: Opened) -> None:
+    data = bytearray(archive({"a": b"123", "b": b"4"}))
+    data[124:136] = b"\x80" + (3).to_bytes(11, "big")
+    place = opened(summed(data))
+    assert (content(place, "a"), content(place, "b")) == (b"123", b"4")
+
+
 @pytest.mark.parametrize("name", ["/etc/passwd", "../up", "a/../../up", ".", ""])
 def test_names_that_leave_the_archive_are_passed_over(opened: Opened, name: str) -> None:
     place = opened(archive({name: b"bad", "good": b"1"}))
@@ -100,6 +192,12 @@ def test_members_that_are_no_files_are_passed_over(opened: Opened) -> None:
     others = [(member(f"m{i}", kind), b"") for i, kind in enumerate(kinds)]
     place = opened(tar_of(*others, (member("file"), b"1")))
     assert [name for name in place.names() if name != "m4"] == ["file"]
+    assert place.size("m0") is None
+    for name, kind in {"m1": "a pipe", "m2": "a device", "m3": "a device"}.items():
+        for attempt in (place.size, place.open, place.blob_size, place.open_blob):
+            with pytest.raises(StoreError, match=f"{name} is not a regular file but {kind}") as no:
+                attempt(name)
+            assert no.value.code == "not-a-file"
 
 
 def test_of_several_members_the_last_counts(opened: Opened) -> None:
@@ -109,11 +207,14 @@ def test_of_several_members_the_last_counts(opened: Opened) -> None:
 
 def test_a_file_gives_way_to_what_replaces_it(opened: Opened) -> None:
     place = opened(tar_of((member("a"), b"first"), (member("a", tarfile.FIFOTYPE), b"")))
-    assert place.size("a") is None
+    with pytest.raises(StoreError, match="but a pipe"):
+        place.size("a")
+    place = opened(tar_of((member("a", tarfile.FIFOTYPE), b""), (member("a"), b"last")))
+    assert content(place, "a") == b"last"
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "index.json", "oci-layout", "repositories"])
-@pytest.mark.parametrize("second", [b"2", Link("other")])
+@pytest.mark.parametrize("second", [b"2", Link("other"), Link("/etc/passwd")])
 def test_an_archive_that_is_two_is_refused(opened: Opened, name: str, second: bytes | Link) -> None:
     with pytest.raises(StoreError, match="stands twice") as caught:
         opened(archive({name: b"1", f"./{name}": second, "other": b"3"}))
@@ -151,21 +252,42 @@ def test_links_are_followed_inside_the_archive(
     [
         {"x": Link("/etc/passwd")},
         {"x": Link("../x")},
+        {"x": Link("a/../../x")},
         {"x": Link("x")},
         {"x": Link("x", hard=True)},
         {"x": Link("y"), "y": Link("x")},
+        {"x": Link("y"), "y": Link("../z")},
         {"x": Link("x/x")},
-        {"x": Link("missing")},
         {"x": Link("/etc/passwd", hard=True)},
+        {"x": Link("../x", hard=True)},
         {"x": Link("")},
+        {f"l{i}": Link(f"l{i + 1}") for i in range(50)} | {"x": Link("l0"), "l50": Link("file")},
     ],
 )
-def test_links_that_lead_nowhere_are_no_files(
+def test_links_that_leave_the_archive_or_go_round_in_circles_are_refused(
     opened: Opened, links: dict[str, bytes | Link]
 ) -> None:
     place = opened(archive({**links, "file": b"1"}))
+    assert "x" not in place.names()
+    assert content(place, "file") == b"1"
+    for attempt in (place.size, place.open, place.blob_size, place.open_blob):
+        with pytest.raises(StoreError, match="x is a link that") as refused:
+            attempt("x")
+        assert refused.value.code == "link-outside"
+
+
+@pytest.mark.parametrize("hard", [False, True])
+def test_a_link_to_nothing_is_no_file(opened: Opened, hard: bool) -> None:
+    place = opened(archive({"x": Link("missing", hard=hard), "file": b"1"}))
     assert list(place.names()) == ["file"]
     assert place.size("x") is None
+
+
+def test_a_folder_that_leads_out_holds_nothing(opened: Opened) -> None:
+    place = opened(archive({"d": Link("/etc"), "d/passwd": b"mine"}))
+    assert content(place, "d/passwd") == b"mine"
+    with pytest.raises(StoreError, match="d/shadow is a link that leaves the archive"):
+        place.size("d/shadow")
 
 
 def test_a_hard_link_is_the_file_of_its_time(opened: Opened) -> None:
@@ -213,7 +335,77 @@ def test_a_sparse_member_has_its_holes(opened: Opened) -> None:
     assert content(place, "next") == b"1"
 
 
-@pytest.mark.parametrize("parts", ["5,3", "0,3,1,3", "0,9999", "0,-1"])
+def test_a_sparse_member_of_the_form_before_has_its_holes(opened: Opened) -> None:
+    """Version 0.1: the map is a record of PAX."""
+    info = member("layer.tar")
+    info.pax_headers = {"GNU.sparse.map": "1000,3,5000,4", "GNU.sparse.size": "6000"}
+    place = opened(tar_of((info, b"onelast"), (member("next"), b"1"), form=tarfile.PAX_FORMAT))
+    expected = b"\0" * 1000 + b"one" + b"\0" * 3997 + b"last" + b"\0" * 996
+    assert content(place, "layer.tar") == expected
+    assert content(place, "next") == b"1"
+
+
+def test_a_sparse_member_of_the_first_form_has_its_holes(opened: Opened) -> None:
+    """Version 0.0: a record for each number, all of one name."""
+    parts = {"offset": (1000, 5000), "numbytes": (3, 4)}
+    records = [("GNU.sparse.size", "6000"), ("GNU.sparse.numblocks", "2")]
+    for i in range(2):
+        records += [(f"GNU.sparse.{name}", str(values[i])) for name, values in parts.items()]
+    place = opened(with_records(records, member("layer.tar"), b"onelast"))
+    expected = b"\0" * 1000 + b"one" + b"\0" * 3997 + b"last" + b"\0" * 996
+    assert content(place, "layer.tar") == expected
+
+
+def test_a_sparse_member_of_old_gnu_tar_has_its_holes(opened: Opened) -> None:
+    """The map stands in the header itself."""
+    data = bytearray(tar_of((member("layer.tar", tarfile.GNUTYPE_SPARSE), b"onelast")))
+    numbers = (1000, 3, 5000, 4)
+    data[386:434] = b"".join(b"%011o\0" % number for number in numbers)
+    data[483:495] = b"%011o\0" % 6000
+    expected = b"\0" * 1000 + b"one" + b"\0" * 3997 + b"last" + b"\0" * 996
+    assert content(opened(summed(data)), "layer.tar") == expected
+
+
+@pytest.mark.parametrize(
+    "numbers", [b"x\n", b"2\n0\n1\n", b"999999999\n" + b"0\n" * 200, b"", b"\n" * 9]
+)
+def test_a_sparse_map_that_is_not_there_is_refused(opened: Opened, numbers: bytes) -> None:
+    info = member("GNUSparseFile.0/layer.tar")
+    info.pax_headers = {
+        "GNU.sparse.major": "1",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.name": "layer.tar",
+        "GNU.sparse.realsize": "6000",
+    }
+    with pytest.raises(StoreError) as refused:
+        opened(tar_of((info, numbers.ljust(512, b"\0")), form=tarfile.PAX_FORMAT))
+    assert refused.value.code == "bad-archive"
+
+
+def test_a_sparse_member_without_parts_is_one_hole(opened: Opened) -> None:
+    info = member("layer.tar")
+    info.pax_headers = {
+        "GNU.sparse.major": "1",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.realsize": "6000",
+    }
+    data = tar_of((info, b"0\n".ljust(512, b"\0")), (member("a"), b"1"), form=tarfile.PAX_FORMAT)
+    assert content(opened(data), "layer.tar") == bytes(6000)
+
+
+def test_a_sparse_map_without_end_is_refused(opened: Opened) -> None:
+    info = member("layer.tar")
+    info.pax_headers = {
+        "GNU.sparse.major": "1",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.realsize": "6000",
+    }
+    numbers = b"9" * 9 + b"\n" + b"0\n" * 4_000_000
+    with pytest.raises(StoreError, match="a member has headers without end"):
+        opened(tar_of((info, numbers), form=tarfile.PAX_FORMAT))
+
+
+@pytest.mark.parametrize("parts", ["5,3", "0,3,1,3", "0,9999", "0,-1", "a,b", ""])
 def test_a_sparse_map_that_makes_no_sense_is_refused(opened: Opened, parts: str) -> None:
     info = member("layer.tar")
     info.pax_headers = {"GNU.sparse.map": parts, "GNU.sparse.size": "6"}
@@ -262,11 +454,8 @@ def test_a_header_that_leads_astray_is_refused(opened: Opened, size: int, kind: 
     data = bytearray(archive({"first": b"1", "a": b"2"}))
     data[1024 + 124 : 1024 + 136] = (size % 2**96).to_bytes(12, "big")
     data[1024 + 156 : 1024 + 157] = kind
-    header = data[1024:1536]
-    total = sum(header[:148]) + 8 * 32 + sum(header[156:])
-    data[1024 + 148 : 1024 + 156] = b"%06o\0 " % total
     with pytest.raises(StoreError) as caught:
-        opened(bytes(data))
+        opened(summed(data, 1024))
     assert caught.value.code == "bad-archive"
 
 

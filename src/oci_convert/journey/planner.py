@@ -248,12 +248,14 @@ class Planner:
 
 def _diff_id(manifest: Node, slot: Slot) -> Digest:
     """What the layer in ``slot`` must hash to when it is unpacked; from the image's config."""
-    config = manifest.image_config
-    diff_ids = config[0].rootfs.diff_ids if config is not None and config[0].rootfs else ()
+    config, problems = manifest.image_config or (None, [])
+    diff_ids = config.rootfs.diff_ids if config is not None and config.rootfs else ()
     count = sum(1 for _ in manifest.layers())
     if len(diff_ids) != count:
+        counts = f"the config has {len(diff_ids)} diff_ids for {count} layers"
+        broken = [problem for problem in problems if problem.startswith("rootfs")]
         raise BlobError(
-            f"the config has {len(diff_ids)} diff_ids for {count} layers",
+            "; ".join([counts, *broken]),
             code="count-mismatch",
             where=manifest.where,
             remedy="a layer can be repacked only if the config says what it holds: --compress keep",

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from oci_convert.blobs.compression import sniff
-from oci_convert.ground.digest import Digest
+from oci_convert.ground.digest import Digest, new_hash
 from oci_convert.ground.errors import BlobError, DocumentError, OciConvertError, StoreError
 from oci_convert.ground.limits import limits, raised_by
 from oci_convert.ground.media_types import SCHEMA1, SCHEMA1_SIGNED, Compression, Kind, look_up
@@ -220,7 +220,9 @@ class _Reader:
             yield
         except OciConvertError as error:
             if not self.tolerant:
-                raise error.within(self.source.label) from None
+                nowhere = error.where in ("", self.source.label)
+                placed = _moved(error, where) if nowhere else error
+                raise placed.within(self.source.label) from None
             node.faults.append(error if error.where.startswith(where) else _moved(error, where))
         except OSError as error:
             if not self.tolerant:
@@ -234,6 +236,7 @@ class _Reader:
         node.present = self._is_present(node.descriptor, node.where)
         if not node.present:
             return
+        new_hash(node.descriptor.name.algorithm)  # what nobody can check is not carried
         if node.kind in (Kind.INDEX, Kind.MANIFEST):
             self._read_document(node, depth)
         elif node.kind is Kind.CONFIG:

@@ -29,6 +29,7 @@ from oci_convert.papers.json_text import Array, Object, compact, scan
 from oci_convert.papers.models import Descriptor, ImageConfig, Index, Manifest, validate
 
 __all__ = [
+    "DESCRIPTOR_MEMBERS",
     "Document",
     "Role",
     "Slot",
@@ -45,12 +46,14 @@ _KNOWN: Final[Mapping[Kind, frozenset[str]]] = {
     kind: frozenset((*_SHARED, "manifests", "layers", "config", "fsLayers"))
     for kind in (Kind.INDEX, Kind.MANIFEST)
 }
-_DESCRIPTOR_NAMES: Final = frozenset(
+DESCRIPTOR_MEMBERS: Final = frozenset(
     ("mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType")
 )
+"""What a descriptor can say, in both families."""
 _PLATFORM_NAMES: Final = frozenset(
     ("architecture", "os", "os.version", "os.features", "variant", "features")
 )
+_ROOTFS_MEMBERS: Final = frozenset(("type", "diff_ids"))
 _FOREIGN_TO: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.INDEX: ("layers", "config", "fsLayers"),
     Kind.MANIFEST: ("manifests", "fsLayers"),
@@ -186,7 +189,7 @@ def read_document(
             )
     document = Document(raw, text, root, kind, resolved, where)
     for slot in document.slots:
-        refuse_case_variants(slot.object, _DESCRIPTOR_NAMES, f"{where}.{slot.label}".lstrip("."))
+        refuse_case_variants(slot.object, DESCRIPTOR_MEMBERS, f"{where}.{slot.label}".lstrip("."))
         platform = slot.object.get("platform")
         if isinstance(platform, Object):
             refuse_case_variants(platform, _PLATFORM_NAMES, f"{where}.{slot.label}.platform")
@@ -212,6 +215,10 @@ def read_config(raw: bytes, where: str = "") -> tuple[ImageConfig, list[str]]:
     """
     _, root = read_object(raw, where)
     refuse_case_variants(root, ImageConfig.MEMBERS, where)
+    rootfs = root.get("rootfs")
+    if isinstance(rootfs, Object):
+        # Which layers an image has must not depend on who reads it.
+        refuse_case_variants(rootfs, _ROOTFS_MEMBERS, f"{where}.rootfs".lstrip("."))
     return ImageConfig.lenient(root.value)
 
 
@@ -224,7 +231,7 @@ def _resolve(root: Object, described: str | None, where: str) -> str:
     stated = root.value.get("mediaType") or None
     if stated is not None and not isinstance(stated, str):
         raise DocumentError(
-            "mediaType: input should be a valid string", code="invalid-document", where=where
+            "mediaType: must be a string", code="invalid-document", where=where
         )
     if described is not None and stated is not None and described != stated:
         raise DocumentError(
@@ -286,7 +293,7 @@ def refuse_case_variants(target: Object, known: frozenset[str], where: str) -> N
     """
     strange = target.value.keys() - known
     folded = {name.casefold(): name for name in known} if strange else {}
-    for name in strange:
+    for name in sorted(strange):
         twin = folded.get(name.casefold())
         if twin is not None:
             raise DocumentError(

@@ -9,7 +9,7 @@ as strings. Docker and OCI share them, as the one is a subset of the other.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -179,7 +179,9 @@ class ImageConfig(Model):
         try:
             return cls.model_validate(value), []
         except ValidationError as error:
-            problems = {str(detail["loc"][0]): _sentence(detail) for detail in error.errors()}
+            problems: dict[str, str] = {}
+            for detail in error.errors():
+                problems.setdefault(str(detail["loc"][0]), _sentence(detail))
         sound = {name: member for name, member in value.items() if name not in problems}
         return cls.model_validate(sound), list(problems.values())
 
@@ -241,8 +243,25 @@ def validate(model: type[M], value: Any, where: str) -> M:
         raise DocumentError(_sentence(detail), code=code, where=where) from None
 
 
+_SENTENCES: Final = {
+    "missing": "is missing",
+    "string_type": "must be a string",
+    "int_type": "must be an integer",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be an array",
+    "list_type": "must be an array",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "string_pattern_mismatch": "has another form than it must have",
+    "greater_than_equal": "must not be negative",
+    "less_than_equal": "must not be larger than any file can be",
+}
+"""What pydantic finds, in the words of JSON instead of Python's."""
+
+
 def _sentence(detail: Any) -> str:
-    """``layers[3].size: input should be a valid integer`` of one of pydantic's error details."""
+    """``layers[3].size: must be an integer`` of one of pydantic's error details."""
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
     message = detail["msg"].removeprefix("Value error, ")
-    return f"{place.lstrip('.')}: {message[:1].lower()}{message[1:]}"
+    said = _SENTENCES.get(detail["type"], message[:1].lower() + message[1:])
+    return f"{place.lstrip('.')}: {said}" if place else said

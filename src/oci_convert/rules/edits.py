@@ -282,19 +282,20 @@ def embedded(descriptor: Descriptor, where: str) -> bytes | None:
     try:
         content = base64.b64decode(descriptor.data, validate=True)
     except (binascii.Error, ValueError):
-        content = None
-    if (
-        content is None
-        or len(content) != descriptor.size
-        or (Digest.of(content, descriptor.name.algorithm) != descriptor.digest)
-    ):
-        raise DocumentError(
-            "the embedded data is not the content that the descriptor describes",
-            code="wrong-data",
-            where=where,
-            remedy="readers would disagree on what it says; do not use it",
-        )
+        raise _wrong_data("base64", where) from None
+    right_size = len(content) == descriptor.size
+    if not right_size or Digest.of(content, descriptor.name.algorithm) != descriptor.digest:
+        raise _wrong_data("the content that the descriptor describes", where)
     return content
+
+
+def _wrong_data(what: str, where: str) -> DocumentError:
+    return DocumentError(
+        f"the embedded data is not {what}",
+        code="wrong-data",
+        where=where,
+        remedy="readers would disagree on what it says; do not use it",
+    )
 
 
 def is_attestation(entry: Descriptor) -> bool:

@@ -190,7 +190,7 @@ def _payload(raw: bytes, whole: Object, where: str) -> bytes:
 def _signatures(whole: Object, where: str) -> list[Any]:
     found = whole.value["signatures"]
     if not isinstance(found, list):
-        _invalid("signatures: input should be a valid list", where)
+        _invalid("signatures: must be an array", where)
     return found
 
 

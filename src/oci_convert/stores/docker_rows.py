@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from oci_convert.blobs.compression import sniff
 from oci_convert.blobs.streams import Tally, read_chunks
@@ -26,8 +26,13 @@ from oci_convert.ground.media_types import (
     look_up,
     name_of,
 )
-from oci_convert.papers.documents import built_manifest, read_config
-from oci_convert.papers.json_text import Array, scan
+from oci_convert.papers.documents import (
+    DESCRIPTOR_MEMBERS,
+    built_manifest,
+    read_config,
+    refuse_case_variants,
+)
+from oci_convert.papers.json_text import Array, Object, Value, scan
 from oci_convert.papers.models import Descriptor, SavedImage, validate
 from oci_convert.stores.base import HEAD
 from oci_convert.stores.places import Place
@@ -41,9 +46,7 @@ ROWS: Final = "manifest.json"
 _MANIFEST: Final = str(name_of(Cell(Kind.MANIFEST), Family.DOCKER))
 _CONFIG: Final = str(name_of(Cell(Kind.CONFIG), Family.DOCKER))
 _PLAIN: Final = str(name_of(Cell(Kind.LAYER, Compression.NONE), Family.DOCKER))
-_MEMBERS: Final = {
-    name.casefold(): name for name in ("Config", "RepoTags", "Layers", "Parent", "LayerSources")
-}
+_MEMBERS: Final = frozenset(("Config", "RepoTags", "Layers", "Parent", "LayerSources"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def read_rows(place: Place, label: str) -> list[Row]:
             where=where,
             remedy="this is no docker-save archive; a dir: has a manifest.json, too",
         )
-    return [_row(item.value, f"{where}[{i}]") for i, item in enumerate(value.items)]
+    return [_row(item, f"{where}[{i}]") for i, item in enumerate(value.items)]
 
 
 def _no_rows(place: Place, label: str) -> StoreError:
@@ -90,17 +93,10 @@ def _no_rows(place: Place, label: str) -> StoreError:
     )
 
 
-def _row(value: Any, where: str) -> Row:
-    for name in value if isinstance(value, dict) else ():
-        if _MEMBERS.get(name.casefold(), name) != name:
-            raise DocumentError(
-                f"the row is ambiguous: its member {name!r} differs from "
-                f"{_MEMBERS[name.casefold()]!r} only by case",
-                code="ambiguous-document",
-                where=where,
-                remedy="readers would disagree on what it says; do not use it",
-            )
-    saved = validate(SavedImage, value, where)
+def _row(row: Value, where: str) -> Row:
+    if isinstance(row, Object):
+        _refuse_variants(row, where)
+    saved = validate(SavedImage, row.value, where)
     return Row(
         where,
         _path(saved.config, f"{where}.Config"),
@@ -108,6 +104,14 @@ def _row(value: Any, where: str) -> Row:
         tuple(dict.fromkeys(tag for tag in saved.repo_tags or () if tag)),
         saved.layer_sources or {},
     )
+
+
+def _refuse_variants(row: Object, where: str) -> None:
+    refuse_case_variants(row, _MEMBERS, where)
+    sources = row.get("LayerSources")
+    for name, source in sources.members.items() if isinstance(sources, Object) else ():
+        if isinstance(source.value, Object):
+            refuse_case_variants(source.value, DESCRIPTOR_MEMBERS, f"{where}.LayerSources.{name}")
 
 
 def _path(value: str, where: str) -> str:

@@ -11,7 +11,15 @@ from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import StoreError, UsageError
 from oci_convert.ground.limits import limits
 from oci_convert.ground.media_types import Cell, Family, Kind, name_of
-from oci_convert.papers.documents import Document, Role, Slot, read_document, read_object
+from oci_convert.papers.documents import (
+    DESCRIPTOR_MEMBERS,
+    Document,
+    Role,
+    Slot,
+    read_document,
+    read_object,
+    refuse_case_variants,
+)
 from oci_convert.papers.json_text import Array, Editor, compact
 from oci_convert.papers.models import Descriptor, LayoutHeader, validate
 from oci_convert.rules.names import REF_NAME, called, pair
@@ -57,6 +65,7 @@ class OciLayoutSource(Source):
             return  # common in layouts made by hand, and harmless: the version only ever was one
         where = f"{self.label}: oci-layout"
         _, root = read_object(self.place.read("oci-layout"), where)
+        refuse_case_variants(root, frozenset(("imageLayoutVersion",)), where)
         version = validate(LayoutHeader, root.value, where).version
         if version != "1.0.0":
             raise StoreError(
@@ -75,12 +84,15 @@ class OciLayoutSource(Source):
     def _read_refs(self) -> list[Root]:
         roots = []
         for name in sorted(self.place.names("refs")):
-            _, found = read_object(self.place.read(name), f"{self.label}: {name}")
+            where = f"{self.label}: {name}"
+            _, found = read_object(self.place.read(name), where)
+            value = dict(found.value)
             # Before 1.0 the member was spelled in lower case.
-            value = {
-                ("mediaType" if key == "mediatype" else key): v for key, v in found.value.items()
-            }
-            descriptor = validate(Descriptor, value, f"{self.label}: {name}")
+            lower = {"mediatype"} if "mediaType" not in value else set()
+            refuse_case_variants(found, DESCRIPTOR_MEMBERS | lower, where)
+            for spelled in lower & value.keys():
+                value["mediaType"] = value.pop(spelled)
+            descriptor = validate(Descriptor, value, where)
             annotations = {**(descriptor.annotations or {}), REF_NAME: name.removeprefix("refs/")}
             roots.append(Root(descriptor, annotations, annotations[REF_NAME]))
         return roots

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tarfile
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from oci_convert.blobs.compression import sniff
 from oci_convert.ground.errors import StoreError
 from oci_convert.ground.limits import limits, raised_by
 from oci_convert.ground.media_types import Compression
-from oci_convert.stores.places.base import Place
+from oci_convert.stores.places.base import ROUND, Place, link_outside, not_a_file
 from oci_convert.stores.places.file import File, naming
 from oci_convert.stores.places.paths import check_length, cleaned, joined
 
@@ -24,9 +25,21 @@ __all__ = ["Tar"]
 _LINK_LIMIT: Final = 40
 _HEADER_LIMIT: Final = 1024 * 1024
 """Bytes of a PAX header or a long name: each is read into memory."""
+_HEADERS_LIMIT: Final = 4 * _HEADER_LIMIT
+"""Bytes of all headers of one member, and of its map if it is sparse."""
 _BUFFER: Final = 256 * 1024
 _ONCE: Final = frozenset({"manifest.json", "index.json", "oci-layout", "repositories"})
 """Members that say what the archive holds: two of them would be two archives in one."""
+_OF_ONE: Final = frozenset(
+    ("path", "linkpath", "size", "GNU.sparse.name", "GNU.sparse.size", "GNU.sparse.realsize")
+)
+"""Records of PAX that some readers believe of all members if they stand in a global header."""
+_KINDS: Final = {
+    tarfile.FIFOTYPE: "a pipe",
+    tarfile.CHRTYPE: "a device",
+    tarfile.BLKTYPE: "a device",
+}
+_RECORD: Final = re.compile(rb"([1-9][0-9]{0,7}) [^=\n]+=")
 _FAULTS: Final = (tarfile.TarError, ValueError, ArithmeticError, LookupError, RecursionError)
 """What tarfile raises over headers that make no sense."""
 
@@ -53,8 +66,12 @@ class Tar(Place):
     """The regular members of an uncompressed tar file, by their cleaned names.
 
     Hard and symbolic links are resolved inside the archive. Of several members of one name the
-    last counts, as when the archive is extracted. Members whose names leave the archive, and those
-    that are neither files nor links, are passed over. Threads may read at the same time.
+    last counts, as when the archive is extracted; those that say what the archive holds must stand
+    once. Members whose names leave the archive are passed over. Who asks for a member that is
+    neither a file nor a folder, or for a link that leads out of the archive or round in circles, is
+    told so. Records of PAX override the headers, and those that nobody knows change nothing; global
+    ones must not name members or their sizes. What headers say of sizes and of the parts of sparse
+    members must fit into the file. Threads may read at the same time.
 
     ``file`` is the archive if it is open already; it then belongs to the place.
     """
@@ -64,7 +81,10 @@ class Tar(Place):
         self._file = file or File(path)
         self._seeking = Lock()
         self._members: dict[str, _Member] = {}
-        self._links: dict[str, str] = {}
+        self._links: dict[str, str | None] = {}
+        """Where each link leads; ``None``: out of the archive."""
+        self._others: dict[str, str] = {}
+        """What is neither a file nor a link nor a folder, and what it is instead."""
         try:
             self._refuse_compressed()
             self._index()
@@ -89,10 +109,14 @@ class Tar(Place):
     def _index(self) -> None:
         reader = _HeaderReader(self._file)
         try:
-            with tarfile.open(fileobj=reader, mode="r:", encoding="utf-8") as archive:  # type: ignore[call-overload]  # it asks for no more than the reader has
+            with tarfile.open(
+                fileobj=reader, mode="r:", encoding="utf-8", tarinfo=_Header
+            ) as archive:  # type: ignore[call-overload]  # it asks for no more than the reader has
                 for count, member in enumerate(_members(archive)):
                     if count == limits().members:
                         self._refuse_many(count)
+                    if archive.pax_headers.keys() & _OF_ONE:
+                        self._refuse("a global header says what can be true of one member only")
                     self._add(member)
                 end = archive.offset
         except _FAULTS as error:
@@ -125,8 +149,9 @@ class Tar(Place):
         name = cleaned(member.name)
         if name is None or member.isdir():
             return
-        known = name in self._members or name in self._links
-        if known and name in _ONCE:
+        if name in _ONCE and any(
+            name in known for known in (self._members, self._links, self._others)
+        ):
             raise StoreError(
                 f"the member {name} stands twice in the archive",
                 code="duplicate-archive-member",
@@ -134,44 +159,64 @@ class Tar(Place):
                 remedy="readers would disagree on what it holds; do not use it",
             )
         # A hard link is the file that bore the name then, whatever bears it later.
-        linked = self._resolved(member.linkname) if member.islnk() else None
+        linked = self._file_at(member.linkname) if member.islnk() else None
         self._members.pop(name, None)
         self._links.pop(name, None)
+        self._others.pop(name, None)
         if member.isreg():
             self._members[name] = _Member(member.size, tuple(_extents(member)))
         elif linked is not None:
             self._members[name] = linked
         elif member.issym() or member.islnk():
             folder = name.rpartition("/")[0] if member.issym() else ""
-            target = joined(folder, member.linkname)
-            if target is not None:
-                self._links[name] = target
+            self._links[name] = joined(folder, member.linkname)
+        else:
+            self._others[name] = _KINDS.get(member.type, "something else")
 
     def _resolved(self, name: str) -> _Member | None:
-        """The member that a name leads to, through links of files and of folders."""
+        """The member that a name leads to, through links of files and of folders.
+
+        ``None`` if there is none. Raises :class:`StoreError` for what is no file, and for links
+        that lead nowhere.
+        """
         at = cleaned(name)
         for _ in range(_LINK_LIMIT):
             if at is None or at in self._members:
-                break
-            at = self._followed(at)
-        return None if at is None else self._members.get(at)
+                return None if at is None else self._members[at]
+            if at in self._others:
+                raise not_a_file(name, self._others[at], self.label)
+            head = self._first_link(at)
+            if head is None:
+                return None
+            target = self._links[head]
+            at = None if target is None else cleaned(target + at[len(head) :])
+            if at is None:
+                raise link_outside(name, "leaves the archive", self.label)
+        raise link_outside(name, ROUND, self.label)
 
-    def _followed(self, name: str) -> str | None:
-        """The name with its first link replaced by where that leads."""
+    def _first_link(self, name: str) -> str | None:
+        """The first part of a name, with what comes before it, that is a link."""
         slash = 0
         while slash != -1:
             slash = name.find("/", slash + 1)
             head = name if slash == -1 else name[:slash]
             if head in self._links:
-                return cleaned(self._links[head] + name[len(head) :])
+                return head
         return None
+
+    def _file_at(self, name: str) -> _Member | None:
+        """The member that a name leads to, if it leads to one."""
+        try:
+            return self._resolved(name)
+        except StoreError:
+            return None
 
     # -- the place --------------------------------------------------------------------------
 
     def names(self, folder: str = "") -> Iterator[str]:
         prefix = f"{folder}/" if folder else ""
         for name in (*self._members, *self._links):
-            if name.startswith(prefix) and self._resolved(name) is not None:
+            if name.startswith(prefix) and self._file_at(name) is not None:
                 yield name
 
     def size(self, name: str) -> int | None:
@@ -203,17 +248,48 @@ class _HeaderReader:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._size = os.fstat(file.fileno()).st_size
+        self._left = _HEADERS_LIMIT
         self.tell = file.tell
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= _HEADER_LIMIT:
             raise tarfile.ReadError(f"a header says that it has {size} bytes")
+        self._left -= size
+        if self._left < 0:
+            raise tarfile.ReadError("a member has headers without end")
         return self._file.read(size)
 
     def seek(self, at: int) -> int:
-        if not 0 <= at <= self._size:
-            raise tarfile.ReadError(f"a header points to byte {at} of {self._size}")
+        if at < 0:
+            raise tarfile.ReadError("a header leads back")
+        if at > self._size:
+            raise tarfile.ReadError(f"it ends after {self._size} bytes, inside of a member")
+        self._left = _HEADERS_LIMIT
         return self._file.seek(at)
+
+
+class _Header(tarfile.TarInfo):
+    """A header as tarfile reads it, but for records of PAX that make no sense.
+
+    Some versions of Python pass over them in silence.
+    """
+
+    def _proc_pax(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        at = archive.fileobj.tell()
+        _check_records(archive.fileobj.read(self.size))
+        archive.fileobj.seek(at)
+        return super()._proc_pax(archive)  # type: ignore[misc,no-any-return]  # typeshed lacks it
+
+
+def _check_records(padded: bytes) -> None:
+    """Raise unless these are ``length name=value`` and a line end, one behind the other."""
+    records, at = padded.rstrip(b"\0"), 0
+    while at < len(records):
+        match = _RECORD.match(records, at)
+        end = at + int(match[1]) if match else at
+        if match is None or end <= match.end() or records[end - 1 : end] != b"\n":
+            raise tarfile.ReadError("a record of a header is not as long as it says")
+        at = end
 
 
 def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
@@ -228,7 +304,9 @@ def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 def _extents(member: tarfile.TarInfo) -> Iterator[_Extent]:
     """The bytes of a member; those of a sparse one stand packed together in the archive."""
-    parts: Sequence[tuple[int, int]] = getattr(member, "sparse", None) or [(0, member.size)]
+    parts: Sequence[tuple[int, int]] | None = getattr(member, "sparse", None)
+    if parts is None:
+        parts = [(0, member.size)]
     at, end = member.offset_data, 0
     for start, length in parts:
         if length == 0:
