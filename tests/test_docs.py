@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from oci_convert.cli import reference
 from oci_convert.ground import limits, matrix
 from oci_convert.papers import findings
+from support import errors
 
 PROJECT = Path(__file__).parent.parent
 PAGES: dict[str, Callable[[], str]] = {
     "docs/media-types.md": matrix.markdown,
     "docs/findings.md": findings.markdown,
     "docs/limits.md": limits.markdown,
+    "docs/errors.md": errors.markdown,
+    "docs/command-line.md": reference.markdown,
 }
 
 
