@@ -1,6 +1,7 @@
 # make demo    convert an image there and back, and prove that nothing changed
 # make test    everything that must pass: ruff, mypy, pytest
 # make lint    ruff and mypy alone
+# make docs    build the documentation into build/site; a warning is an error
 # make bench   measure against skopeo, and write docs/performance.md
 # make clean   remove what these made
 #
@@ -10,8 +11,9 @@ PYTHON ?= python3
 BIN    := .venv/bin
 READY  := .venv/ready
 DEMO   := build/demo
+PAGES  := .venv/ready-for-docs
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs bench clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -30,6 +32,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+docs: $(PAGES)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo build/site/index.html
+
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
 
@@ -42,4 +48,9 @@ $(READY): pyproject.toml
 		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@touch $@
+
+# What builds the site is heavy, and nothing else needs it.
+$(PAGES): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@
