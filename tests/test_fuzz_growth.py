@@ -5,9 +5,11 @@ No fuzzer finds these, as its inputs are small and so is what grows with their s
 
 from __future__ import annotations
 
+import tarfile
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,7 @@ from oci_convert import (
 from oci_convert.ground.limits import limited
 from oci_convert.stores.docker_archive import DockerArchiveSource
 from oci_convert.stores.docker_entries import Entries
+from oci_convert.stores.places.tar import Tar
 from support.archives import compact, entry, in_memory, layout, row_of
 from support.images import Image, image_list, layer, layout_files, oci_image
 
@@ -72,6 +75,32 @@ def test_so_are_those_that_a_row_may_stand_for() -> None:
     files = {**layout([top], [entry(top, "b:1")]), "manifest.json": compact([row])}
     roots = DockerArchiveSource(in_memory(files), "app.tar").roots()
     assert [root.name for root in roots] == ["docker.io/library/app:1", "docker.io/library/b:1"]
+
+
+@pytest.mark.parametrize("size", [2**31, 2**62])
+def test_an_archive_whose_sparse_member_is_nearly_all_hole_is_a_bomb(
+    size: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "app.tar"
+    path.write_bytes(sparse("layer.tar", size))
+    found = verify(f"docker-archive:{path}")
+    assert [finding.code for finding in found.findings] == ["decompression-bomb"]
+    with limited(layer_ratio=2**60), closing(Tar(path)) as place:
+        assert place.size("layer.tar") == size
+
+
+def sparse(name: str, size: int) -> bytes:
+    """An archive with one member: 512 bytes, and a hole up to ``size`` (GNU's format 1.0)."""
+    content = b"1\n0\n512\n".ljust(512, b"\0") + b"x" * 512
+    header = tarfile.TarInfo(name)
+    header.size = len(content)
+    header.pax_headers = {
+        "GNU.sparse.major": "1",
+        "GNU.sparse.minor": "0",
+        "GNU.sparse.name": name,
+        "GNU.sparse.realsize": str(size),
+    }
+    return header.tobuf(tarfile.PAX_FORMAT) + content + bytes(1024)
 
 
 def test_rows_are_compared_with_the_entries_of_their_config_alone(

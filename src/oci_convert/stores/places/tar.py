@@ -14,7 +14,7 @@ from typing import BinaryIO, Final, NoReturn
 
 from oci_convert.blobs.compression import sniff
 from oci_convert.ground.errors import StoreError
-from oci_convert.ground.limits import limits, raised_by
+from oci_convert.ground.limits import RATIO_COUNTS_FROM, limits, raised_by
 from oci_convert.ground.media_types import Compression
 from oci_convert.stores.places.base import ROUND, Place, link_outside, not_a_file
 from oci_convert.stores.places.file import File, naming
@@ -135,6 +135,19 @@ class Tar(Place):
             remedy="fetch it again, or save the image again",
         ) from None
 
+    def _refuse_bomb(self, name: str, member: _Member) -> None:
+        """Holes cost a sparse member nothing, and whoever reads it all the more."""
+        held = sum(extent.end - extent.start for extent in member.extents if extent.at is not None)
+        ratio = limits().layer_ratio
+        if member.size > RATIO_COUNTS_FROM and member.size > ratio * held:
+            raise StoreError(
+                f"the sparse member {name!r} is more than {ratio} times as large as what the "
+                "archive holds of it, as a bomb is",
+                code="decompression-bomb",
+                where=self.label,
+                remedy=raised_by("layer_ratio"),
+            )
+
     def _refuse_many(self, most: int) -> NoReturn:
         raise StoreError(
             f"the archive has more than the {most} members that are the limit",
@@ -165,6 +178,7 @@ class Tar(Place):
         self._others.pop(name, None)
         if member.isreg():
             self._members[name] = _Member(member.size, tuple(_extents(member)))
+            self._refuse_bomb(name, self._members[name])
         elif linked is not None:
             self._members[name] = linked
         elif member.issym() or member.islnk():
