@@ -309,7 +309,7 @@ def test_a_wrong_call_says_what_there_is(tmp_path: Path) -> None:
     full = write_files({"notes.txt": b"mine"}, tmp_path / "full")
     calls: list[tuple[Sequence[str], dict[str, Any], type[OciConvertError], str, str]] = [
         ((f"oci:{layout}:c", "oci:x"), {}, StoreError, "unknown-reference", "there is a, b"),
-        ((f"oci:{layout}:@7", "oci:x"), {}, StoreError, "unknown-reference", "it holds 2"),
+        ((f"oci:{layout}:@7", "oci:x"), {}, StoreError, "unknown-reference", "@0 to @1"),
         ((f"oci:{layout}", "dir:x"), {"to": "docker"}, UsageError, "several-images", "a, b"),
         ((f"oci:{layout}", "oci:x:1"), {}, UsageError, "several-images", "one of a, b"),
         ((f"oci:{layout}:a", "dir:x"), {}, UsageError, "no-family", "--to"),
@@ -346,7 +346,7 @@ def test_a_wrong_call_says_what_there_is(tmp_path: Path) -> None:
             convert(source, target, **options)
         assert (type(caught.value), caught.value.code) == (kind, code), call
         assert said in str(caught.value)
-        assert caught.value.remedy or code == "no-such-store"
+        assert caught.value.remedy
         assert files_below(tmp_path) == before
         assert not (tmp_path / "x").exists()
 

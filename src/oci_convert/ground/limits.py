@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, fields, replace
-from difflib import get_close_matches
 from typing import Any, Final, ParamSpec, TypeVar
 
 from oci_convert.ground.errors import UsageError
+from oci_convert.ground.suggestion import did_you_mean, nearest
 
 __all__ = [
     "RATIO_COUNTS_FROM",
@@ -153,12 +153,11 @@ def parse_limits(texts: Iterable[str]) -> Limits:
         name, _, value = text.partition("=")
         match = _VALUE.fullmatch(value)
         if name not in known:
-            close = get_close_matches(name, known, 1)
             raise UsageError(
-                f"there is no limit {name!r}" + (f"; did you mean {close[0]!r}?" if close else ""),
+                f"there is no limit {name!r}",
                 code="invalid-limit",
                 where="--limit",
-                remedy=f"the limits are {', '.join(known)}",
+                remedy=did_you_mean(nearest(name, known), f"the limits are {', '.join(known)}"),
             )
         if match is None or (match[2] and not known[name].metadata["size"]):
             usual = spelled(getattr(Limits(), known[name].name))

@@ -6,18 +6,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from enum import StrEnum
 from functools import partial
 from os import PathLike, fspath
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
+from oci_convert.ground.choice import chosen
 from oci_convert.ground.errors import OciConvertError, UsageError
 from oci_convert.ground.media_types import Family
 from oci_convert.journey.account import Part, report_of
 from oci_convert.journey.carry import Carrier, Progress
 from oci_convert.journey.companions import Sorted, companions_of, sort_out
 from oci_convert.journey.follow import kept_signatures
-from oci_convert.journey.options import Keep, OnLoss, Options, matches
+from oci_convert.journey.options import Keep, OnLoss, Options
 from oci_convert.journey.plan import decide, refuse_losses
 from oci_convert.journey.restore import Record, restore_originals
 from oci_convert.journey.rows import check_rows
@@ -27,6 +27,7 @@ from oci_convert.papers.report import Failure, Report
 from oci_convert.rules.edits import is_attestation
 from oci_convert.rules.layer_plan import Compress
 from oci_convert.rules.names import called, find, pair, renamed
+from oci_convert.rules.platforms import matches
 from oci_convert.stores.base import Root, Sink, Source
 from oci_convert.stores.hashing import HashingSink
 from oci_convert.stores.memory import Memory
@@ -96,13 +97,13 @@ def convert(
     options = Options(
         to=_family(to, target),
         platforms=tuple(platforms),
-        compress=_member(Compress, compress, "--compress"),
+        compress=chosen(Compress, compress, "--compress"),
         level=level,
-        attestations=_member(Keep, attestations, "--attestations"),
-        referrers=_member(Keep, referrers, "--referrers"),
-        signatures=_member(Keep, signatures, "--signatures"),
+        attestations=chosen(Keep, attestations, "--attestations"),
+        referrers=chosen(Keep, referrers, "--referrers"),
+        signatures=chosen(Keep, signatures, "--signatures"),
         keep_extensions=keep_extensions,
-        on_loss=_member(OnLoss, on_loss, "--on-loss"),
+        on_loss=chosen(OnLoss, on_loss, "--on-loss"),
         strict=strict,
         allow_missing=allow_missing,
         flatten=flatten,
@@ -327,7 +328,7 @@ def _ref(reference: Reference | Memory) -> str | None:
 def _family(to: Family | str | None, target: Reference | Memory) -> Family:
     implied = implied_family(target)
     if to is not None:
-        return _member(Family, to, "--to")
+        return chosen(Family, to, "--to")
     if implied is None:
         raise UsageError(
             "the destination does not say which format to convert to",
@@ -336,21 +337,6 @@ def _family(to: Family | str | None, target: Reference | Memory) -> Family:
             remedy="add --to docker or --to oci",
         )
     return implied
-
-
-E = TypeVar("E", bound=StrEnum)
-
-
-def _member(kind: type[E], value: str, option: str) -> E:
-    """A value of an option, typed."""
-    try:
-        return kind(value)
-    except ValueError:
-        raise UsageError(
-            f"{option} {value}: there is no such choice",
-            code="invalid-choice",
-            remedy=f"choose one of {', '.join(kind)}",
-        ) from None
 
 
 def _refuse_twins(roots: Sequence[Root], where: str) -> None:

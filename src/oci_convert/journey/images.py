@@ -20,13 +20,14 @@ from oci_convert.blobs.repack import unpacked
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import BlobError, OciConvertError, RefusedError, UsageError
 from oci_convert.ground.media_types import Compression, Kind
+from oci_convert.ground.suggestion import did_you_mean
 from oci_convert.journey.convert import Store, opened
-from oci_convert.journey.options import check_platform, matches
 from oci_convert.journey.tree import Node, platform_of, read_tree
 from oci_convert.papers.documents import Document, Role
 from oci_convert.papers.models import Descriptor, ImageConfig, Manifest, Platform
 from oci_convert.rules.edits import is_attestation, is_loadable
 from oci_convert.rules.names import called, find
+from oci_convert.rules.platforms import check_platform, matches, near
 from oci_convert.stores.base import Root, Source
 from oci_convert.stores.references import temporary
 
@@ -97,7 +98,7 @@ class Images:
         where = self.store if ref is None else f"{label}:{ref}"
         if found:
             raise UsageError(
-                f"{len(found)} images are meant",
+                f"this means {len(found)} images",
                 code="several-images",
                 where=where,
                 remedy=f"choose one of {_listed(found.values())}",
@@ -106,11 +107,13 @@ class Images:
             raise faults[0]
         if not images:
             raise RefusedError("there is no image in it", code="no-image", where=where)
+        assert platform is not None  # all images would do
+        meant = near(platform, (str(image.platform) for image in images))
         raise RefusedError(
             f"there is no image for {platform}",
             code="no-such-platform",
             where=where,
-            remedy=f"there is {_listed(images)}",
+            remedy=did_you_mean(meant, f"there is {_listed(images)}"),
         )
 
     def open(self, descriptor: Descriptor) -> BinaryIO:

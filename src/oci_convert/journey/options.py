@@ -7,10 +7,10 @@ from enum import StrEnum
 
 from oci_convert.ground.errors import UsageError
 from oci_convert.ground.media_types import Family
-from oci_convert.papers.models import Platform
 from oci_convert.rules.layer_plan import Compress, check_compress
+from oci_convert.rules.platforms import check_platform
 
-__all__ = ["Keep", "OnLoss", "Options", "check_platform", "matches"]
+__all__ = ["Keep", "OnLoss", "Options"]
 
 
 class Keep(StrEnum):
@@ -53,26 +53,10 @@ class Options:
         check_compress(self.compress, self.to)
         if self.level is not None and not 1 <= self.level <= 9:
             raise UsageError(
-                f"the level {self.level} is out of range", code="invalid-level", remedy="1 to 9"
+                f"there is no compression level {self.level}",
+                code="invalid-level",
+                where="--level",
+                remedy="choose 1 to 9",
             )
         for platform in self.platforms:
             check_platform(platform)
-
-
-def check_platform(text: str) -> None:
-    """Raise :class:`UsageError` (``invalid-platform``) unless ``text`` is ``OS/ARCH[/VARIANT]``."""
-    parts = text.split("/")
-    if not all(parts) or not 2 <= len(parts) <= 3:
-        raise UsageError(
-            f"{text!r} is not a platform",
-            code="invalid-platform",
-            remedy="a platform is OS/ARCH or OS/ARCH/VARIANT, as in linux/arm64",
-        )
-
-
-def matches(platform: Platform, wanted: str) -> bool:
-    """Whether an image for ``platform`` is what ``OS/ARCH[/VARIANT]`` asks for."""
-    system, architecture, *variant = wanted.split("/")
-    if (platform.os, platform.architecture) != (system, architecture):
-        return False
-    return not variant or (platform.variant or "") == variant[0]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import BlobError, RefusedError
 from oci_convert.ground.media_types import OCTET_STREAM, Compression, Family, Kind
 from oci_convert.journey.entries import missing_blob, plan_entries
-from oci_convert.journey.options import matches
 from oci_convert.journey.steps import Entry, Plan, Step, kept
 from oci_convert.journey.tree import Image, Node, Tree, platform_of
 from oci_convert.papers.documents import Document, Role, Slot
@@ -24,10 +21,9 @@ from oci_convert.rules.edits import (
     target_type,
 )
 from oci_convert.rules.layer_plan import Layer, packing_annotations, plan_layer
+from oci_convert.rules.platforms import listed, matches
 
 __all__ = ["Planner"]
-
-_TOO_MANY_NAMES: Final = 12
 
 
 class Planner:
@@ -236,13 +232,11 @@ class Planner:
     def _no_platform(self, where: str) -> RefusedError:
         wanted = self.options.platforms
         missing = next((p for p in wanted if p not in self._matched), " or ".join(wanted))
-        there = list(self._seen_platforms)
-        listed = ", ".join(there[:_TOO_MANY_NAMES]) + (" …" if len(there) > _TOO_MANY_NAMES else "")
         return RefusedError(
             f"there is no image for {missing}",
             code="no-such-platform",
             where=where,
-            remedy=f"there is {listed}" if listed else "the image states no platform",
+            remedy=listed(missing, self._seen_platforms),
         )
 
 

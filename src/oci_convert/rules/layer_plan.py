@@ -91,9 +91,10 @@ def check_compress(compress: Compress, family: Family) -> None:
     meaning = look_up(name) if name is not None else None
     if meaning is None or meaning.standing is Standing.UNOFFICIAL:
         raise UsageError(
-            f"{family} has no media type for layers packed with --compress {compress}",
+            f"{family} has no media type for layers packed with {forced}",
             code="no-media-type",
-            remedy="use --compress gzip, or convert to oci",
+            where="--compress",
+            remedy="choose gzip, or convert to oci",
         )
 
 

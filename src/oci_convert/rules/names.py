@@ -8,10 +8,11 @@ reference, written by containerd, Docker and BuildKit). ``docker save`` has ``Re
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Protocol, TypeVar
 
 from oci_convert.ground.errors import StoreError
+from oci_convert.ground.suggestion import did_you_mean, nearest
 from oci_convert.papers.models import Descriptor
 
 __all__ = [
@@ -132,10 +133,10 @@ def find(roots: Sequence[N], ref: str, where: str) -> N:
         if position < len(roots):
             return roots[position]
         raise StoreError(
-            f"there is no image number {position}",
+            f"there is no image {ref}",
             code="unknown-reference",
             where=where,
-            remedy=f"it holds {len(roots)}, counted from @0",
+            remedy=_counted(len(roots)),
         )
     for matches in _candidates(roots, ref):
         distinct = {(root.descriptor.digest, pair(root.annotations)): root for root in matches}
@@ -152,8 +153,41 @@ def find(roots: Sequence[N], ref: str, where: str) -> N:
         f"there is no image {ref!r}",
         code="unknown-reference",
         where=where,
-        remedy=f"there is {_listed(roots, roots)}" if roots else "the store holds no image",
+        remedy=did_you_mean(_meant(roots, ref), f"there is {_listed(roots, roots)}")
+        if roots
+        else _counted(0),
     )
+
+
+def _counted(images: int) -> str:
+    if images == 0:
+        return "the store holds no image"
+    return f"there is @0 to @{images - 1}" if images > 1 else "there is one image, @0"
+
+
+def _meant(roots: Sequence[N], ref: str) -> str | None:
+    """What is called nearly like this, or has a digest that begins like this."""
+    shortened = re.fullmatch(r"@?(?:sha256:)?([0-9a-f]{4,63})", ref)
+    if shortened is not None:
+        for root in roots:
+            if root.descriptor.name.encoded.startswith(shortened[1]):
+                return str(root.descriptor.digest)
+    spelled: dict[str, str] = {}
+    for name in (name for root in roots for name in pair(root.annotations) if name):
+        for part in _parts(name):
+            spelled.setdefault(part, name)
+    near = nearest(ref, spelled)
+    return None if near is None else spelled[near]
+
+
+def _parts(name: str) -> Iterator[str]:
+    """What people may write of a name: all of it, without the host, the last word, the tag."""
+    yield name
+    parts = _split(name)
+    if parts is not None:
+        _, path, tag = parts
+        last = path.rpartition("/")[2]
+        yield from (f"{path}:{tag}", f"{last}:{tag}", path, last, tag)
 
 
 def _candidates(roots: Sequence[N], ref: str) -> list[list[N]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from oci_convert.ground.choice import chosen
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import RefusedError
 from oci_convert.ground.media_types import Family, Kind, counterpart, look_up
@@ -68,10 +69,11 @@ def translate(
     (``needs-repacking``), a child's new digest is not known (``unknown-child``), or the document is
     no image and the target Docker (``not-an-image``).
     """
-    family = Family(to)
-    check_compress(Compress(compress), family)
+    family = chosen(Family, to, "--to")
+    compress = chosen(Compress, compress, "--compress")
+    check_compress(compress, family)
     document = read_document(raw, media_type, where)
-    alone = _Alone(digest_map or {}, Compress(compress), where, keep_extensions=keep_extensions)
+    alone = _Alone(digest_map or {}, compress, where, keep_extensions=keep_extensions)
     edited = alone.edit(document, family)
     findings = list(edited.findings)
     if edited.raw != raw and alone.back(document, edited, home_of(document, family)) != raw:

@@ -7,7 +7,9 @@ is an archive on standard input or output.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import re
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import BinaryIO, Final
 
 from oci_convert.ground.errors import StoreError, UsageError
 from oci_convert.ground.media_types import Family
+from oci_convert.ground.suggestion import did_you_mean, nearest
 from oci_convert.stores.base import Sink, Source
 from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSource
 from oci_convert.stores.memory import Memory
@@ -32,7 +35,18 @@ _DOCKER_ARCHIVE: Final = "docker-archive"
 _OCI_ARCHIVE: Final = "oci-archive"
 _ARCHIVES: Final = (_DOCKER_ARCHIVE, _OCI_ARCHIVE)
 _TRANSPORTS: Final = (_LAYOUT, _DIRECTORY, _DOCKER_ARCHIVE, _OCI_ARCHIVE)
-_ELSEWHERE: Final = ("docker", "docker-daemon", "containers-storage", "ocidir", "registry", "sif")
+_ELSEWHERE: Final = ("docker", "docker-daemon", "containers-storage", "registry", "sif")
+_OTHER_TOOLS: Final = {
+    "ocidir": _LAYOUT,
+    "oci-dir": _LAYOUT,
+    "oci-layout": _LAYOUT,
+    "docker-dir": _DIRECTORY,
+}
+"""What other tools, and people, call a transport that we have."""
+_SPELLING: Final = (
+    "references are spelled like oci:PATH[:REF], dir:PATH or docker-archive:FILE[:REF]"
+)
+_NEAR_TRANSPORT: Final = re.compile("[a-zA-Z]{2,}(?:[-_][a-zA-Z]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +80,15 @@ def parse(text: str) -> Reference:
     if not colon or (transport not in _TRANSPORTS and transport not in _ELSEWHERE):
         if not text:
             raise _invalid(text, "it is empty")
+        if colon:
+            _refuse_misspelt(transport, text)
         return Reference(None, text)
     if transport in _ELSEWHERE:
         raise UsageError(
             f"{transport}: is not a store on disk",
             code="unknown-transport",
             where=text,
-            remedy=f"copy the image to disk first; known are {_listed()}",
+            remedy=f"copy the image to disk first, as one of {_listed()}",
         )
     if transport == _DIRECTORY:
         path, ref = rest, ""
@@ -83,6 +99,22 @@ def parse(text: str) -> Reference:
     return Reference(transport, path, ref or None)
 
 
+def _refuse_misspelt(transport: str, text: str) -> None:
+    """A path may hold colons; one that begins nearly as a reference does was meant as one."""
+    if _NEAR_TRANSPORT.fullmatch(transport) is None:
+        return
+    near = _OTHER_TOOLS.get(transport) or nearest(transport, _TRANSPORTS)
+    if near is not None:
+        raise UsageError(
+            f"there is no transport {transport}:",
+            code="unknown-transport",
+            where=text,
+            remedy=did_you_mean(
+                f"{near}:", f"there is {_listed()}; a file of that name is spelled ./{text}"
+            ),
+        )
+
+
 def _listed() -> str:
     return ", ".join(f"{transport}:" for transport in _TRANSPORTS)
 
@@ -91,7 +123,7 @@ def _invalid(text: str, why: str) -> UsageError:
     return UsageError(
         f"{text!r} is no reference: {why}",
         code="invalid-reference",
-        remedy="references are spelled like oci:PATH[:REF], dir:PATH or docker-archive:FILE[:REF]",
+        remedy=_SPELLING,
     )
 
 
@@ -130,11 +162,37 @@ def _open_place(reference: Reference, scratch: Scratch) -> Place:
         return open_archive(None, "standard input", scratch)
     if not path.exists():
         raise StoreError(
-            "there is no such file or directory", code="no-such-store", where=reference.label
+            "there is no such file or directory",
+            code="no-such-store",
+            where=reference.label,
+            remedy=did_you_mean(_meant(reference)) or _SPELLING,
         )
     if reference.transport in (_LAYOUT, _DIRECTORY):
-        raise StoreError("this is not a directory", code="not-a-folder", where=reference.label)
+        raise StoreError(
+            "this is a file, and no directory",
+            code="not-a-folder",
+            where=reference.label,
+            remedy="an archive is docker-archive:FILE or oci-archive:FILE",
+        )
     return open_archive(reference.path, reference.label, scratch)
+
+
+def _meant(reference: Reference) -> str | None:
+    """The reference that somebody may have meant who wrote one to a path that is not there."""
+    store, colon, ref = reference.path.partition(":")
+    if reference.transport is None and colon and Path(store).exists():
+        transport = _LAYOUT if Path(store).is_dir() else _DOCKER_ARCHIVE
+        return f"{transport}:{store}:{ref}"
+    path = Path(reference.path)
+    there = next((folder for folder in path.parents if folder.is_dir()), None)
+    if there is None:
+        return None
+    missing, *below = path.relative_to(there).parts
+    with suppress(OSError), os.scandir(there) as entries:
+        near = nearest(missing, (entry.name for entry in entries))
+        if near is not None and there.joinpath(near, *below).exists():
+            return str(replace(reference, path=str(there.joinpath(near, *below))))
+    return None
 
 
 def _source_over(place: Place, reference: Reference) -> Source:
