@@ -12,6 +12,10 @@ import pytest
 
 from oci_convert.cli import run as command
 from oci_convert.cli import show
+from oci_convert.cli.show.graph import graph as show_graph
+from oci_convert.cli.show.plan import plan as show_plan
+from oci_convert.cli.show.summary import summary as show_summary
+from oci_convert.cli.show.tree import tree as show_tree
 from oci_convert.journey.convert import convert
 from oci_convert.journey.inspect import inspect
 from oci_convert.papers.findings import Finding
@@ -110,14 +114,14 @@ def test_a_tree_is_drawn_for_every_width(name: str, drawn: Drawn, golden: Golden
     inspection = inspect(SOURCES[name]())
     parts = []
     for width in (*WIDTHS, None):
-        tree = drawn(lambda: show.tree(inspection), width)
+        tree = drawn(lambda: show_tree(inspection), width)
         assert width is None or width_of(tree) <= width
         parts.append(f"{width or 'no end'}:\n{tree}")
     golden("\n".join(parts), f"show/tree-{name}.txt")
 
 
 def test_a_whole_tree_has_whole_digests_and_types(drawn: Drawn) -> None:
-    tree = drawn(lambda: show.tree(inspect(store(app=IMAGE)), full=True), 40)
+    tree = drawn(lambda: show_tree(inspect(store(app=IMAGE)), full=True), 40)
     for digest in IMAGE.blobs:
         assert digest in tree
     assert "application/vnd.oci.image.layer.v1.tar+gzip" in tree
@@ -125,7 +129,7 @@ def test_a_whole_tree_has_whole_digests_and_types(drawn: Drawn) -> None:
 
 def test_every_fact_of_a_tree_is_there_at_eighty_columns(drawn: Drawn) -> None:
     inspection = inspect(store(app=everything()))
-    tree = drawn(lambda: show.tree(inspection), 80)
+    tree = drawn(lambda: show_tree(inspection), 80)
     for image in inspection.images:
         for blob in image.walk():
             assert blob.descriptor.digest[7:19] in tree
@@ -134,13 +138,13 @@ def test_every_fact_of_a_tree_is_there_at_eighty_columns(drawn: Drawn) -> None:
 
 
 def test_a_second_name_of_an_image_is_told_in_a_line(drawn: Drawn) -> None:
-    tree = drawn(lambda: show.tree(inspect(companions())), 80)
+    tree = drawn(lambda: show_tree(inspect(companions())), 80)
     assert "\napp:latest is the same as app:1\n" in tree
 
 
 def test_what_an_image_says_of_itself_draws_no_lines(drawn: Drawn) -> None:
     name = "a\n└── layer\x1b[2J"
-    tree = drawn(lambda: show.tree(inspect(store(**{name: IMAGE}))), 200)
+    tree = drawn(lambda: show_tree(inspect(store(**{name: IMAGE}))), 200)
     assert tree.splitlines()[0].startswith(r"a\n└── layer\x1b[2J  ")
     assert len(tree.splitlines()) == 5
 
@@ -150,7 +154,7 @@ def test_what_an_image_says_of_itself_draws_no_lines(drawn: Drawn) -> None:
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_diagram_shows_the_relations(name: str, drawn: Drawn, golden: Golden) -> None:
-    diagram = drawn(lambda: show.graph(inspect(SOURCES[name]())), 40)
+    diagram = drawn(lambda: show_graph(inspect(SOURCES[name]())), 40)
     assert_mermaid(diagram)
     golden(diagram, f"show/graph-{name}.mmd")
 
@@ -184,7 +188,7 @@ def assert_mermaid(diagram: str) -> None:
 
 def test_what_an_image_says_of_itself_is_no_mermaid(drawn: Drawn) -> None:
     name = 'x" --> b9; %%{init: {}}%% <script>`y` #quot; & end\n\x1b \u202e @{z} {{ }} | [[ ]]'
-    diagram = drawn(lambda: show.graph(inspect(store(**{name: IMAGE}))), None)
+    diagram = drawn(lambda: show_graph(inspect(store(**{name: IMAGE}))), None)
     assert_mermaid(diagram)
     label = re.search(r'name0\(\["(.*)"\]\)', diagram)
     assert label is not None
@@ -193,7 +197,7 @@ def test_what_an_image_says_of_itself_is_no_mermaid(drawn: Drawn) -> None:
 
 
 def test_a_blob_has_one_box_whoever_names_it(drawn: Drawn) -> None:
-    diagram = drawn(lambda: show.graph(inspect(store(a=image_list(platforms("a/b", "c/d"))))), None)
+    diagram = drawn(lambda: show_graph(inspect(store(a=image_list(platforms("a/b", "c/d"))))), None)
     shared = layer("base").digest[7:19]
     assert diagram.count(shared) == 1
     (box,) = re.findall(rf"(b\d+)\[\(.*{shared}", diagram)
@@ -202,7 +206,7 @@ def test_a_blob_has_one_box_whoever_names_it(drawn: Drawn) -> None:
 
 def test_layers_share_a_box_where_mermaid_would_give_up(drawn: Drawn) -> None:
     many = oci_image([layer(str(i)) for i in range(500)])
-    diagram = drawn(lambda: show.graph(inspect(store(a=many))), None)
+    diagram = drawn(lambda: show_graph(inspect(store(a=many))), None)
     assert_mermaid(diagram)
     assert "500 layers<br>" in diagram
     assert diagram.count("-->") == 3
@@ -229,7 +233,7 @@ def test_a_plan_is_drawn_for_every_width(name: str, drawn: Drawn, golden: Golden
     report = reported(make(), to, **options)
     parts = []
     for width in (*WIDTHS, None):
-        plan = drawn(lambda: show.plan(report), width)
+        plan = drawn(lambda: show_plan(report), width)
         assert width is None or width_of(plan) <= width
         parts.append(f"{width or 'no end'}:\n{plan}")
     golden("\n".join(parts), f"show/plan-{name.replace(' ', '-')}.txt")
@@ -237,7 +241,7 @@ def test_a_plan_is_drawn_for_every_width(name: str, drawn: Drawn, golden: Golden
 
 def test_every_blob_is_in_the_plan_with_its_reason(drawn: Drawn) -> None:
     report = reported(everything(), "docker")
-    lines = drawn(lambda: show.plan(report), 200).splitlines()[1:]
+    lines = drawn(lambda: show_plan(report), 200).splitlines()[1:]
     assert len(lines) == len(report.map)
     for row, line in zip(report.map, lines, strict=True):
         assert line.startswith(row.change.value)
@@ -250,7 +254,7 @@ def test_every_blob_is_in_the_plan_with_its_reason(drawn: Drawn) -> None:
 def test_a_layer_of_a_daemon_is_packed_as_a_push_packs_it(drawn: Drawn, tmp_path: Any) -> None:
     (tmp_path / "app.tar").write_bytes(save_tar({"app:1": docker_image()}))
     report = convert(tmp_path / "app.tar", Memory(), to="docker", dry_run=True)
-    plan = drawn(lambda: show.plan(report), 80)
+    plan = drawn(lambda: show_plan(report), 80)
     assert plan.startswith("docker.io/library/app:1\n")
     assert re.search(r"repacked +layer tar → gzip .* as pushed$", plan, re.MULTILINE)
 
@@ -276,7 +280,7 @@ def test_a_dry_run_tells_exactly_what_the_run_does(case: str, drawn: Drawn) -> N
     assert dry.findings == wet.findings
     assert dry.images == wet.images
     assert all(row.new is not None or row.change is Change.DROPPED for row in dry.map)
-    plans = [drawn(lambda report=report: show.plan(report), 80) for report in (dry, wet)]  # type: ignore[misc]
+    plans = [drawn(lambda report=report: show_plan(report), 80) for report in (dry, wet)]  # type: ignore[misc]
     assert plans[0] == plans[1]
 
 
@@ -284,7 +288,7 @@ def test_a_dry_run_tells_exactly_what_the_run_does(case: str, drawn: Drawn) -> N
 
 
 def summary(drawn: Drawn, report: Report) -> str:
-    return drawn(lambda: show.summary(report), None)
+    return drawn(lambda: show_summary(report), None)
 
 
 def test_a_summary_says_what_was_done_and_that_it_can_be_undone(drawn: Drawn) -> None:
@@ -399,9 +403,9 @@ def test_a_report_with_failures_gives_no_image_a_wrong_name(drawn: Drawn) -> Non
         keep_going=True,
         dry_run=True,
     )
-    assert drawn(lambda: show.plan(report), 80).startswith("app\n")
+    assert drawn(lambda: show_plan(report), 80).startswith("app\n")
     assert failed.failures
-    assert "bad" not in drawn(lambda: show.plan(failed), 80)
+    assert "bad" not in drawn(lambda: show_plan(failed), 80)
 
 
 # -- the command --------------------------------------------------------------------------------

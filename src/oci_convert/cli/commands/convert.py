@@ -120,6 +120,7 @@ def convert(
 
     Example: oci-convert convert docker-archive:app.tar oci:layout:app
     """
+    from oci_convert.cli.show.summary import summary
     from oci_convert.journey.convert import convert as run
     from oci_convert.stores.references import parse
 
@@ -161,9 +162,11 @@ def convert(
             write_record(report.dumps(originals=True))
     if not quiet:
         if dry_run:
-            show.plan(report)
+            from oci_convert.cli.show.plan import plan
+
+            plan(report)
         show.findings(report.findings, weightiest_first=True)
-        show.summary(report)
+        summary(report)
     if as_json:
         print_json(report.to_json())
     else:

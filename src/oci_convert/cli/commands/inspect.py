@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from oci_convert.cli import show
 from oci_convert.cli.app import Json, Limit, Source, app, print_json
 
 __all__ = ["inspect"]
@@ -33,6 +32,10 @@ def inspect(
     if as_json:
         print_json(inspection.to_json())
     elif as_graph:
-        show.graph(inspection)
+        from oci_convert.cli.show.graph import graph
+
+        graph(inspection)
     else:
-        show.tree(inspection, full=full)
+        from oci_convert.cli.show.tree import tree
+
+        tree(inspection, full=full)

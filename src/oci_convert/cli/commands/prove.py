@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from oci_convert.cli import show
 from oci_convert.cli.app import Jobs, Json, Limit, Quiet, Source, app, print_json
 from oci_convert.cli.progress import progress
 from oci_convert.cli.status import DONE, NO
@@ -36,6 +35,7 @@ def prove(
     Exit status 0 says proved, 3 says not. Example: oci-convert prove oci:layout:app --original
     sha256:80277bed3790930c746fc404e2b419e7789c1270b60b198384a5954d1c581663
     """
+    from oci_convert.cli.show.proof import proof as show_proof
     from oci_convert.journey.prove import prove as run
 
     # A digest is never taken for the name of a file: a file can say anything.
@@ -45,5 +45,5 @@ def prove(
     if as_json:
         print_json(proof.to_json())
     else:
-        show.proof(proof)
+        show_proof(proof)
     raise typer.Exit(DONE if proof.proved else NO)

@@ -1,25 +1,10 @@
-"""What people read: findings, trees, plans, summaries and proofs."""
+"""What people read: lines and findings here, each larger thing in the module of its name.
+
+A command imports what it draws when it draws it: most runs want none of it, or one.
+"""
 
 from oci_convert.cli.show.findings import failures, findings
-from oci_convert.cli.show.graph import graph
-from oci_convert.cli.show.plan import plan
-from oci_convert.cli.show.proof import proof
-from oci_convert.cli.show.summary import summary
 from oci_convert.cli.show.terminal import complain, say, say_json, tell
-from oci_convert.cli.show.tree import tree
 from oci_convert.cli.show.words import bytes_of
 
-__all__ = [
-    "bytes_of",
-    "complain",
-    "failures",
-    "findings",
-    "graph",
-    "plan",
-    "proof",
-    "say",
-    "say_json",
-    "summary",
-    "tell",
-    "tree",
-]
+__all__ = ["bytes_of", "complain", "failures", "findings", "say", "say_json", "tell"]
