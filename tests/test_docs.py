@@ -11,7 +11,7 @@ import pytest
 from oci_convert.cli import reference
 from oci_convert.ground import limits, matrix
 from oci_convert.papers import findings
-from support import errors
+from support import errors, strict_json
 
 PROJECT = Path(__file__).parent.parent
 PAGES: dict[str, Callable[[], str]] = {
@@ -19,6 +19,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/findings.md": findings.markdown,
     "docs/limits.md": limits.markdown,
     "docs/errors.md": errors.markdown,
+    "docs/strict-json.md": strict_json.markdown,
     "docs/command-line.md": reference.markdown,
 }
 

@@ -1,4 +1,7 @@
-"""Reading JSON strictly, and changing it in place without touching anything else."""
+"""Reading JSON strictly, and changing it in place without touching anything else.
+
+What is refused, and how, is in ``test_strict_json.py``.
+"""
 
 from __future__ import annotations
 
@@ -150,107 +153,6 @@ def test_what_the_quick_reader_accepts_the_judge_accepts(
     for one in (text, text[:at] + junk + text[at + data.draw(st.integers(0, 2)) :]):
         if _is_sound(one):
             _Judge(one, "").document()
-
-
-MALFORMED = {
-    "nothing": (b"", "invalid-json", "the JSON text ends early (line 1, column 1)"),
-    "only space": (b" \n ", "invalid-json", "the JSON text ends early (line 2, column 2)"),
-    "a byte order mark": (
-        b"\xef\xbb\xbf{}",
-        "byte-order-mark",
-        "the document begins with a byte order mark; JSON is UTF-8 without one",
-    ),
-    "UTF-16": ("{}".encode("utf-16"), "not-utf-8", "the document is not UTF-8 (byte 0)"),
-    "Latin-1": (b'{"a":"\xe9"}', "not-utf-8", "the document is not UTF-8 (byte 6)"),
-    "two values": (
-        b"{}\n{}",
-        "trailing-data",
-        "there is more behind the JSON value (line 2, column 1)",
-    ),
-    "a zero byte at the end": (
-        b"{}\0",
-        "trailing-data",
-        "there is more behind the JSON value (line 1, column 3)",
-    ),
-    "a member twice": (
-        b'{"size":7,\n"size":8}',
-        "duplicate-member",
-        "the member 'size' stands twice (line 2, column 1)",
-    ),
-    "a member twice, once escaped": (
-        b'{"size":7,"\\u0073ize":8}',
-        "duplicate-member",
-        "the member 'size' stands twice (line 1, column 11)",
-    ),
-    "half a surrogate pair": (
-        b'{"a":"\\ud83d"}',
-        "lone-surrogate",
-        "a string holds half a surrogate pair (line 1, column 6)",
-    ),
-    "half a surrogate pair in a name": (
-        b'{"\\ude00":1}',
-        "lone-surrogate",
-        "a string holds half a surrogate pair (line 1, column 2)",
-    ),
-    "not a number": (b"[NaN]", "invalid-json", "a JSON value is expected (line 1, column 2)"),
-    "infinity": (b"-Infinity", "invalid-json", "a number is not valid JSON (line 1, column 1)"),
-    "a leading zero": (b"[01]", "invalid-json", "a comma or ']' is expected (line 1, column 3)"),
-    "a leading plus": (b"[+1]", "invalid-json", "a JSON value is expected (line 1, column 2)"),
-    "hexadecimal": (b"[0x1]", "invalid-json", "a comma or ']' is expected (line 1, column 3)"),
-    "Arabic digits": (
-        "[٣]".encode(),
-        "invalid-json",
-        "a number is not valid JSON (line 1, column 2)",
-    ),
-    "a number of 4001 digits": (
-        b"9" * 4001,
-        "invalid-json",
-        "a number is not valid JSON (line 1, column 1)",
-    ),
-    "single quotes": (
-        b"{'a':1}",
-        "invalid-json",
-        "a member name is expected (line 1, column 2)",
-    ),
-    "a comment": (b"[1] // one", "trailing-data", "there is more behind the JSON value"),
-    "a trailing comma in an object": (
-        b'{"a":1,}',
-        "invalid-json",
-        "a member name is expected (line 1, column 8)",
-    ),
-    "a trailing comma in an array": (
-        b"[1,]",
-        "invalid-json",
-        "a JSON value is expected (line 1, column 4)",
-    ),
-    "no colon": (b'{"a" 1}', "invalid-json", "a colon is expected (line 1, column 6)"),
-    "no comma": (b'{"a":1 "b":2}', "invalid-json", "a comma or '}' is expected"),
-    "the wrong bracket": (b"[1}", "invalid-json", "a comma or ']' is expected"),
-    "an open object": (b'{"a":1', "invalid-json", "a comma or '}' is expected"),
-    "an open array": (b"[", "invalid-json", "the JSON text ends early (line 1, column 2)"),
-    "an open string": (b'"a', "invalid-json", "a string is not valid JSON (line 1, column 1)"),
-    "a raw control character": (
-        b'"a\nb"',
-        "invalid-json",
-        "a string is not valid JSON (line 1, column 3)",
-    ),
-    "an unknown escape": (
-        b'"\\x41"',
-        "invalid-json",
-        "a string is not valid JSON (line 1, column 2)",
-    ),
-    "a space that is none": ("[\u00a01]".encode(), "invalid-json", "a JSON value is expected"),
-    "an upper-case literal": (b"[True]", "invalid-json", "a JSON value is expected"),
-}
-
-
-@pytest.mark.parametrize(("raw", "code", "message"), MALFORMED.values(), ids=MALFORMED)
-def test_what_is_not_strict_json_is_refused(raw: bytes, code: str, message: str) -> None:
-    with pytest.raises(DocumentError) as refused:
-        scan(raw, where="index.json")
-    assert refused.value.code == code
-    assert refused.value.where == "index.json"
-    assert str(refused.value).startswith(f"index.json: {message}")
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])

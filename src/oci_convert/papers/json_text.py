@@ -46,6 +46,14 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPELLED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LITERALS: Final = ("true", "false", "null")
+_STRANGERS: Final = ("NaN", "Infinity", "-Infinity", "True", "False", "None")
+"""What other languages write where JSON has something else, or nothing."""
+_STRING_FAULTS: Final = {
+    "Unterminated": "a string does not end",
+    "Invalid control": "a string holds a control character",
+    "Invalid \\": "a string holds an escape that JSON lacks",
+}
+"""How the messages of :mod:`json` about strings begin, and what they mean."""
 _SPELLED_CHARACTER = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]"
 )
@@ -237,6 +245,9 @@ class _Judge:
                 error.remedy = raised_by("json_depth")
                 raise error
             return self._object(at, depth) if first == "{" else self._array(at, depth)
+        for stranger in _STRANGERS:
+            if self._text.startswith(stranger, at):
+                raise self._error(f"{stranger} is not JSON", at)
         if first == "-" or first.isdigit():
             return self._number(at)
         for literal in _LITERALS:
@@ -248,15 +259,18 @@ class _Judge:
         try:
             string, end = scanstring(self._text, at + 1, True)  # noqa: FBT003 - strict; C takes no name
         except json.JSONDecodeError as error:
-            raise self._error("a string is not valid JSON", error.pos) from None
+            faults = (said for sign, said in _STRING_FAULTS.items() if error.msg.startswith(sign))
+            raise self._error(next(faults, "a string is not valid JSON"), error.pos) from None
         if not string.isascii() and _SURROGATE.search(string):
             raise self._error("a string holds half a surrogate pair", at, code="lone-surrogate")
         return string, end
 
     def _number(self, at: int) -> int:
         match = _NUMBER.match(self._text, at)
-        if match is None or match.end() - at > _DIGITS_LIMIT:
+        if match is None:
             raise self._error("a number is not valid JSON", at)
+        if match.end() - at > _DIGITS_LIMIT:
+            raise self._error(f"a number has more than {_DIGITS_LIMIT} digits", at)
         return match.end()
 
     def _object(self, start: int, depth: int) -> int:
