@@ -210,11 +210,13 @@ def test_lines_end_where_the_terminal_or_somebody_says(monkeypatch: pytest.Monke
 def test_an_error_is_one_line_unless_it_is_broken_for_a_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "32")
     complain("oci:app: there is no image; do something about it")
     assert capsys.readouterr().err == "error: oci:app: there is no image; do something about it\n"
-    monkeypatch.setenv("COLUMNS", "32")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
     tell("oci:app: there is no image; do something about it")
-    lines = capsys.readouterr().err.splitlines()
+    lines = terminal.getvalue().splitlines()
     assert lines == ["oci:app: there is no image; do", "    something about it"]
 
 

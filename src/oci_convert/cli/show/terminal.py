@@ -24,9 +24,13 @@ def say(line: str | Text = "") -> None:
 
 
 def tell(line: str | Text = "") -> None:
-    """A line about the run, on standard error; on a terminal it is broken between words."""
+    """A line about the run, on standard error; on a terminal it is broken between words.
+
+    Not elsewhere, whatever ``COLUMNS`` says: scripts look for lines.
+    """
     text = line if isinstance(line, Text) else Text(line)
-    for part in text.wrapped(width_of(sys.stderr), Text("    ")):
+    width = width_of(sys.stderr) if sys.stderr.isatty() else None
+    for part in text.wrapped(width, Text("    ")):
         _print(part, sys.stderr)
 
 
