@@ -8,7 +8,6 @@ from typing import Final
 from base import ours
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.media_types import Family, counterpart, families, look_up
-from oci_convert.journey.options import Options, matches
 from oci_convert.papers.models import Descriptor, Platform
 from oci_convert.rules.names import (
     annotations_for,
@@ -19,6 +18,7 @@ from oci_convert.rules.names import (
     renamed,
     repository_tag,
 )
+from oci_convert.rules.platforms import check_platform, matches
 from oci_convert.stores.base import Root
 from oci_convert.stores.places.paths import cleaned, joined
 from oci_convert.stores.references import implied_family, parse
@@ -60,7 +60,7 @@ def run(data: bytes) -> None:
     _check_tag(text)
     _check_path(text)
     with ours():
-        Options(to=Family.OCI, platforms=(text,)).check()
+        check_platform(text)
         matches(Platform(os="linux", architecture="arm64", variant="v8"), text)
     for family in Family:
         meaning, other = look_up(text), counterpart(text, family)
