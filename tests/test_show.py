@@ -219,6 +219,21 @@ RUNS: dict[str, tuple[Callable[[], Image], str, dict[str, Any]]] = {
     "everything to oci": (everything, "oci", {}),
     "as zstd": (oci_image, "oci", {"compress": "zstd"}),
     "foreign": (lambda: WINDOWS, "docker", {}),
+    "nested": (
+        lambda: image_list([image_list([oci_image()], annotations={"level": "2"})]),
+        "docker",
+        {},
+    ),
+    "flattened": (
+        lambda: image_list([IMAGE, attestation(IMAGE)]),
+        "docker",
+        {"flatten": True, "attestations": "keep"},
+    ),
+    "sparse": (
+        lambda: image_list(platforms("a/b", "c/d")).without(platforms("c/d")[0].digest),
+        "docker",
+        {"allow_missing": True},
+    ),
     "one platform": (lambda: image_list(platforms("a/b", "c/d")), "oci", {"platforms": ["a/b"]}),
 }
 
@@ -259,23 +274,23 @@ def test_a_layer_of_a_daemon_is_packed_as_a_push_packs_it(drawn: Drawn, tmp_path
     assert re.search(r"repacked +layer tar → gzip .* as pushed$", plan, re.MULTILINE)
 
 
-IMAGES: dict[str, tuple[Image, str]] = {
-    **{f"at home: {name}": case for name, case in AT_HOME.items()},
-    **{f"unreturnable: {name}": case for name, case in UNRETURNABLE.items()},
+IMAGES: dict[str, tuple[Image, str, dict[str, Any]]] = {
+    **{f"at home: {name}": (*case, {}) for name, case in AT_HOME.items()},
+    **{f"unreturnable: {name}": (*case, {}) for name, case in UNRETURNABLE.items()},
     **{
-        f"mislabelled: {name} to {to}": (image, to)
+        f"mislabelled: {name} to {to}": (image, to, {})
         for name, (image, _) in MISLABELLED.items()
         for to in ("docker", "oci")
     },
-    **{name: (make(), to) for name, (make, to, _) in RUNS.items()},
-    "zstd": (oci_image([layer("z", ZSTD), layer("g")]), "docker"),
+    **{name: (make(), to, options) for name, (make, to, options) in RUNS.items()},
+    "zstd": (oci_image([layer("z", ZSTD), layer("g")]), "docker", {}),
 }
 
 
 @pytest.mark.parametrize("case", IMAGES)
 def test_a_dry_run_tells_exactly_what_the_run_does(case: str, drawn: Drawn) -> None:
-    image, to = IMAGES[case]
-    dry, wet = (reported(image, to, dry_run=dry) for dry in (True, False))
+    image, to, options = IMAGES[case]
+    dry, wet = (reported(image, to, dry_run=dry, **options) for dry in (True, False))
     assert [row.to_json() for row in dry.map] == [row.to_json() for row in wet.map]
     assert dry.findings == wet.findings
     assert dry.images == wet.images

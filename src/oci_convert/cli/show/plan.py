@@ -55,6 +55,18 @@ _REASONS: Final = {
 }
 """Findings that say why something becomes what it does, in few words."""
 
+_GONE: Final = frozenset(
+    {
+        "attestation-dropped",
+        "entry-dropped",
+        "index-flattened",
+        "missing-child",
+        "nested-index-flattened",
+        "platform-not-selected",
+    }
+)
+"""Findings that say why something is dropped."""
+
 
 def plan(report: Report) -> None:
     """The plan as a table, on standard error."""
@@ -87,10 +99,12 @@ class _Plan:
     def _reason(self, row: MapRow) -> Text:
         """Why: the findings that say so, else the rule."""
         found = self._codes.get(row.where, [])
-        if row.change.value != "dropped":
-            found = [_REASONS[code] for code in found if code in _REASONS]
-        if found:
-            return Text(", ".join(dict.fromkeys(found)), Style.NOTE)
+        if row.change.value == "dropped":
+            words = [code for code in found if code in _GONE]
+        else:
+            words = [_REASONS[code] for code in found if code in _REASONS]
+        if words:
+            return Text(", ".join(dict.fromkeys(words)), Style.NOTE)
         return Text(self._rule(row), Style.FAINT)
 
     def _rule(self, row: MapRow) -> str:
