@@ -17,6 +17,7 @@ import pytest
 from oci_convert import (
     Memory,
     OciConvertError,
+    StoreError,
     convert,
     inspect,
     open_images,
@@ -101,6 +102,21 @@ def sparse(name: str, size: int) -> bytes:
         "GNU.sparse.realsize": str(size),
     }
     return header.tobuf(tarfile.PAX_FORMAT) + content + bytes(1024)
+
+
+@pytest.mark.parametrize("headers", [1, 300])
+def test_global_headers_are_short_as_every_member_pays_for_them(
+    headers: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "app.tar"
+    header = tarfile.TarInfo("pax_global_header")
+    header.type = tarfile.XGLTYPE
+    records = b"".join(b"12 k%05d=x\n" % i for i in range(6000 // headers))
+    header.size = len(records)
+    one = header.tobuf() + records + bytes(-len(records) % tarfile.BLOCKSIZE)
+    path.write_bytes(one * headers + bytes(1024))
+    with pytest.raises(StoreError, match="global headers have more than 4096 bytes"):
+        Tar(path)
 
 
 def test_rows_are_compared_with_the_entries_of_their_config_alone(

@@ -27,6 +27,8 @@ _HEADER_LIMIT: Final = 1024 * 1024
 """Bytes of a PAX header or a long name: each is read into memory."""
 _HEADERS_LIMIT: Final = 4 * _HEADER_LIMIT
 """Bytes of all headers of one member, and of its map if it is sparse."""
+_GLOBAL_LIMIT: Final = 4 * 1024
+"""Bytes of all global headers: tarfile copies what they say for every member."""
 _BUFFER: Final = 256 * 1024
 _ONCE: Final = frozenset({"manifest.json", "index.json", "oci-layout", "repositories"})
 """Members that say what the archive holds: two of them would be two archives in one."""
@@ -263,6 +265,7 @@ class _HeaderReader:
         self._file = file
         self._size = os.fstat(file.fileno()).st_size
         self._left = _HEADERS_LIMIT
+        self._global = 0
         self.tell = file.tell
 
     def read(self, size: int) -> bytes:
@@ -281,6 +284,12 @@ class _HeaderReader:
         self._left = _HEADERS_LIMIT
         return self._file.seek(at)
 
+    def count_global(self, size: int) -> None:
+        """Count a global header in."""
+        self._global += size
+        if self._global > _GLOBAL_LIMIT:
+            raise tarfile.ReadError(f"its global headers have more than {_GLOBAL_LIMIT} bytes")
+
 
 class _Header(tarfile.TarInfo):
     """A header as tarfile reads it, but for records of PAX that make no sense.
@@ -289,6 +298,9 @@ class _Header(tarfile.TarInfo):
     """
 
     def _proc_pax(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type == tarfile.XGLTYPE:
+            assert isinstance(archive.fileobj, _HeaderReader)
+            archive.fileobj.count_global(self.size)
         at = archive.fileobj.tell()
         _check_records(archive.fileobj.read(self.size))
         archive.fileobj.seek(at)
