@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from support.command import Command
+
 pytest.register_assert_rewrite("support.contract")
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -57,6 +59,16 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
             pytest.fail("\n".join(lines) or f"golden/{name}: line ends differ", pytrace=False)
 
     return compare
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Command:
+    """``command("verify", "oci:layout")``: the command in this process and a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    return Command(monkeypatch, capsys)
 
 
 @pytest.fixture

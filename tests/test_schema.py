@@ -1,0 +1,373 @@
+"""What the command prints as JSON is what docs/schema says, member by member.
+
+The published schemas are open, as a later release may add members. Here they are closed, so that no
+member can appear without its description.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from oci_convert import convert, diff, inspect, prove, translate, verify
+from oci_convert.cli.found_pins import find_pins
+from oci_convert.cli.text_files import TextFile
+from oci_convert.ground.errors import OciConvertError
+from oci_convert.ground.matrix import matrix
+from oci_convert.ground.media_types import Compression, Family, Kind
+from oci_convert.journey.difference import DifferenceKind, Verdict
+from oci_convert.journey.options import Keep
+from oci_convert.journey.proof import Answer
+from oci_convert.papers.findings import CODES, Level
+from oci_convert.papers.report import Change, Report
+from oci_convert.rules.layer_plan import Compress
+from oci_convert.rules.repin import Outcome
+from oci_convert.stores.memory import Memory
+from support import archives
+from support.command import Command
+from support.images import (
+    Image,
+    attestation,
+    cosign_signature,
+    cosign_tag,
+    docker_image,
+    image_list,
+    layer,
+    layout_files,
+    oci_image,
+    referrer,
+    write_layout,
+)
+from support.malformed import Malformed
+from support.runs import AT_HOME, FIVE, MISLABELLED, UNRETURNABLE, everything, platforms
+from support.strategies import odd_documents
+from test_diff import SINGLE
+from test_malformed import MALFORMED
+
+PROJECT: Final = Path(__file__).parent.parent
+FOLDER: Final = PROJECT / "docs" / "schema"
+TESTDATA: Final = ("docker-dir", "docker-list-dir", "docker-save.tar", "oci-layout", "oci-rc2")
+SCHEMAS: Final[dict[str, Any]] = {
+    path.stem: json.loads(path.read_bytes()) for path in sorted(FOLDER.glob("*.json"))
+}
+
+
+# -- the schemas themselves ---------------------------------------------------------------------
+
+
+def nodes(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every object in a schema, with its path."""
+    if isinstance(value, dict):
+        yield path, value
+        for name, member in value.items():
+            yield from nodes(member, f"{path}/{name}")
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from nodes(item, f"{path}/{i}")
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_is_valid_and_names_itself(name: str) -> None:
+    schema = SCHEMAS[name]
+    Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
+    assert schema["$id"] == f"{name}.json"
+    assert schema["title"]
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_every_member_says_what_it_is(name: str) -> None:
+    definitions = SCHEMAS[name].get("$defs", {})
+    for path, node in nodes(SCHEMAS[name]):
+        if "/allOf/" in path:
+            continue  # conditions
+        for member, described in node.get("properties", {}).items():
+            told = described.get("description")
+            if "$ref" in described and not told:
+                told = definitions[described["$ref"].removeprefix("#/$defs/")]["description"]
+            assert told or "const" in described, f"{path}/{member}"
+        if "properties" in node:
+            assert node["description"].endswith("."), path
+
+
+def test_what_several_schemas_define_they_define_alike() -> None:
+    known: dict[str, Any] = {}
+    for schema in SCHEMAS.values():
+        for name, definition in schema.get("$defs", {}).items():
+            assert known.setdefault(name, definition) == definition, name
+
+
+ENUMS: dict[str, tuple[str, type[StrEnum]]] = {
+    # where in the schema, and what the code has
+    "report: to": ("report/properties/to", Family),
+    "report: change": ("report/$defs/row/properties/change", Change),
+    "report: codecs": ("report/properties/codecs/propertyNames", Compression),
+    "report: compress": ("report/$defs/options/properties/compress", Compress),
+    "report: attestations": ("report/$defs/options/properties/attestations", Keep),
+    "report: referrers": ("report/$defs/options/properties/referrers", Keep),
+    "report: signatures": ("report/$defs/options/properties/signatures", Keep),
+    "findings: level": ("report/$defs/finding/properties/level", Level),
+    "blobs: kind": ("report/$defs/kind", Kind),
+    "inspection: compression": ("inspection/$defs/blob/properties/compression", Compression),
+    "diff: kind": ("diff/$defs/difference/properties/kind", DifferenceKind),
+    "diff: answer": ("diff/properties/answer", Verdict),
+    "diff: compression": ("diff/$defs/layer/properties/compression", Compression),
+    "proof: answer": ("proof/properties/answer", Answer),
+    "repin: outcome": ("repin/$defs/outcome", Outcome),
+    "media-types: kind": ("media-types/properties/matrix/items/properties/kind", Kind),
+}
+LESS: dict[str, set[str]] = {
+    "report: codecs": {"none", "bzip2", "xz"},  # nothing is packed as these
+    "blobs: kind": {"descriptor", "layout"},  # files of a layout, and no blobs
+}
+
+
+def at(path: str) -> Any:
+    name, *steps = path.split("/")
+    node = SCHEMAS[name]
+    for step in steps:
+        node = node[step]
+    return node
+
+
+@pytest.mark.parametrize("name", ENUMS)
+def test_the_values_are_those_of_the_code(name: str) -> None:
+    path, kind = ENUMS[name]
+    listed = [value for value in at(path)["enum"] if value is not None]
+    assert listed == [value for value in kind if value not in LESS.get(name, ())]
+
+
+def test_the_codes_of_findings_are_those_of_the_code() -> None:
+    assert at("report/$defs/finding/properties/code")["enum"] == list(CODES)
+
+
+def test_the_matrix_has_the_formats_and_relations_of_the_code() -> None:
+    row = at("media-types/properties/matrix/items/properties")
+    assert list(row["names"]["properties"]) == list(Family)
+    assert set(row["relation"]["enum"]) == {row.relation for row in matrix()}
+    packed = [value for value in row["compression"]["enum"] if value is not None]
+    assert packed == [value for value in Compression if value not in ("bzip2", "xz")]
+
+
+def test_the_page_lists_every_schema() -> None:
+    page = (PROJECT / "docs" / "json.md").read_text(encoding="utf-8")
+    for name in SCHEMAS:
+        assert f"(schema/{name}.json)" in page
+
+
+# -- what is printed ----------------------------------------------------------------------------
+
+
+def closed(schema: Any) -> Any:
+    """The schema without room for a member that it does not describe."""
+    if isinstance(schema, list):
+        return [closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    made = {name: closed(member) for name, member in schema.items() if name != "if"}
+    if "if" in schema:
+        made["if"] = schema["if"]
+    if "properties" in made and "type" in made:
+        made.setdefault("additionalProperties", False)
+    return made
+
+
+@cache
+def validators() -> dict[str, Draft202012Validator]:
+    resources = {f"{name}.json": Resource.from_contents(closed(it)) for name, it in SCHEMAS.items()}
+    registry: Registry[Any] = Registry().with_resources(resources.items())
+    return {
+        name: Draft202012Validator(resources[f"{name}.json"].contents, registry=registry)
+        for name in SCHEMAS
+    }
+
+
+def valid(name: str, value: Any) -> None:
+    """What is printed is described, and printing it changes nothing."""
+    assert json.loads(json.dumps(value, allow_nan=False)) == value
+    found = next(validators()[name].iter_errors(value), None)
+    assert found is None, f"{name}: {found.json_path}: {found.message}"
+
+
+def report_is_valid(report: Report) -> None:
+    valid("report", report.to_json())
+    valid("record", report.to_json(originals=True))
+
+
+SBOM = referrer(docker_image(), "packages")
+SIGNED = {
+    "app": docker_image(),
+    "": SBOM,
+    cosign_tag(docker_image()): cosign_signature(docker_image()),
+}
+IMAGES: dict[str, Image] = {
+    **{name: image for name, (image, _) in {**AT_HOME, **MISLABELLED, **UNRETURNABLE}.items()},
+    "everything": everything(),
+    "five layers": oci_image(FIVE),
+    "platforms": image_list(platforms("linux/amd64", "linux/arm/v7", "windows/amd64")),
+    "attested": image_list([oci_image(), attestation(oci_image())]),
+}
+
+
+OPTIONS: tuple[dict[str, Any], ...] = (
+    {},
+    {"compress": "keep", "dry_run": True},
+    {"compress": "gzip", "level": 1},
+)
+
+
+@pytest.mark.parametrize("to", Family)
+@pytest.mark.parametrize("name", IMAGES)
+def test_a_report_is_described(name: str, to: str) -> None:
+    source = Memory(layout_files({"app": IMAGES[name]}))
+    for options in OPTIONS:
+        try:
+            report_is_valid(convert(source, Memory(), to=to, **options))
+        except OciConvertError:
+            assert to != "oci"
+
+
+def test_what_speaks_of_images_and_what_failed_is_described(tmp_path: Path) -> None:
+    source = Memory(layout_files(SIGNED))
+    for policy in ("auto", "keep", "drop"):
+        options: dict[str, Any] = {"referrers": policy, "signatures": policy}
+        report_is_valid(convert(source, Memory(), to="oci", **options))
+        report_is_valid(convert(source, Memory(), to="docker", **options))
+    broken = layout_files({"b": oci_image([layer("x")])})
+    broken.pop(f"blobs/{layer('x').digest.replace(':', '/')}")
+    report = convert([source, Memory(broken)], Memory(), to="oci", keep_going=True)
+    assert report.failures
+    report_is_valid(report)
+
+
+@given(odd_documents())
+def test_odd_documents_are_described(document: dict[str, Any]) -> None:
+    described = Draft202012Validator(closed(at("report/$defs/finding")))
+    try:
+        found = translate(archives.compact(document), to="oci").findings
+    except OciConvertError:
+        return
+    for finding in found:
+        described.validate(finding.to_json())
+
+
+ANSWERS: dict[str, Callable[[Any], Any]] = {"inspection": inspect, "verification": verify}
+
+
+@pytest.mark.parametrize("name", [*IMAGES, "signed"])
+def test_an_inspection_and_a_verification_are_described(name: str) -> None:
+    images = SIGNED if name == "signed" else {"app": IMAGES[name], "": oci_image([layer("_")])}
+    source = Memory(layout_files(images))
+    for schema, ask in ANSWERS.items():
+        valid(schema, ask(source).to_json())
+
+
+@pytest.mark.parametrize("case", MALFORMED.values(), ids=MALFORMED.keys())
+def test_faults_are_described(case: Malformed, tmp_path: Path) -> None:
+    source = case.store(tmp_path / "source")
+    for schema, ask in ANSWERS.items():
+        with suppress(OciConvertError):  # where a store cannot be read at all, there is no answer
+            valid(schema, ask(source).to_json())
+
+
+@pytest.mark.parametrize("name", TESTDATA)
+def test_testdata_is_described(name: str) -> None:
+    source = PROJECT / "testdata" / name
+    for schema, ask in ANSWERS.items():
+        valid(schema, ask(source).to_json())
+    target = Memory()
+    report_is_valid(convert(source, target, to="oci"))
+    valid("diff", diff(source, target).to_json())
+
+
+def test_findings_of_every_level_were_among_them() -> None:
+    found: Counter[Level] = Counter()
+    for image in IMAGES.values():
+        source = Memory(layout_files({"app": image}))
+        found.update(finding.level for finding in verify(source).findings)
+        with suppress(OciConvertError):
+            found.update(f.level for f in convert(source, Memory(), to="docker").findings)
+    assert set(found) == set(Level)
+
+
+@pytest.mark.parametrize("case", SINGLE.values(), ids=SINGLE.keys())
+def test_a_difference_is_described(case: tuple[Image, Image, Verdict, Any]) -> None:
+    left, right = (Memory(layout_files({"app": image})) for image in case[:2])
+    for found in (diff(left, right), diff(right, left), diff(left, left)):
+        valid("diff", found.to_json())
+
+
+def test_differences_beside_the_images_are_described() -> None:
+    one, other = Memory(layout_files(SIGNED)), Memory(layout_files({"app": docker_image()}))
+    found = diff(one, other)
+    assert any(it.kind is DifferenceKind.COMPANION for it in found)
+    valid("diff", found.to_json())
+    valid("diff", diff(other, Memory(layout_files({"b": everything()}))).to_json())
+
+
+def test_every_answer_of_prove_is_described() -> None:
+    image = docker_image()
+    source = Memory(layout_files({"app": image}))
+    kept, packed = Memory(), Memory()
+    convert(source, kept, to="oci")
+    report = convert(source, packed, to="oci", compress="zstd")
+    record = report.dumps(originals=True).encode()
+    other = docker_image([layer("evil")])
+    proofs = [
+        prove(kept, image.digest),
+        prove(packed, image.digest),
+        prove(packed, image.manifest),
+        prove(packed, record),
+        prove(kept, other.manifest),
+        prove(kept, other.digest),
+        prove(Memory(layout_files({"app": other})), record),
+    ]
+    assert {proof.answer for proof in proofs} == set(Answer)
+    for proof in proofs:
+        valid("proof", proof.to_json())
+
+
+def test_every_outcome_of_repin_is_described() -> None:
+    old, new, gone = (f"sha256:{digit * 64}" for digit in "123")
+    text = f"a@{old} b@{new} {gone} c@sha256:{'4' * 64}\n{old[7:]}\n"
+    pins = {old: new, gone: None}
+    seen: set[Any] = set()
+    for bare in (False, True):
+        files = [TextFile("app.yaml", Path("app.yaml"), text)]
+        files.append(TextFile("list.json", Path("list.json"), f'{{"manifests": [], "a": "{old}"}}'))
+        found = find_pins(files, pins, bare=bare)
+        valid("repin", found.to_json())
+        seen.update(pin.outcome for _, repinned in found.files for pin in repinned.pins)
+    assert seen == set(Outcome)
+
+
+# -- the command --------------------------------------------------------------------------------
+
+
+def test_the_command_prints_what_the_schemas_say(tmp_path: Path, command: Command) -> None:
+    write_layout({"app": everything(), "other": oci_image()}, tmp_path / "layout")
+    (tmp_path / "app.yaml").write_text(f"image: app@{oci_image().digest}\n")
+    calls: dict[str, tuple[str, ...]] = {
+        "report": ("convert", "oci:layout", "oci:new", "--json", "--record", "record.json"),
+        "inspection": ("inspect", "oci:layout", "--json"),
+        "verification": ("verify", "oci:layout", "--json"),
+        "diff": ("diff", "oci:layout:other", "oci:layout:app", "--json"),
+        "proof": ("prove", "oci:layout:other", "--original", oci_image().digest, "--json"),
+        "repin": ("repin", "--map", "record.json", "app.yaml", "--check", "--json"),
+        "media-types": ("media-types", "--json"),
+    }
+    for name, arguments in calls.items():
+        valid(name, command(*arguments).json)
+    valid("record", json.loads((tmp_path / "record.json").read_bytes()))
+    valid("diff", command("verify", "oci:new", "--same-as", "oci:layout", "--json").json)
