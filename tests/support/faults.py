@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -75,7 +76,11 @@ class Faults:
             number = len(self.calls)
             if number == self._number or (self.lasting and 0 < self._number < number):
                 self.failed.append(self.calls[-1])
-                raise OSError(self.errno, os.strerror(self.errno), *_named(call, ours))
+                self.fail(call, ours)
+
+    def fail(self, call: str, paths: list[str]) -> None:
+        """What happens instead of the call."""
+        raise OSError(self.errno, os.strerror(self.errno), *_named(call, paths))
 
     def _is_below(self, path: str) -> bool:
         return path == self.folder or path.startswith(f"{self.folder}/")
@@ -141,6 +146,13 @@ class Faults:
                 return super().truncate(size)
 
         return Faulty
+
+
+class Death(Faults):
+    """Ends the process before the call, as SIGKILL and a power cut do."""
+
+    def fail(self, call: str, paths: list[str]) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _nothing(_: Any) -> None:

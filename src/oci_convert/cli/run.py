@@ -92,5 +92,9 @@ def _refused(error: OSError) -> int:
 def _stop(number: int, _: FrameType | None) -> NoReturn:
     """End the run, so that unfinished files go; once, as that takes but a moment."""
     for other in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(other, signal.SIG_IGN)
+        signal.signal(other, _stopping)
     raise _StoppedError(number)
+
+
+def _stopping(_: int, __: FrameType | None) -> None:
+    """A further signal changes nothing. SIG_IGN would have Python complain of those under way."""

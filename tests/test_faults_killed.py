@@ -1,0 +1,189 @@
+"""Runs that are killed, or asked by a signal to end; tests/faults/kill.py kills by the hundred."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from support.images import docker_image, files_below, layer, save_tar, write_layout
+from support.scenes import UNFINISHED
+
+SCRIPTS = Path(__file__).parent / "faults"
+COMMAND = [sys.executable, "-m", "oci_convert", "convert"]
+PATIENCE = 60
+"""Seconds after which a test gives up, on however busy a machine."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
+@pytest.mark.parametrize(
+    "kind", ["a layout with an image", "a dir:, replaced", "an oci-archive, repacking"]
+)
+def test_a_run_may_be_killed_before_any_call(kind: str, tmp_path: Path) -> None:
+    script = [sys.executable, str(SCRIPTS / "kill.py"), "--calls", kind, "--folder", str(tmp_path)]
+    run = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert " 0 over" in run.stdout
+
+
+# -- signals --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def running(
+    *arguments: str,
+    command: Sequence[str] = COMMAND,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.DEVNULL,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The command as a process of its own; it is killed if the test ends before it."""
+    process = subprocess.Popen(
+        [*command, *arguments], stdin=stdin, stdout=stdout, stderr=subprocess.PIPE
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def until(met: Callable[[], object], process: subprocess.Popen[bytes]) -> None:
+    """Wait for a sign that the run has come to the point."""
+    end = time.monotonic() + PATIENCE
+    while not met():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def assert_ends(process: subprocess.Popen[bytes], *signals: int) -> None:
+    """Send signals; the run ends with one line, and the status of the first signal."""
+    for number in signals:
+        process.send_signal(number)
+    _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + signals[0], said
+    assert said == b"error: stopped; an image is there whole or not at all\n"
+
+
+SIGNALS = {
+    "an interrupt": [signal.SIGINT],
+    "a termination": [signal.SIGTERM],
+    "two terminations": [signal.SIGTERM, signal.SIGTERM],
+    "an interrupt and then all at once": [signal.SIGINT, signal.SIGTERM, signal.SIGINT],
+}
+TARGETS = {
+    "a layout": "oci:{}/target:new",
+    "a dir:": "dir:{}/target",
+    "an archive": "docker-archive:{}/target.tar:example.com/new:1",
+}
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An image whose layers take seconds to compress."""
+    folder = tmp_path_factory.mktemp("large")
+    layers = [layer("large", size=60_000_000), layer("too", size=30_000_000)]
+    return f"oci:{write_layout({'new': docker_image(layers)}, folder)}"
+
+
+@pytest.mark.parametrize("signals", SIGNALS.values(), ids=SIGNALS.keys())
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS.keys())
+def test_a_signal_ends_a_run_that_compresses_and_nothing_is_left(
+    target: str, signals: list[int], large: str, tmp_path: Path
+) -> None:
+    place = tmp_path / "new"
+    packing = "none" if target.startswith("docker-archive") else "gzip"
+    options = ["--to", "docker", "--compress", packing, "--level", "9", "--jobs", "4", "--quiet"]
+    if packing == "none":
+        del options[4:6]
+    with running(large, target.format(place), *options) as process:
+        until(lambda: any(file.stat().st_size for file in unfinished(place)), process)
+        assert_ends(process, *signals)
+    assert not place.exists()
+
+
+def unfinished(place: Path) -> list[Path]:
+    return [path for path in place.rglob("*") if UNFINISHED in path.parts and path.is_file()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
+def test_a_signal_ends_a_run_that_waits_for_a_lock(large: str, tmp_path: Path) -> None:
+    import fcntl
+
+    target = write_layout({}, tmp_path / "target")
+    before = files_below(target)
+    lock = os.open(target, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with running(large, f"oci:{target}:new", "--jobs", "4") as process:
+            until(lambda: waits(process.pid), process)
+            assert_ends(process, signal.SIGTERM)
+    finally:
+        os.close(lock)
+    assert files_below(target) == before
+    assert not (target / UNFINISHED).exists()
+
+
+def waits(pid: int) -> bool:
+    """Whether a process waits for a lock, in whatever thread."""
+    lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    return any("->" in line and f" {pid} " in line for line in lines)
+
+
+def test_a_signal_ends_a_run_that_waits_for_its_input(tmp_path: Path) -> None:
+    place = tmp_path / "new"
+    data = save_tar({"new:1": docker_image([layer("large", size=1_000_000)])})
+    with running("-", f"oci:{place}/target", stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(data[:-1000])
+        process.stdin.flush()
+        until(lambda: any(place.rglob(UNFINISHED)), process)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 128 + signal.SIGTERM
+    assert not place.exists()
+
+
+def test_a_signal_ends_a_run_whose_output_nobody_takes(large: str) -> None:
+    reader, writer = os.pipe()
+    try:
+        with running(large, "-", "--to", "oci", stdout=writer) as process:
+            assert os.read(reader, 512)
+            assert_ends(process, signal.SIGINT)
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+FLUSHING = """
+import os, sys, time
+from oci_convert.cli.run import main
+
+mark, real = sys.argv.pop(), os.fsync
+
+def slow(number):
+    os.makedirs(mark, exist_ok=True)
+    time.sleep(0.1)
+    real(number)
+
+os.fsync = slow
+main()
+"""
+"""The command on a disk that takes its time."""
+
+
+def test_a_signal_ends_a_run_that_flushes(tmp_path: Path) -> None:
+    image = docker_image([layer(str(number)) for number in range(60)])
+    source = f"oci:{write_layout({'new': image}, tmp_path / 'source')}"
+    place, mark = tmp_path / "new", tmp_path / "mark"
+    slow = [sys.executable, "-c", FLUSHING]
+    with running(source, f"oci:{place}/target", str(mark), command=[*slow, "convert"]) as process:
+        until(mark.exists, process)
+        assert_ends(process, signal.SIGTERM)
+    assert not place.exists()
