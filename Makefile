@@ -2,6 +2,7 @@
 # make test    everything that must pass: ruff, mypy, pytest
 # make lint    ruff and mypy alone
 # make docs    build the documentation into build/site; a warning is an error
+# make pages   write again what pages show: outputs of commands, generated pages, pictures
 # make bench   measure against skopeo, and write docs/performance.md
 # make clean   remove what these made
 #
@@ -13,7 +14,7 @@ READY  := .venv/ready
 DEMO   := build/demo
 PAGES  := .venv/ready-for-docs
 
-.PHONY: demo test lint docs bench clean
+.PHONY: demo test lint docs pages bench clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -35,6 +36,10 @@ lint: $(READY)
 docs: $(PAGES)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo build/site/index.html
+
+pages: $(READY)
+	$(BIN)/pytest -n auto --regenerate-golden tests/test_docs.py tests/test_pages.py
+	$(BIN)/python docs/screenshots.py
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py

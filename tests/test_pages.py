@@ -234,6 +234,13 @@ def test_every_block_of_a_page_can_be_read(page: str) -> None:
             assert block.language in (*RUN, *UNCHECKED), f"{where}: what is {block.info!r}?"
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if not page.startswith("docs/")])
+def test_every_link_of_a_page_that_is_not_in_the_site_leads_somewhere(page: str) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", text_of(page))
+    for link in links:
+        assert "://" in link or (PROJECT / page).parent.joinpath(link).exists(), link
+
+
 def test_the_library_reference_shows_every_public_name() -> None:
     shown_names = re.findall(r"^::: oci_convert\.(\w+)$", text_of("docs/api.md"), re.MULTILINE)
     assert sorted(shown_names) == sorted(oci_convert.__all__)

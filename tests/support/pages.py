@@ -45,8 +45,10 @@ PROJECT: Final = Path(__file__).parent.parent.parent
 _FENCE: Final = re.compile(r"^( *)(```+|~~~+)([^`\n]*)$")
 _TITLE: Final = re.compile(r'title="([^"]+)"')
 _INLINE: Final = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
-_PLAIN: Final = re.compile(r"(oci-convert(?: [\w./:@,=+-]+)*)(; echo \"exit status \$\?\")?")
-"""A command that no shell is needed for, and perhaps the question how it ended."""
+_FIRST: Final = re.compile(
+    r"(oci-convert(?: [\w./:@,=+]\S*| --?[a-z]\S*)*)( ?(?:[|>;&].*)?)", re.DOTALL
+)
+"""A line of shell that begins with our command, and what follows it."""
 _SEPARATORS: Final = ("|", "||", "&&", ";", "&")
 
 
@@ -155,50 +157,59 @@ class Session:
         self._names: dict[str, Any] = {"__name__": "page"}
 
     def run(self, command: str) -> tuple[str, int]:
-        """What a command prints, on both streams as on a terminal, and its exit status."""
-        plain = _PLAIN.fullmatch(command)
-        if plain is None:
-            return self._shell(command), self._status
-        printed = self._here(plain[1].split())
-        if plain[2]:
-            printed, self._status = f"{printed}exit status {self._status}\n", 0
-        return printed, self._status
+        """What a command prints, on both streams as on a terminal, and its exit status.
+
+        What our command does at the beginning of a line, it does in this process, which is faster.
+        """
+        line = re.sub(r"\\\n *", "", command)
+        first = _FIRST.fullmatch(line)
+        if first is None or "oci-convert" in first[2] or set(first[1]) & set("$'\"<"):
+            return self._shell(line), self._status
+        rest = first[2].strip()
+        apart = rest.startswith(("| ", ">"))
+        words = [name for word in first[1].split() for name in _expanded(word)]
+        out, told = self._here(words, apart=apart)
+        if not rest:
+            return out.decode(), self._status
+        line = f"said() {{ cat; return {self._status}; }}\nsaid {rest}"
+        return told.decode() + self._shell(line, out), self._status
 
     def execute(self, block: Block) -> None:
         """Run a block of Python."""
         padded = "\n" * block.line + block.text  # so that a traceback names the line of the page
         exec(compile(padded, "page", "exec", dont_inherit=True), self._names)
 
-    def _here(self, words: Sequence[str]) -> str:
-        """The command in this process, which is faster."""
-        raw = io.BytesIO()
-        out = io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
+    def _here(self, words: Sequence[str], *, apart: bool) -> tuple[bytes, bytes]:
+        """What our command prints: its two streams, if they go ``apart``, else all on the first."""
+        raw = io.BytesIO(), io.BytesIO()
+        out = io.TextIOWrapper(raw[0], encoding="utf-8", write_through=True)
+        told = io.TextIOWrapper(raw[1], encoding="utf-8", write_through=True) if apart else out
         thresholds = gc.get_threshold()
         self._patch.setattr(sys, "argv", list(words))
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(told):
             self._status = contextvars.copy_context().run(run._run)
         gc.set_threshold(*thresholds)
         gc.unfreeze()
-        return raw.getvalue().decode()
+        return raw[0].getvalue(), raw[1].getvalue()
 
-    def _shell(self, command: str) -> str:
+    def _shell(self, line: str, given: bytes = b"") -> str:
         binaries = Path(sys.executable).parent
+        path = f"{binaries}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
-            ["sh", "-c", f"(exit {self._status})\n{command}"],
-            stdin=subprocess.DEVNULL,
+            ["sh", "-c", f"(exit {self._status})\n{line}"],
+            input=given,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            env=os.environ
-            | {
-                "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
-                "PYTHONUNBUFFERED": "1",
-                "PYTHONUTF8": "1",
-            },
+            env=os.environ | {"PATH": path, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"},
             check=False,
         )
         self._status = done.returncode
-        return done.stdout
+        return done.stdout.decode()
+
+
+def _expanded(word: str) -> list[str]:
+    """What a shell makes of a word with ``*``."""
+    return sorted(map(str, Path().glob(word))) if "*" in word else [word]
 
 
 # -- what pages find ----------------------------------------------------------------------------
