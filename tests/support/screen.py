@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-_CODE = re.compile(r"\x1b\[(\d*)([AKJm])|\x1b|[\r\n]|[^\x1b\r\n]+")
+_CODE = re.compile(r"\x1b\[(\?25|[\d;]*)([AKJmhl])|\x1b|[\r\n]|[^\x1b\r\n]+")
 
 
 @dataclass
@@ -16,6 +16,8 @@ class Screen:
     lines: list[str] = field(default_factory=lambda: [""])
     row: int = 0
     column: int = 0
+    cursor: bool = True
+    """Whether it is shown."""
 
     def feed(self, text: str) -> None:
         for match in _CODE.finditer(text):
@@ -24,7 +26,10 @@ class Screen:
                 assert int(number) <= self.row, "above the first line"
                 self.row -= int(number)
             elif code == "K":
-                self.lines[self.row] = self.lines[self.row][: self.column]
+                kept = 0 if number == "2" else self.column
+                self.lines[self.row] = self.lines[self.row][:kept]
+            elif code in ("h", "l"):
+                self.cursor = code == "h"
             elif code == "J":
                 self.lines[self.row] = self.lines[self.row][: self.column]
                 del self.lines[self.row + 1 :]
@@ -40,7 +45,7 @@ class Screen:
     def _write(self, text: str) -> None:
         line = self.lines[self.row].ljust(self.column)
         end = self.column + len(text)
-        assert end < self.width, "the terminal would wrap this line"
+        assert end <= self.width, "the terminal would wrap this line"
         self.lines[self.row] = line[: self.column] + text + line[end:]
         self.column = end
 

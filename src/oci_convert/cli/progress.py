@@ -1,26 +1,28 @@
 """The progress of a run on a terminal; it disappears at the end.
 
-Drawn by a thread that wakes ten times a second and looks at what moved, so that a run pays for a
-dictionary's entry and no more. It begins after a moment, so that a short run shows nothing. The few
-lines are drawn by hand: to import rich would keep the layers waiting longer than they take.
+A run pays for an entry of a dictionary and no more: rich draws in a thread, which looks ten times a
+second at what moved. The thread begins, and rich is imported, after a moment only, so that a short
+run neither waits for it nor flickers.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Thread
 from time import monotonic
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING, Final
 
-from oci_convert.cli.show.terminal import drawn, is_live
-from oci_convert.cli.show.text import Style, Text
-from oci_convert.cli.show.words import bytes_of, digest_of
+from oci_convert.cli.show.terminal import is_live
+from oci_convert.cli.show.words import digest_of
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
     from oci_convert.journey.carry import Progress
 
 __all__ = ["Meter", "progress"]
@@ -32,13 +34,10 @@ _LASTING: Final = 0.3
 """Seconds that a blob takes at least to be worth a line: small ones would flicker."""
 _STUCK: Final = 10.0
 """Seconds after which a blob that does not move has no line any more: it may have failed."""
-_WINDOW: Final = 5.0
-"""Seconds that the rate is measured over."""
 _MOST: Final = 8
 """Blobs that have a line."""
-_SHORTEST: Final = 8
-_LONGEST: Final = 20
-"""The columns of a bar."""
+_NARROW: Final = 70
+"""Columns of a terminal that has no room for sizes and rates."""
 
 
 @contextmanager
@@ -48,8 +47,7 @@ def progress(*, wanted: bool) -> Iterator[Callable[[Progress], None] | None]:
         yield None
         return
     meter, ended = Meter(), Event()
-    drawing = (meter, ended, sys.stderr)
-    thread = Thread(target=_draw, args=drawing, name="progress", daemon=True)
+    thread = Thread(target=_draw, args=(meter, ended), name="progress", daemon=True)
     thread.start()
     try:
         yield meter.moved
@@ -59,37 +57,75 @@ def progress(*, wanted: bool) -> Iterator[Callable[[Progress], None] | None]:
 
 
 def _draw(
-    meter: Meter, ended: Event, stream: TextIO, clock: Callable[[], float] = monotonic
+    meter: Meter,
+    ended: Event,
+    console: Console | None = None,
+    clock: Callable[[], float] = monotonic,
 ) -> None:
     """Draw the meter until the run ends, then leave the terminal as it was."""
     if ended.wait(_BEGIN):
         return
-    height = 0
+    if console is None:
+        from rich.console import Console
+
+        console = Console(file=sys.stderr, highlight=False)
+    tasks: dict[str, TaskID] = {}
     try:
-        while True:
-            columns, rows = os.get_terminal_size(stream.fileno())
-            # A terminal that does not know its size says that it has none.
-            lines = meter.lines(clock(), (columns or 80) - 1, (rows or 24) - 1)
-            height = _redraw(lines, height, stream)
-            if ended.wait(_TICK):
-                _redraw([], height, stream)
-                return
+        with _bars(console, clock) as bars:
+            whole = bars.add_task("total", total=None)
+            while True:
+                bars.update(whole, completed=meter.done, total=meter.total or None)
+                _follow(bars, tasks, meter.lasting(clock()))
+                bars.refresh()
+                if ended.wait(_TICK):
+                    return
     except (OSError, ValueError):
         pass  # the terminal is gone: nobody looks any more
 
 
-def _redraw(lines: list[Text], height: int, stream: TextIO) -> int:
-    """Draw ``lines`` over the ``height`` lines of the last time; returns how many they are."""
-    up = f"\x1b[{height}A" if height else ""
-    # Each line is overwritten and then cleared to its end: clearing first would flicker.
-    text = "".join(f"{drawn(line, stream)}\x1b[K\n" for line in lines)
-    stream.write(f"\r{up}{text}\x1b[J")
-    stream.flush()
-    return len(lines)
+def _bars(console: Console, clock: Callable[[], float]) -> Bars:
+    """The lines of a run, as many columns as the terminal has room for."""
+    from rich import progress as rich
+    from rich.table import Column
+
+    name = rich.TextColumn(
+        "{task.description}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis")
+    )
+    told: list[rich.ProgressColumn] = [
+        rich.TaskProgressColumn(),
+        rich.TimeRemainingColumn(compact=True),
+    ]
+    if console.width >= _NARROW:
+        told[1:1] = [rich.DownloadColumn(), rich.TransferSpeedColumn()]
+    return rich.Progress(
+        name,
+        rich.BarColumn(bar_width=None),
+        *told,
+        console=console,
+        transient=True,
+        expand=True,
+        auto_refresh=False,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        get_time=clock,
+    )
+
+
+def _follow(bars: Bars, tasks: dict[str, TaskID], blobs: list[Blob]) -> None:
+    """Let each of ``blobs`` have a line, and nothing else but the whole run."""
+    for digest in tasks.keys() - {blob.digest for blob in blobs}:
+        bars.remove_task(tasks.pop(digest))
+    for blob in blobs:
+        if blob.digest not in tasks:
+            name = f"{digest_of(blob.digest)} {blob.where.rpartition('.')[2]}"
+            tasks[blob.digest] = bars.add_task(name, total=blob.size)
+        bars.update(tasks[blob.digest], completed=blob.done)
 
 
 @dataclass(slots=True)
-class _Blob:
+class Blob:
+    """A blob that is being moved."""
+
     where: str
     digest: str
     size: int
@@ -103,86 +139,31 @@ class _Blob:
 
 @dataclass
 class Meter:
-    """How far a run is, and how that looks."""
+    """How far a run is."""
 
-    _running: dict[str, _Blob] = field(default_factory=dict)
-    _done: int = 0
-    _total: int = 0
-    _marks: list[tuple[float, int]] = field(default_factory=list)
-    """When how much was done, over the last seconds."""
+    done: int = 0
+    total: int = 0
+    running: dict[str, Blob] = field(default_factory=dict)
 
     def moved(self, progress: Progress) -> None:
         """Take note of a step; called by one thread at a time."""
-        self._done, self._total = progress.done, progress.total
-        blob = self._running.get(progress.digest)
+        self.done, self.total = progress.done, progress.total
+        blob = self.running.get(progress.digest)
         if blob is None:
-            blob = _Blob(progress.where, progress.digest, progress.size)
-            self._running[progress.digest] = blob
+            blob = Blob(progress.where, progress.digest, progress.size)
+            self.running[progress.digest] = blob
         blob.done += progress.step
         if blob.done >= blob.size:
-            del self._running[progress.digest]
+            del self.running[progress.digest]
 
-    def lines(self, now: float, width: int, height: int) -> list[Text]:
-        """A line for each blob that takes its time, and one for the whole run."""
-        lines = [_blob_line(blob, width) for blob in self._lasting(now)]
-        return [*lines[: max(min(_MOST, height - 1), 0)], self._whole(now, width)]
-
-    def _lasting(self, now: float) -> Iterator[_Blob]:
-        for blob in list(self._running.values()):
+    def lasting(self, now: float) -> list[Blob]:
+        """The blobs that take their time; the drawing thread asks, again and again."""
+        lasting = []
+        for blob in list(self.running.values()):
             if blob.begun is None:
                 blob.begun = now
             if blob.done != blob.seen:
                 blob.seen, blob.moved = blob.done, now
             if now - blob.begun >= _LASTING and now - blob.moved < _STUCK:
-                yield blob
-
-    def _whole(self, now: float, width: int) -> Text:
-        rate = self._rate(now)
-        told = _percent(self._done, self._total)
-        if rate > 0:
-            left = _duration((self._total - self._done) / rate)
-            told += f", {bytes_of(int(rate))}/s, {left} left"
-        words = _words(Text("total"), "", self._total)
-        if words.width + len(told) > width:
-            words = Text(f"{bytes_of(self._total)} ")
-        return _barred(words, self._done, self._total, told, width)
-
-    def _rate(self, now: float) -> float:
-        """Bytes a second, over the last seconds."""
-        self._marks.append((now, self._done))
-        while self._marks[0][0] < now - _WINDOW:
-            self._marks.pop(0)
-        (then, before), passed = self._marks[0], now - self._marks[0][0]
-        return (self._done - before) / passed if passed > 0 and then < now else 0.0
-
-
-def _blob_line(blob: _Blob, width: int) -> Text:
-    words = _words(digest_of(blob.digest), blob.where.rpartition(".")[2], blob.size)
-    return _barred(words, blob.done, blob.size, _percent(blob.done, blob.size), width)
-
-
-def _words(name: Text, kind: str, size: int) -> Text:
-    """What stands before a bar, so that all bars begin below each other."""
-    return name.padded(12) + f" {kind:<10} {bytes_of(size):>7} "
-
-
-def _percent(done: int, total: int) -> str:
-    return f"{min(100 * done // total, 100) if total else 0:>3}%"
-
-
-def _duration(seconds: float) -> str:
-    """``1:05``, or ``2:00:00``."""
-    whole = int(seconds + 0.5)
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _barred(before: Text, done: int, total: int, behind: str, width: int) -> Text:
-    """A line with a bar in the middle, if there is room for it."""
-    room = min(width - before.width - len(behind) - 1, _LONGEST)
-    if room < _SHORTEST:
-        return (before + behind).cropped(width)
-    filled = min(room * done // total, room) if total else 0
-    bar = Text("━" * filled, Style.GOOD) + Text("─" * (room - filled), Style.FAINT)
-    return before + bar + " " + behind
+                lasting.append(blob)
+        return lasting[:_MOST]
