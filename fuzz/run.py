@@ -16,7 +16,6 @@ from pkgutil import walk_packages
 from typing import Any, Final
 
 from base import BUILD, DICE, ROOT, TARGETS, Draws, load
-from mutations import remade
 
 _SECONDS_AN_INPUT: Final = 10
 _MEMORY: Final = 2048
@@ -56,6 +55,7 @@ def main() -> None:
     with atheris.instrument_imports(include=["oci_convert", "tarfile"]):
         target = load(arguments.target)
         import oci_convert
+        from mutations import remade
 
         for module in walk_packages(oci_convert.__path__, "oci_convert."):
             if not module.name.startswith(("oci_convert.__main__", "oci_convert.cli")):
