@@ -1,10 +1,11 @@
-# make demo    convert an image there and back, and prove that nothing changed
-# make test    everything that must pass: ruff, mypy, pytest
-# make lint    ruff and mypy alone
-# make docs    build the documentation into build/site; a warning is an error
-# make pages   write again what pages show: outputs of commands, generated pages, pictures
-# make bench   measure against skopeo, and write docs/performance.md
-# make clean   remove what these made
+# make demo         convert an image there and back, and prove that nothing changed
+# make test         everything that must pass: ruff, mypy, pytest
+# make lint         ruff and mypy alone
+# make docs         build the documentation into build/site; a warning is an error
+# make screenshots  take the pictures in docs/images from real runs
+# make pages        write again what pages show: outputs of commands, generated pages, pictures
+# make bench        measure against skopeo, and write docs/performance.md
+# make clean        remove what these made
 #
 # Needs Python 3.11 or newer with venv; another one is named by: make PYTHON=python3.13 …
 
@@ -14,7 +15,7 @@ READY  := .venv/ready
 DEMO   := build/demo
 PAGES  := .venv/ready-for-docs
 
-.PHONY: demo test lint docs pages bench clean
+.PHONY: demo test lint docs screenshots pages bench clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -38,9 +39,11 @@ docs: $(PAGES)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo build/site/index.html
 
-pages: $(READY)
-	$(BIN)/pytest -n auto --regenerate-golden tests/test_docs.py tests/test_pages.py
+screenshots: $(READY)
 	$(BIN)/python docs/screenshots.py
+
+pages: screenshots
+	$(BIN)/pytest -n auto --regenerate-golden tests/test_docs.py tests/test_pages.py
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
