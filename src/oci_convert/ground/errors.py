@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from oci_convert.ground.printable import printable
+
 __all__ = [
     "BlobError",
     "DocumentError",
@@ -47,7 +49,7 @@ class OciConvertError(Exception):
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         advice = f"; {self.remedy}" if self.remedy else ""
-        return _printable(f"{place}{self.message}{advice}")
+        return printable(f"{place}{self.message}{advice}")
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.message, self.code, self.where, self.remedy))
@@ -66,13 +68,6 @@ def _rebuild(
     kind: type[OciConvertError], message: str, code: str, where: str, remedy: str
 ) -> OciConvertError:
     return kind(message, code=code, where=where, remedy=remedy)
-
-
-def _printable(line: str) -> str:
-    """Paths and documents may hold line ends and terminal codes; they are shown, not obeyed."""
-    if line.isprintable():
-        return line
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 class UsageError(OciConvertError):

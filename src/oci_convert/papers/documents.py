@@ -230,9 +230,7 @@ def _resolve(root: Object, described: str | None, where: str) -> str:
     """The media type of a document: by descriptor, else by body, else by shape."""
     stated = root.value.get("mediaType") or None
     if stated is not None and not isinstance(stated, str):
-        raise DocumentError(
-            "mediaType: must be a string", code="invalid-document", where=where
-        )
+        raise DocumentError("mediaType: must be a string", code="invalid-document", where=where)
     if described is not None and stated is not None and described != stated:
         raise DocumentError(
             f"the document calls itself {stated}, its descriptor calls it {described}",

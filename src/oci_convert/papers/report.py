@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from oci_convert.ground.errors import DocumentError
 from oci_convert.ground.media_types import Kind
 from oci_convert.papers.documents import read_object
 from oci_convert.papers.findings import Finding, Level
+from oci_convert.papers.json_text import indented
 from oci_convert.papers.models import Descriptor, validate
 
 __all__ = [
@@ -214,7 +214,7 @@ class Report:
 
     def dumps(self, *, originals: bool = False) -> str:
         """The report as JSON text, indented, with a newline at its end."""
-        return json.dumps(self.to_json(originals=originals), indent=2, ensure_ascii=False) + "\n"
+        return indented(self.to_json(originals=originals)) + "\n"
 
 
 def read_map(raw: bytes, where: str = "") -> dict[str, Descriptor]:

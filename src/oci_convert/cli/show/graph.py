@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from oci_convert.cli.show.terminal import say
-from oci_convert.cli.show.text import escaped
 from oci_convert.cli.show.words import bytes_of, count_of, digest_of, short_type
 from oci_convert.ground.media_types import Kind
+from oci_convert.ground.printable import printable
 
 if TYPE_CHECKING:
     from oci_convert.journey.inspect import Inspected, Inspection
@@ -141,4 +141,4 @@ def _label(blob: Inspected) -> list[str]:
 
 def _spelled(text: str) -> str:
     """``text`` for a quoted label; what Mermaid might take for its own is named by its number."""
-    return "".join(c if c in _PLAIN or not c.isascii() else f"#{ord(c)};" for c in escaped(text))
+    return "".join(c if c in _PLAIN or not c.isascii() else f"#{ord(c)};" for c in printable(text))

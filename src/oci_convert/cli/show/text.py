@@ -13,7 +13,9 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Final, TypeAlias
 
-__all__ = ["Style", "Text", "escaped", "joined"]
+from oci_convert.ground.printable import printable
+
+__all__ = ["Style", "Text", "joined"]
 
 
 class Style(Enum):
@@ -41,13 +43,6 @@ _TOKEN: Final = re.compile(r" +|[^ ]+")
 _ELLIPSIS: Final = "…"
 
 
-def escaped(text: str) -> str:
-    """``text`` with everything that is not plainly visible spelled as in a string of Python."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 class Text:
     """An immutable line; ``Text("a", Style.STRONG) + " b"``."""
 
@@ -56,7 +51,7 @@ class Text:
     _pieces: tuple[_Piece, ...]
 
     def __init__(self, text: str = "", style: Style = Style.PLAIN) -> None:
-        self._pieces = ((escaped(text), style),) if text else ()
+        self._pieces = ((printable(text), style),) if text else ()
 
     @classmethod
     def _of(cls, pieces: Iterable[_Piece]) -> Text:

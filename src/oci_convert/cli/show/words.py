@@ -7,6 +7,7 @@ from typing import Final
 
 from oci_convert.cli.show.text import Style, Text
 from oci_convert.ground.digest import CANONICAL, Digest
+from oci_convert.ground.errors import DocumentError
 from oci_convert.ground.media_types import Compression, Family, families, look_up
 
 __all__ = [
@@ -36,10 +37,16 @@ def bytes_of(size: int) -> str:
 
 
 def digest_of(digest: str, *, whole: bool = False) -> Text:
-    """A digest: twelve digits are enough for people, and sha256 goes without saying."""
+    """A digest: twelve digits are enough for people, and sha256 goes without saying.
+
+    What an annotation gives as one may be no digest; it is shown as it is.
+    """
     if whole:
         return Text(digest, Style.DIGEST)
-    name = Digest(digest)
+    try:
+        name = Digest(digest)
+    except DocumentError:
+        return Text(digest, Style.DIGEST)
     short = name.encoded[:_HEX] if name.algorithm == CANONICAL else name.short()
     return Text(short, Style.DIGEST)
 
