@@ -58,7 +58,7 @@ def markdown() -> str:
 
 
 def _told(case: _Raised) -> str:
-    return f"`{case.message}`" + (f" What to do: {case.remedy}." if case.remedy else "")
+    return f"`{case.message}`" + (f" What to do: {case.remedy}." if case.remedy.strip("…") else "")
 
 
 def _raised(tree: ast.Module) -> Iterator[tuple[str, _Raised]]:
@@ -69,7 +69,7 @@ def _raised(tree: ast.Module) -> Iterator[tuple[str, _Raised]]:
         members = {keyword.arg: keyword.value for keyword in node.keywords}
         code = members.get("code")
         if node.func.id.endswith("Error") and isinstance(code, ast.Constant):
-            remedy = _text(members["remedy"]).strip("…") if "remedy" in members else ""
+            remedy = _text(members["remedy"]) if "remedy" in members else ""
             yield str(code.value), _Raised(node.func.id, _text(node.args[0]), remedy)
 
 
