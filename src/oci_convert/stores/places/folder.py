@@ -24,16 +24,13 @@ from oci_convert.stores.places.base import (
     link_outside,
     not_a_file,
 )
+from oci_convert.stores.places.beneath import OPEN, LeftError, files_beneath, open_beneath
 from oci_convert.stores.places.copying import clone, pump, write_all
-from oci_convert.stores.places.file import File, naming
+from oci_convert.stores.places.file import File
 from oci_convert.stores.places.run_folder import UNFINISHED, RunFolder, flush, make_real_folder
 
 __all__ = ["UNFINISHED", "Folder", "WritableFolder"]
 
-_LINK_LIMIT: Final = 40
-_NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
-_OPEN: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
-_FOLDER: Final = _OPEN | getattr(os, "O_DIRECTORY", 0)
 _KINDS: Final = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
@@ -54,18 +51,11 @@ class Folder(Place):
         self.label = str(path) if label is None else label
 
     def names(self, folder: str = "") -> Iterator[str]:
-        # No link below leads anywhere: a folder that is one holds nothing.
         try:
             with self._judging(folder):
-                top = self._open_beneath(folder)
+                yield from files_beneath(self.path, folder, UNFINISHED)
         except (FileNotFoundError, StoreError):
             return
-        try:
-            if stat.S_ISDIR(os.fstat(top).st_mode):
-                with naming(self.path / folder):
-                    yield from _files_below(top, folder)
-        finally:
-            os.close(top)
 
     def size(self, name: str) -> int | None:
         try:
@@ -76,7 +66,7 @@ class Folder(Place):
 
     def open(self, name: str) -> BinaryIO:
         with self._judging(name):
-            return self._regular(self._open_beneath(name), name)
+            return self._regular(open_beneath(self.path, name), name)
 
     def _regular(self, descriptor: int, name: str) -> File:
         mode = os.fstat(descriptor).st_mode
@@ -96,51 +86,14 @@ class Folder(Place):
         return status.st_size
 
     def open_blob(self, name: str) -> BinaryIO:
-        # Without blocking: a pipe in the place of a blob must not stop the run for ever.
         with self._judging(name):
-            return self._regular(os.open(self.path / name, _OPEN), name)
+            return self._regular(os.open(self.path / name, OPEN), name)
 
     def file_of(self, name: str) -> BinaryIO | None:
         try:
             return self.open_blob(name)
         except FileNotFoundError:
             return None
-
-    def _open_beneath(self, name: str) -> int:
-        """Open ``name`` part by part; a link may lead anywhere beneath the folder, never out.
-
-        What another process puts in the place of a part meanwhile is not followed either.
-        """
-        parts = list(PurePosixPath(name).parts)
-        folders = [os.open(self.path, _FOLDER)]
-        links = 0
-        try:
-            while parts:
-                part = parts.pop(0)
-                if part == "..":
-                    if len(folders) == 1:
-                        raise self._outside(name)
-                    os.close(folders.pop())
-                    continue
-                link = _link_target(part, folders[-1])
-                if link is None:
-                    opened = os.open(
-                        part, (_FOLDER if parts else _OPEN) | _NO_FOLLOW, dir_fd=folders[-1]
-                    )
-                    if not parts:
-                        return opened
-                    folders.append(opened)
-                    continue
-                links += 1
-                if links > _LINK_LIMIT:
-                    raise self._outside(name, ROUND)
-                if link.startswith("/"):
-                    raise self._outside(name)
-                parts = [*PurePosixPath(link).parts, *parts]
-            return os.dup(folders[-1])
-        finally:
-            for folder in folders:
-                os.close(folder)
 
     def _outside(self, name: str, whither: str = "leaves the folder") -> StoreError:
         return link_outside(name, whither, self.label)
@@ -154,6 +107,8 @@ class Folder(Place):
         """What the system says of a name, where that is the doing of whoever chose the name."""
         try:
             yield
+        except LeftError:
+            raise self._outside(name) from None
         except NotADirectoryError as error:
             raise FileNotFoundError(*error.args) from None
         except OSError as error:
@@ -166,30 +121,6 @@ class Folder(Place):
                     self._refuse_kind(name, stat.S_IFSOCK)
             error.filename = str(self.path / name)  # the system may have been asked for a part
             raise
-
-
-def _files_below(top: int, folder: str) -> Iterator[str]:
-    """The names of what is no folder, below the one that is open as ``top`` and called so."""
-    for parent, folders, files, _ in os.fwalk(dir_fd=top, onerror=_unless_absent):
-        inside = (PurePosixPath(folder) / parent).as_posix()
-        if inside == "." and UNFINISHED in folders:
-            folders.remove(UNFINISHED)
-        yield from (name if inside == "." else f"{inside}/{name}" for name in files)
-
-
-def _unless_absent(error: OSError) -> None:
-    """A folder that has just gone is as good as an empty one; one that cannot be read is not."""
-    if not isinstance(error, FileNotFoundError):
-        raise error
-
-
-def _link_target(part: str, folder: int) -> str | None:
-    try:
-        return os.readlink(part, dir_fd=folder)
-    except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            raise
-        return None
 
 
 class WritableFolder(Folder, WritablePlace):
@@ -305,7 +236,7 @@ class _PendingFile:
             # Only with a folder given does Python follow the link that this path is.
             descriptor = file.fileno()
             os.link(f"/proc/self/fd/{descriptor}", spare, src_dir_fd=descriptor)
-        except OSError:
+        except (OSError, NotImplementedError):
             return False
         os.replace(spare, self._path)
         return True

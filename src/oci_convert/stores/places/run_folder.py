@@ -40,6 +40,7 @@ _ATTEMPTS: Final = 100
 _PATIENCE: Final = 0.5
 """Seconds that a run which ends waits for the lock: what holds it longer than moments hangs."""
 _PAUSE: Final = 0.01
+_WINDOWS: Final = os.name == "nt"
 _OPEN: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 _FOLDER: Final = _OPEN | getattr(os, "O_DIRECTORY", 0)
 _LEFT: Final = ".left"
@@ -244,8 +245,10 @@ def flush(paths: Iterable[Path]) -> None:
 
 
 def _flush(path: Path) -> None:
+    if _WINDOWS and path.is_dir():
+        return  # there a folder cannot be opened, nor need it be
     with naming(path):
-        descriptor = os.open(path, _OPEN)
+        descriptor = os.open(path, os.O_RDWR if _WINDOWS else _OPEN)
         try:
             os.fsync(descriptor)
         finally:
