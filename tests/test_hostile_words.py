@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from oci_convert.papers.report import read_map
 from support import schema1
 from support.archives import CONTAINERD_NAME, archive, compact, docker_20
 from support.command import Command
@@ -264,7 +265,9 @@ def test_paths_may_be_of_any_bytes(tmp_path: Path) -> None:
         out = assert_harmless(done.stdout.decode())
         if "--json" in arguments:
             json.loads(out)
-    json.loads((Path(os.fsdecode(place + b"/r\xe9"))).read_bytes())
+    record = Path(os.fsdecode(place + b"/r\xe9")).read_bytes()
+    assert read_map(record)
+    assert json.loads(record)["source"].endswith(r"caf\udce9")
 
 
 @pytest.mark.parametrize("name", ["inspect", "inspect as JSON", "verify as JSON"])

@@ -25,7 +25,6 @@ from oci_convert.papers.json_text import (
     Value,
     _is_sound,
     _Judge,
-    indented,
     scan,
 )
 
@@ -183,16 +182,6 @@ def test_integers_are_integers_and_nothing_else_is() -> None:
     found = read("[7, 7.0, 7e0, true, -0, 9007199254740993]").value
     assert [type(value) for value in found] == [int, float, float, bool, int, int]
     assert found[-1] == 2**53 + 1
-
-
-@given(VALUES)
-def test_what_is_written_for_people_is_strict_json(value: Any) -> None:
-    assert scan(indented(value).encode())[1].value == value
-
-
-def test_a_path_of_any_bytes_can_be_written() -> None:
-    assert indented({"source": b"caf\xe9".decode("utf-8", "surrogateescape")}).encode()
-    assert json.loads(indented("caf\udce9")) == r"caf\udce9"
 
 
 # -- changing -----------------------------------------------------------------------------------

@@ -34,7 +34,6 @@ __all__ = [
     "Object",
     "Value",
     "compact",
-    "indented",
     "scan",
 ]
 
@@ -117,15 +116,6 @@ class Array(Value):
 def compact(value: object) -> str:
     """The JSON text of a value that has no original: no white space, no needless escapes."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def indented(value: object) -> str:
-    """JSON that people read, too: indented, and with no escapes but the needed ones.
-
-    Paths of the system may hold bytes that are no text; they are spelled as Python spells them.
-    """
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    return _SURROGATE.sub(lambda half: f"\\\\u{ord(half[0]):04x}", text)
 
 
 def scan(raw: bytes, *, size_limit: int | None = None, where: str = "") -> tuple[str, Value]:

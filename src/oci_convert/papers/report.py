@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,6 @@ from oci_convert.ground.errors import DocumentError
 from oci_convert.ground.media_types import Kind
 from oci_convert.papers.documents import read_object
 from oci_convert.papers.findings import Finding, Level
-from oci_convert.papers.json_text import indented
 from oci_convert.papers.models import Descriptor, validate
 
 __all__ = [
@@ -67,7 +67,7 @@ class ConvertedImage:
         """The image as it stands in a report."""
         return {
             "name": self.name,
-            "source": self.source,
+            "source": _text(self.source),
             "old": None if self.old is None else self.old.triple(),
             "new": self.new.triple(),
             "reversible": self.reversible,
@@ -111,11 +111,16 @@ class Failure:
     def to_json(self) -> dict[str, str]:
         """The failure as it stands in a report."""
         return {
-            "source": self.source,
+            "source": _text(self.source),
             "code": self.code,
-            "where": self.where,
-            "message": self.message,
+            "where": _text(self.where),
+            "message": _text(self.message),
         }
+
+
+def _text(line: str) -> str:
+    """Paths may hold bytes that are no text. They are spelled out, so that reports can be read."""
+    return line.encode("utf-8", "backslashreplace").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +198,8 @@ class Report:
         """The report as plain data; with ``originals`` it is a record."""
         value: dict[str, Any] = {
             "version": VERSION,
-            "source": self.source,
-            "destination": self.destination,
+            "source": _text(self.source),
+            "destination": _text(self.destination),
             "to": self.to,
             "dry_run": self.dry_run,
             "images": [image.to_json() for image in self.images],
@@ -214,7 +219,7 @@ class Report:
 
     def dumps(self, *, originals: bool = False) -> str:
         """The report as JSON text, indented, with a newline at its end."""
-        return indented(self.to_json(originals=originals)) + "\n"
+        return json.dumps(self.to_json(originals=originals), indent=2, ensure_ascii=False) + "\n"
 
 
 def read_map(raw: bytes, where: str = "") -> dict[str, Descriptor]:

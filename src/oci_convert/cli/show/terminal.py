@@ -11,7 +11,6 @@ import sys
 from typing import Final, TextIO
 
 from oci_convert.cli.show.text import Style, Text
-from oci_convert.papers.json_text import indented
 
 __all__ = ["complain", "drawn", "is_live", "say", "say_json", "tell", "width_of"]
 
@@ -43,11 +42,10 @@ def complain(line: str) -> None:
 def say_json(value: object) -> None:
     """An answer of the library as JSON, on standard output.
 
-    What a terminal could obey is escaped as JSON escapes it, so the value is the same. Only what
-    no strict reader takes, half a surrogate pair in a path, is spelled out.
+    What a terminal could obey is escaped as JSON escapes it, so the value is the same.
     """
-    utf8 = _is_utf8(sys.stdout)
-    print("\n".join(_escaped_json(line, utf8=utf8) for line in indented(value).split("\n")))
+    text = json.dumps(value, indent=2, ensure_ascii=not _is_utf8(sys.stdout))
+    print("\n".join(map(_escaped_json, text.split("\n"))))
 
 
 def is_live(stream: TextIO) -> bool:
@@ -101,9 +99,7 @@ def _is_utf8(stream: TextIO) -> bool:
     return (stream.encoding or "").lower().replace("-", "") == "utf8"
 
 
-def _escaped_json(line: str, *, utf8: bool) -> str:
-    if line.isprintable() and (utf8 or line.isascii()):
+def _escaped_json(line: str) -> str:
+    if line.isprintable():
         return line
-    return "".join(
-        c if c.isprintable() and (utf8 or c.isascii()) else json.dumps(c)[1:-1] for c in line
-    )
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
