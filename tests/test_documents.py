@@ -304,7 +304,7 @@ def test_a_docker_config_is_read_without_complaint() -> None:
 
 def test_an_odd_value_in_a_config_is_a_problem_not_an_error() -> None:
     config, problems = read_config(b'{"os":"linux","architecture":"amd64","created":5}')
-    assert problems == ["created: must be a string"]
+    assert problems == ["created must be a string"]
     assert str(config.platform) == "linux/amd64"
 
 

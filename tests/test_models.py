@@ -37,28 +37,28 @@ JSON = st.recursive(
 @pytest.mark.parametrize(
     ("model", "value", "message"),
     [
-        (Descriptor, {**ENTRY, "size": "7"}, "size: must be an integer"),
-        (Descriptor, {**ENTRY, "size": 7.0}, "size: must be an integer"),
-        (Descriptor, {**ENTRY, "size": True}, "size: must be an integer"),
-        (Descriptor, {**ENTRY, "size": -1}, "size: must not be negative"),
-        (Descriptor, {**ENTRY, "size": 2**63}, "size: must not be larger than any file"),
-        (Descriptor, {**ENTRY, "size": None}, "size: must be an integer"),
-        (Descriptor, {"digest": DIGEST, "size": 7}, "mediaType: is missing"),
-        (Descriptor, {**ENTRY, "mediaType": 7}, "mediaType: must be a string"),
+        (Descriptor, {**ENTRY, "size": "7"}, "size must be an integer"),
+        (Descriptor, {**ENTRY, "size": 7.0}, "size must be an integer"),
+        (Descriptor, {**ENTRY, "size": True}, "size must be an integer"),
+        (Descriptor, {**ENTRY, "size": -1}, "size must not be negative"),
+        (Descriptor, {**ENTRY, "size": 2**63}, "size must not be larger than any file"),
+        (Descriptor, {**ENTRY, "size": None}, "size must be an integer"),
+        (Descriptor, {"digest": DIGEST, "size": 7}, "mediaType is missing"),
+        (Descriptor, {**ENTRY, "mediaType": 7}, "mediaType must be a string"),
         (Descriptor, {**ENTRY, "digest": "sha256:x"}, "digest: 'sha256:x' is not a digest"),
-        (Descriptor, {**ENTRY, "urls": "http://a"}, "urls: must be an array"),
-        (Descriptor, {**ENTRY, "urls": [7]}, "urls[0]: must be a string"),
-        (Descriptor, {**ENTRY, "annotations": {"a": 1}}, "annotations.a: must be a string"),
-        (Descriptor, {**ENTRY, "platform": {"os": "linux"}}, "platform.architecture: is missing"),
-        (Manifest, {**MANIFEST, "layers": {}}, "layers: must be an array"),
-        (Manifest, {**MANIFEST, "layers": "ab"}, "layers: must be an array"),
-        (Manifest, {**MANIFEST, "layers": [ENTRY, {**ENTRY, "size": "7"}]}, "layers[1].size: must be"),
-        (Manifest, {**MANIFEST, "schemaVersion": 2.0}, "schemaVersion: must be an integer"),
-        (Manifest, {"schemaVersion": 2}, "config: is missing"),
-        (Index, {"schemaVersion": 2, "manifests": [7]}, "manifests[0]: must be an object"),
-        (LayoutHeader, {}, "imageLayoutVersion: is missing"),
-        (SavedImage, 7, "must be an object"),
-        (SavedImage, {"Config": "c", "RepoTags": "a:1"}, "RepoTags: must be an array"),
+        (Descriptor, {**ENTRY, "urls": "http://a"}, "urls must be an array"),
+        (Descriptor, {**ENTRY, "urls": [7]}, "urls[0] must be a string"),
+        (Descriptor, {**ENTRY, "annotations": {"a": 1}}, "annotations.a must be a string"),
+        (Descriptor, {**ENTRY, "platform": {"os": "linux"}}, "platform.architecture is missing"),
+        (Manifest, {**MANIFEST, "layers": {}}, "layers must be an array"),
+        (Manifest, {**MANIFEST, "layers": "ab"}, "layers must be an array"),
+        (Manifest, {**MANIFEST, "layers": [ENTRY, {**ENTRY, "size": "7"}]}, "layers[1].size must be"),
+        (Manifest, {**MANIFEST, "schemaVersion": 2.0}, "schemaVersion must be an integer"),
+        (Manifest, {"schemaVersion": 2}, "config is missing"),
+        (Index, {"schemaVersion": 2, "manifests": [7]}, "manifests[0] must be an object"),
+        (LayoutHeader, {}, "imageLayoutVersion is missing"),
+        (SavedImage, 7, "this must be an object"),
+        (SavedImage, {"Config": "c", "RepoTags": "a:1"}, "RepoTags must be an array"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_where_it_stands(
@@ -127,8 +127,8 @@ def test_an_odd_config_is_read_as_far_as_it_is_sound() -> None:
     }
     config, problems = ImageConfig.lenient(value)
     assert problems == [
-        "created: must be a string",
-        "config.Cmd: must be an array",
+        "created must be a string",
+        "config.Cmd must be an array",
     ]
     assert config.created is None
     assert config.config is None

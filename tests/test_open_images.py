@@ -279,7 +279,7 @@ def test_a_long_list_of_images_is_cut() -> None:
 def test_a_store_without_images_is_no_error_until_one_is_wanted() -> None:
     with open_images(store()) as images:
         assert list(images) == []
-        with pytest.raises(RefusedError) as caught:
+        with pytest.raises(StoreError) as caught:
             images.find()
     assert code(caught) == "no-image"
 

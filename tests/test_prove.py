@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import DocumentError, UsageError
+from oci_convert.ground.errors import DocumentError, StoreError, UsageError
 from oci_convert.ground.media_types import Compression, Family
 from oci_convert.journey.carry import Progress
 from oci_convert.journey.convert import convert
@@ -551,9 +551,9 @@ def test_companions_are_no_images_and_two_images_are_one_too_many() -> None:
     many = {"a": DOCKER, cosign_tag(DOCKER): cosign_signature(DOCKER), "": referrer(DOCKER)}
     assert prove(memory(many), DOCKER.digest).proved
     assert prove(memory({"a": DOCKER, "b": DOCKER}), DOCKER.digest).proved
-    with pytest.raises(UsageError, match="there are 2 images; choose one of a, b"):
+    with pytest.raises(UsageError, match="there are 2 images, and one is to be proved; choose one of a, b"):
         prove(memory({"a": DOCKER, "b": ARM}), DOCKER.digest)
-    with pytest.raises(UsageError, match="there is no image in it"):
+    with pytest.raises(StoreError, match="there is no image in it"):
         prove(memory({}), DOCKER.digest)
 
 
@@ -638,7 +638,7 @@ def test_a_digest_is_never_the_name_of_a_file(tmp_path: Path) -> None:
     assert "is not a digest" in run(
         "prove", "evil", "--original", "sha256:12", status=2, cwd=tmp_path
     )
-    assert "No such file" in run("prove", "evil", "--original", "gone", status=1, cwd=tmp_path)
+    assert "no such file" in run("prove", "evil", "--original", "gone", status=1, cwd=tmp_path)
 
 
 def test_the_example_of_the_page(tmp_path: Path) -> None:

@@ -204,7 +204,7 @@ def test_a_file_that_cannot_be_read_leaves_all_as_they_are(here: Path, command: 
     answer = command("repin", "--map", "r.json", "a", "nowhere/b")
     assert answer.status == 1
     assert answer.said.startswith(
-        "error: nowhere/b: this cannot be read: No such file or directory; "
+        "error: nowhere/b: this cannot be read: there is no such file or folder; "
     )
     assert Path("a").read_text() == OLD_TEXT
 
@@ -223,7 +223,7 @@ def test_a_file_that_cannot_be_written_leaves_all_as_they_are(
     monkeypatch.setattr(text_files, "_liken", liken)
     answer = command("repin", "--map", "r.json", "a", "b/c")
     assert answer.status == 1
-    assert answer.said.startswith("error: b/c: this cannot be written: No space left on device; ")
+    assert answer.said.startswith("error: b/c: this cannot be written: the disk is full")
     assert texts(["a", "b/c"]) == [OLD_TEXT, OLD_TEXT]
     assert listed(".") == ["a", "b", "r.json"]
     assert listed("b") == ["c"]
@@ -531,7 +531,7 @@ def test_maps_that_contradict_each_other_are_refused(here: Path, command: Comman
     answer = command("repin", "--map", "r.json", "--map", "z.json", "pod.yaml")
     assert answer.status == 2
     assert answer.said.startswith(
-        f"error: z.json: {OLD} is {NEW} by r.json, and {other} by this one; "
+        f"error: z.json: {OLD[:19]} is {NEW[:19]} by r.json, and {other[:19]} by this one; "
     )
     assert Path("pod.yaml").read_text() == OLD_TEXT
 
@@ -555,7 +555,7 @@ ERRORS: Final = {
     "a map that is not there": (
         ["--map", "no.json", "pod.yaml"],
         1,
-        "error: no.json: the map cannot be read: No such file or directory; convert --record FILE",
+        "error: no.json: the map cannot be read: there is no such file or folder; convert --record FILE",
     ),
     "a map that is no JSON": (
         ["--map", "pod.yaml", "pod.yaml"],

@@ -138,7 +138,7 @@ def test_a_layout_of_one_image_and_one_of_none_say_how_many_there_are(tmp_path: 
 
 @pytest.mark.usefixtures("here")
 def test_a_target_with_a_misspelt_transport_is_not_made() -> None:
-    with pytest.raises(UsageError, match="there is no transport ocii:"):
+    with pytest.raises(UsageError, match="there is no transport 'ocii'"):
         convert("layout", "ocii:new", to="oci")
     convert("oci:layout:app", "./ocii:new", to="oci", fsync=False)
     assert inspect("./ocii:new").images

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import oci_convert
-from oci_convert.ground.errors import OciConvertError, UsageError
+from oci_convert.ground.errors import OciConvertError, StoreError
 from oci_convert.ground.media_types import Compression, Family
 from oci_convert.journey.carry import Progress
 from oci_convert.journey.tree import read_tree
@@ -556,7 +556,7 @@ def test_a_store_that_is_not_there_is_an_error(reference: str, tmp_path: Path) -
 
 
 def test_a_store_without_an_image_is_an_error() -> None:
-    with pytest.raises(UsageError, match="no image"):
+    with pytest.raises(StoreError, match="no image"):
         verify(Memory(layout_files({})))
 
 

@@ -155,15 +155,15 @@ ARCHIVES: dict[str, Malformed] = {
         saved({**CLASSIC, "manifest.json": b"[7]"}), "invalid-document", "must be an object", WHERE
     ),
     "a row without a config": Malformed(
-        saved(row(CLASSIC, Config=...)), "invalid-document", "Config: is missing", WHERE
+        saved(row(CLASSIC, Config=...)), "invalid-document", "Config is missing", WHERE
     ),
     "a row with layers that are a string": Malformed(
-        saved(row(CLASSIC, Layers="all")), "invalid-document", "Layers: must be an array", WHERE
+        saved(row(CLASSIC, Layers="all")), "invalid-document", "Layers must be an array", WHERE
     ),
     "a row with tags that are a string": Malformed(
         saved(row(CLASSIC, RepoTags="app:1")),
         "invalid-document",
-        "RepoTags: must be an array",
+        "RepoTags must be an array",
         WHERE,
     ),
     "a row with a member in another case": Malformed(
@@ -260,7 +260,7 @@ ARCHIVES: dict[str, Malformed] = {
     "a saved config of fewer layers": Malformed(
         saved({**CLASSIC, CLASSIC_CONFIG: SHORT}),
         "inconsistent-archive",
-        "the config has 1 diff_ids, and the row 2 layers",
+        "the config has 1 diff_id for 2 layers",
         f"{WHERE}.Config ({CLASSIC_CONFIG})",
     ),
     "a saved config with a diff_id that is no digest": Malformed(
@@ -333,7 +333,7 @@ ARCHIVES: dict[str, Malformed] = {
         "",
     ),
     "an image version 1 with an id that is a path": Malformed(
-        version1(BASE, id="../x"), "invalid-document", "id: ", f"{BASE}/json"
+        version1(BASE, id="../x"), "invalid-document", "id has another form", f"{BASE}/json"
     ),
     "an image version 1 with two ids": Malformed(
         version1(BASE, ID=TOPMOST), "ambiguous-document", "'ID' differs from 'id'", f"{BASE}/json"

@@ -292,7 +292,7 @@ BLOBS: dict[str, Malformed] = {
         REPACK,
     ),
     "a config of fewer layers": Malformed(
-        with_config(SHORT), "count-mismatch", "1 diff_ids for 2 layers", TOP, REPACK
+        with_config(SHORT), "count-mismatch", "1 diff_id for 2 layers", TOP, REPACK
     ),
     "a config without layers": Malformed(
         config(rootfs=None), "count-mismatch", "0 diff_ids for 2 layers", TOP, REPACK

@@ -32,13 +32,17 @@ def unpacked(
     tally = Tally(diff_id.algorithm)
     yield from tally.through(decompress(chunks, packed, where, size))
     if tally.digest != diff_id:
-        raise BlobError(
-            f"the unpacked layer hashes to {tally.digest.short()}, but the config says "
-            f"{diff_id.short()}",
-            code="wrong-diff-id",
-            where=where,
-            remedy="the image is broken: no runtime would run it; fetch or build it again",
-        )
+        raise wrong_diff_id(tally.digest, diff_id, where)
+
+
+def wrong_diff_id(found: Digest, diff_id: Digest, where: str) -> BlobError:
+    """The error of a layer that is not the one that the config names."""
+    return BlobError(
+        f"the unpacked layer hashes to {found.short()}, but the config says {diff_id.short()}",
+        code="wrong-diff-id",
+        where=where,
+        remedy="the image is broken: no runtime would run it; fetch or build it again",
+    )
 
 
 def repacked(

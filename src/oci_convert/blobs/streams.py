@@ -44,13 +44,11 @@ class Tally:
     def check(self, digest: Digest, size: int | None, where: str) -> None:
         """Raise :class:`BlobError` unless exactly the described bytes have passed."""
         if size is not None and self.size != size:
-            code, verb = (
-                ("blob-truncated", "ends") if self.size < size else ("wrong-size", "goes on")
-            )
+            code = "blob-truncated" if self.size < size else "wrong-size"
             raise BlobError(
-                f"{digest.short()} has {self.size} bytes, not the {size} of its descriptor"
+                f"the blob {digest.short()} has {self.size} bytes, not the {size} of its descriptor"
                 if self.size < size
-                else f"{digest.short()} {verb} after the {size} bytes of its descriptor",
+                else f"the blob {digest.short()} goes on after the {size} bytes of its descriptor",
                 code=code,
                 where=where,
                 remedy="fetch the image again",

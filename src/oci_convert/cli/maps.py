@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import StoreError, UsageError
 from oci_convert.papers.report import read_pins
 
@@ -22,8 +23,9 @@ def read_maps(maps: Sequence[Path]) -> dict[str, str | None]:
         for old, new in read_pins(_read_map(path), str(path)).items():
             known = pins.get(old)
             if known is not None and new is not None and known != new:
+                was, one, other = (Digest(digest).short() for digest in (old, known, new))
                 raise UsageError(
-                    f"{old} is {known} by {homes[old]}, and {new} by this one",
+                    f"{was} is {one} by {homes[old]}, and {other} by this one",
                     code="contradictory-maps",
                     where=str(path),
                     remedy="give the map of the conversion that the files are to follow",
@@ -37,8 +39,10 @@ def _read_map(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
+        from oci_convert.stores.places.system import system_error
+
         raise StoreError(
-            f"the map cannot be read: {error.strerror}",
+            f"the map cannot be read: {system_error(error).message}",
             code="cannot-read",
             where=str(path),
             remedy="convert --record FILE writes one, and so does convert --json > FILE",

@@ -108,8 +108,10 @@ def _read(name: str, *, is_named: bool) -> bytes | None:
 
 
 def _fail(error: OSError) -> NoReturn:
+    from oci_convert.stores.places.system import system_error
+
     raise StoreError(
-        f"this cannot be read: {error.strerror}",
+        f"this cannot be read: {system_error(error).message}",
         code="cannot-read",
         where=str(error.filename),
         remedy="no file was changed; name what is there and what you may read",
@@ -129,8 +131,10 @@ def write_texts(files: Iterable[TextFile]) -> None:
                 new.write_bytes(bytes_of_text(file.text))
                 _liken(new, file.path)
             except OSError as error:
+                from oci_convert.stores.places.system import system_error
+
                 raise StoreError(
-                    f"this cannot be written: {error.strerror}",
+                    f"this cannot be written: {system_error(error).message}",
                     code="cannot-write",
                     where=file.name,
                     remedy="no file was changed; a new one must have room beside the old one",

@@ -90,7 +90,10 @@ class Limits:
                 raise UsageError(
                     f"{value} is no value for {_option(limit.name)}",
                     code="invalid-limit",
-                    remedy="at least 1" if most is None else f"1 to {most}: readers recurse",
+                    where="--limit",
+                    remedy="it takes at least 1"
+                    if most is None
+                    else f"it takes 1 to {most}, as readers recurse",
                 )
 
 

@@ -40,6 +40,11 @@ class Family(StrEnum):
     OCI = "oci"
     OCI_RC2 = "oci-rc2"
 
+    @property
+    def spoken(self) -> str:
+        """What people call it: ``Docker``."""
+        return {Family.DOCKER: "Docker", Family.OCI: "OCI"}.get(self, "OCI 1.0.0-rc2")
+
     def __format__(self, spec: str) -> str:
         return str.__format__(self.value, spec)
 

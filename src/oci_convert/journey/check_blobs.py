@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from threading import Event, Lock
 
 from oci_convert.blobs.compression import decompress
+from oci_convert.blobs.repack import wrong_diff_id
 from oci_convert.blobs.streams import Tally
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import BlobError, OciConvertError
@@ -128,8 +129,8 @@ class BlobCheck:
         for diff_id, place in blob.claims.items():
             tally = content.get(diff_id.algorithm)
             if tally is not None and tally.digest != diff_id:
-                message = f"the unpacked layer hashes to {tally.digest}, the config says {diff_id}"
-                yield Finding("wrong-diff-id", Level.ERROR, place, message)
+                wrong = wrong_diff_id(tally.digest, diff_id, place)
+                yield Finding(wrong.code, Level.ERROR, place, wrong.message)
 
     def _unpack(self, blob: _Blob, packed: Tally) -> tuple[dict[str, Tally], BlobError | None]:
         """Read the blob to its end through ``packed``; the tallies of its content, or why not."""

@@ -5,7 +5,7 @@ Nothing is read here but sizes: the tree holds every document, and what was wron
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from oci_convert.ground.digest import Digest
@@ -14,7 +14,7 @@ from oci_convert.ground.media_types import Family, Kind, families
 from oci_convert.journey.tree import Image, Node, Tree
 from oci_convert.papers.documents import Role
 from oci_convert.papers.findings import Finding, Level
-from oci_convert.papers.models import Descriptor, ImageConfig, Platform
+from oci_convert.papers.models import Descriptor, ImageConfig, Platform, diff_ids_for
 from oci_convert.rules.edits import REFERENCE_DIGEST, is_attestation
 from oci_convert.stores.base import Source
 
@@ -96,7 +96,7 @@ class DocumentCheck:
                 claims = self.claims.setdefault(layer.descriptor.digest, {})
                 claims.setdefault(Digest(diff_id), f"{node.where}.{Role.LAYER}[{i}]")
         else:
-            message = f"the config has {len(diff_ids)} diff_ids for {count} layers"
+            message = diff_ids_for(len(diff_ids), count)
             self._error("count-mismatch", node.where, message)
         steps = sum(not step.empty_layer for step in config.history or ())
         if config.history and steps != count:
@@ -150,8 +150,9 @@ class DocumentCheck:
             if known and node.role is not Role.SUBJECT:
                 stated.setdefault(known, node.where)
         if stated and not frozenset.intersection(*stated):
-            told = (f"{'/'.join(sorted(names))} ({where})" for names, where in stated.items())
-            self._find("mixed-families", image.node.where, f"there are names of {', '.join(told)}")
+            told = (f"{_named(known)} ({where})" for known, where in stated.items())
+            message = f"its media types are of several formats: {', '.join(told)}"
+            self._find("mixed-families", image.node.where, message)
 
     def _check_presence(self, node: Node, seen: set[int]) -> None:
         if id(node) in seen:
@@ -187,3 +188,11 @@ def _images(node: Node) -> Iterator[Node]:
 
 def _told(platform: Platform) -> str:
     return f"{platform} {platform.os_version or ''}".rstrip()
+
+
+def _named(known: Collection[Family]) -> str:
+    """The formats that know a name; where OCI does, that 1.0.0-rc2 did goes without saying."""
+    told = [family for family in Family if family in known]
+    if Family.OCI in told:
+        told = [family for family in told if family is not Family.OCI_RC2]
+    return "/".join(family.spoken for family in told)

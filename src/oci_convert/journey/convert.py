@@ -192,7 +192,7 @@ class _Run:
         try:
             reference, source, roots = open_sources.enter_context(opened(store, self._scratch))
             if not roots:
-                raise UsageError("there is no image in it", code="no-image", where=source.label)
+                raise source.empty()
         except OciConvertError as error:
             self._fail(origin, error)
             return

@@ -106,7 +106,7 @@ class Images:
         if faults:
             raise faults[0]
         if not images:
-            raise RefusedError("there is no image in it", code="no-image", where=where)
+            raise self._open.source.empty()
         assert platform is not None  # all images would do
         meant = near(platform, (str(image.platform) for image in images))
         raise RefusedError(

@@ -15,6 +15,7 @@ from oci_convert.ground.errors import BlobError, DocumentError, UsageError
 from oci_convert.ground.media_types import SCHEMA1, SCHEMA1_SIGNED
 from oci_convert.journey.restore import Record
 from oci_convert.papers.documents import Document, read_document, read_object, type_of
+from oci_convert.papers.remedies import remedied
 from oci_convert.papers.report import REPORT_LIMIT, read_map
 from oci_convert.rules.schema1 import Schema1, read_schema1
 
@@ -59,13 +60,14 @@ def read_original(original: str | bytes) -> Original:
             raise UsageError(
                 error.message, code=error.code, where=ORIGINAL, remedy=error.remedy
             ) from None
-    _, root = read_object(original, ORIGINAL, size_limit=REPORT_LIMIT)
-    if "map" in root.members:
-        return _read_record(original, has_originals="originals" in root.members)
-    if _is_schema1(original):
-        return Original(Digest.of(read_schema1(original, ORIGINAL).payload), (original,))
-    read_document(original, None, ORIGINAL)
-    return Original(Digest.of(original), (original,))
+    with remedied("give the digest or the document that was signed, or a record"):
+        _, root = read_object(original, ORIGINAL, size_limit=REPORT_LIMIT)
+        if "map" in root.members:
+            return _read_record(original, has_originals="originals" in root.members)
+        if _is_schema1(original):
+            return Original(Digest.of(read_schema1(original, ORIGINAL).payload), (original,))
+        read_document(original, None, ORIGINAL)
+        return Original(Digest.of(original), (original,))
 
 
 def _read_record(raw: bytes, *, has_originals: bool) -> Original:

@@ -52,7 +52,10 @@ def _refuse(plan: Plan) -> None:
         fault = next((found for found in plan.findings if CODES[found.code].fault), None)
         if fault is not None:
             raise RefusedError(
-                fault.message, code=fault.code, where=fault.where, remedy="--strict refuses this"
+                fault.message,
+                code=fault.code,
+                where=fault.where,
+                remedy="--strict refuses this; leave it out to convert the image all the same",
             )
     if plan.options.on_loss is OnLoss.FAIL:
         refuse_losses(plan)
@@ -67,5 +70,5 @@ def refuse_losses(plan: Plan) -> None:
             f"{losses[0].message}{more}",
             code=losses[0].code,
             where=losses[0].where,
-            remedy="--on-loss fail refuses losses; --dry-run lists them all",
+            remedy="--on-loss fail refuses this; without it, --dry-run lists every loss",
         )

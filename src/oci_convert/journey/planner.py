@@ -10,7 +10,7 @@ from oci_convert.journey.steps import Entry, Plan, Step, kept
 from oci_convert.journey.tree import Image, Node, Tree, platform_of
 from oci_convert.papers.documents import Document, Role, Slot
 from oci_convert.papers.findings import Finding
-from oci_convert.papers.models import Platform
+from oci_convert.papers.models import Platform, diff_ids_for
 from oci_convert.rules.edits import (
     changes_family,
     config_type,
@@ -82,7 +82,7 @@ class Planner:
         if absent is not None:
             raise missing_blob(absent.absent or absent)
         raise RefusedError(
-            f"nothing in this index is an image that {self.family} can hold",
+            f"nothing in this index is an image that {self.family.spoken} can hold",
             code="not-an-image",
             where=step.node.where,
             remedy="convert towards oci, or copy it as it is",
@@ -246,7 +246,7 @@ def _diff_id(manifest: Node, slot: Slot) -> Digest:
     diff_ids = config.rootfs.diff_ids if config is not None and config.rootfs else ()
     count = sum(1 for _ in manifest.layers())
     if len(diff_ids) != count:
-        counts = f"the config has {len(diff_ids)} diff_ids for {count} layers"
+        counts = diff_ids_for(len(diff_ids), count)
         broken = [problem for problem in problems if problem.startswith("rootfs")]
         raise BlobError(
             "; ".join([counts, *broken]),

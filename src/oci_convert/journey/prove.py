@@ -71,11 +71,13 @@ def _one(source: Source, roots: Sequence[Root]) -> Root:
     distinct = {root.descriptor.digest: root for root in images}
     if len(distinct) != 1:
         names = ", ".join(called(root.annotations) or "(unnamed)" for root in images)
+        if not images:
+            raise source.empty()
         raise UsageError(
-            f"there are {len(distinct)} images" if images else "there is no image in it",
-            code="several-images" if images else "no-image",
+            f"there are {len(distinct)} images, and one is to be proved",
+            code="several-images",
             where=source.label,
-            remedy=f"choose one of {names}" if images else "",
+            remedy=f"choose one of {names}",
         )
     return images[0]
 

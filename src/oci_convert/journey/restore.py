@@ -20,6 +20,7 @@ from oci_convert.journey.steps import Plan, Step, documents_below
 from oci_convert.journey.way_back import converted_again
 from oci_convert.papers.documents import Document, Role, read_document, read_object
 from oci_convert.papers.models import Descriptor, validate
+from oci_convert.papers.remedies import remedied
 from oci_convert.papers.report import REPORT_LIMIT
 from oci_convert.rules.layer_plan import Compress
 from oci_convert.rules.translate import home_of
@@ -28,6 +29,8 @@ from oci_convert.stores.base import Sink
 __all__ = ["Record", "restore_originals"]
 
 _SCHEMA1: Final = (SCHEMA1, SCHEMA1_SIGNED)
+_REMEDY: Final = "give a file that was written with --record"
+_OTHER_RECORD: Final = "give the record of the very conversion that made the image"
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,13 @@ class Record:
 
     @classmethod
     def read(cls, raw: bytes) -> Record:
-        """Read a record; raises :class:`DocumentError` (``not-a-record``)."""
-        _, root = read_object(raw, "record", size_limit=REPORT_LIMIT)
+        """Read a record; raises :class:`DocumentError` (``not-a-record`` and those of JSON)."""
+        with remedied(_REMEDY, "--restore"):
+            return cls._read(raw)
+
+    @classmethod
+    def _read(cls, raw: bytes) -> Record:
+        _, root = read_object(raw, "--restore", size_limit=REPORT_LIMIT)
         encoded, rows = root.value.get("originals"), root.value.get("map")
         if not isinstance(encoded, dict) or not isinstance(rows, list):
             raise _not_a_record("it has no originals")
@@ -57,8 +65,8 @@ class Record:
             if not isinstance(row, dict):
                 raise _not_a_record("a row of its map is no object")
             if row.get("new") is not None:
-                old = validate(Descriptor, row.get("old"), "record: map")
-                new = validate(Descriptor, row["new"], "record: map")
+                old = validate(Descriptor, row.get("old"), "map")
+                new = validate(Descriptor, row["new"], "map")
                 if old.digest in originals:
                     olds[new.digest] = old
         options = root.value.get("options")
@@ -83,7 +91,7 @@ def _not_a_record(why: str) -> DocumentError:
         f"this is no record of oci-convert: {why}",
         code="not-a-record",
         where="--restore",
-        remedy="give a file that was written with --record",
+        remedy=_REMEDY,
     )
 
 
@@ -106,7 +114,7 @@ def restore_originals(plan: Plan, record: Record, sink: Sink) -> None:
             if old is not None:
                 if step is top and not _is_of(old, plan.options.to):
                     why = f"its original is {old.media_type}, and --to is {plan.options.to}"
-                    raise _mismatch(step.node.where, why)
+                    raise _mismatch(step.node.where, why, "convert to the format of the original")
                 _restore(step, old, record, plan, sink)
 
 
@@ -139,8 +147,9 @@ def _restore(step: Step, old: Descriptor, record: Record, plan: Plan, sink: Sink
     document = step.node.document
     assert document is not None
     home = home_of(document, plan.options.to)
+    planned = record.planned(home)
     try:
-        again = converted_again(original, step, record.planned(home))
+        again = converted_again(original, step, planned)
     except OciConvertError as error:
         raise _mismatch(where, error.message) from None
     if again != document.raw:
@@ -180,10 +189,10 @@ def _refuse_missing(original: Document, step: Step, where: str, sink: Sink) -> N
             )
 
 
-def _mismatch(where: str, why: str) -> RefusedError:
+def _mismatch(where: str, why: str, remedy: str = _OTHER_RECORD) -> RefusedError:
     return RefusedError(
         f"the record does not belong to this image: {why}",
         code="restore-mismatch",
         where=where,
-        remedy="give the record of the very conversion that made the image",
+        remedy=remedy,
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import DocumentError, RefusedError
+from oci_convert.ground.errors import DocumentError
 from oci_convert.ground.media_types import Compression, Kind, look_up
 from oci_convert.journey.carry import Progress
 from oci_convert.journey.check_blobs import BlobCheck
@@ -217,9 +217,9 @@ def read_side(
                 _Reader(side, image, check).run()
         side.companions += speaking.values()
         side.companions += _signatures(source)
-    if not side.images:
-        raise RefusedError("there is no image to compare", code="no-image", where=side.reference)
-    return side
+        if not side.images:
+            raise source.empty()
+        return side
 
 
 # -- measuring ----------------------------------------------------------------------------------

@@ -249,8 +249,8 @@ class _Reader:
         size = self.source.size(descriptor.name) if made is None else len(made)
         if size is not None and size != descriptor.size:
             raise BlobError(
-                f"the blob {descriptor.digest} has {size} bytes, not the {descriptor.size} of its "
-                "descriptor",
+                f"the blob {descriptor.name.short()} has {size} bytes, not the {descriptor.size} "
+                "of its descriptor",
                 code="blob-truncated" if size < descriptor.size else "wrong-size",
                 where=where,
                 remedy="fetch the image again",
@@ -333,7 +333,7 @@ def unreadable(error: OSError, where: str) -> StoreError:
         f"the blob cannot be read: {error.strerror or error}",
         code="unreadable",
         where=where,
-        remedy="look after the disk and the permissions of the file",
+        remedy="check the disk and the permissions of the file",
     )
 
 

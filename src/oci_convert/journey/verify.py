@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from oci_convert.ground.errors import OciConvertError, UsageError
+from oci_convert.ground.errors import OciConvertError
 from oci_convert.ground.media_types import Kind
 from oci_convert.journey.carry import Progress
 from oci_convert.journey.check_blobs import BlobCheck
@@ -103,7 +103,7 @@ def verify(
     try:
         with opened(source) as (reference, store, roots):
             if not roots:
-                raise UsageError("the source holds no image", code="no-image", where=store.label)
+                raise store.empty()
             run = _Run(store, roots)
             findings = run.findings(jobs, on_progress)
             effort = Effort(run.blobs, run.bytes_read, time.monotonic() - began)
@@ -171,7 +171,10 @@ def _of_store(source: Source, tree: Tree, *, everything: bool) -> Iterator[Findi
     if isinstance(source, OciLayoutSource | ContainersDirSource | DockerArchiveSource):
         unfinished = len(list(source.place.names(UNFINISHED)))
         if unfinished:
-            yield Finding.of("leftover", UNFINISHED, f"there are {unfinished} unfinished files")
+            message = "there is 1 unfinished file"
+            if unfinished > 1:
+                message = f"there are {unfinished} unfinished files"
+            yield Finding.of("leftover", UNFINISHED, message)
 
 
 def _refers(node: Node) -> bool:

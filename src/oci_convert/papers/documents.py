@@ -104,7 +104,7 @@ class Document:
             else validate(Index, root.value, where)
         )
         if self.model.schema_version != 2:
-            raise DocumentError("schemaVersion: must be 2", code="invalid-document", where=where)
+            raise DocumentError("schemaVersion must be 2", code="invalid-document", where=where)
 
     @property
     def families(self) -> frozenset[Family]:
@@ -230,7 +230,7 @@ def _resolve(root: Object, described: str | None, where: str) -> str:
     """The media type of a document: by descriptor, else by body, else by shape."""
     stated = root.value.get("mediaType") or None
     if stated is not None and not isinstance(stated, str):
-        raise DocumentError("mediaType: must be a string", code="invalid-document", where=where)
+        raise DocumentError("mediaType must be a string", code="invalid-document", where=where)
     if described is not None and stated is not None and described != stated:
         raise DocumentError(
             f"the document calls itself {stated}, its descriptor calls it {described}",
@@ -276,10 +276,10 @@ def _shape(root: Object, where: str) -> str:
         name = None
     if name is None:
         raise DocumentError(
-            "the document is neither a manifest nor an index",
+            "the document is neither a manifest nor an index: it has none of the members config, "
+            "manifests and fsLayers",
             code="unknown-media-type",
             where=where,
-            remedy="it has none of the members config, manifests, fsLayers",
         )
     return name
 

@@ -138,7 +138,7 @@ def scan(raw: bytes, *, size_limit: int | None = None, where: str = "") -> tuple
             "the document begins with a byte order mark",
             code="byte-order-mark",
             where=where,
-            remedy="JSON is UTF-8 without one",
+            remedy="readers would disagree on what it is; whoever made it must leave it out",
         )
     try:
         text = raw.decode("utf-8")

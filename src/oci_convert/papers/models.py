@@ -230,6 +230,14 @@ class SavedImage(Model):
     layer_sources: dict[str, Descriptor] | None = Field(default=None, alias="LayerSources")
 
 
+def diff_ids_for(diff_ids: int, layers: int) -> str:
+    """What is told where a config and what lists the layers differ in their number."""
+    return (
+        f"the config has {diff_ids} diff_{'id' if diff_ids == 1 else 'ids'} for "
+        f"{layers} {'layer' if layers == 1 else 'layers'}"
+    )
+
+
 M = TypeVar("M", bound=Model)
 
 
@@ -260,8 +268,11 @@ _SENTENCES: Final = {
 
 
 def _sentence(detail: Any) -> str:
-    """``layers[3].size: must be an integer`` of one of pydantic's error details."""
+    """``layers[3].size must be an integer`` of one of pydantic's error details."""
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
     message = detail["msg"].removeprefix("Value error, ")
-    said = _SENTENCES.get(detail["type"], message[:1].lower() + message[1:])
-    return f"{place.lstrip('.')}: {said}" if place else said
+    said = _SENTENCES.get(detail["type"])
+    if said is None:
+        said = message[:1].lower() + message[1:]
+        return f"{place.lstrip('.')}: {said}" if place else said
+    return f"{place.lstrip('.')} {said}" if place else f"this {said}"

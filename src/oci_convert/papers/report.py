@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -16,6 +15,7 @@ from oci_convert.ground.media_types import Kind
 from oci_convert.papers.documents import read_object
 from oci_convert.papers.findings import Finding, Level
 from oci_convert.papers.models import Descriptor, validate
+from oci_convert.papers.remedies import remedied
 
 __all__ = [
     "REPORT_LIMIT",
@@ -32,6 +32,7 @@ __all__ = [
 VERSION: Final = 1
 REPORT_LIMIT: Final = 256 * 1024 * 1024
 """Bytes of a report that is read back: a record holds whole documents."""
+_REMEDY: Final = "give what convert printed with --json or wrote with --record"
 _PINNED: Final = (Kind.INDEX, Kind.MANIFEST)
 """What a digest pins: a config never changes, and nobody names a layer."""
 
@@ -227,7 +228,7 @@ def read_map(raw: bytes, where: str = "") -> dict[str, Descriptor]:
 
     Raises :class:`DocumentError` (``not-a-report``) for anything else.
     """
-    with _remedied():
+    with remedied(_REMEDY):
         rows = _read_rows(_read_report(raw, where), "map", where)
         return {old.digest: new for _, old, new in rows if old is not None and new is not None}
 
@@ -237,7 +238,7 @@ def read_pins(raw: bytes, where: str = "") -> dict[str, str | None]:
 
     Raises :class:`DocumentError` (``not-a-report``) for anything else.
     """
-    with _remedied():
+    with remedied(_REMEDY):
         report = _read_report(raw, where)
         rows = [row for row in _read_rows(report, "map", where) if row[0].get("kind") in _PINNED]
         rows += _read_rows(report, "images", where)
@@ -278,17 +279,3 @@ def _read_rows(
 
 def _no_report(message: str, where: str) -> DocumentError:
     return DocumentError(message, code="not-a-report", where=where)
-
-
-@contextmanager
-def _remedied() -> Iterator[None]:
-    """Let errors say what to do about a report, where they say it of images."""
-    try:
-        yield
-    except DocumentError as error:
-        if error.remedy != error.usual_remedy:
-            raise
-        remedy = "give what convert printed with --json or wrote with --record"
-        raise DocumentError(
-            error.message, code=error.code, where=error.where, remedy=remedy
-        ) from None

@@ -269,7 +269,8 @@ def _told(name: str, target: Object) -> str:
         return f"Docker has no subject: {value.get('digest')}"
     if name == "data":
         return "Docker has no embedded data; the blob itself is carried"
-    return f"Docker has no {name} here: {value}"
+    told = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return f"Docker has no {name} here: {told}"
 
 
 def embedded(descriptor: Descriptor, where: str) -> bytes | None:

@@ -91,7 +91,7 @@ def check_compress(compress: Compress, family: Family) -> None:
     meaning = look_up(name) if name is not None else None
     if meaning is None or meaning.standing is Standing.UNOFFICIAL:
         raise UsageError(
-            f"{family} has no media type for layers packed with {forced}",
+            f"{family.spoken} has no media type for layers packed with {forced}",
             code="no-media-type",
             where="--compress",
             remedy="choose gzip, or convert to oci",
@@ -204,7 +204,7 @@ def _encrypted(layer: Layer, cell: Cell, family: Family) -> LayerPlan:
     if layer.at_home:
         return LayerPlan(layer.media_type)
     raise RefusedError(
-        f"{family} has no encrypted layers",
+        f"{family.spoken} has no encrypted layers",
         code="encrypted-layer",
         where=layer.where,
         remedy="decrypt the image first, or convert towards oci",
@@ -230,7 +230,7 @@ def _nameless(layer: Layer, cell: Cell, family: Family, code: str) -> RefusedErr
     official = name_of(cell, family) is None
     remedy = "--compress auto repacks it as gzip" if cell.distributable else "convert towards oci"
     return RefusedError(
-        f"{family} has no {'' if official else 'official '}media type for a {cell}",
+        f"{family.spoken} has no {'' if official else 'official '}media type for a {cell}",
         code=code,
         where=layer.where,
         remedy=remedy if official else "--compress keep uses the unofficial one",

@@ -58,7 +58,7 @@ class DockerArchiveSink(OciArchiveSink):
     def __init__(self, place: WritableTar, label: str, *, family: Family = Family.DOCKER) -> None:
         if family is Family.OCI_RC2:
             raise UsageError(
-                "a docker-save archive has no form of that age",
+                f"a docker-save archive cannot be written as {family}",
                 code="no-such-form",
                 where=label,
                 remedy="use --to docker or --to oci, or write oci-archive:",

@@ -13,7 +13,7 @@ from typing import BinaryIO, Final
 
 from oci_convert.blobs.streams import read_chunks, verified
 from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import BlobError
+from oci_convert.ground.errors import BlobError, StoreError
 from oci_convert.ground.media_types import Family
 from oci_convert.papers.models import Descriptor
 
@@ -123,6 +123,15 @@ class Source(ABC):
             code="blob-missing",
             where=self.label,
             remedy="fetch the image again",
+        )
+
+    def empty(self) -> StoreError:
+        """The error for a store without an image where one is needed."""
+        return StoreError(
+            "there is no image in it",
+            code="no-image",
+            where=self.label,
+            remedy="look with inspect whether it is the right one",
         )
 
     def __enter__(self) -> Source:

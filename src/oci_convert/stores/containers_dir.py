@@ -45,7 +45,7 @@ class ContainersDirSource(Source):
                 "there is no manifest.json",
                 code="not-an-image-store",
                 where=label,
-                remedy="the directory holds no image, or one whose writing was interrupted",
+                remedy="it holds no image, or one whose writing was interrupted: write it again",
             )
         raw = place.read(_MANIFEST)
         media_type = type_of(raw, f"{label}: {_MANIFEST}")

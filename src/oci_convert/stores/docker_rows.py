@@ -33,7 +33,7 @@ from oci_convert.papers.documents import (
     refuse_case_variants,
 )
 from oci_convert.papers.json_text import Array, Object, Value, scan
-from oci_convert.papers.models import Descriptor, SavedImage, validate
+from oci_convert.papers.models import Descriptor, SavedImage, diff_ids_for, validate
 from oci_convert.stores.base import HEAD
 from oci_convert.stores.places import Place
 from oci_convert.stores.places.paths import check_length, cleaned
@@ -200,7 +200,7 @@ def _diff_ids(raw: bytes, row: Row) -> tuple[str, ...]:
     config, problems = read_config(raw, where)
     diff_ids = config.rootfs.diff_ids if config.rootfs is not None else ()
     if len(diff_ids) != len(row.layers):
-        counts = f"the config has {len(diff_ids)} diff_ids, and the row {len(row.layers)} layers"
+        counts = diff_ids_for(len(diff_ids), len(row.layers))
         broken = [problem for problem in problems if problem.startswith("rootfs")]
         raise StoreError(
             "; ".join([counts, *broken]),

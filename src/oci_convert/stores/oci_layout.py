@@ -72,7 +72,7 @@ class OciLayoutSource(Source):
                 f"the layout has version {version!r}",
                 code="unknown-layout-version",
                 where=where,
-                remedy="known is 1.0.0",
+                remedy="1.0.0 is the only one that is known; fetch the image again",
             )
 
     def _read_index(self) -> list[Root]:

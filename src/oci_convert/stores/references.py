@@ -29,6 +29,8 @@ from oci_convert.stores.places.outputs import NewFile, Output, Stream
 
 __all__ = ["Reference", "open_sink", "open_source", "parse", "temporary"]
 
+_WINDOWS: Final = os.name == "nt"
+_DRIVE: Final = re.compile(r"[A-Za-z]:[\\/]")
 _LAYOUT: Final = "oci"
 _DIRECTORY: Final = "dir"
 _DOCKER_ARCHIVE: Final = "docker-archive"
@@ -93,7 +95,9 @@ def parse(text: str) -> Reference:
     if transport == _DIRECTORY:
         path, ref = rest, ""
     else:
-        path, _, ref = rest.partition(":")
+        start = 2 if _WINDOWS and _DRIVE.match(rest) else 0
+        path, _, ref = rest[start:].partition(":")
+        path = rest[:start] + path
     if not path:
         raise _invalid(text, "there is no path in it")
     return Reference(transport, path, ref or None)
@@ -106,7 +110,7 @@ def _refuse_misspelt(transport: str, text: str) -> None:
     near = _OTHER_TOOLS.get(transport) or nearest(transport, _TRANSPORTS)
     if near is not None:
         raise UsageError(
-            f"there is no transport {transport}:",
+            f"there is no transport {transport!r}",
             code="unknown-transport",
             where=text,
             remedy=did_you_mean(
@@ -276,7 +280,10 @@ def open_sink(
         return sink(WritableTar(output, label), label, family=family)
     if path.exists() and not path.is_dir():
         raise StoreError(
-            "there is a file of this name", code="target-exists", where=reference.label
+            "there is a file of this name",
+            code="target-exists",
+            where=reference.label,
+            remedy="choose another name",
         )
     place = WritableFolder(path, fsync=fsync)
     if transport == _DIRECTORY:

@@ -48,7 +48,7 @@ def link_outside(name: str, whither: str, label: str) -> StoreError:
         f"{name} is a link that {whither}",
         code="link-outside",
         where=label,
-        remedy="links are followed only inside an image",
+        remedy="links are followed only inside an image; if you did not make it, do not use it",
     )
 
 

@@ -124,12 +124,13 @@ class Stream(Output):
             return self._file
         if os.isatty(_STDOUT):
             raise UsageError(
-                "an archive is nothing to look at",
+                "this is a terminal, and an archive is to be written",
                 code="terminal",
                 where=self._label,
                 remedy="redirect standard output to a file or a pipe",
             )
-        os.set_blocking(_STDOUT, True)
+        if hasattr(os, "set_blocking"):  # Windows has it since Python 3.12
+            os.set_blocking(_STDOUT, True)
         self._file = File(_STDOUT, "wb", name=self._label, closefd=False)
         return self._file
 

@@ -49,7 +49,7 @@ def _opened(path: str | None, label: str) -> BinaryIO:
         return File(path)
     if os.isatty(_STDIN):
         raise UsageError(
-            "nobody types an archive",
+            "this is a terminal, and an archive is to be read",
             code="terminal",
             where=label,
             remedy="redirect standard input from a file or a pipe",
