@@ -46,7 +46,7 @@ REFUSALS: Final[dict[str, Refusal]] = {
     "not-permitted": Refusal(
         (errno.EACCES, errno.EPERM),
         "the system does not permit it",
-        "look after the owner and the permissions",
+        "check the owner and the permissions",
     ),
     "path-too-long": Refusal(
         (errno.ENAMETOOLONG,),
@@ -66,19 +66,17 @@ REFUSALS: Final[dict[str, Refusal]] = {
     "reader-gone": Refusal(
         (errno.EPIPE,),
         "nobody reads the archive any more",
-        "look why the reader ended",
+        "see why the reader ended",
     ),
-    "not-found": Refusal((errno.ENOENT,), "there is no such file or folder", "look after the path"),
-    "not-a-folder": Refusal(
-        (errno.ENOTDIR,), "a part of the path is no folder", "look after the path"
-    ),
+    "not-found": Refusal((errno.ENOENT,), "there is no such file or folder", "check the path"),
+    "not-a-folder": Refusal((errno.ENOTDIR,), "a part of the path is no folder", "check the path"),
     "in-the-way": Refusal(
         (errno.EEXIST, errno.ENOTEMPTY, errno.EISDIR),
         "something else stands there",
         "move it away, or choose another place",
     ),
     "link-loop": Refusal(
-        (errno.ELOOP,), "links lead round in circles", "look after the links in the path"
+        (errno.ELOOP,), "links lead round in circles", "check the links in the path"
     ),
     "other-file-system": Refusal(
         (errno.EXDEV,),
@@ -88,7 +86,7 @@ REFUSALS: Final[dict[str, Refusal]] = {
     "io-error": Refusal(
         (errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE),
         "the disk, or the way to it, failed",
-        "look after the disk before you go on",
+        "check the disk before you go on",
     ),
 }
 """From code to what the system said; ``system-error`` is the code of everything else."""
