@@ -6,13 +6,20 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread, Timer
+from typing import BinaryIO
 
 import pytest
 
+from oci_convert.ground.media_types import Compression
+from oci_convert.journey.convert import convert
+from oci_convert.stores.place_sink import PlaceSink
+from oci_convert.stores.places.folder import Folder
 from support.images import docker_image, files_below, layer, save_tar, write_layout
 from support.scenes import UNFINISHED
 
@@ -89,7 +96,8 @@ TARGETS = {
 def large(tmp_path_factory: pytest.TempPathFactory) -> str:
     """An image whose layers take seconds to compress."""
     folder = tmp_path_factory.mktemp("large")
-    layers = [layer("large", size=60_000_000), layer("too", size=30_000_000)]
+    plain = [("large", 60_000_000), ("too", 30_000_000)]
+    layers = [layer(text, Compression.NONE, size=size) for text, size in plain]
     return f"oci:{write_layout({'new': docker_image(layers)}, folder)}"
 
 
@@ -99,10 +107,7 @@ def test_a_signal_ends_a_run_that_compresses_and_nothing_is_left(
     target: str, signals: list[int], large: str, tmp_path: Path
 ) -> None:
     place = tmp_path / "new"
-    packing = "none" if target.startswith("docker-archive") else "gzip"
-    options = ["--to", "docker", "--compress", packing, "--level", "9", "--jobs", "4", "--quiet"]
-    if packing == "none":
-        del options[4:6]
+    options = ["--to", "docker", "--compress", "gzip", "--level", "9", "--jobs", "4", "--quiet"]
     with running(large, target.format(place), *options) as process:
         until(lambda: any(file.stat().st_size for file in unfinished(place)), process)
         assert_ends(process, *signals)
@@ -176,6 +181,84 @@ os.fsync = slow
 main()
 """
 """The command on a disk that takes its time."""
+
+
+class StopError(BaseException):
+    """What a signal may raise, wherever a thread is."""
+
+
+def test_a_signal_between_the_starts_of_two_threads_leaves_none_at_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = docker_image([layer(str(number), size=2_000_000) for number in range(3)])
+    source = f"oci:{write_layout({'new': image}, tmp_path / 'source')}"
+    start, opened = Thread.start, Folder.open_blob
+    at_work, go_on = Event(), Event()
+
+    def interrupted(thread: Thread) -> None:
+        monkeypatch.setattr(Thread, "start", start)
+        start(thread)
+        assert at_work.wait(PATIENCE)
+        Timer(0.1, go_on.set).start()  # by then the run waits for the thread, or is over
+        raise StopError
+
+    def held(folder: Folder, name: str) -> BinaryIO:
+        at_work.set()
+        assert go_on.wait(PATIENCE)
+        return opened(folder, name)
+
+    def planned(sink: PlaceSink) -> None:
+        monkeypatch.setattr(Folder, "open_blob", held)
+        monkeypatch.setattr(Thread, "start", interrupted)
+
+    monkeypatch.setattr(PlaceSink, "begin", planned)
+    with pytest.raises(StopError):
+        convert(source, f"oci:{tmp_path}/new/target:1", jobs=2)
+    for thread in threading.enumerate():
+        if "ThreadPoolExecutor" in thread.name:
+            thread.join(PATIENCE)
+    assert not (tmp_path / "new").exists()
+
+
+ELSEWHERE = """
+import os, signal, sys, threading, time
+from oci_convert.cli.run import main
+
+real, first, main_thread = os.fsync, threading.Lock(), threading.main_thread().ident
+
+def until(met):
+    end = time.monotonic() + 30
+    while not met():
+        if time.monotonic() > end:
+            os._exit(1)
+        time.sleep(0.001)
+
+def waits():
+    return sys._current_frames()[main_thread].f_code.co_name == "wait"
+
+def stopping():
+    return signal.getsignal(signal.SIGTERM).__name__ != "_stop"
+
+def signalled(number):
+    if first.acquire(blocking=False):
+        until(waits)
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+    until(stopping)
+    real(number)
+
+os.fsync = signalled
+main()
+"""
+"""The command, in which a thread that flushes gets the signal, as the system may have it."""
+
+
+def test_a_signal_ends_a_run_whatever_thread_gets_it(tmp_path: Path) -> None:
+    source = f"oci:{write_layout({'new': docker_image()}, tmp_path / 'source')}"
+    command = [sys.executable, "-c", ELSEWHERE, "convert"]
+    with running(source, f"oci:{tmp_path}/new/target", command=command) as process:
+        _, said = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 128 + signal.SIGTERM, said
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_signal_ends_a_run_that_flushes(tmp_path: Path) -> None:

@@ -66,6 +66,8 @@ def test_an_unfinished_file_is_called_by_its_target() -> None:
         "/a/b/.oci-convert": "/a/b",
         ".oci-convert/1234/5": ".",
         "/.oci-convert/1": "/",
+        "/a/.oci-convert-x1y2": "/a",
+        "/a/.oci-converted": "/a/.oci-converted",
     }.items():
         assert system_error(OSError(errno.EIO, "", path)).where == shown
     renamed = OSError(errno.EIO, "", "/a/.oci-convert/1/2", None, "/a/blobs/sha256/x")

@@ -96,8 +96,16 @@ class Scene:
         return Path(folder) / "place"
 
     def begin(self) -> None:
-        """Make the target what it is before the run."""
+        """Make the target what it is before the run, whatever is there."""
+        self.clear()
+        self.prepare()
+
+    def clear(self) -> None:
+        """Remove the target and everything beside it."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def prepare(self) -> None:
+        """Make the target what it is before the run, where nothing is."""
         if not self.kind.old:
             return
         if self.transport == "dir":
@@ -105,7 +113,7 @@ class Scene:
         elif self.transport == "oci":
             write_layout({"old": OLD}, self.path)
         else:
-            self.folder.mkdir()
+            self.folder.mkdir(exist_ok=True)
             self.path.write_bytes(save_tar({"old:1": OLD}))
 
     def run(self, **options: Any) -> Report:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 from collections.abc import Callable
 from functools import partial
-from types import FrameType
 from typing import NoReturn
 
 from oci_convert.cli.show import complain
+from oci_convert.cli.signals import StoppedError, listen
 from oci_convert.cli.status import DONE, FAILED, USAGE
 from oci_convert.ground.errors import OciConvertError, UsageError
 
@@ -23,35 +22,13 @@ def main() -> NoReturn:
     gc.disable()  # imports make no garbage, and looking for it takes a fifth of a short run
     # What reads documents here must not depend on what else is installed; nor look for it.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` and `&` leave it
-            signal.signal(number, _stop)
+    listen()
     sys.exit(_run())
 
 
-class _StoppedError(BaseException):
-    """A signal asked for the end. No KeyboardInterrupt: typer has its own way with that."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
 def _run() -> int:
-    from oci_convert.cli.app import COMPLETE, app
-    from oci_convert.cli.commands import load
-
-    load(sys.argv[1:])
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)  # trees of documents live as long as the run
-    gc.enable()
-    run: Callable[[], object] = app
-    if COMPLETE in os.environ:
-        from oci_convert.cli.completion import complete
-
-        run = partial(complete, app)
     try:
-        status = _status(run)
+        status = _status(_loaded())
         sys.stdout.flush()
     except UsageError as error:
         complain(str(error))
@@ -61,10 +38,26 @@ def _run() -> int:
         return FAILED
     except OSError as error:
         return _refused(error)
-    except _StoppedError as stopped:
+    except StoppedError as stopped:
         complain("stopped; an image is there whole or not at all")
         return 128 + stopped.number
     return status
+
+
+def _loaded() -> Callable[[], object]:
+    """The command that the command line names."""
+    from oci_convert.cli.app import COMPLETE, app
+    from oci_convert.cli.commands import load
+
+    load(sys.argv[1:])
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)  # trees of documents live as long as the run
+    gc.enable()
+    if COMPLETE in os.environ:
+        from oci_convert.cli.completion import complete
+
+        return partial(complete, app)
+    return app
 
 
 def _status(app: Callable[[], object]) -> int:
@@ -87,14 +80,3 @@ def _refused(error: OSError) -> int:
 
     complain(str(system_error(error)))
     return FAILED
-
-
-def _stop(number: int, _: FrameType | None) -> NoReturn:
-    """End the run, so that unfinished files go; once, as that takes but a moment."""
-    for other in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(other, _stopping)
-    raise _StoppedError(number)
-
-
-def _stopping(_: int, __: FrameType | None) -> None:
-    """A further signal changes nothing. SIG_IGN would have Python complain of those under way."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Lock
+from threading import Condition, Lock
 
 from oci_convert.blobs.compression import codec_versions
 from oci_convert.blobs.repack import repacked, unpacked
@@ -98,6 +98,9 @@ class Carrier:
         self._keep_going = keep_going
         self._on_progress = on_progress
         self._lock = Lock()
+        self._idle = Condition(self._lock)
+        self._busy = 0
+        """Threads that are carrying a blob."""
         self._stopped = False
         self._total = 0
         self._done = 0
@@ -159,24 +162,52 @@ class Carrier:
             self._carry_together(sorted(large, key=lambda load: -load.size), workers)
 
     def _carry_together(self, loads: list[_Load], workers: int) -> None:
-        from concurrent.futures import ThreadPoolExecutor
+        from concurrent.futures import Future, ThreadPoolExecutor
 
         self.sink.begin()
-        with ThreadPoolExecutor(workers) as pool:
-            tasks = [pool.submit(inherited(self._carry), load) for load in loads]
+        tasks: list[Future[None]] = []
+        with self._awaited(), ThreadPoolExecutor(workers) as pool:
             try:
+                tasks += (pool.submit(inherited(self._carry_aside), load) for load in loads)
                 for task in tasks:
                     task.result()
             except _StoppedError:
                 pass  # the thread that failed is not the one that was waited for first
+            except BaseException:
+                self._stopped = True
+                raise
             finally:
-                self._stopped = any(not task.done() for task in tasks) or self._stopped
                 for task in tasks:
                     task.cancel()
         for task in tasks:
             failed = None if task.cancelled() else task.exception()
             if failed is not None and not isinstance(failed, _StoppedError):
                 raise failed
+
+    @contextmanager
+    def _awaited(self) -> Iterator[None]:
+        """See to it that no thread is at work afterwards.
+
+        A signal while the pool starts a thread leaves it one that it knows nothing of.
+        """
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._idle.wait_for(lambda: self._busy == 0)
+
+    def _carry_aside(self, load: _Load) -> None:
+        """:meth:`_carry` in a thread that is waited for."""
+        with self._idle:
+            if self._stopped:
+                raise _StoppedError
+            self._busy += 1
+        try:
+            self._carry(load)
+        finally:
+            with self._idle:
+                self._busy -= 1
+                self._idle.notify_all()
 
     def _carry(self, load: _Load) -> None:
         """Carry one blob, and tell everything that waits for it."""
@@ -194,8 +225,6 @@ class Carrier:
             raise
 
     def _carry_blob(self, load: _Load) -> None:
-        if self._stopped:
-            raise _StoppedError
         if load.step.repack is not None:
             digest, size = self._repack(load, load.step.repack)
             for _, step in load.waiting:

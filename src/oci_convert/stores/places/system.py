@@ -135,7 +135,10 @@ def system_errors(
 def _lasting(path: str) -> str:
     """The path without the name of an unfinished file, which is gone by the time it is read."""
     parts = Path(path).parts
-    return str(Path(*parts[: parts.index(UNFINISHED)])) if UNFINISHED in parts else path
+    for at, part in enumerate(parts):
+        if part == UNFINISHED or part.startswith(f"{UNFINISHED}-"):  # also of a record
+            return str(Path(*parts[:at]))
+    return path
 
 
 def _room(where: str, needed: int | None) -> str:
