@@ -508,3 +508,17 @@ def test_no_damage_gives_another_error(opened: Opened, flips: list[tuple[int, in
         return
     for name in place.names():
         content(place, name)
+
+
+def test_links_whose_names_can_only_cost_time_are_refused(opened: Opened) -> None:
+    long = "n/" * 1900
+    chain = {f"{long}{i}": Link(str(i + 1)) for i in range(1000)}
+    members: dict[str, bytes | Link] = {**chain, "manifest.json": b"[]"}
+    with pytest.raises(StoreError, match="can only cost time") as refused:
+        list(opened(archive(members)).names())
+    assert refused.value.code == "bad-archive"
+
+
+def test_many_empty_members_in_a_row_are_no_endless_header(opened: Opened) -> None:
+    members = {str(i): b"" for i in range(9000)}
+    assert len(list(opened(archive(members)).names())) == 9000

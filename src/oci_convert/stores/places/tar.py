@@ -29,6 +29,8 @@ _HEADERS_LIMIT: Final = 4 * _HEADER_LIMIT
 """Bytes of all headers of one member, and of its map if it is sparse."""
 _GLOBAL_LIMIT: Final = 4 * 1024
 """Bytes of all global headers: tarfile copies what they say for every member."""
+_EFFORT_LIMIT: Final = 1 << 31
+"""Characters that are compared to follow links: seconds, where honest archives take none."""
 _BUFFER: Final = 256 * 1024
 _ONCE: Final = frozenset({"manifest.json", "index.json", "oci-layout", "repositories"})
 """Members that say what the archive holds: two of them would be two archives in one."""
@@ -87,6 +89,8 @@ class Tar(Place):
         """Where each link leads; ``None``: out of the archive."""
         self._others: dict[str, str] = {}
         """What is neither a file nor a link nor a folder, and what it is instead."""
+        self._effort = 0
+        """Characters that were compared to follow links."""
         try:
             self._refuse_compressed()
             self._index()
@@ -212,6 +216,9 @@ class Tar(Place):
 
     def _first_link(self, name: str) -> str | None:
         """The first part of a name, with what comes before it, that is a link."""
+        self._effort += len(name) * (name.count("/") + 1)
+        if self._effort > _EFFORT_LIMIT:
+            self._refuse("its links and their names are so long that they can only cost time")
         slash = 0
         while slash != -1:
             slash = name.find("/", slash + 1)
@@ -224,7 +231,9 @@ class Tar(Place):
         """The member that a name leads to, if it leads to one."""
         try:
             return self._resolved(name)
-        except StoreError:
+        except StoreError as error:
+            if error.code == "bad-archive":
+                raise
             return None
 
     # -- the place --------------------------------------------------------------------------
@@ -264,8 +273,8 @@ class _HeaderReader:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._size = os.fstat(file.fileno()).st_size
-        self._left = _HEADERS_LIMIT
         self._global = 0
+        self.begin_member()
         self.tell = file.tell
 
     def read(self, size: int) -> bytes:
@@ -281,8 +290,11 @@ class _HeaderReader:
             raise tarfile.ReadError("a header leads back")
         if at > self._size:
             raise tarfile.ReadError(f"it ends after {self._size} bytes, inside of a member")
-        self._left = _HEADERS_LIMIT
         return self._file.seek(at)
+
+    def begin_member(self) -> None:
+        """Let the next member have headers of its own."""
+        self._left = _HEADERS_LIMIT
 
     def count_global(self, size: int) -> None:
         """Count a global header in."""
@@ -320,7 +332,10 @@ def _check_records(padded: bytes) -> None:
 
 def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     at = -1
+    reader = archive.fileobj
+    assert isinstance(reader, _HeaderReader)
     while (member := archive.next()) is not None:
+        reader.begin_member()
         if archive.offset <= at or member.size < 0:
             raise tarfile.ReadError("a header leads back")
         at = archive.offset
