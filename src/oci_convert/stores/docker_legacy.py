@@ -64,7 +64,8 @@ class DockerLegacySource(Source):
         tops = list(self._tops(images))
         chains = {top: self._chain(top, images) for _, top in tops}
         layers = self._measured(chains)
-        self._roots = [self._root(name, chains[top], layers) for name, top in tops]
+        made = {top: self._upgrade(chain, layers) for top, chain in chains.items()}
+        self._roots = [_root(name, made[top]) for name, top in tops]
 
     def _read_images(self) -> dict[str, V1Image]:
         """Every image of the archive by its id, which is also the name of its folder."""
@@ -129,14 +130,11 @@ class DockerLegacySource(Source):
         with self.place.open(name) as file:
             return measure(file, f"{self.label}: {name}")
 
-    def _root(
-        self, name: str | None, chain: Sequence[V1Image], layers: Mapping[str, MeasuredLayer]
-    ) -> Root:
+    def _upgrade(self, chain: Sequence[V1Image], layers: Mapping[str, MeasuredLayer]) -> Descriptor:
         kept = [layers[image.identity] for image in chain if not image.throwaway]
         made = upgrade(chain, kept)
         self._made.update(made.blobs)
-        annotations = annotations_for(name) if name else {}
-        return Root(made.descriptor, annotations, called(annotations), built=True, upgraded=True)
+        return made.descriptor
 
     def _missing(self, name: str) -> StoreError:
         return StoreError(
@@ -180,3 +178,8 @@ def _strings(value: Any, where: str) -> dict[str, str]:
         code="invalid-document",
         where=where,
     )
+
+
+def _root(name: str | None, made: Descriptor) -> Root:
+    annotations = annotations_for(name) if name else {}
+    return Root(made, annotations, called(annotations), built=True, upgraded=True)
