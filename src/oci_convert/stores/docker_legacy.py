@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Final
 from oci_convert.ground.digest import Digest
 from oci_convert.ground.errors import DocumentError, StoreError
 from oci_convert.papers.documents import read_object
+from oci_convert.papers.models import Descriptor
 from oci_convert.rules.names import annotations_for, called
 from oci_convert.rules.v1 import MeasuredLayer, V1Image, read_v1, upgrade
 from oci_convert.stores.base import Root, Source
