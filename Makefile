@@ -33,6 +33,7 @@ lint: $(READY)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	cd fuzz && MYPYPATH=../src:../tests:. ../$(BIN)/mypy --strict .
 
 # Not with --quiet, which hides warnings from --strict, too.
 docs: $(PAGES)
