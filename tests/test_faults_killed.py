@@ -234,7 +234,8 @@ def until(met):
         time.sleep(0.001)
 
 def waits():
-    return sys._current_frames()[main_thread].f_code.co_name == "wait"
+    frame = sys._current_frames()[main_thread]
+    return (frame.f_code.co_name, frame.f_back.f_code.co_name) == ("wait", "result")
 
 def stopping():
     return signal.getsignal(signal.SIGTERM).__name__ != "_stop"
