@@ -1,26 +1,27 @@
-"""The errors of the library as a page of the documentation: every code, from where it is raised."""
+"""The errors of the library as a page of the documentation: every code, and how it reads.
+
+The lines are those of ``tests/golden/messages.txt``, which the command has printed.
+"""
 
 from __future__ import annotations
 
-import ast
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import oci_convert
+from oci_convert.papers.findings import CODES
 
-__all__ = ["markdown"]
+__all__ = ["Entry", "entries", "markdown"]
 
-_SOURCES: Final = Path(oci_convert.__file__).parent
+_GOLDEN: Final = Path(__file__).parent.parent / "golden" / "messages.txt"
 _HEAD: Final = """\
 # Errors
 
-Generated from the sources. An error is one line: where, what, and what to do. The command prints
-it on standard error and ends with status 2 for a `UsageError`, 1 for all others. In the library
-every error is an `OciConvertError` with `code`, `where`, `message` and `remedy`: programs look at
-the code, which is stable, never at the text.
+Generated from what the command prints. An error is one line on standard error: where, what, and
+what to do. The command ends with status 2 where the call is wrong (a `UsageError`), else with 1. In
+the library every error is an `OciConvertError` with `code`, `where`, `message` and `remedy`:
+programs look at the code, which is stable, never at the text.
 
 | class | meaning |
 |---|---|
@@ -30,53 +31,51 @@ the code, which is stable, never at the text.
 | `StoreError` | a place cannot be read or written as asked |
 | `RefusedError` | everything is readable, but a policy forbids to go on |
 
-Codes that `verify` reports, too, are explained among the [findings](findings.md#error). Below, `…`
-stands for what differs from case to case.
+What can be wrong with an image ends a conversion, too, and `verify` reports it: these codes are
+among the [findings](findings.md#error). What the system refuses is listed under
+[reliability](reliability.md). Every other code is here, each with what brings it about.
 """
+_ENDED: Final = {
+    "archive-broken": (
+        "An archive that is written to a pipe cannot be continued after an error: what fails first "
+        "is told, and whatever else was to be written ends with this code."
+    )
+}
+"""What no line of the command shows."""
 
 
-@dataclass(frozen=True, order=True)
-class _Raised:
-    kind: str
-    message: str
-    remedy: str
+@dataclass(frozen=True)
+class Entry:
+    """Something that was provoked, and what was said."""
+
+    code: str
+    name: str
+    call: str
+    lines: tuple[str, ...]
+
+
+def entries() -> list[Entry]:
+    """Everything in the golden list."""
+    found = []
+    for text in _GOLDEN.read_text(encoding="utf-8").rstrip("\n").split("\n\n"):
+        head, call, *lines = text.split("\n")
+        code, _, name = head.removeprefix("[").partition("] ")
+        found.append(Entry(code, name, call, tuple(lines)))
+    return found
 
 
 def markdown() -> str:
     """``docs/errors.md``."""
-    found: defaultdict[str, set[_Raised]] = defaultdict(set)
-    for file in _SOURCES.rglob("*.py"):
-        for code, raised in _raised(ast.parse(file.read_text(encoding="utf-8"))):
-            found[code].add(raised)
+    known: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in entries():
+        if entry.code not in CODES:
+            known[entry.code].append(entry)
     lines = [_HEAD]
-    for code, cases in sorted(found.items()):
-        kinds = ", ".join(f"`{kind}`" for kind in sorted({case.kind for case in cases}))
-        lines += [f"## `{code}`", "", kinds, ""]
-        lines += [f"- {_told(case)}" for case in sorted(cases)]
-        lines.append("")
+    for code in sorted({*known, *_ENDED}):
+        lines += [f"## `{code}`", ""]
+        if code in _ENDED:
+            lines += [_ENDED[code], ""]
+        shown = ["\n".join([f"# {it.name}", it.call, *it.lines]) for it in known[code]]
+        if shown:
+            lines += ["```text", "\n\n".join(shown), "```", ""]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def _told(case: _Raised) -> str:
-    return f"`{case.message}`" + (f" What to do: {case.remedy}." if case.remedy.strip("…") else "")
-
-
-def _raised(tree: ast.Module) -> Iterator[tuple[str, _Raised]]:
-    """Every code with which an error is made, and what it says."""
-    for node in ast.walk(tree):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args):
-            continue
-        members = {keyword.arg: keyword.value for keyword in node.keywords}
-        code = members.get("code")
-        if node.func.id.endswith("Error") and isinstance(code, ast.Constant):
-            remedy = _text(members["remedy"]) if "remedy" in members else ""
-            yield str(code.value), _Raised(node.func.id, _text(node.args[0]), remedy)
-
-
-def _text(node: ast.expr) -> str:
-    """What an expression says, with ``…`` for what is known only when it runs."""
-    if isinstance(node, ast.Constant):
-        return str(node.value)
-    if isinstance(node, ast.JoinedStr):
-        return "".join(map(_text, node.values))
-    return "…"

@@ -102,7 +102,9 @@ class DocumentCheck:
         if config.history and steps != count:
             # Docker refuses a history of more layers than there are; nobody minds a shorter one.
             level = Level.ERROR if steps > count else Level.WARNING
-            message = f"the history tells of {steps} layers, and there are {count}"
+            message = (
+                f"the history tells of another number of layers ({steps}) than there are ({count})"
+            )
             self.findings.append(Finding("count-mismatch", level, node.where, message))
 
     def _check_platform(self, entry: Descriptor, node: Node, where: str) -> None:
@@ -127,7 +129,7 @@ class DocumentCheck:
             self._check_platform(slot.descriptor, child, where)
             named = (slot.descriptor.annotations or {}).get(REFERENCE_DIGEST)
             if named is not None and named not in listed:
-                message = f"it speaks of {named}, which the index does not list"
+                message = f"the attestation speaks of {named}, which the index does not list"
                 self._error("dangling-reference", where, message)
 
     def _check_subject(self, node: Node) -> None:
@@ -160,7 +162,11 @@ class DocumentCheck:
         seen.add(id(node))
         digest = node.descriptor.digest
         if not node.present and node.is_foreign:
-            self._find("foreign-layer-absent", node.where, f"{digest} is fetched from its urls")
+            self._find(
+                "foreign-layer-absent",
+                node.where,
+                "the layer is not here; it is fetched from its urls",
+            )
         elif not node.present and node.role is not Role.SUBJECT:
             self._error("blob-missing", node.where, f"the blob {digest} is missing")
         partial = self.tree.sparse and node.kind is Kind.INDEX and _is_usable(node)

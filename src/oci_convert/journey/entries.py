@@ -122,7 +122,9 @@ class _Entries:
             self._moves or (document is not None and changes_family(document, family))
         )
         if policy is Keep.DROP or (policy is Keep.AUTO and becomes_docker):
-            return self._removed(slot, "attestation-dropped", f"{digest} was left out")
+            return self._removed(
+                slot, "attestation-dropped", f"the attestation {digest} was left out"
+            )
         obstacle = self._obstacle(slot, child)
         if obstacle is not None:
             return self._removed(slot, "entry-dropped", obstacle)
@@ -190,9 +192,10 @@ class _Entries:
             digest = entry.slot.descriptor.digest
             if changes:
                 entry.removed = True
-                self._find("missing-child", self._where(entry.slot), f"{digest} is missing")
+                message = f"the image {digest} is not here, so its entry went"
+                self._find("missing-child", self._where(entry.slot), message)
             else:
-                message = f"{digest} is missing; the index keeps its bytes"
+                message = f"the image {digest} is not here; the index keeps its bytes"
                 self._find("sparse-index", self._where(entry.slot), message)
 
     # -- what an entry says -----------------------------------------------------------------

@@ -195,7 +195,11 @@ class Planner:
         plan = plan_layer(layer, self.family, self.options.compress)
         self.plan.findings += plan.findings
         if not child.present:
-            self.find("foreign-layer-absent", child.where, "the layer is fetched from its urls")
+            self.find(
+                "foreign-layer-absent",
+                child.where,
+                "the layer is not here; it is fetched from its urls",
+            )
         step = kept(child, plan.media_type)
         if plan.repack is not None:
             step.repack, step.new, step.reversible = plan.repack, None, False

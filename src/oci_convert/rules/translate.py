@@ -185,7 +185,8 @@ class _Alone:
     ) -> Child:
         to_docker = family is Family.DOCKER and changes_family(document, family)
         if to_docker and is_attestation(old):
-            findings.append(Finding.of("attestation-dropped", where, f"{old.digest} was left out"))
+            message = f"the attestation {old.digest} was left out"
+            findings.append(Finding.of("attestation-dropped", where, message))
             return Child(None)
         meaning = look_up(old.media_type)
         if meaning is None or meaning.cell.kind not in (Kind.INDEX, Kind.MANIFEST):
