@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import FileIO
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer, WriteableBuffer
+from typing import Concatenate, ParamSpec, TypeVar
 
 __all__ = ["File", "naming"]
+
+F = TypeVar("F")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @contextmanager
@@ -22,6 +23,19 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
     except OSError as error:
         error.filename = os.fspath(path)
         raise
+
+
+def _named(method: Callable[Concatenate[F, P], R]) -> Callable[Concatenate[F, P], R]:
+    """The same method of a file, whose errors name it."""
+
+    def named(self: F, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(self, *args, **kwargs)
+        except OSError as error:
+            error.filename = getattr(self, "name", None)
+            raise
+
+    return named
 
 
 class File(FileIO):
@@ -44,27 +58,13 @@ class File(FileIO):
         super().__init__(opened, mode, closefd)
         self.name = str(opened) if name is None else os.fspath(name)
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        with naming(self.name):
-            return super().read(-1 if size is None else size)
+    read = _named(FileIO.read)
+    readinto = _named(FileIO.readinto)
+    write = _named(FileIO.write)
+    truncate = _named(FileIO.truncate)
+    close = _named(FileIO.close)
 
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        with naming(self.name):
-            return super().readinto(buffer)
-
-    def write(self, data: ReadableBuffer, /) -> int:
-        with naming(self.name):
-            return super().write(data)
-
-    def truncate(self, size: int | None = None, /) -> int:
-        with naming(self.name):
-            return super().truncate(size)
-
-    def close(self) -> None:
-        with naming(self.name):
-            super().close()
-
+    @_named
     def sync(self) -> None:
         """Bring the file to the disk."""
-        with naming(self.name):
-            os.fsync(self.fileno())
+        os.fsync(self.fileno())
