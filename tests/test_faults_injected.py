@@ -18,6 +18,14 @@ FAILURES = {
 }
 
 
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+def test_every_kind_of_call_is_met(kind: Kind, tmp_path: Path) -> None:
+    """So that the tests below mean something; tests/faults/inject.py compares with strace."""
+    assert {"mkdir", "open", "write", "rename", "fsync", "rmdir"} <= calls_of(
+        Scene(kind, tmp_path)
+    ).keys()
+
+
 @pytest.mark.parametrize(("error", "lasting", "step"), FAILURES.values(), ids=FAILURES.keys())
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 def test_a_failing_call_does_no_harm(

@@ -2,7 +2,7 @@
 
 :class:`Faults` counts the calls by which this process changes files below a folder, and lets one of
 them fail, or that one and all that follow. It stands between the library and the system: before the
-functions of ``os`` and ``fcntl``, and below :class:`~oci_convert.stores.places.file.File`.
+functions of ``os`` and ``fcntl`` and the methods of :class:`~oci_convert.stores.places.file.File`.
 ``tests/faults/inject.py`` shows by ``strace`` that no call gets past it.
 """
 
@@ -15,14 +15,13 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from io import FileIO
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 from unittest import mock
 
 from oci_convert.ground.errors import OciConvertError
-from oci_convert.stores.places.file import File
+from oci_convert.stores.places.file import File, naming
 from support.scenes import UNFINISHED, Scene
 
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
@@ -89,15 +88,13 @@ class Faults:
     def injected(self) -> Iterator[Faults]:
         """Stand between the library and the system."""
         functions: dict[str, Any] = self._functions()
+        methods: dict[str, Any] = self._methods()
         with (
             mock.patch.multiple("os", **functions),
             mock.patch.object(fcntl, "ioctl", self._before(fcntl.ioctl, "ioctl", (0,))),
+            mock.patch.multiple(File, **methods),
         ):
-            File.__bases__ = (self._file(),)
-            try:
-                yield self
-            finally:
-                File.__bases__ = (FileIO,)
+            yield self
 
     def _functions(self) -> dict[str, Callable[..., Any]]:
         functions = {
@@ -122,30 +119,30 @@ class Faults:
 
         return call
 
-    def _file(self) -> type[FileIO]:
-        faults = self
+    def _methods(self) -> dict[str, Callable[..., Any]]:
+        """Those of open files. A write that fails has written a part before."""
+        begin, write, truncate = File.__init__, File.write, File.truncate
 
-        class Faulty(FileIO):
-            """What stands below an open file. A write that fails has written a part before."""
+        def begun(file: File, path: Any, mode: str = "rb", **options: Any) -> None:
+            if set(mode) & set("wxa+") and not isinstance(path, int):
+                self.meet("open", path)
+            begin(file, path, mode, **options)
 
-            def __init__(self, file: Any, mode: str = "r", *args: Any, **options: Any) -> None:
-                if set(mode) & set("wxa+") and not isinstance(file, int):
-                    faults.meet("open", file)
-                super().__init__(file, mode, *args, **options)
-
-            def write(self, data: Any, /) -> int:
+        def written(file: File, data: Any, /) -> int:
+            with naming(file.name):
                 try:
-                    faults.meet("write", self.fileno())
+                    self.meet("write", file.fileno())
                 except OSError:
-                    super().write(memoryview(data)[: len(data) // 2])
+                    write(file, memoryview(data)[: len(data) // 2])
                     raise
-                return super().write(data)
+            return write(file, data)
 
-            def truncate(self, size: int | None = None, /) -> int:
-                faults.meet("truncate", self.fileno())
-                return super().truncate(size)
+        def truncated(file: File, size: int | None = None, /) -> int:
+            with naming(file.name):
+                self.meet("truncate", file.fileno())
+            return truncate(file, size)
 
-        return Faulty
+        return {"__init__": begun, "write": written, "truncate": truncated}
 
 
 class Death(Faults):
