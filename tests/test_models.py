@@ -52,7 +52,7 @@ JSON = st.recursive(
         (Descriptor, {**ENTRY, "platform": {"os": "linux"}}, "platform.architecture is missing"),
         (Manifest, {**MANIFEST, "layers": {}}, "layers must be an array"),
         (Manifest, {**MANIFEST, "layers": "ab"}, "layers must be an array"),
-        (Manifest, {**MANIFEST, "layers": [ENTRY, {**ENTRY, "size": "7"}]}, "layers[1].size must be"),
+        (Manifest, {**MANIFEST, "layers": [ENTRY, {**ENTRY, "size": "7"}]}, "layers[1].size must"),
         (Manifest, {**MANIFEST, "schemaVersion": 2.0}, "schemaVersion must be an integer"),
         (Manifest, {"schemaVersion": 2}, "config is missing"),
         (Index, {"schemaVersion": 2, "manifests": [7]}, "manifests[0] must be an object"),

@@ -551,7 +551,7 @@ def test_companions_are_no_images_and_two_images_are_one_too_many() -> None:
     many = {"a": DOCKER, cosign_tag(DOCKER): cosign_signature(DOCKER), "": referrer(DOCKER)}
     assert prove(memory(many), DOCKER.digest).proved
     assert prove(memory({"a": DOCKER, "b": DOCKER}), DOCKER.digest).proved
-    with pytest.raises(UsageError, match="there are 2 images, and one is to be proved; choose one of a, b"):
+    with pytest.raises(UsageError, match="2 images, and one is to be proved; choose one of a, b"):
         prove(memory({"a": DOCKER, "b": ARM}), DOCKER.digest)
     with pytest.raises(StoreError, match="there is no image in it"):
         prove(memory({}), DOCKER.digest)

@@ -59,7 +59,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print the whole answer as JS
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no findings.")]
 Jobs = Annotated[
     int | None,
-    typer.Option("--jobs", "-j", min=1, help="Blobs worked on at a time; as many as cores."),
+    typer.Option(
+        "--jobs", "-j", metavar="N", min=1, help="Blobs worked on at a time; as many as cores."
+    ),
 ]
 
 

@@ -12,6 +12,7 @@ from typer.models import ArgumentInfo, OptionInfo
 
 from oci_convert.cli.app import app
 from oci_convert.cli.commands import NAMES, load
+from oci_convert.cli.help import EXAMPLE
 
 __all__ = ["commands", "markdown", "options"]
 
@@ -25,7 +26,6 @@ Generated from `oci_convert.cli`; every command says the same with `--help`, and
 """
 
 _Info = ArgumentInfo | OptionInfo
-_EXAMPLE = "Example: "
 
 
 def commands() -> dict[str, Callable[..., Any]]:
@@ -61,11 +61,14 @@ def _section(name: str, command: Callable[..., Any]) -> Iterator[str]:
     yield f"`oci-convert {' '.join([name, *filter(None, places), '[OPTIONS]'])}`"
     yield ""
     for paragraph in inspect.cleandoc(command.__doc__ or "").split("\n\n"):
-        text, _, example = " ".join(paragraph.split()).partition(_EXAMPLE)
+        text, _, example = " ".join(paragraph.split()).partition(EXAMPLE)
         if text:
             yield from (text.strip(), "")
         if example:
-            yield from (f"{_EXAMPLE}`{example}`", "")
+            yield from (f"{EXAMPLE}`{example}`", "")
+    ended = next(it.epilog for it in app.registered_commands if it.callback is command)
+    yield f"Exit status: {ended}."
+    yield ""
     yield "| | value | default | |"
     yield "|---|---|---|---|"
     for parameter in parameters:

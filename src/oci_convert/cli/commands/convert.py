@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from oci_convert.cli import show
 from oci_convert.cli.app import Jobs, Json, Limit, Quiet, app, complete_reference, print_json
+from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
 from oci_convert.cli.record import written
 from oci_convert.cli.status import FAILED
@@ -19,8 +20,17 @@ from oci_convert.rules.layer_plan import Compress
 
 __all__ = ["convert"]
 
+_FORMAT: Final = "Format"
+_IMAGES: Final = "Images, and what belongs to them"
+_SAFETY: Final = "Safety"
+_DISK: Final = "Disk"
 
-@app.command()
+
+@app.command(
+    cls=Command,
+    short_help="Convert images, all with one commit: all of them or none.",
+    epilog="0 converted; 1 failed, with --keep-going in part; 2 wrong call",
+)
 def convert(
     sources: Annotated[
         list[str],
@@ -41,59 +51,129 @@ def convert(
     *,
     to: Annotated[
         Family | None,
-        typer.Option(help="The format to convert to; oci: implies oci."),
+        typer.Option(help="The format to convert to; oci: implies oci.", rich_help_panel=_FORMAT),
     ] = None,
     platform: Annotated[
         list[str] | None,
-        typer.Option(metavar="OS/ARCH[/VARIANT]", help="Only this platform; may be repeated."),
+        typer.Option(
+            metavar="OS/ARCH[/VARIANT]",
+            help="Only this platform; may be repeated.",
+            rich_help_panel=_IMAGES,
+        ),
     ] = None,
-    compress: Annotated[Compress, typer.Option(help="How layers are packed.")] = Compress.AUTO,
+    compress: Annotated[
+        Compress, typer.Option(help="How layers are packed.", rich_help_panel=_FORMAT)
+    ] = Compress.AUTO,
     level: Annotated[
         int | None,
-        typer.Option(min=1, max=9, help="Compression level of repacked layers."),
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=9,
+            help="Compression level of repacked layers.",
+            rich_help_panel=_FORMAT,
+        ),
     ] = None,
     attestations: Annotated[
-        Keep, typer.Option(help="Attestations; auto drops those that would change to Docker.")
+        Keep,
+        typer.Option(
+            help="Attestations; auto drops those that would change to Docker.",
+            rich_help_panel=_IMAGES,
+        ),
     ] = Keep.AUTO,
     referrers: Annotated[
-        Keep, typer.Option(help="What refers to an image; auto drops it towards Docker.")
+        Keep,
+        typer.Option(
+            help="What refers to an image; auto drops it towards Docker.", rich_help_panel=_IMAGES
+        ),
     ] = Keep.AUTO,
     signatures: Annotated[
-        Keep, typer.Option(help="Signatures; auto carries those that stay valid.")
+        Keep,
+        typer.Option(
+            help="Signatures; auto carries those that stay valid.", rich_help_panel=_IMAGES
+        ),
     ] = Keep.AUTO,
     keep_extensions: Annotated[
-        bool, typer.Option("--keep-extensions", help="Leave in place what Docker's schema lacks.")
+        bool,
+        typer.Option(
+            "--keep-extensions",
+            help="Leave in place what Docker's schema lacks.",
+            rich_help_panel=_FORMAT,
+        ),
     ] = False,
-    on_loss: Annotated[OnLoss, typer.Option(help="What to do about losses.")] = OnLoss.REPORT,
+    on_loss: Annotated[
+        OnLoss, typer.Option(help="What to do about losses.", rich_help_panel=_SAFETY)
+    ] = OnLoss.REPORT,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse images with faults such as lying labels.")
+        bool,
+        typer.Option(
+            "--strict",
+            help="Refuse images with faults such as lying labels.",
+            rich_help_panel=_SAFETY,
+        ),
     ] = False,
     allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Convert what is there of a sparse index.")
+        bool,
+        typer.Option(
+            "--allow-missing",
+            help="Convert what is there of a sparse index.",
+            rich_help_panel=_IMAGES,
+        ),
     ] = False,
     flatten: Annotated[
-        bool, typer.Option("--flatten", help="An index of one image gives way to that image.")
+        bool,
+        typer.Option(
+            "--flatten",
+            help="An index of one image gives way to that image.",
+            rich_help_panel=_IMAGES,
+        ),
     ] = False,
     record: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the report here, with what no way back gives."),
+        typer.Option(
+            metavar="FILE",
+            help="Write the report here, with what no way back gives.",
+            rich_help_panel=_SAFETY,
+        ),
     ] = None,
     restore: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Give back the originals in a record."),
+        typer.Option(
+            metavar="FILE", help="Give back the originals in a record.", rich_help_panel=_FORMAT
+        ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Report, with real digests, and write nothing.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Report, with real digests, and write nothing.",
+            rich_help_panel=_SAFETY,
+        ),
     ] = False,
     jobs: Jobs = None,
     verify_existing: Annotated[
-        bool, typer.Option("--verify-existing", help="Verify blobs that the target holds already.")
+        bool,
+        typer.Option(
+            "--verify-existing",
+            help="Verify blobs that the target holds already.",
+            rich_help_panel=_SAFETY,
+        ),
     ] = False,
     no_fsync: Annotated[
-        bool, typer.Option("--no-fsync", help="Do not flush to disk before the image appears.")
+        bool,
+        typer.Option(
+            "--no-fsync",
+            help="Do not flush to disk before the image appears.",
+            rich_help_panel=_DISK,
+        ),
     ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace the image of a dir: directory, or an archive.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Replace the image of a dir: directory, or an archive.",
+            rich_help_panel=_SAFETY,
+        ),
     ] = False,
     tmpdir: Annotated[
         Path | None,
@@ -101,16 +181,24 @@ def convert(
             metavar="DIR",
             envvar="TMPDIR",
             help="What must wait goes here, but only if nothing is written to disk.",
+            rich_help_panel=_DISK,
         ),
     ] = None,
     link: Annotated[
         bool,
         typer.Option(
-            "--link", help="Hard-link blobs instead of copying: source and target are one file."
+            "--link",
+            help="Hard-link blobs instead of copying: source and target are one file.",
+            rich_help_panel=_DISK,
         ),
     ] = False,
     keep_going: Annotated[
-        bool, typer.Option("--keep-going", help="Convert what can be converted, report the rest.")
+        bool,
+        typer.Option(
+            "--keep-going",
+            help="Convert what can be converted, report the rest.",
+            rich_help_panel=_IMAGES,
+        ),
     ] = False,
     _limit: Limit = None,
     as_json: Json = False,

@@ -8,6 +8,7 @@ import typer
 
 from oci_convert.cli import show
 from oci_convert.cli.app import Jobs, Json, Limit, app, complete_reference, print_json
+from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
 from oci_convert.cli.show import diff as shown
 from oci_convert.cli.status import DONE, NO
@@ -15,7 +16,11 @@ from oci_convert.cli.status import DONE, NO
 __all__ = ["diff"]
 
 
-@app.command()
+@app.command(
+    cls=Command,
+    short_help="Show in what two images differ.",
+    epilog="0 equal, or equal but for the format; 1 failed; 2 wrong call; 3 different",
+)
 def diff(
     left: Annotated[
         str,
@@ -41,8 +46,9 @@ def diff(
 ) -> None:
     """Show in what two images differ: config, layers, platforms, media types, annotations.
 
-    The answer is equal, equal but for the format, or different; exit status 0 says one of the first
-    two, 3 the last. Example: oci-convert diff app.tar oci:layout:app
+    The answer is equal, equal but for the format, or different.
+
+    Example: oci-convert diff app.tar oci:layout:app
     """
     from oci_convert.journey.diff import diff as run
 

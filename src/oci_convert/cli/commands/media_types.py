@@ -5,12 +5,18 @@ from __future__ import annotations
 import sys
 
 from oci_convert.cli.app import Json, app, print_json
+from oci_convert.cli.help import Command
 from oci_convert.ground.matrix import matrix, other_spellings, text
 
 __all__ = ["media_types"]
 
 
-@app.command("media-types")
+@app.command(
+    "media-types",
+    cls=Command,
+    short_help="Print the compatibility matrix: what each format calls what.",
+    epilog="0 printed; 2 wrong call",
+)
 def media_types(*, as_json: Json = False) -> None:
     """Print the compatibility matrix: what each family calls what.
 

@@ -9,13 +9,18 @@ from typing import Annotated
 import typer
 
 from oci_convert.cli.app import Jobs, Json, Limit, Quiet, Source, app, print_json
+from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
 from oci_convert.cli.status import DONE, NO
 
 __all__ = ["prove"]
 
 
-@app.command()
+@app.command(
+    cls=Command,
+    short_help="Show that an image is the conversion of a signed one.",
+    epilog="0 proved; 1 failed; 2 wrong call; 3 not proved, or not decidable",
+)
 def prove(
     source: Source,
     *,
@@ -32,8 +37,7 @@ def prove(
 ) -> None:
     """Show that an image is the faithful conversion of one that somebody signed.
 
-    Exit status 0 says proved, 3 says not. Example: oci-convert prove oci:layout:app --original
-    sha256:80277bed3790930c746fc404e2b419e7789c1270b60b198384a5954d1c581663
+    Example: oci-convert prove oci:layout:app --original manifest.json
     """
     from oci_convert.cli.show.proof import proof as show_proof
     from oci_convert.journey.prove import prove as run

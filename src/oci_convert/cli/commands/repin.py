@@ -12,6 +12,7 @@ import typer
 
 from oci_convert.cli.app import Json, Quiet, app, print_json
 from oci_convert.cli.found_pins import find_pins
+from oci_convert.cli.help import Command
 from oci_convert.cli.maps import read_maps
 from oci_convert.cli.patch import patch
 from oci_convert.cli.show.pins import pins as show_pins
@@ -31,7 +32,11 @@ __all__ = ["repin"]
 _STREAM = "-"
 
 
-@app.command()
+@app.command(
+    cls=Command,
+    short_help="Rewrite pinned digests to those after a conversion.",
+    epilog="0 done; 1 failed; 2 wrong call; 3 --check found what would change, or --strict refused",
+)
 def repin(
     files: Annotated[
         list[str],

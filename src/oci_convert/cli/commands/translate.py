@@ -10,13 +10,18 @@ import typer
 
 from oci_convert.cli import show
 from oci_convert.cli.app import Limit, Quiet, app
+from oci_convert.cli.help import Command
 from oci_convert.ground.media_types import Family
 from oci_convert.rules.layer_plan import Compress
 
 __all__ = ["translate"]
 
 
-@app.command()
+@app.command(
+    cls=Command,
+    short_help="Translate one document, byte for byte.",
+    epilog="0 translated; 1 failed; 2 wrong call",
+)
 def translate(
     file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="A manifest or an index.")] = "-",
     *,

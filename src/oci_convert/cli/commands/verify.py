@@ -17,6 +17,7 @@ from oci_convert.cli.app import (
     complete_reference,
     print_json,
 )
+from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
 from oci_convert.cli.show.text import Style, Text
 from oci_convert.cli.status import DONE, NO
@@ -28,7 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["verify"]
 
 
-@app.command()
+@app.command(
+    cls=Command,
+    short_help="Check that images are sound, or that two are the same.",
+    epilog="0 sound, or the same; 1 failed; 2 wrong call; 3 not sound, or different",
+)
 def verify(
     source: Source,
     *,
@@ -47,7 +52,7 @@ def verify(
 ) -> None:
     """Check every digest, size, media type and diff_id; or whether two images are the same.
 
-    Exit status 0 says yes, 3 says no. Example: oci-convert verify oci:layout:app
+    Example: oci-convert verify oci:layout:app
     """
     if same_as is not None:
         from oci_convert.cli.show import diff as shown

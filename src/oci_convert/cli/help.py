@@ -1,0 +1,92 @@
+"""Help: the commands as ``--help`` shows them, in plain text that fits into 80 columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+from typer.core import TyperArgument, TyperCommand
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["EXAMPLE", "Command", "told"]
+
+EXAMPLE: Final = "Example: "
+"""What precedes the example in the description of a command."""
+_OTHERS: Final = "Options"
+_CHOICE: Final = re.compile(r"'([^']*)' is not one of (.+)\.$")
+
+
+class Command(TyperCommand):
+    """A command whose help names its arguments once, groups its options, and ends with an example.
+
+    Options stand under their ``rich_help_panel``. The epilogue is what the exit status says.
+    """
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The arguments as the signature names them."""
+        return ["[OPTIONS]", *(argument.metavar or "" for argument in self._arguments(ctx))]
+
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:
+        """The description, without the example."""
+        text, _, _ = (self.help or "").partition(EXAMPLE)
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(text.strip())
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Arguments, then the options by what they are about; those of all commands last."""
+        arguments = [(it.metavar or "", it.help or "") for it in self._arguments(ctx)]
+        if arguments:
+            with formatter.section("Arguments"):
+                formatter.write_dl(arguments)
+        options = [it for it in self.get_params(ctx) if not isinstance(it, TyperArgument)]
+        panels = dict.fromkeys(map(_panel, options)) | {_OTHERS: None}
+        panels[_OTHERS] = panels.pop(_OTHERS)
+        for panel in panels:
+            group = [it.get_help_record(ctx) for it in options if _panel(it) == panel]
+            with formatter.section(panel):
+                formatter.write_dl([record for record in group if record is not None])
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """What the exit status says, and the example on a line that can be copied."""
+        with formatter.section("Exit status"):
+            formatter.write_dl([(number, meaning) for number, meaning in _statuses(self.epilog)])
+        _, _, example = (self.help or "").partition(EXAMPLE)
+        with formatter.section("Example"):
+            formatter.write(f"{'':>{formatter.current_indent}}{' '.join(example.split())}\n")
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Read the command line; what is no choice is answered with what was meant."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            error.message = told(error.message)
+            raise
+
+    def _arguments(self, ctx: Any) -> Iterator[Any]:
+        return (it for it in self.get_params(ctx) if isinstance(it, TyperArgument))
+
+
+def _panel(option: Any) -> str:
+    return getattr(option, "rich_help_panel", None) or _OTHERS
+
+
+def _statuses(epilog: str | None) -> Sequence[tuple[str, str]]:
+    return re.findall(r"(\d) ([^;]+)(?:; |$)", epilog or "")
+
+
+def told(message: str) -> str:
+    """What typer says of a value, in our words."""
+    said = message.removeprefix("Value error, ")
+    match = _CHOICE.search(said)
+    if match is None:
+        return said
+    from oci_convert.ground.suggestion import did_you_mean, nearest
+
+    choices = re.findall("'([^']*)'", match[2])
+    listed = f"the choices are {', '.join(choices)}"
+    return f"there is no choice {match[1]!r}; {did_you_mean(nearest(match[1], choices), listed)}"
