@@ -555,7 +555,7 @@ ERRORS: Final = {
     "a map that is not there": (
         ["--map", "no.json", "pod.yaml"],
         1,
-        "error: no.json: the map cannot be read: there is no such file or folder; convert --record FILE",
+        "error: no.json: the map cannot be read: there is no such file or folder; convert --record",
     ),
     "a map that is no JSON": (
         ["--map", "pod.yaml", "pod.yaml"],

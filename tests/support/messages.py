@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -91,7 +92,7 @@ class Provoked:
         """The call as one would write it."""
         if isinstance(self.call, str):
             return f"$ oci-convert {_shortened(self.call)}"
-        arguments = [repr(it) for it in self.call.args]
+        arguments = [repr(str(it)) if isinstance(it, Enum) else repr(it) for it in self.call.args]
         arguments += [f"{name}={value!r}" for name, value in self.call.keywords.items()]
         return f">>> {self.call.func.__name__}({', '.join(arguments)})"
 
