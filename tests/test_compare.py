@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from oci_convert.ground.errors import DocumentError, RefusedError
+from oci_convert.ground.errors import DocumentError, StoreError
 from oci_convert.ground.media_types import Compression
 from oci_convert.journey.convert import convert
 from oci_convert.journey.diff import diff, same_as
@@ -301,7 +301,7 @@ def test_an_image_without_its_config_is_not_there() -> None:
 
 
 def test_nothing_to_compare_is_an_error() -> None:
-    with pytest.raises(RefusedError, match="no image to compare"):
+    with pytest.raises(StoreError, match="no image in it"):
         same_as(memory(DOCKER), memory(ARTIFACT))
 
 
