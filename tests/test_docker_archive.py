@@ -560,9 +560,7 @@ def refused(members: Mapping[str, bytes | Link]) -> OciConvertError:
 CLASSIC = archives.docker_20(SAVED)
 
 
-@pytest.mark.parametrize(
-    "path", ["../up", "/etc/passwd", "a/../../up", "", ".", "a\0b"]
-)
+@pytest.mark.parametrize("path", ["../up", "/etc/passwd", "a/../../up", "", ".", "a\0b"])
 @pytest.mark.parametrize("field", ["Config", "Layers"])
 def test_paths_stay_inside(path: str, field: str) -> None:
     error = refused(edited(CLASSIC, **{field: path if field == "Config" else [path]}))
