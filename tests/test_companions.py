@@ -251,7 +251,9 @@ class TestSignatureFiles:
         image = oci_image()
         source = self.directory(tmp_path / "in", image)
         report = convert(source, f"oci:{tmp_path}/out:app")
-        assert codes(report) == [("signature-orphaned", "signature-1")]
+        assert codes(report) == [("signature-dropped", "signature-1")]
+        (finding,) = report.findings
+        assert finding.message == f"the signature speaks of {image.digest} and was left out"
 
     def test_old_ones_go_with_the_image_that_is_replaced(self, tmp_path: Path) -> None:
         self.directory(tmp_path / "out", oci_image())

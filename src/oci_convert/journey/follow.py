@@ -95,7 +95,9 @@ class _Follower:
             return "signature-dropped" if signed else "referrer-dropped"
         if signed:
             stays = self._survives or policy is Keep.KEEP
-            return None if stays and self._room else "signature-orphaned"
+            if stays and not self._room:
+                return "signature-dropped"
+            return None if stays else "signature-orphaned"
         towards_docker = self._plan.options.to is Family.DOCKER and not self._survives
         if self._subject is None or not self._room or (policy is Keep.AUTO and towards_docker):
             return "referrer-dropped"
@@ -211,11 +213,13 @@ def kept_signatures(
         step = made.get(digest)
         new = None if step is None else step.new
         survives = new is not None and new.digest == digest
-        stays = room and policy is not Keep.DROP and (survives or policy is Keep.KEEP)
+        wanted = policy is not Keep.DROP and (survives or policy is Keep.KEEP)
+        stays = wanted and room
         if stays:
             carried[name] = data
         if not (stays and survives):
-            gone = "signature-dropped" if policy is Keep.DROP else "signature-orphaned"
+            dropped = wanted or policy is Keep.DROP
+            gone = "signature-dropped" if dropped else "signature-orphaned"
             code = "signature-names-old-digest" if stays else gone
             message = f"the signature {_why(code, step, digest)}"
             plan.findings.append(Finding.of(code, name, message))

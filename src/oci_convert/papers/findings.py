@@ -213,8 +213,10 @@ CODES: Final[dict[str, Code]] = {
     ),
     "signature-dropped": Code(
         Level.LOSS,
-        "A signature was left behind, as `--signatures drop` asked.",
-        "`--signatures auto` carries those that stay valid.",
+        "A signature was left behind, as `--signatures drop` asked, or because the target has no "
+        "room for it.",
+        "`--signatures auto` carries those that stay valid, where the target can hold them: an OCI "
+        "layout those that are images of their own, a `dir:` those that are files.",
     ),
     "signature-names-old-digest": Code(
         Level.WARNING,
