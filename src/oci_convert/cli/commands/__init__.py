@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
+from typer.models import CommandInfo
+
+from oci_convert.cli.app import app
+
 __all__ = ["NAMES", "load"]
 
 _MODULES: Final = {
@@ -30,3 +34,9 @@ def load(arguments: Sequence[str]) -> None:
     named = _MODULES.get(arguments[0]) if arguments else None
     for module in _MODULES.values() if named is None else (named,):
         import_module(f"{__name__}.{module}")
+    # Whoever imported a command before has put it before the others.
+    app.registered_commands.sort(key=_position)
+
+
+def _position(command: CommandInfo) -> int:
+    return NAMES.index(command.name or getattr(command.callback, "__name__", ""))
