@@ -183,7 +183,7 @@ def _mislabelled(blob: _Blob) -> Iterator[Finding]:
         if node.actual is None and cell.compression is Compression.NONE:
             message = "the bytes are no tar and fit no known compression"
             yield Finding.of("unrecognised-layer", node.where, message)
-        elif node.actual is not None and node.actual is not cell.compression:
-            called = "a plain tar" if node.actual is Compression.NONE else node.actual.value
+        elif (actual := node.mislabelled) is not None:
+            called = "a plain tar" if actual is Compression.NONE else actual.value
             message = f"labelled {node.descriptor.media_type}, but the bytes are {called}"
             yield Finding("mislabelled-layer", Level.ERROR, node.where, message)

@@ -57,9 +57,9 @@ class DocumentComparison:
         mine, yours = left.facts(), right.facts()
         if (mine["digest"], mine["size"]) != (yours["digest"], yours["size"]):
             yield self.about.differs(DifferenceKind.PACKING, Kind.LAYER, left.where, mine, yours)
-        if left.mislabelled is not right.mislabelled:
+        if left.node.mislabelled is not right.node.mislabelled:
             wrong = (
-                ABSENT if layer.mislabelled is None else layer.mislabelled.value
+                ABSENT if layer.node.mislabelled is None else layer.node.mislabelled.value
                 for layer in (left, right)
             )
             yield self.about.differs(DifferenceKind.MISLABELLED, Kind.LAYER, left.where, *wrong)

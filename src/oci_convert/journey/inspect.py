@@ -228,12 +228,11 @@ class _View:
 def _packing(node: Node, entry: Descriptor) -> Iterator[str]:
     """What the first bytes of a layer say of its media type."""
     meaning = look_up(entry.media_type)
-    if node.kind is Kind.LAYER and meaning is not None and node.actual is not None:
-        if meaning.cell.encrypted:
-            yield "encrypted"
-        elif node.actual is not meaning.cell.compression:
-            packed = "a plain tar" if node.actual is Compression.NONE else node.actual.value
-            yield f"mislabelled: the bytes are {packed}"
+    if node.kind is Kind.LAYER and node.actual and meaning is not None and meaning.cell.encrypted:
+        yield "encrypted"
+    elif (actual := node.mislabelled) is not None:
+        packed = "a plain tar" if actual is Compression.NONE else actual.value
+        yield f"mislabelled: the bytes are {packed}"
 
 
 def _subject(node: Node, entry: Descriptor) -> str | None:

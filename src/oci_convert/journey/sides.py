@@ -70,14 +70,6 @@ class Layer:
         meaning = look_up(self.node.descriptor.media_type)
         return None if meaning is None else meaning.cell.compression
 
-    @property
-    def mislabelled(self) -> Compression | None:
-        """What the bytes are, where the media type says something else."""
-        meaning = look_up(self.node.descriptor.media_type)
-        if meaning is None or meaning.cell.encrypted or self.node.actual is None:
-            return None
-        return None if self.node.actual is meaning.cell.compression else self.node.actual
-
     def facts(self) -> dict[str, Any]:
         """What a difference says of it."""
         descriptor, packed = self.node.descriptor, self.compression

@@ -86,6 +86,17 @@ class Node:
         return meaning is not None and not meaning.cell.distributable
 
     @property
+    def mislabelled(self) -> Compression | None:
+        """How a layer is really packed, where its media type says something else.
+
+        Of an encrypted one nobody here can tell.
+        """
+        meaning = look_up(self.descriptor.media_type)
+        if self.kind is not Kind.LAYER or meaning is None or meaning.cell.encrypted:
+            return None
+        return None if self.actual is meaning.cell.compression else self.actual
+
+    @property
     def old(self) -> Descriptor:
         """What a report calls it: what the source has, not what it was upgraded to."""
         return self.descriptor if self.upgraded_from is None else self.upgraded_from.descriptor
