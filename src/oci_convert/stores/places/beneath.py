@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
 
-__all__ = ["OPEN", "LeftError", "files_beneath", "open_beneath"]
+__all__ = ["FOLDER", "OPEN", "LeftError", "files_beneath", "open_beneath"]
 
 OPEN: Final = (
     os.O_RDONLY
@@ -25,7 +25,8 @@ OPEN: Final = (
 )
 """How files of strangers are opened."""
 
-_FOLDER: Final = OPEN | getattr(os, "O_DIRECTORY", 0)
+FOLDER: Final = OPEN | getattr(os, "O_DIRECTORY", 0)
+"""The same for folders, and for nothing else."""
 _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 _LINK_LIMIT: Final = 40
 _BY_FOLDERS: Final = {os.open, os.readlink} <= os.supports_dir_fd and hasattr(os, "fwalk")
@@ -62,7 +63,7 @@ def files_beneath(root: Path, folder: str, skip: str) -> Iterator[str]:
 
 def _open_by_folders(root: Path, name: str) -> int:
     parts = list(PurePosixPath(name).parts)
-    folders = [os.open(root, _FOLDER)]
+    folders = [os.open(root, FOLDER)]
     links = 0
     try:
         while parts:
@@ -74,7 +75,7 @@ def _open_by_folders(root: Path, name: str) -> int:
                 continue
             link = _link_target(part, folders[-1])
             if link is None:
-                flags = (_FOLDER if parts else OPEN) | _NO_FOLLOW
+                flags = (FOLDER if parts else OPEN) | _NO_FOLLOW
                 opened = os.open(part, flags, dir_fd=folders[-1])
                 if not parts:
                     return opened

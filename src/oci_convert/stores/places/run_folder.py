@@ -21,6 +21,7 @@ from threading import Lock
 from typing import Final
 
 from oci_convert.ground.errors import OciConvertError, StoreError
+from oci_convert.stores.places.beneath import FOLDER, OPEN
 from oci_convert.stores.places.file import File, naming
 from oci_convert.stores.places.paths import cleaned
 
@@ -41,8 +42,6 @@ _PATIENCE: Final = 0.5
 """Seconds that a run which ends waits for the lock: what holds it longer than moments hangs."""
 _PAUSE: Final = 0.01
 _WINDOWS: Final = os.name == "nt"
-_OPEN: Final = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
-_FOLDER: Final = _OPEN | getattr(os, "O_DIRECTORY", 0)
 _LEFT: Final = ".left"
 """The end of the name of a note, by which a run that fails leaves what it made to another one."""
 
@@ -248,7 +247,7 @@ def _flush(path: Path) -> None:
     if _WINDOWS and path.is_dir():
         return  # there a folder cannot be opened, nor need it be
     with naming(path):
-        descriptor = os.open(path, os.O_RDWR if _WINDOWS else _OPEN)
+        descriptor = os.open(path, os.O_RDWR if _WINDOWS else OPEN)
         try:
             os.fsync(descriptor)
         finally:
@@ -281,7 +280,7 @@ def _lock_folder(path: Path, patience: float | None = None) -> int | None:
     if fcntl is None:
         return None
     with naming(path):
-        descriptor = os.open(path, _FOLDER)
+        descriptor = os.open(path, FOLDER)
         try:
             _flock(descriptor, patience)
         except BaseException:
