@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from typer.models import ArgumentInfo, OptionInfo
 
 from oci_convert.cli.app import app
-from oci_convert.cli.commands import NAMES, load
+from oci_convert.cli.commands import load, name_of
 from oci_convert.cli.help import EXAMPLE
 
 __all__ = ["commands", "markdown", "options"]
@@ -31,11 +31,7 @@ _Info = ArgumentInfo | OptionInfo
 def commands() -> dict[str, Callable[..., Any]]:
     """The function of every command, in the order of the help."""
     load(())
-    found = {}
-    for command in app.registered_commands:
-        if command.callback is not None:
-            found[command.name or command.callback.__name__] = command.callback
-    return {name: found[name] for name in NAMES}
+    return {name_of(it): it.callback for it in app.registered_commands if it.callback is not None}
 
 
 def options(command: Callable[..., Any]) -> frozenset[str]:

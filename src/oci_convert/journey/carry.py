@@ -150,13 +150,13 @@ class Carrier:
     def _carry_loads(self, loads: list[_Load]) -> None:
         """Carry blobs: one by one, or several at a time."""
         self._total = sum(load.size for load in loads)
+        alone = [load for load in loads if not load.is_large]
         large = [load for load in loads if load.is_large]
         workers = min(self._jobs, len(large))
         if workers <= 1 or self.sink.holds.sequential:
-            large = []
-        for load in loads:
-            if not large or not load.is_large:
-                self._carry(load)
+            alone, large = loads, []
+        for load in alone:
+            self._carry(load)
         if large:
             # The largest first, so that none is left over at the end.
             self._carry_together(sorted(large, key=lambda load: -load.size), workers)

@@ -10,7 +10,7 @@ from typer.models import CommandInfo
 
 from oci_convert.cli.app import app
 
-__all__ = ["NAMES", "load"]
+__all__ = ["NAMES", "load", "name_of"]
 
 _MODULES: Final = {
     "convert": "convert",
@@ -35,8 +35,9 @@ def load(arguments: Sequence[str]) -> None:
     for module in _MODULES.values() if named is None else (named,):
         import_module(f"{__name__}.{module}")
     # Whoever imported a command before has put it before the others.
-    app.registered_commands.sort(key=_position)
+    app.registered_commands.sort(key=lambda command: NAMES.index(name_of(command)))
 
 
-def _position(command: CommandInfo) -> int:
-    return NAMES.index(command.name or getattr(command.callback, "__name__", ""))
+def name_of(command: CommandInfo) -> str:
+    """What a registered command is called."""
+    return str(command.name or getattr(command.callback, "__name__", ""))
