@@ -253,7 +253,7 @@ def _repacking(images: Path) -> Case:
     peer = "skopeo, docker-save → OCI gzip"
     zstd, gzip = f"oci:{images / 'oci-zstd'}:a", f"oci:{images / 'oci-gzip'}:a"
     return Case(
-        "repacking",
+        "recompressing",
         "From compressed to compressed",
         [
             Contender(to_gzip, lambda to: ours(zstd, f"dir:{to}/D", flags, "--to", "docker")),

@@ -21,9 +21,9 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from oci_convert.blobs.compression import DEFAULT_LEVELS, codec_versions, compress, decompress
-from oci_convert.blobs.streams import read_chunks
-from oci_convert.ground.media_types import Compression
+from oci_convert.layers.compression import DEFAULT_LEVELS, codec_versions, compress, decompress
+from oci_convert.layers.streams import read_chunks
+from oci_convert.spec.media_types import Compression
 
 GZIP, ZSTD = Compression.GZIP, Compression.ZSTD
 

@@ -31,8 +31,8 @@ from typing import Any, Final, NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from oci_convert import Compress, Compression, Family, convert
-from oci_convert.blobs.compression import compress
-from oci_convert.ground.media_types import Cell, Kind, name_of
+from oci_convert.layers.compression import compress
+from oci_convert.spec.media_types import Cell, Kind, name_of
 
 MB: Final = 1_000_000
 ROOTS: Final = ("/usr/lib", "/usr/share", "/usr/include", "/usr/bin", "/usr/libexec")

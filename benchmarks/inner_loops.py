@@ -22,16 +22,16 @@ from typing import Any, Final
 
 from images import Blob, media_type
 from oci_convert import Compression, Family, translate
-from oci_convert.ground.media_types import Kind
-from oci_convert.journey.options import Options
-from oci_convert.journey.plan import decide
-from oci_convert.journey.tree import read_tree
-from oci_convert.papers.documents import Role, read_document
-from oci_convert.papers.json_text import scan
-from oci_convert.rules.edits import Child, edit
+from oci_convert.documents.document import Role, read_document
+from oci_convert.documents.strict_json import scan
+from oci_convert.planning.decide import decide
+from oci_convert.planning.options import Options
+from oci_convert.spec.media_types import Kind
+from oci_convert.stores.files import MemoryFiles
+from oci_convert.stores.files.tar import Tar
 from oci_convert.stores.oci_layout import OciLayoutSource
-from oci_convert.stores.places import MemoryPlace
-from oci_convert.stores.places.tar import Tar
+from oci_convert.transform.document_edits import Child, edit
+from oci_convert.tree.reader import read_tree
 
 LAYERS: Final = 20
 MANIFESTS: Final = 2000
@@ -114,7 +114,7 @@ def renaming(raw: bytes) -> Loop:
     return lambda: edit(document, Family.OCI, children)
 
 
-def layout(count: int) -> MemoryPlace:
+def layout(count: int) -> MemoryFiles:
     """A layout in memory with one list of so many manifests over the same layers."""
     files: dict[str, bytes] = {}
 
@@ -130,7 +130,7 @@ def layout(count: int) -> MemoryPlace:
         entries.append(put(Blob(spelled(manifest(f"image {i}", LAYERS)), "")))
     top = put(Blob(spelled(index(entries)), media_type(Family.DOCKER, Kind.INDEX)))
     files["index.json"] = spelled({"schemaVersion": 2, "manifests": [top.descriptor()]})
-    return MemoryPlace(files)
+    return MemoryFiles(files)
 
 
 # -- archives -----------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from typing import Final, Protocol, TypeVar, cast
 ROOT: Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests")]
 
-from oci_convert.ground.errors import OciConvertError  # noqa: E402 - the path comes first
+from oci_convert.errors import OciConvertError  # noqa: E402 - the path comes first
 
 __all__ = ["BUILD", "DICE", "ROOT", "TARGETS", "Draws", "Target", "load", "ours", "split"]
 

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Final
 
 from base import ROOT
-from oci_convert.ground.media_types import Compression, Family
+from oci_convert.spec.media_types import Compression, Family
 from support import archives, schema1
 from support.images import (
     DOCKER_CONFIG,

@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from oci_convert.ground.media_types import Family  # noqa: E402 - the path comes first
+from oci_convert.spec.media_types import Family  # noqa: E402 - the path comes first
 from support.images import (  # noqa: E402 - likewise
     Image,
     Layer,

@@ -19,10 +19,11 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from oci_convert.ground.errors import OciConvertError, RefusedError, StoreError
-from oci_convert.journey.convert import convert, opened
-from oci_convert.journey.inspect import inspect
+from oci_convert.conversion.convert import convert
+from oci_convert.errors import OciConvertError, RefusedError, StoreError
+from oci_convert.inspection.inspect import inspect
 from oci_convert.stores.memory import Memory
+from oci_convert.stores.opening import opened
 from oci_convert.stores.references import parse
 from support.archives import Saved, archive, crane, docker_20, docker_25, layout
 from support.images import (

@@ -13,15 +13,15 @@ from typing import Any, ClassVar
 
 import pytest
 
-from oci_convert.ground.errors import BlobError, OciConvertError, StoreError, UsageError
-from oci_convert.ground.media_types import Compression, Family
-from oci_convert.journey.convert import convert
-from oci_convert.papers.report import Report
-from oci_convert.rules.names import repository_tag
+from oci_convert.conversion.convert import convert
+from oci_convert.errors import BlobError, OciConvertError, StoreError, UsageError
+from oci_convert.report import Report
+from oci_convert.spec.media_types import Compression, Family
+from oci_convert.spec.names import repository_tag
 from oci_convert.stores.base import Root, Sink, Source
+from oci_convert.stores.files.outputs import NewFile, Stream
+from oci_convert.stores.files.tar_writer import WritableTar, header
 from oci_convert.stores.memory import Memory
-from oci_convert.stores.places.outputs import NewFile, Stream
-from oci_convert.stores.places.tar_writer import WritableTar, header
 from oci_convert.stores.references import open_sink, open_source, parse, temporary
 from support.archives import CONTAINERD_NAME, Saved, archive, docker_20
 from support.contract import BLOB, DATA, UNFINISHED, StoreContract, fill, root_of, store
@@ -624,7 +624,7 @@ def damaged(image: Image, which: int) -> Memory:
 
 
 @pytest.mark.parametrize("which", [0, -1])
-@pytest.mark.parametrize("options", [{}, {"compress": "none"}], ids=["kept", "repacked"])
+@pytest.mark.parametrize("options", [{}, {"compress": "none"}], ids=["kept", "recompressed"])
 def test_a_run_that_fails_leaves_nothing(
     which: int, options: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -725,7 +725,7 @@ def test_the_room_in_a_row_is_the_business_of_the_archive_alone() -> None:
     assert target.files
 
 
-def test_a_repacked_layer_under_a_long_name_fits(tmp_path: Path) -> None:
+def test_a_recompressed_layer_under_a_long_name_fits(tmp_path: Path) -> None:
     """The name of a SHA-512 digest has more characters than a plain header takes."""
     image = oci_image([layer("long", Compression.NONE, size=5000, algorithm="sha512")])
     convert(memory(app=image), f"oci-archive:{tmp_path}/app.tar", compress="gzip")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from oci_convert.journey.convert import convert
-from oci_convert.journey.verify import verify
+from oci_convert.conversion.convert import convert
 from oci_convert.stores import references
-from oci_convert.stores.places import beneath, run_folder
-from oci_convert.stores.places.beneath import LeftError, files_beneath, open_beneath
+from oci_convert.stores.files import beneath, run_folder
+from oci_convert.stores.files.beneath import LeftError, files_beneath, open_beneath
+from oci_convert.verification.verify import verify
 from support.images import docker_image, layer, write_dir, write_files
 
 IMAGE = docker_image([layer("one"), layer("two")])

@@ -197,7 +197,7 @@ def test_there_and_back_gives_the_referrer_its_bytes() -> None:
     assert not [found for found in report.findings if found.code == "not-reversible"]
 
 
-def test_a_referrer_of_a_repacked_image_gets_the_new_digest() -> None:
+def test_a_referrer_of_a_recompressed_image_gets_the_new_digest() -> None:
     image = oci_image([Layer(tar_of({"app": "1"}), Compression.ZSTD)])
     target = Memory()
     report = convert(

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from oci_convert.ground.errors import DocumentError, StoreError
-from oci_convert.ground.media_types import Compression
-from oci_convert.journey.convert import convert
-from oci_convert.journey.diff import diff, same_as
-from oci_convert.journey.difference import Diff, Verdict
-from oci_convert.papers.findings import Level
-from oci_convert.papers.members import ABSENT
+from oci_convert.comparison.diff import diff, same_as
+from oci_convert.comparison.difference import Diff, Verdict
+from oci_convert.conversion.convert import convert
+from oci_convert.documents.json_diff import ABSENT
+from oci_convert.errors import DocumentError, StoreError
+from oci_convert.findings import Level
+from oci_convert.spec.media_types import Compression
 from oci_convert.stores import Memory
 from support.images import (
     EMPTY,

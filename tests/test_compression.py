@@ -24,9 +24,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci_convert.blobs.compression import codec_versions, compress, decompress, sniff
-from oci_convert.ground.errors import BlobError, OciConvertError, UsageError
-from oci_convert.ground.media_types import Compression
+from oci_convert.errors import BlobError, OciConvertError, UsageError
+from oci_convert.layers.compression import codec_versions, compress, decompress, sniff
+from oci_convert.spec.media_types import Compression
 
 GZIP, ZSTD, BZIP2, XZ = Compression.GZIP, Compression.ZSTD, Compression.BZIP2, Compression.XZ
 WRITTEN = [GZIP, ZSTD]
@@ -458,7 +458,7 @@ def test_the_report_gets_names_and_versions(codec: Compression, library: str) ->
 
 def test_no_codec_is_imported_before_it_is_needed() -> None:
     code = (
-        "import sys, oci_convert.blobs.compression\n"
+        "import sys, oci_convert.layers.compression\n"
         "late = {'zstandard', 'isal', 'zlib_ng'}\n"
         "sys.exit(str(late & set(sys.modules) or ''))"
     )

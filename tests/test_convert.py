@@ -11,18 +11,18 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from oci_convert.ground.errors import (
+from oci_convert.conversion.convert import convert
+from oci_convert.errors import (
     BlobError,
     RefusedError,
     UsageError,
 )
-from oci_convert.ground.media_types import Compression, Family
-from oci_convert.journey.carry import Progress
-from oci_convert.journey.convert import convert
-from oci_convert.papers.report import Change
+from oci_convert.progress import Progress
+from oci_convert.report import Change
+from oci_convert.spec.media_types import Compression, Family
+from oci_convert.stores.files import MemoryFiles
 from oci_convert.stores.memory import Memory
 from oci_convert.stores.oci_layout import OciLayoutSource
-from oci_convert.stores.places import MemoryPlace
 from support import archives
 from support.images import (
     DOCKER,
@@ -177,7 +177,7 @@ def test_the_image_id_stays_in_every_direction_and_every_packing(
     assert suffixes is None or found == suffixes
 
 
-def test_the_same_tar_is_repacked_once_into_the_same_bytes() -> None:
+def test_the_same_tar_is_recompressed_once_into_the_same_bytes() -> None:
     report, target = run(docker_image(FIVE), "oci", compress="zstd")
     layers = top(report, target)["layers"]
     assert layers[1]["digest"] == layers[3]["digest"]
@@ -188,7 +188,7 @@ def test_the_same_tar_is_repacked_once_into_the_same_bytes() -> None:
     assert report.codecs["zstd"].keys() == {"library", "version", "engine", "level"}
 
 
-def test_a_repacked_layer_loses_what_was_said_of_its_bytes() -> None:
+def test_a_recompressed_layer_loses_what_was_said_of_its_bytes() -> None:
     stale = {"io.github.containers.zstd-chunked.manifest-checksum": "x"}
     both = layer("a", ZSTD, more={"annotations": {**stale, "kept": "y"}})
     alone = layer("b", ZSTD, more={"annotations": stale})
@@ -237,7 +237,7 @@ def test_bytes_that_are_no_layer_leave_the_label_alone() -> None:
         run(image, "docker", strict=True)
 
 
-def test_layers_of_artifacts_and_plugins_are_never_repacked() -> None:
+def test_layers_of_artifacts_and_plugins_are_never_recompressed() -> None:
     """ORAS and Helm put things under the types of layers that no config knows."""
     packed = LAYERS[0].blob(Family.OCI)
     chart = manifest(Blob("application/vnd.cncf.helm.config.v1+json", b"{}"), [packed])
@@ -304,12 +304,12 @@ def test_a_second_run_into_the_same_target_writes_nothing() -> None:
     before = dict(target.files)
     again = convert(source, target, to="docker", compress="auto")
     assert target.files == before
-    repacked = {
+    recompressed = {
         row.new.digest: row.new.size
         for row in again.map
         if row.new is not None and row.change is Change.REPACKED
     }
-    assert again.totals.bytes_written == sum(repacked.values())
+    assert again.totals.bytes_written == sum(recompressed.values())
 
 
 @pytest.mark.parametrize("to", ["docker", "oci", "oci-rc2"])
@@ -341,7 +341,7 @@ class Watched(Memory):
         return OciLayoutSource(_WatchedPlace(self), self.label)
 
 
-class _WatchedPlace(MemoryPlace):
+class _WatchedPlace(MemoryFiles):
     def __init__(self, watched: Watched) -> None:
         super().__init__(watched.files)
         self._watched = watched

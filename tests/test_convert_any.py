@@ -10,10 +10,10 @@ from typing import Any, Final
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from oci_convert.ground.errors import OciConvertError, UsageError
-from oci_convert.ground.media_types import Compression, Family
-from oci_convert.journey.convert import convert
-from oci_convert.papers.report import Report
+from oci_convert.conversion.convert import convert
+from oci_convert.errors import OciConvertError, UsageError
+from oci_convert.report import Report
+from oci_convert.spec.media_types import Compression, Family
 from oci_convert.stores.memory import Memory
 from support.images import (
     DOCKER,

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from oci_convert.ground.errors import (
+from oci_convert.conversion.convert import convert
+from oci_convert.errors import (
     BlobError,
     DocumentError,
     OciConvertError,
@@ -17,7 +18,6 @@ from oci_convert.ground.errors import (
     StoreError,
     UsageError,
 )
-from oci_convert.journey.convert import convert
 from oci_convert.stores.memory import Memory
 from support.images import (
     DOCKER_MANIFEST,
@@ -131,7 +131,7 @@ BROKEN: dict[str, tuple[dict[str, bytes], dict[str, Any], type[OciConvertError],
         "digest-mismatch",
         "images[0].layers[0]",
     ),
-    "repacked layer of another digest": (
+    "recompressed layer of another digest": (
         with_file(ZSTD_FILE, flipped),
         {"compress": "gzip"},
         BlobError,

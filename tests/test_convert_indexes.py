@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from oci_convert.ground.errors import (
+from oci_convert.conversion.convert import convert
+from oci_convert.errors import (
     BlobError,
     DocumentError,
     RefusedError,
 )
-from oci_convert.ground.media_types import Family
-from oci_convert.journey.convert import convert
-from oci_convert.papers.report import Change
+from oci_convert.report import Change
+from oci_convert.spec.media_types import Family
 from oci_convert.stores.memory import Memory
 from support.images import (
     DOCKER,
@@ -108,7 +108,7 @@ def test_a_nested_index_gives_way_to_its_entries_in_docker() -> None:
     }
 
 
-def test_a_nested_index_above_a_repacked_layer_gives_way_too() -> None:
+def test_a_nested_index_above_a_recompressed_layer_gives_way_too() -> None:
     image = oci_image([layer("z", ZSTD)])
     for nested in (image_list([image]), image_list([image_list([image])])):
         report, target = run(image_list([nested]), "docker")
@@ -360,7 +360,7 @@ def test_a_loss_is_refused_before_anything_is_written(image: Image, code: str) -
     assert target.files == {}
 
 
-def test_a_layer_that_is_repacked_is_no_loss() -> None:
+def test_a_layer_that_is_recompressed_is_no_loss() -> None:
     report, _ = run(oci_image([layer("z", ZSTD)]), "docker", on_loss="fail")
     assert report.losses == ()
     assert not report.reversible

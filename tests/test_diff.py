@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci_convert.ground.media_types import Compression, Family
-from oci_convert.journey.convert import convert
-from oci_convert.journey.diff import diff, same_as
-from oci_convert.journey.difference import Diff, DifferenceKind, Verdict
-from oci_convert.papers.members import ABSENT
+from oci_convert.comparison.diff import diff, same_as
+from oci_convert.comparison.difference import Diff, DifferenceKind, Verdict
+from oci_convert.conversion.convert import convert
+from oci_convert.documents.json_diff import ABSENT
+from oci_convert.spec.media_types import Compression, Family
 from oci_convert.stores import Memory
 from support.images import (
     DOCKER_CONFIG,

@@ -16,8 +16,8 @@ from typing import Any, Final
 import pytest
 
 from oci_convert.cli import run
-from oci_convert.ground.media_types import Compression
-from oci_convert.journey.difference import Verdict
+from oci_convert.comparison.difference import Verdict
+from oci_convert.spec.media_types import Compression
 from support.images import (
     LAYERS,
     OCI_LAYER,

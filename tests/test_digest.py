@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci_convert.blobs.streams import Tally, verified
-from oci_convert.ground.digest import Digest, new_hash
-from oci_convert.ground.errors import BlobError, DocumentError
+from oci_convert.errors import BlobError, DocumentError
+from oci_convert.layers.streams import Tally, verified
+from oci_convert.spec.digest import Digest, new_hash
 
 VALID = {
     "sha256": "sha256:" + "0123456789abcdef" * 4,

@@ -10,18 +10,18 @@ from typing import Any
 
 import pytest
 
-from oci_convert.blobs.compression import decompress, sniff
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import BlobError, DocumentError, OciConvertError, StoreError
-from oci_convert.ground.media_types import Compression
-from oci_convert.papers.documents import read_document
-from oci_convert.papers.models import Descriptor, Manifest
+from oci_convert.documents.document import read_document
+from oci_convert.errors import BlobError, DocumentError, OciConvertError, StoreError
+from oci_convert.layers.compression import decompress, sniff
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Compression
+from oci_convert.spec.models import Descriptor, Manifest
 from oci_convert.stores.base import Root
 from oci_convert.stores.docker_archive import DockerArchiveSource, is_docker_archive
-from oci_convert.stores.docker_rows import Files
-from oci_convert.stores.places import MemoryPlace, Place
-from oci_convert.stores.places.folder import Folder
-from oci_convert.stores.places.tar import Tar
+from oci_convert.stores.docker_rows import RowFiles
+from oci_convert.stores.files import Files, MemoryFiles
+from oci_convert.stores.files.folder import Folder
+from oci_convert.stores.files.tar import Tar
 from support import archives
 from support.archives import (
     Link,
@@ -70,7 +70,7 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
     sources: list[DockerArchiveSource] = []
 
     def open_archive(members: Mapping[str, bytes | Link]) -> DockerArchiveSource:
-        place: Place
+        place: Files
         if request.param == "folder":
             place = Folder(extracted(members, tmp_path / "folder"))
         else:
@@ -147,7 +147,7 @@ def bytes_of(member: bytes | Link) -> bytes:
     ],
 )
 def test_an_archive_is_known_by_its_rows(files: dict[str, bytes], *, expected: bool) -> None:
-    assert is_docker_archive(MemoryPlace(files)) is expected
+    assert is_docker_archive(MemoryFiles(files)) is expected
 
 
 def test_a_folder_in_the_place_of_the_rows_is_no_archive(tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_a_packed_layer_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
         read_whole.append(name)
         return io.BytesIO(place.files[name])
 
-    monkeypatch.setattr(Files, "packing", lambda _, path: sniff(place.files[path]))
+    monkeypatch.setattr(RowFiles, "packing", lambda _, path: sniff(place.files[path]))
     monkeypatch.setattr(place, "open", note)
     assert len(DockerArchiveSource(place, "app").roots()) == 2
     layers = [name for name in read_whole if name.endswith(".tar.gz")]

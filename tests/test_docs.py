@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from oci_convert import findings, limits
 from oci_convert.cli import reference
-from oci_convert.ground import limits, matrix
-from oci_convert.papers import findings
+from oci_convert.spec import matrix
 from support import errors, strict_json
 
 PROJECT = Path(__file__).parent.parent

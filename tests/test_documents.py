@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci_convert.ground.errors import DocumentError
-from oci_convert.ground.media_types import Family, Kind
-from oci_convert.papers.documents import Role, read_config, read_document, read_object
-from oci_convert.papers.models import Index, Manifest
+from oci_convert.documents.document import Role, read_config, read_document, read_object
+from oci_convert.errors import DocumentError
+from oci_convert.spec.media_types import Family, Kind
+from oci_convert.spec.models import Index, Manifest
 from support.images import (
     DOCKER_CONFIG,
     DOCKER_LIST,

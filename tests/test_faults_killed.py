@@ -16,10 +16,10 @@ from typing import BinaryIO
 
 import pytest
 
-from oci_convert.ground.media_types import Compression
-from oci_convert.journey.convert import convert
-from oci_convert.stores.place_sink import PlaceSink
-from oci_convert.stores.places.folder import Folder
+from oci_convert.conversion.convert import convert
+from oci_convert.spec.media_types import Compression
+from oci_convert.stores.files.folder import Folder
+from oci_convert.stores.files_sink import FilesSink
 from support.images import docker_image, files_below, layer, save_tar, write_layout
 from support.scenes import UNFINISHED
 
@@ -31,7 +31,7 @@ PATIENCE = 60
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks into /proc")
 @pytest.mark.parametrize(
-    "kind", ["a layout with an image", "a dir:, replaced", "an oci-archive, repacking"]
+    "kind", ["a layout with an image", "a dir:, replaced", "an oci-archive, recompressing"]
 )
 def test_a_run_may_be_killed_before_any_call(kind: str, tmp_path: Path) -> None:
     script = [sys.executable, str(SCRIPTS / "kill.py"), "--calls", kind, "--folder", str(tmp_path)]
@@ -207,11 +207,11 @@ def test_a_signal_between_the_starts_of_two_threads_leaves_none_at_work(
         assert go_on.wait(PATIENCE)
         return opened(folder, name)
 
-    def planned(sink: PlaceSink) -> None:
+    def planned(sink: FilesSink) -> None:
         monkeypatch.setattr(Folder, "open_blob", held)
         monkeypatch.setattr(Thread, "start", interrupted)
 
-    monkeypatch.setattr(PlaceSink, "begin", planned)
+    monkeypatch.setattr(FilesSink, "begin", planned)
     with pytest.raises(StopError):
         convert(source, f"oci:{tmp_path}/new/target:1", jobs=2)
     for thread in threading.enumerate():

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from oci_convert import convert, inspect, prove, same_as, verify
-from oci_convert.ground.errors import OciConvertError, StoreError
-from oci_convert.ground.media_types import Family
-from oci_convert.papers.findings import CODES
+from oci_convert.errors import OciConvertError, StoreError
+from oci_convert.findings import CODES
+from oci_convert.spec.media_types import Family
 from oci_convert.stores.base import Sink
 from oci_convert.stores.containers_dir import ContainersDirSink
+from oci_convert.stores.files.file import File, naming
+from oci_convert.stores.files.folder import WritableFolder
+from oci_convert.stores.files.system import REFUSALS, system_error, system_errors
 from oci_convert.stores.oci_layout import OciLayoutSink
-from oci_convert.stores.places.file import File, naming
-from oci_convert.stores.places.folder import WritableFolder
-from oci_convert.stores.places.system import REFUSALS, system_error, system_errors
 from oci_convert.stores.references import open_sink, parse
 from support.contract import DATA, root_of
 from support.faults import Faults

@@ -25,10 +25,10 @@ from oci_convert import (
     same_as,
     verify,
 )
-from oci_convert.ground.limits import limited
+from oci_convert.limits import limited
 from oci_convert.stores.docker_archive import DockerArchiveSource
 from oci_convert.stores.docker_entries import Entries
-from oci_convert.stores.places.tar import Tar
+from oci_convert.stores.files.tar import Tar
 from support.archives import compact, entry, in_memory, layout, row_of
 from support.images import Image, image_list, layer, layout_files, oci_image
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from oci_convert.papers.report import read_map
+from oci_convert.report import read_map
 from support import schema1
 from support.archives import CONTAINERD_NAME, archive, compact, docker_20
 from support.command import Command

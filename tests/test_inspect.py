@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from oci_convert.ground.media_types import Compression, Family, Kind
-from oci_convert.journey.inspect import Inspected, inspect
+from oci_convert.inspection.inspect import Inspected, inspect
+from oci_convert.spec.media_types import Compression, Family, Kind
 from oci_convert.stores.memory import Memory
 from support.images import (
     EMPTY,

@@ -15,10 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci_convert.ground.errors import DocumentError
-from oci_convert.ground.limits import Limits
-from oci_convert.ground.media_types import CELLS
-from oci_convert.papers.json_text import (
+from oci_convert.documents.strict_json import (
     Array,
     Editor,
     Object,
@@ -27,6 +24,9 @@ from oci_convert.papers.json_text import (
     _Judge,
     scan,
 )
+from oci_convert.errors import DocumentError
+from oci_convert.limits import Limits
+from oci_convert.spec.media_types import CELLS
 
 # -- texts --------------------------------------------------------------------------------------
 

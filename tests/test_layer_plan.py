@@ -11,9 +11,9 @@ from typing import Final
 
 import pytest
 
-from oci_convert.ground.errors import OciConvertError, RefusedError, UsageError
-from oci_convert.ground.media_types import Compression, Family
-from oci_convert.rules.layer_plan import (
+from oci_convert.errors import OciConvertError, RefusedError, UsageError
+from oci_convert.spec.media_types import Compression, Family
+from oci_convert.transform.layer_rules import (
     Compress,
     Layer,
     check_compress,
@@ -77,7 +77,7 @@ class Outcome:
     """What should come of it: a type, perhaps another packing, findings; or an error."""
 
     media_type: str = ""
-    repack: str | None = None
+    recompress: str | None = None
     findings: tuple[str, ...] = ()
     error: str = ""
 
@@ -165,8 +165,8 @@ def outcome(layer: Layer, family: Family, compress: Compress) -> Outcome:
     except RefusedError as error:
         sound = error.where == layer.where and error.remedy and error.message
         return Outcome(error=error.code if sound else f"{error.code} without where or remedy")
-    repack = None if plan.repack is None else plan.repack.value
-    return Outcome(plan.media_type, repack, tuple(found.code for found in plan.findings))
+    recompress = None if plan.recompress is None else plan.recompress.value
+    return Outcome(plan.media_type, recompress, tuple(found.code for found in plan.findings))
 
 
 @pytest.mark.parametrize("home", [False, True], ids=["changing", "at home"])
@@ -184,11 +184,13 @@ def test_every_label_with_any_bytes_becomes_what_the_documentation_says(
 
 @pytest.mark.parametrize("family", Family)
 @pytest.mark.parametrize("label", LABELS)
-def test_a_layer_that_is_absent_is_believed_and_never_repacked(label: str, family: Family) -> None:
+def test_a_layer_that_is_absent_is_believed_and_never_recompressed(
+    label: str, family: Family
+) -> None:
     for compress in Compress:
         layer = Layer(label, None, "layers[3]", present=False)
         found = outcome(layer, family, compress)
-        assert found.repack is None
+        assert found.recompress is None
         assert found.findings == ()
 
 
@@ -205,7 +207,7 @@ def test_a_layer_of_an_artifact_is_never_touched(label: str) -> None:
 
 
 @pytest.mark.parametrize("compress", Compress)
-def test_a_layer_of_a_plugin_is_named_anew_and_not_repacked(compress: Compress) -> None:
+def test_a_layer_of_a_plugin_is_named_anew_and_not_recompressed(compress: Compress) -> None:
     for actual in (None, *Compression):
         layer = Layer(DOCKER_LAYER, actual, "layers[3]", of_image=False)
         assert outcome(layer, Family.OCI, compress) == Outcome(OCI_LAYER)
@@ -216,8 +218,8 @@ def test_only_plain_layers_of_a_daemon_are_packed_as_a_push_would_pack_them() ->
         label = name("docker", actual.value, foreign=False) or ""
         daemon = Layer(label, actual, "layers[3]", from_daemon=True)
         plan = plan_layer(daemon, Family.OCI, Compress.AUTO)
-        assert plan.repack == (Compression.GZIP if actual is Compression.NONE else None)
-        assert plan_layer(daemon, Family.OCI, Compress.KEEP).repack is None
+        assert plan.recompress == (Compression.GZIP if actual is Compression.NONE else None)
+        assert plan_layer(daemon, Family.OCI, Compress.KEEP).recompress is None
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ import pytest
 import zstandard
 
 from oci_convert import OciConvertError, UsageError, convert, inspect, translate, verify
-from oci_convert.blobs.compression import decompress
-from oci_convert.ground.errors import BlobError
-from oci_convert.ground.limits import Limits, inherited, limited, limits, parse_limits
-from oci_convert.ground.media_types import Compression
+from oci_convert.errors import BlobError
+from oci_convert.layers.compression import decompress
+from oci_convert.limits import Limits, inherited, limited, limits, parse_limits
+from oci_convert.spec.media_types import Compression
 from oci_convert.stores.memory import Memory
 from support.images import (
     Image,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from oci_convert.ground.errors import BlobError
-from oci_convert.journey.convert import convert
-from oci_convert.journey.verify import verify
+from oci_convert.conversion.convert import convert
+from oci_convert.errors import BlobError
+from oci_convert.verification.verify import verify
 from support.images import docker_image, files_below, layer, write_dir, write_layout
 
 IMAGE = docker_image([layer("one"), layer("two")])

@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 
 import pytest
 
-from oci_convert.ground.errors import OciConvertError
-from oci_convert.journey.convert import convert
-from oci_convert.journey.inspect import inspect
-from oci_convert.journey.verify import verify
-from oci_convert.papers.findings import Level
+from oci_convert.conversion.convert import convert
+from oci_convert.errors import OciConvertError
+from oci_convert.findings import Level
+from oci_convert.inspection.inspect import inspect
+from oci_convert.verification.verify import verify
 from support.archives import (
     Link,
     hex_of,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oci_convert.ground.media_types import (
+from oci_convert.spec.media_types import (
     CELLS,
     EMPTY_CONFIG,
     SPELLINGS,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci_convert.papers.alignment import aligned
-from oci_convert.papers.members import ABSENT, differing
+from oci_convert.documents.alignment import aligned
+from oci_convert.documents.json_diff import ABSENT, differing
 
 texts = st.lists(st.sampled_from("abcd"), max_size=8)
 values = st.recursive(

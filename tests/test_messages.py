@@ -16,9 +16,9 @@ import pytest
 
 import oci_convert
 from oci_convert import convert, inspect, verify
-from oci_convert.ground.errors import OciConvertError
-from oci_convert.papers.findings import CODES
-from oci_convert.stores.places.system import REFUSALS
+from oci_convert.errors import OciConvertError
+from oci_convert.findings import CODES
+from oci_convert.stores.files.system import REFUSALS
 from support import errors
 from support.command import Command
 from support.malformed import Malformed

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import DocumentError
-from oci_convert.papers.models import (
+from oci_convert.errors import DocumentError
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.models import (
     Descriptor,
     ImageConfig,
     Index,

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from oci_convert.ground.errors import StoreError
-from oci_convert.papers.models import Descriptor
-from oci_convert.rules.names import (
+from oci_convert.errors import StoreError
+from oci_convert.spec.models import Descriptor
+from oci_convert.spec.names import (
     CONTAINERD_NAME,
     REF_NAME,
     annotations_for,

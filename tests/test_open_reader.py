@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oci_convert import BlobError, Digest
-from oci_convert.blobs.reader import ChunkReader
-from oci_convert.blobs.streams import verified
+from oci_convert.layers.chunk_reader import ChunkReader
+from oci_convert.layers.streams import verified
 from support.images import tar_of
 
 TAR = tar_of({"a": "1", "b": "2"})

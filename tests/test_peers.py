@@ -15,7 +15,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
 from oci_convert import Compression, convert
-from oci_convert.papers.documents import Role, read_document
+from oci_convert.documents.document import Role, read_document
 from support.images import (
     OCI_CONFIG,
     OCI_INDEX,

@@ -21,7 +21,7 @@ from rich.console import Console
 from oci_convert.cli import progress as module
 from oci_convert.cli.progress import Meter, progress
 from oci_convert.cli.show import bytes_of
-from oci_convert.journey.carry import Progress
+from oci_convert.progress import Progress
 from support.images import digest_of, layer, oci_image
 from support.runs import run
 from support.screen import Screen
@@ -228,7 +228,7 @@ def test_the_screen_is_clean_however_the_run_ends(
     monkeypatch.setattr(module, "_BEGIN", 0.0)
     monkeypatch.setattr(stream, "flush", drawn.set)
 
-    def journey() -> None:
+    def calls() -> None:
         with progress(wanted=True) as on_progress:
             assert on_progress is not None
             on_progress(step("layers[0]", 10, 1, 1, 10))
@@ -237,10 +237,10 @@ def test_the_screen_is_clean_however_the_run_ends(
                 raise ending
 
     if ending is None:
-        journey()
+        calls()
     else:
         with pytest.raises(ending):
-            journey()
+            calls()
     screen = Screen(80)
     screen.feed(stream.sent)
     assert screen.shown == []

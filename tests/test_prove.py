@@ -16,16 +16,16 @@ from typing import Any
 
 import pytest
 
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import DocumentError, StoreError, UsageError
-from oci_convert.ground.media_types import Compression, Family
-from oci_convert.journey.carry import Progress
-from oci_convert.journey.convert import convert
-from oci_convert.journey.proof import Answer, Link, Proof
-from oci_convert.journey.prove import prove
-from oci_convert.rules.schema1 import read_schema1
-from oci_convert.rules.v1 import MeasuredLayer, upgrade
+from oci_convert.conversion.convert import convert
+from oci_convert.errors import DocumentError, StoreError, UsageError
+from oci_convert.progress import Progress
+from oci_convert.proof.answer import Answer, Link, Proof
+from oci_convert.proof.prove import prove
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Compression, Family
 from oci_convert.stores import Memory
+from oci_convert.transform.image_v1 import MeasuredLayer, upgrade
+from oci_convert.transform.schema1 import read_schema1
 from support import schema1
 from support.images import (
     EMPTY,
@@ -146,28 +146,28 @@ def test_annotations_that_docker_kept_lead_back() -> None:
 
 @pytest.mark.parametrize("compress", ["zstd", "none"])
 @pytest.mark.parametrize("image", [DOCKER, LIST], ids=["image", "list"])
-def test_repacked_layers_need_the_document(image: Image, compress: str) -> None:
+def test_recompressed_layers_need_the_document(image: Image, compress: str) -> None:
     target, record = converted(image, compress=compress)
     proof = prove(target, image.digest)
     assert proof.answer is Answer.NOT_DECIDABLE
-    assert "may have been repacked; give the original document" in proof.reason
+    assert "may have been recompressed; give the original document" in proof.reason
     proof = prove(target, record)
     assert (proof.answer, proof.original) == (Answer.PROVED, image.digest)
 
 
-def test_the_content_of_repacked_layers_is_what_is_proved() -> None:
+def test_the_content_of_recompressed_layers_is_what_is_proved() -> None:
     proof = prove(converted(DOCKER, compress="zstd")[0], DOCKER.manifest)
     assert proof.proved
     told = [(link.expected, link.found) for link in proof.chain if link.link == "layer"]
     assert told == [(layer.diff_id, layer.diff_id) for layer in LAYERS]
 
 
-def test_layers_that_were_repacked_as_gzip_show_no_sign_of_it() -> None:
+def test_layers_that_were_recompressed_as_gzip_show_no_sign_of_it() -> None:
     image = oci_image([layer("a", Compression.ZSTD)])
     target, record = converted(image, "docker")
     proof = prove(target, image.digest)
     assert proof.answer is Answer.NOT_PROVED
-    assert "its conversion left out or repacked something" in proof.reason
+    assert "its conversion left out or recompressed something" in proof.reason
     assert prove(target, image.manifest).proved
     assert prove(target, record).proved
 

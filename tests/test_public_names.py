@@ -37,4 +37,4 @@ def test_importing_the_library_loads_neither_a_command_line_nor_codecs() -> None
 
 
 def test_importing_the_package_alone_loads_nothing() -> None:
-    assert not {"pydantic", "oci_convert.journey"} & loaded_by("import oci_convert")
+    assert not {"pydantic", "oci_convert.conversion"} & loaded_by("import oci_convert")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from oci_convert.papers.report import Report
-from oci_convert.rules.repin import Outcome, Pin, Repinned, repin
+from oci_convert.report import Report
+from oci_convert.transform.repin import Outcome, Pin, Repinned, repin
 from support.images import digest_of, docker_image, image_list, layer, oci_image
 from support.runs import platforms, run
 

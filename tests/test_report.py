@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from oci_convert.ground.errors import DocumentError
-from oci_convert.ground.media_types import Compression
-from oci_convert.journey.convert import convert
-from oci_convert.papers.findings import CODES, Finding, Level
-from oci_convert.papers.report import Report, read_map, read_pins
-from oci_convert.rules.translate import translate
+from oci_convert.conversion.convert import convert
+from oci_convert.errors import DocumentError
+from oci_convert.findings import CODES, Finding, Level
+from oci_convert.report import Report, read_map, read_pins
+from oci_convert.spec.media_types import Compression
 from oci_convert.stores.memory import Memory
+from oci_convert.transform.translate import translate
 from support.images import (
     Image,
     attestation,
@@ -38,7 +38,7 @@ TOTALS = {"blobs", "bytes_read", "bytes_written", "seconds"}
 
 
 def mixed() -> Image:
-    """An index of which something is kept, relabelled, edited, repacked and dropped."""
+    """An index of which something is kept, relabelled, edited, recompressed and dropped."""
     zstd = oci_image([layer("base"), layer("zstd", Compression.ZSTD)])
     return image_list(
         [zstd, attestation(zstd), oci_image(platform="linux/arm64/v8", annotations={"a": "b"})]

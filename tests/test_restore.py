@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from oci_convert.ground.errors import (
+from oci_convert.conversion.convert import convert
+from oci_convert.errors import (
     DocumentError,
     OciConvertError,
     RefusedError,
 )
-from oci_convert.journey.convert import convert
 from oci_convert.stores.memory import Memory
 from support.images import (
     OCI_INDEX,
@@ -135,7 +135,7 @@ def test_what_is_no_record_is_refused(raw: bytes) -> None:
     assert target.files == {}
 
 
-def test_a_record_gives_no_repacked_layer_and_no_dropped_entry_back() -> None:
+def test_a_record_gives_no_recompressed_layer_and_no_dropped_entry_back() -> None:
     zstd = layer("z", ZSTD)
     report, between = run(oci_image([zstd], annotations={"a": "b"}), "docker")
     with pytest.raises(RefusedError) as refused:

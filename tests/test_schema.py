@@ -23,17 +23,17 @@ from referencing import Registry, Resource
 from oci_convert import convert, diff, inspect, prove, translate, verify
 from oci_convert.cli.found_pins import find_pins
 from oci_convert.cli.text_files import TextFile
-from oci_convert.ground.errors import OciConvertError
-from oci_convert.ground.matrix import matrix
-from oci_convert.ground.media_types import Compression, Family, Kind
-from oci_convert.journey.difference import DifferenceKind, Verdict
-from oci_convert.journey.options import Keep
-from oci_convert.journey.proof import Answer
-from oci_convert.papers.findings import CODES, Level
-from oci_convert.papers.report import Change, Report
-from oci_convert.rules.layer_plan import Compress
-from oci_convert.rules.repin import Outcome
+from oci_convert.comparison.difference import DifferenceKind, Verdict
+from oci_convert.errors import OciConvertError
+from oci_convert.findings import CODES, Level
+from oci_convert.planning.options import Keep
+from oci_convert.proof.answer import Answer
+from oci_convert.report import Change, Report
+from oci_convert.spec.matrix import matrix
+from oci_convert.spec.media_types import Compression, Family, Kind
 from oci_convert.stores.memory import Memory
+from oci_convert.transform.layer_rules import Compress
+from oci_convert.transform.repin import Outcome
 from support import archives
 from support.command import Command
 from support.images import (

@@ -27,13 +27,13 @@ from oci_convert import (
     inspect,
     translate,
 )
-from oci_convert.journey.diff import same_as
-from oci_convert.journey.verify import verify
-from oci_convert.rules.schema1 import read_schema1
-from oci_convert.rules.v1 import read_v1
+from oci_convert.comparison.diff import same_as
 from oci_convert.stores import upgrade
 from oci_convert.stores.docker_legacy import DockerLegacySource, is_docker_legacy
 from oci_convert.stores.upgrade import measure
+from oci_convert.transform.image_v1 import read_v1
+from oci_convert.transform.schema1 import read_schema1
+from oci_convert.verification.verify import verify
 from support import schema1
 from support.archives import archive, in_memory
 from support.images import (
@@ -439,7 +439,7 @@ def test_layers_are_called_what_their_bytes_are(packing: Compression, tmp_path: 
     assert json.loads(config)["rootfs"]["diff_ids"] == [BASE.diff_id]
 
 
-def test_a_layer_in_a_packing_without_a_name_is_repacked(tmp_path: Path) -> None:
+def test_a_layer_in_a_packing_without_a_name_is_recompressed(tmp_path: Path) -> None:
     steps = [Version1(Layer(BASE.tar, Compression.XZ))]
     raw = pretty(body(steps))
     report, memory = upgraded(raw, tmp_path, files=schema1.dir_files(raw, steps))

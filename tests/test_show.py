@@ -16,10 +16,10 @@ from oci_convert.cli.show.graph import graph as show_graph
 from oci_convert.cli.show.plan import plan as show_plan
 from oci_convert.cli.show.summary import summary as show_summary
 from oci_convert.cli.show.tree import tree as show_tree
-from oci_convert.journey.convert import convert
-from oci_convert.journey.inspect import inspect
-from oci_convert.papers.findings import Finding
-from oci_convert.papers.report import Change, Report
+from oci_convert.conversion.convert import convert
+from oci_convert.findings import Finding
+from oci_convert.inspection.inspect import inspect
+from oci_convert.report import Change, Report
 from oci_convert.stores.memory import Memory
 from support.images import (
     Blob,
@@ -259,7 +259,7 @@ def test_every_blob_is_in_the_plan_with_its_reason(drawn: Drawn) -> None:
     lines = drawn(lambda: show_plan(report), 200).splitlines()[1:]
     assert len(lines) == len(report.map)
     for row, line in zip(report.map, lines, strict=True):
-        assert line.startswith(row.change.value)
+        assert line.startswith(row.change.spoken)
         assert row.old.digest[7:19] in line
         reason = line.rpartition("  ")[2]
         assert reason
@@ -271,7 +271,7 @@ def test_a_layer_of_a_daemon_is_packed_as_a_push_packs_it(drawn: Drawn, tmp_path
     report = convert(tmp_path / "app.tar", Memory(), to="docker", dry_run=True)
     plan = drawn(lambda: show_plan(report), 80)
     assert plan.startswith("docker.io/library/app:1\n")
-    assert re.search(r"repacked +layer tar → gzip .* as pushed$", plan, re.MULTILINE)
+    assert re.search(r"recompressed +layer tar → gzip .* as pushed$", plan, re.MULTILINE)
 
 
 IMAGES: dict[str, tuple[Image, str, dict[str, Any]]] = {
@@ -312,7 +312,7 @@ def test_a_summary_says_what_was_done_and_that_it_can_be_undone(drawn: Drawn) ->
     assert image.old is not None
     assert summary(drawn, report).splitlines() == [
         f"app  {image.old.digest[7:19]} → {image.new.digest[7:19]}",
-        "1 manifest edited, 2 layers kept, none repacked, image ID kept",
+        "1 manifest edited, 2 layers kept, none recompressed, image ID kept",
         f"{show.bytes_of(report.totals.bytes_written)} written; the way back gives the same bytes",
     ]
 
@@ -322,7 +322,7 @@ WAYS_BACK: dict[str, tuple[Callable[[], Image], str, str]] = {
     "repacked": (
         lambda: oci_image([layer("z", ZSTD)]),
         "docker",
-        "the way back gives other bytes, because 1 layer is repacked",
+        "the way back gives other bytes, because 1 layer is recompressed",
     ),
     "lost": (
         lambda: oci_image(annotations={"a": "b"}),
@@ -332,7 +332,7 @@ WAYS_BACK: dict[str, tuple[Callable[[], Image], str, str]] = {
     "both": (
         lambda: oci_image([layer("z", ZSTD), layer("y", ZSTD)], annotations={"a": "b"}),
         "docker",
-        "because 2 layers are repacked and of what was lost",
+        "because 2 layers are recompressed and of what was lost",
     ),
 }
 
@@ -350,7 +350,7 @@ def test_what_a_summary_counts_is_in_the_map(drawn: Drawn) -> None:
     report = reported(everything(), "docker")
     told = summary(drawn, report).splitlines()[1]
     assert told == (
-        "1 index edited, 3 manifests edited, 4 layers kept, 1 repacked, image IDs kept, "
+        "1 index edited, 3 manifests edited, 4 layers kept, 1 recompressed, image IDs kept, "
         "1 index dropped, 1 manifest dropped"
     )
 
@@ -368,7 +368,7 @@ def test_of_many_images_there_is_a_count(drawn: Drawn) -> None:
 def test_an_image_that_stays_is_called_unchanged(drawn: Drawn) -> None:
     told = summary(drawn, reported(IMAGE, "oci")).splitlines()
     assert told[0] == f"app  {IMAGE.digest[7:19]} (unchanged)"
-    assert told[1] == "1 manifest kept, 2 layers kept, none repacked, image ID kept"
+    assert told[1] == "1 manifest kept, 2 layers kept, none recompressed, image ID kept"
 
 
 def test_an_image_without_a_manifest_had_none(drawn: Drawn, tmp_path: Any) -> None:

@@ -13,19 +13,19 @@ from typing import Any
 
 import pytest
 
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import (
+from oci_convert.errors import (
     OciConvertError,
     StoreError,
     UsageError,
 )
-from oci_convert.ground.limits import limited
-from oci_convert.ground.media_types import Family
+from oci_convert.limits import limited
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Family
 from oci_convert.stores.base import Root, Sink, Source
 from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSource
+from oci_convert.stores.files import MemoryFiles
+from oci_convert.stores.files.folder import Folder, WritableFolder
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource, is_layout, merged_index
-from oci_convert.stores.places import MemoryPlace
-from oci_convert.stores.places.folder import Folder, WritableFolder
 from support.contract import (
     FolderContract,
     StoreContract,
@@ -121,10 +121,10 @@ class TestMemoryLayout(_Memory):
     """An OCI layout in memory."""
 
     def sink(self, *, force: bool = False) -> Sink:
-        return OciLayoutSink(MemoryPlace(self.held), "memory")
+        return OciLayoutSink(MemoryFiles(self.held), "memory")
 
     def source(self) -> Source:
-        return OciLayoutSource(MemoryPlace(self.held), "memory")
+        return OciLayoutSource(MemoryFiles(self.held), "memory")
 
     def file_name(self, digest: str) -> str:
         return f"blobs/{digest.replace(':', '/')}"
@@ -137,10 +137,10 @@ class TestMemoryDir(_Memory):
     names = False
 
     def sink(self, *, force: bool = False) -> Sink:
-        return ContainersDirSink(MemoryPlace(self.held), "memory", force=force)
+        return ContainersDirSink(MemoryFiles(self.held), "memory", force=force)
 
     def source(self) -> Source:
-        return ContainersDirSource(MemoryPlace(self.held), "memory")
+        return ContainersDirSource(MemoryFiles(self.held), "memory")
 
     def file_name(self, digest: str) -> str:
         return digest.partition(":")[2]
@@ -308,7 +308,7 @@ def test_an_entry_keeps_its_platform_type_and_annotations() -> None:
         "index.json": json.dumps(index).encode(),
         "oci-layout": b'{"imageLayoutVersion":"1.0.0"}',
     }
-    roots = OciLayoutSource(MemoryPlace(files), "memory").roots()
+    roots = OciLayoutSource(MemoryFiles(files), "memory").roots()
     assert json.loads(merged_index(None, roots, ""))["manifests"] == [entry]
 
 
@@ -328,18 +328,18 @@ def test_a_layout_that_cannot_be_read_is_neither_read_nor_written_to(
 ) -> None:
     files = {**layout_files({"1": oci_image()}), name: content}
     with pytest.raises(OciConvertError) as refused:
-        OciLayoutSource(MemoryPlace(files), "oci:layout")
+        OciLayoutSource(MemoryFiles(files), "oci:layout")
     assert refused.value.code == code
     with pytest.raises(OciConvertError) as refused:  # before the first blob
-        OciLayoutSink(MemoryPlace(files), "oci:layout")
+        OciLayoutSink(MemoryFiles(files), "oci:layout")
     assert refused.value.code == code
 
 
 def test_a_layout_without_its_header_is_read() -> None:
     files = layout_files({"1": oci_image()})
     del files["oci-layout"]
-    assert len(OciLayoutSource(MemoryPlace(files), "memory").roots()) == 1
-    assert is_layout(MemoryPlace(files))
+    assert len(OciLayoutSource(MemoryFiles(files), "memory").roots()) == 1
+    assert is_layout(MemoryFiles(files))
 
 
 def test_a_folder_of_anything_else_is_no_layout(tmp_path: Path) -> None:
@@ -358,7 +358,7 @@ def test_an_index_that_is_a_link_out_of_the_layout_is_refused(tmp_path: Path) ->
 
 
 def test_a_commit_that_fails_can_be_aborted_without_a_trace(tmp_path: Path) -> None:
-    for place in (WritableFolder(tmp_path / "new"), MemoryPlace()):
+    for place in (WritableFolder(tmp_path / "new"), MemoryFiles()):
         with OciLayoutSink(place, "oci:new", family=Family.OCI_RC2) as sink:
             fill(sink, oci_image())
             with pytest.raises(UsageError) as refused:
@@ -382,7 +382,7 @@ def test_the_member_that_was_spelled_in_lower_case_is_read() -> None:
     image = oci_image()
     files = rc2_files({"b": image, "a": image})
     files["refs/b"] = files["refs/b"].replace(b"mediaType", b"mediatype")
-    roots = OciLayoutSource(MemoryPlace(files), "memory").roots()
+    roots = OciLayoutSource(MemoryFiles(files), "memory").roots()
     assert [root.name for root in roots] == ["a", "b"]
     assert {root.descriptor.media_type for root in roots} == {image.media_type}
 
@@ -390,7 +390,7 @@ def test_the_member_that_was_spelled_in_lower_case_is_read() -> None:
 @pytest.mark.parametrize("name", [None, "", "..", ".", "a/b", "../x", "a:b", "ä", "a\n"])
 def test_a_name_that_cannot_be_a_file_is_refused(name: str | None) -> None:
     files: dict[str, bytes] = {}
-    sink = OciLayoutSink(MemoryPlace(files), "memory", family=Family.OCI_RC2)
+    sink = OciLayoutSink(MemoryFiles(files), "memory", family=Family.OCI_RC2)
     with pytest.raises(UsageError) as refused:
         sink.commit([root_of(oci_image(), name)])
     assert refused.value.code == "no-ref-file"
@@ -406,7 +406,7 @@ def test_a_name_that_cannot_be_a_file_is_refused(name: str | None) -> None:
 )
 def test_layouts_of_two_ages_are_not_mixed(files: dict[str, bytes], family: Family) -> None:
     with pytest.raises(StoreError) as refused:
-        OciLayoutSink(MemoryPlace(files), "memory", family=family)
+        OciLayoutSink(MemoryFiles(files), "memory", family=family)
     assert refused.value.code == "other-layout-version"
 
 
@@ -665,7 +665,7 @@ def test_the_names_of_a_folder_are_its_files(folder: Path) -> None:
 
 
 def test_a_small_file_that_is_too_large_is_refused(folder: Path) -> None:
-    for place in (Folder(folder), MemoryPlace({"in/side": b"inside"})):
+    for place in (Folder(folder), MemoryFiles({"in/side": b"inside"})):
         with limited(document_size=6):
             assert place.read("in/side") == b"inside"
         with limited(document_size=5), pytest.raises(StoreError) as refused:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci_convert.blobs.streams import CHUNK, Tally, read_chunks, verified
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import BlobError
+from oci_convert.errors import BlobError
+from oci_convert.layers.streams import CHUNK, Tally, read_chunks, verified
+from oci_convert.spec.digest import Digest
 
 DATA = b"0123456789" * 100_000
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from oci_convert.papers.findings import CODES, Level
-from oci_convert.papers.json_text import scan
+from oci_convert.documents.strict_json import scan
+from oci_convert.findings import CODES, Level
 from support.strict_json import (
     DOCUMENTS,
     TAKEN,

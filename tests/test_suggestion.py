@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from oci_convert import convert, inspect, open_images, translate
-from oci_convert.ground.errors import OciConvertError, StoreError, UsageError
-from oci_convert.ground.limits import parse_limits
-from oci_convert.ground.suggestion import did_you_mean, nearest
-from oci_convert.rules.platforms import meant
+from oci_convert.errors import OciConvertError, StoreError, UsageError
+from oci_convert.limits import parse_limits
+from oci_convert.spec.platforms import meant
 from oci_convert.stores.memory import Memory
+from oci_convert.text.suggestion import did_you_mean, nearest
 from support.images import (
     docker_image,
     image_list,

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oci_convert.ground.errors import StoreError
-from oci_convert.ground.limits import limited
-from oci_convert.stores.places.tar import Tar
+from oci_convert.errors import StoreError
+from oci_convert.limits import limited
+from oci_convert.stores.files.tar import Tar
 from support.archives import Link, archive
 
 Opened = Callable[[bytes], Tar]

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from oci_convert.ground.errors import DocumentError, OciConvertError, RefusedError
-from oci_convert.papers.models import Descriptor
-from oci_convert.rules.translate import Translation, translate
+from oci_convert.errors import DocumentError, OciConvertError, RefusedError
+from oci_convert.spec.models import Descriptor
+from oci_convert.transform.translate import Translation, translate
 from support.images import (
     DOCKER,
     DOCKER_CONFIG,

@@ -14,17 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import oci_convert
-from oci_convert.ground.errors import OciConvertError, StoreError
-from oci_convert.ground.media_types import Compression, Family
-from oci_convert.journey.carry import Progress
-from oci_convert.journey.tree import read_tree
-from oci_convert.journey.verify import Verification, verify
-from oci_convert.papers.faults import FAULTS
-from oci_convert.papers.findings import CODES, Level
-from oci_convert.papers.models import Descriptor
+from oci_convert.errors import OciConvertError, StoreError
+from oci_convert.fault_codes import FAULTS
+from oci_convert.findings import CODES, Level
+from oci_convert.progress import Progress
+from oci_convert.spec.media_types import Compression, Family
+from oci_convert.spec.models import Descriptor
 from oci_convert.stores import Memory
 from oci_convert.stores.base import Source
-from oci_convert.stores.places.memory import MemoryPlace
+from oci_convert.stores.files.memory import MemoryFiles
+from oci_convert.tree.reader import read_tree
+from oci_convert.verification.verify import Verification, verify
 from support.images import (
     DOCKER_LAYER,
     EMPTY,
@@ -583,15 +583,15 @@ def test_a_blob_that_the_system_does_not_give_is_a_fault(
     when: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: Counter[str] = Counter()
-    read = MemoryPlace.open
+    read = MemoryFiles.open
 
-    def failing(self: MemoryPlace, name: str) -> BinaryIO:
+    def failing(self: MemoryFiles, name: str) -> BinaryIO:
         opened[name] += 1
         if name.endswith(APP.digest[7:]) and opened[name] == when:
             raise PermissionError(13, "Permission denied")
         return read(self, name)
 
-    monkeypatch.setattr(MemoryPlace, "open", failing)
+    monkeypatch.setattr(MemoryFiles, "open", failing)
     found = check(IMAGE)
     assert told(found) == [("unreadable", f"{TOP}.layers[1]")]
     assert found.findings[0].message == "the blob cannot be read: Permission denied"
@@ -666,9 +666,10 @@ def codes_of(path: Path) -> Iterator[str]:
 
 def test_everything_that_can_be_wrong_with_an_image_has_a_meaning() -> None:
     package = Path(oci_convert.__file__).parent
-    parts = ("ground", "papers", "blobs", "stores")
+    parts = ("spec", "documents", "layers", "stores")
     files = [path for part in parts for path in (package / part).rglob("*.py")]
-    raised = {code for path in (*files, package / "journey/tree.py") for code in codes_of(path)}
+    files += [package / "report.py", package / "tree/reader.py"]
+    raised = {code for path in files for code in codes_of(path)}
     assert len(raised) > 20
     assert raised - {"not-a-report"} <= FAULTS.keys(), "what verify may report belongs there"
     assert all(CODES[code].level is Level.ERROR for code in FAULTS)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from oci_convert import Compression, Memory, Report, convert, verify
-from oci_convert.ground.media_types import Family
+from oci_convert.spec.media_types import Family
 from support.images import (
     DOCKER,
     DOCKER_CONFIG,

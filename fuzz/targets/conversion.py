@@ -10,14 +10,15 @@ from typing import Any, Final
 
 from base import Draws, ours
 from mutations import damaged
-from oci_convert.ground.errors import OciConvertError
-from oci_convert.ground.media_types import Family
-from oci_convert.journey.convert import Store, convert
-from oci_convert.journey.inspect import inspect
-from oci_convert.journey.verify import Verification, verify
-from oci_convert.papers.findings import Level
-from oci_convert.papers.report import Report
+from oci_convert.conversion.convert import convert
+from oci_convert.errors import OciConvertError
+from oci_convert.findings import Level
+from oci_convert.inspection.inspect import inspect
+from oci_convert.report import Report
+from oci_convert.spec.media_types import Family
 from oci_convert.stores.memory import Memory
+from oci_convert.stores.opening import Store
+from oci_convert.verification.verify import Verification, verify
 from stores import LAYOUTS
 from support.images import DOCKER_LIST, DOCKER_MANIFEST, OCI_MANIFEST, RC2_LIST
 

@@ -14,8 +14,8 @@ from typing import Final
 
 from base import Draws, ours
 from mutations import damaged
-from oci_convert.ground.errors import OciConvertError
-from oci_convert.journey.convert import convert
+from oci_convert.conversion.convert import convert
+from oci_convert.errors import OciConvertError
 from stores import DIRECTORIES, LAYOUTS, SAVED
 from targets.conversion import assert_sound, options
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from base import ours
-from oci_convert.blobs.compression import decompress
-from oci_convert.ground.errors import OciConvertError
-from oci_convert.ground.media_types import Compression
+from oci_convert.errors import OciConvertError
+from oci_convert.layers.compression import decompress
+from oci_convert.spec.media_types import Compression
 from stores import layers
 
 _PACKED: Final = tuple(it for it in Compression if it is not Compression.NONE)

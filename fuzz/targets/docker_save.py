@@ -16,11 +16,11 @@ from typing import Final, Literal
 
 from base import Draws, ours
 from mutations import damaged, spoiled
-from oci_convert.ground.errors import OciConvertError
-from oci_convert.journey.convert import convert
-from oci_convert.journey.inspect import inspect
-from oci_convert.journey.verify import verify
+from oci_convert.conversion.convert import convert
+from oci_convert.errors import OciConvertError
+from oci_convert.inspection.inspect import inspect
 from oci_convert.stores.memory import Memory
+from oci_convert.verification.verify import verify
 from stores import SAVED
 from support.archives import Link
 from targets.conversion import assert_sound

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from base import DICE, ours, split
-from oci_convert.ground.digest import Digest
-from oci_convert.papers.documents import read_config, read_document, type_of
-from oci_convert.papers.models import LayoutHeader, SavedImage, validate
-from oci_convert.rules.schema1 import read_schema1
-from oci_convert.rules.v1 import read_v1
+from oci_convert.documents.document import read_config, read_document, type_of
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.models import LayoutHeader, SavedImage, validate
+from oci_convert.transform.image_v1 import read_v1
+from oci_convert.transform.schema1 import read_schema1
 from stores import documents
 from support.images import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, RC2_LIST
 

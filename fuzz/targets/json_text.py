@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from base import DICE, Draws, ours, split
-from oci_convert.ground.errors import DocumentError
-from oci_convert.papers.json_text import Array, Editor, Object, Value, scan
+from oci_convert.documents.strict_json import Array, Editor, Object, Value, scan
+from oci_convert.errors import DocumentError
 from stores import documents
 
 _FRESH: Final[tuple[Any, ...]] = (0, "", None, "a/b+c", '\\"\u2028😀', 2**64, [], {"a": [1]})

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from base import ours
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.media_types import Family, counterpart, families, look_up
-from oci_convert.papers.models import Descriptor, Platform
-from oci_convert.rules.names import (
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Family, counterpart, families, look_up
+from oci_convert.spec.models import Descriptor, Platform
+from oci_convert.spec.names import (
     annotations_for,
     called,
     find,
@@ -18,9 +18,9 @@ from oci_convert.rules.names import (
     renamed,
     repository_tag,
 )
-from oci_convert.rules.platforms import check_platform, matches
+from oci_convert.spec.platforms import check_platform, matches
 from oci_convert.stores.base import Root
-from oci_convert.stores.places.paths import cleaned, joined
+from oci_convert.stores.files.paths import cleaned, joined
 from oci_convert.stores.references import implied_family, parse
 
 _SEEDS: Final = (

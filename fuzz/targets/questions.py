@@ -14,10 +14,10 @@ from typing import Final
 from base import Draws, ours
 from mutations import damaged
 from oci_convert import Memory, convert, inspect, open_images, prove, same_as, verify
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import OciConvertError
-from oci_convert.ground.media_types import Family
-from oci_convert.journey.images import Image
+from oci_convert.errors import OciConvertError
+from oci_convert.inspection.images import Image
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Family
 from stores import LAYOUTS
 
 _STORES: Final = tuple(LAYOUTS.values())

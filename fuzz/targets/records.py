@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from base import ours
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.media_types import Family
-from oci_convert.journey.convert import convert
-from oci_convert.journey.restore import Record
-from oci_convert.papers.report import read_map, read_pins
+from oci_convert.conversion.convert import convert
+from oci_convert.planning.record import Record
+from oci_convert.report import read_map, read_pins
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Family
 from oci_convert.stores.memory import Memory
 from stores import LAYOUTS
 

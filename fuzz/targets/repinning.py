@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from oci_convert.rules.repin import Outcome, repin
+from oci_convert.transform.repin import Outcome, repin
 
 _OLD: Final = "sha256:" + "a" * 64
 _NEW: Final = "sha256:" + "b" * 64

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from oci_convert.blobs.compression import SNIFF_BYTES, sniff
-from oci_convert.ground.media_types import Compression
+from oci_convert.layers.compression import SNIFF_BYTES, sniff
+from oci_convert.spec.media_types import Compression
 from stores import archive_of_testdata, layers
 
 _HEAD: Final = 600

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 from base import ours
-from oci_convert.stores.places.paths import cleaned
-from oci_convert.stores.places.tar import Tar
+from oci_convert.stores.files.paths import cleaned
+from oci_convert.stores.files.tar import Tar
 from stores import SAVED, archive_of_testdata
 from support.archives import Link, archive
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from base import DICE, Draws, ours, split
-from oci_convert.ground.errors import OciConvertError
-from oci_convert.ground.media_types import Family
-from oci_convert.papers.documents import Document, Role, read_document
-from oci_convert.papers.models import Descriptor
-from oci_convert.rules.translate import home_of, translate
+from oci_convert.documents.document import Document, Role, read_document
+from oci_convert.errors import OciConvertError
+from oci_convert.spec.media_types import Family
+from oci_convert.spec.models import Descriptor
+from oci_convert.transform.translate import home_of, translate
 from stores import documents
 
 _TO: Final = (Family.OCI, Family.DOCKER, Family.OCI_RC2)

@@ -13,8 +13,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from oci_convert.ground.digest import Digest
-    from oci_convert.ground.errors import (
+    from oci_convert.comparison.diff import diff, same_as
+    from oci_convert.comparison.difference import (
+        Compared,
+        Diff,
+        Difference,
+        DifferenceKind,
+        Verdict,
+    )
+    from oci_convert.conversion.convert import convert
+    from oci_convert.documents.json_diff import ABSENT
+    from oci_convert.errors import (
         BlobError,
         DocumentError,
         OciConvertError,
@@ -22,21 +31,14 @@ if TYPE_CHECKING:
         StoreError,
         UsageError,
     )
-    from oci_convert.ground.limits import Limits, limited
-    from oci_convert.ground.media_types import Compression, Family, Kind
-    from oci_convert.journey.carry import Progress
-    from oci_convert.journey.convert import convert
-    from oci_convert.journey.diff import diff, same_as
-    from oci_convert.journey.difference import Compared, Diff, Difference, DifferenceKind, Verdict
-    from oci_convert.journey.images import Image, Images, Layer, open_images
-    from oci_convert.journey.inspect import Inspected, Inspection, inspect
-    from oci_convert.journey.proof import Answer, Proof
-    from oci_convert.journey.prove import prove
-    from oci_convert.journey.verify import Verification, verify
-    from oci_convert.papers.findings import Finding, Level
-    from oci_convert.papers.members import ABSENT
-    from oci_convert.papers.models import Descriptor, ImageConfig, Manifest, Platform
-    from oci_convert.papers.report import (
+    from oci_convert.findings import Finding, Level
+    from oci_convert.inspection.images import Image, Images, Layer, open_images
+    from oci_convert.inspection.inspect import Inspected, Inspection, inspect
+    from oci_convert.limits import Limits, limited
+    from oci_convert.progress import Progress
+    from oci_convert.proof.answer import Answer, Proof
+    from oci_convert.proof.prove import prove
+    from oci_convert.report import (
         Change,
         ConvertedImage,
         Failure,
@@ -46,10 +48,14 @@ if TYPE_CHECKING:
         read_map,
         read_pins,
     )
-    from oci_convert.rules.layer_plan import Compress
-    from oci_convert.rules.repin import Outcome, Pin, Repinned, repin
-    from oci_convert.rules.translate import Translation, translate
+    from oci_convert.spec.digest import Digest
+    from oci_convert.spec.media_types import Compression, Family, Kind
+    from oci_convert.spec.models import Descriptor, ImageConfig, Manifest, Platform
     from oci_convert.stores.memory import Memory
+    from oci_convert.transform.layer_rules import Compress
+    from oci_convert.transform.repin import Outcome, Pin, Repinned, repin
+    from oci_convert.transform.translate import Translation, translate
+    from oci_convert.verification.verify import Verification, verify
 
 __all__ = [
     "ABSENT",
@@ -111,8 +117,8 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "ground.digest": ("Digest",),
-    "ground.errors": (
+    "spec.digest": ("Digest",),
+    "errors": (
         "BlobError",
         "DocumentError",
         "OciConvertError",
@@ -120,21 +126,21 @@ _HOMES: Final = {
         "StoreError",
         "UsageError",
     ),
-    "ground.limits": ("Limits", "limited"),
-    "ground.media_types": ("Compression", "Family", "Kind"),
-    "journey.carry": ("Progress",),
-    "journey.convert": ("convert",),
-    "journey.diff": ("diff", "same_as"),
-    "journey.difference": ("Compared", "Diff", "Difference", "DifferenceKind", "Verdict"),
-    "journey.images": ("Image", "Images", "Layer", "open_images"),
-    "journey.inspect": ("Inspected", "Inspection", "inspect"),
-    "journey.proof": ("Answer", "Proof"),
-    "journey.prove": ("prove",),
-    "journey.verify": ("Verification", "verify"),
-    "papers.findings": ("Finding", "Level"),
-    "papers.members": ("ABSENT",),
-    "papers.models": ("Descriptor", "ImageConfig", "Manifest", "Platform"),
-    "papers.report": (
+    "limits": ("Limits", "limited"),
+    "spec.media_types": ("Compression", "Family", "Kind"),
+    "progress": ("Progress",),
+    "conversion.convert": ("convert",),
+    "comparison.diff": ("diff", "same_as"),
+    "comparison.difference": ("Compared", "Diff", "Difference", "DifferenceKind", "Verdict"),
+    "inspection.images": ("Image", "Images", "Layer", "open_images"),
+    "inspection.inspect": ("Inspected", "Inspection", "inspect"),
+    "proof.answer": ("Answer", "Proof"),
+    "proof.prove": ("prove",),
+    "verification.verify": ("Verification", "verify"),
+    "findings": ("Finding", "Level"),
+    "documents.json_diff": ("ABSENT",),
+    "spec.models": ("Descriptor", "ImageConfig", "Manifest", "Platform"),
+    "report": (
         "Change",
         "ConvertedImage",
         "Failure",
@@ -144,9 +150,9 @@ _HOMES: Final = {
         "read_map",
         "read_pins",
     ),
-    "rules.layer_plan": ("Compress",),
-    "rules.repin": ("Outcome", "Pin", "Repinned", "repin"),
-    "rules.translate": ("Translation", "translate"),
+    "transform.layer_rules": ("Compress",),
+    "transform.repin": ("Outcome", "Pin", "Repinned", "repin"),
+    "transform.translate": ("Translation", "translate"),
     "stores.memory": ("Memory",),
 }
 _MODULES: Final = {name: module for module, names in _HOMES.items() for name in names}

@@ -16,9 +16,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from oci_convert.journey.convert import convert
-from oci_convert.journey.inspect import inspect
-from oci_convert.journey.verify import verify
+from oci_convert.conversion.convert import convert
+from oci_convert.inspection.inspect import inspect
+from oci_convert.verification.verify import verify
 from support.images import docker_image, layer, write_layout
 from support.scenes import UNFINISHED
 

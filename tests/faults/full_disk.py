@@ -21,12 +21,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from oci_convert.ground.errors import OciConvertError
+from oci_convert.errors import OciConvertError
 from support.scenes import Kind, Scene
 
 SCENES = {
     "a layout with an image": Kind("oci:{}/target:new", old=True),
-    "a layout, repacking": Kind("oci:{}/target:new", {"compress": "zstd"}, old=True),
+    "a layout, recompressing": Kind("oci:{}/target:new", {"compress": "zstd"}, old=True),
     "a dir:": Kind("dir:{}/target", {"to": "docker"}),
     "a dir:, replaced": Kind("dir:{}/target", {"to": "docker", "force": True}, old=True),
     "an archive": Kind("oci-archive:{}/target.tar:new"),

@@ -1,9 +1,10 @@
 """Kill conversions at random moments, and hold what is left to every promise.
 
 ``python tests/faults/kill.py [--runs 300] [--seed 1]`` forks a conversion into a layout that holds
-another image, into a ``dir:`` and into an archive, half of them with repacking, and sends SIGKILL
-after a random part of the time that an undisturbed one takes. Then the image is there whole or not
-at all, everything else is as it was, and the same conversion runs again and leaves nothing over
+another image, into a ``dir:`` and into an archive, half of them with recompressing, and sends
+SIGKILL after a random part of the time that an undisturbed one takes. Then the image is there
+whole or not at all, everything else is as it was, and the same conversion runs again and leaves
+nothing over
 (``Scene`` in tests/support/scenes.py). What is printed says how far the runs had come.
 
 With ``--calls KIND`` (a kind of tests/support/scenes.py) nothing is left to chance: a run is killed
@@ -32,9 +33,13 @@ SCENES = {
     "a layout with an image": Kind("oci:{}/target:new", old=True),
     "a dir:": Kind("dir:{}/target", {"to": "docker"}),
     "an archive": Kind("oci-archive:{}/target.tar:new"),
-    "a layout with an image, repacking": Kind("oci:{}/target:new", {"compress": "zstd"}, old=True),
-    "a dir:, repacking": Kind("dir:{}/target", {"to": "docker", "compress": "gzip", "level": 6}),
-    "an archive, repacking": Kind("oci-archive:{}/target.tar:new", {"compress": "zstd"}),
+    "a layout with an image, recompressing": Kind(
+        "oci:{}/target:new", {"compress": "zstd"}, old=True
+    ),
+    "a dir:, recompressing": Kind(
+        "dir:{}/target", {"to": "docker", "compress": "gzip", "level": 6}
+    ),
+    "an archive, recompressing": Kind("oci-archive:{}/target.tar:new", {"compress": "zstd"}),
 }
 SIZE = 12_000_000
 _LATEST = 1.0

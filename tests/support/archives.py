@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from oci_convert.ground.media_types import Compression
-from oci_convert.stores.places import MemoryPlace
+from oci_convert.spec.media_types import Compression
+from oci_convert.stores.files import MemoryFiles
 from support.images import (
     DOCKER,
     LAYERS,
@@ -108,9 +108,9 @@ def extracted(members: Mapping[str, bytes | Link], folder: Path) -> Path:
     return folder
 
 
-def in_memory(members: Mapping[str, bytes | Link]) -> MemoryPlace:
+def in_memory(members: Mapping[str, bytes | Link]) -> MemoryFiles:
     """A place with these files; it has no links."""
-    return MemoryPlace({name: data for name, data in members.items() if isinstance(data, bytes)})
+    return MemoryFiles({name: data for name, data in members.items() if isinstance(data, bytes)})
 
 
 def _manifest(rows: Iterable[Mapping[str, Any]]) -> bytes:

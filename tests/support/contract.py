@@ -16,10 +16,10 @@ from typing import ClassVar
 
 import pytest
 
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import BlobError, OciConvertError
-from oci_convert.ground.media_types import Family
-from oci_convert.papers.models import Descriptor
+from oci_convert.errors import BlobError, OciConvertError
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Family
+from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import HEAD, Root, Sink, Source
 from support.images import (
     REF_NAME,

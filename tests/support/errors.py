@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from oci_convert.papers.findings import CODES
+from oci_convert.findings import CODES
 
 __all__ = ["Entry", "entries", "markdown"]
 

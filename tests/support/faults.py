@@ -2,7 +2,7 @@
 
 :class:`Faults` counts the calls by which this process changes files below a folder, and lets one of
 them fail, or that one and all that follow. It stands between the library and the system: before the
-functions of ``os`` and ``fcntl`` and the methods of :class:`~oci_convert.stores.places.file.File`.
+functions of ``os`` and ``fcntl`` and the methods of :class:`~oci_convert.stores.files.file.File`.
 ``tests/faults/inject.py`` shows by ``strace`` that no call gets past it.
 """
 
@@ -20,8 +20,8 @@ from threading import Lock
 from typing import Any, Final
 from unittest import mock
 
-from oci_convert.ground.errors import OciConvertError
-from oci_convert.stores.places.file import File, naming
+from oci_convert.errors import OciConvertError
+from oci_convert.stores.files.file import File, naming
 from support.scenes import UNFINISHED, Scene
 
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC

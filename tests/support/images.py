@@ -1,11 +1,11 @@
 """Images made in code, for every test and for ``testdata/make.py``.
 
 An :class:`Image` is bytes: its manifest, and every blob below it. ``*_files`` lays images out as
-the files of a store, a ``dict[str, bytes]`` that a ``MemoryPlace`` takes as it is; ``write_files``
+the files of a store, a ``dict[str, bytes]`` that a ``MemoryFiles`` takes as it is; ``write_files``
 writes such a dict into a folder::
 
     write_files(dir_files(docker_image()), tmp_path / "app")
-    MemoryPlace(layout_files({"app:1": image_list([oci_image(), docker_image()])}))
+    MemoryFiles(layout_files({"app:1": image_list([oci_image(), docker_image()])}))
 
 Media types are spelled out here, not taken from the code under test. Layers are packed without
 compressing, byte by byte as the formats say, so that no digest in a test depends on the version of
@@ -27,8 +27,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
-from oci_convert.ground.media_types import Compression, Family
-from oci_convert.papers.models import Descriptor
+from oci_convert.spec.media_types import Compression, Family
+from oci_convert.spec.models import Descriptor
 
 DOCKER: Final = "application/vnd.docker."
 OCI: Final = "application/vnd.oci.image."

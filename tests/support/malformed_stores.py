@@ -6,7 +6,7 @@ import gzip
 import lzma
 from typing import Any
 
-from oci_convert.ground.media_types import Compression
+from oci_convert.spec.media_types import Compression
 from support import schema1
 from support.archives import (
     compact,

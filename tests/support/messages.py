@@ -23,13 +23,13 @@ from typing import Any, Final
 from unittest import mock
 
 from oci_convert import convert, open_images, translate
-from oci_convert.blobs.compression import compress
 from oci_convert.cli.show import complain
-from oci_convert.ground.errors import OciConvertError
-from oci_convert.ground.media_types import Compression
-from oci_convert.stores.places.file import File
-from oci_convert.stores.places.system import REFUSALS, system_error
-from oci_convert.stores.places.tar import Tar
+from oci_convert.errors import OciConvertError
+from oci_convert.layers.compression import compress
+from oci_convert.spec.media_types import Compression
+from oci_convert.stores.files.file import File
+from oci_convert.stores.files.system import REFUSALS, system_error
+from oci_convert.stores.files.tar import Tar
 from support import schema1
 from support.archives import Saved, archive, docker_20
 from support.command import Command
@@ -482,7 +482,7 @@ REFUSED: Final[dict[str, Provoked]] = {
         "convert oci:layout oci:new --strict",
         (layout(app=MISLABELLED["gzip as zstd"][0]),),
     ),
-    "a document whose layer would be repacked": Provoked(
+    "a document whose layer would be recompressed": Provoked(
         "needs-repacking", "translate a.json --to docker", (files(a_json=ZSTD.manifest),)
     ),
     "a list of lists as a document for Docker": Provoked(
@@ -553,7 +553,7 @@ RECORDS: Final[dict[str, Provoked]] = {
         "convert dir:app dir:new --to docker --restore record.json",
         record_of(NOTED),
     ),
-    "a record of a layer that was repacked": Provoked(
+    "a record of a layer that was recompressed": Provoked(
         "restore-missing-blob",
         "convert dir:app oci:new --restore record.json",
         record_of(oci_image([layer("z", Compression.ZSTD)], annotations={"a": "b"})),
@@ -657,7 +657,7 @@ FINDINGS: Final[dict[str, Provoked]] = {
         "convert oci:layout oci:new",
         (layout(app=docker_image(config_type="application/octet-stream")),),
     ),
-    "a layer that is repacked": Provoked(
+    "a layer that is recompressed": Provoked(
         "not-reversible-repacked", "convert oci:layout dir:new --to docker", (layout(app=ZSTD),)
     ),
     "the annotations of a manifest for Docker": Provoked(

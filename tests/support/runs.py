@@ -12,9 +12,9 @@ from typing import Any
 
 import zstandard
 
-from oci_convert.ground.media_types import Compression, Family
-from oci_convert.journey.convert import convert
-from oci_convert.papers.report import Change, Report
+from oci_convert.conversion.convert import convert
+from oci_convert.report import Change, Report
+from oci_convert.spec.media_types import Compression, Family
 from oci_convert.stores.memory import Memory
 from support.images import (
     DOCKER,

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from oci_convert.journey.convert import convert
-from oci_convert.journey.verify import verify
-from oci_convert.papers.report import Report
+from oci_convert.conversion.convert import convert
+from oci_convert.report import Report
+from oci_convert.verification.verify import verify
 from support.images import (
     Image,
     digest_of,
@@ -53,7 +53,7 @@ class Kind:
 KINDS: Final[dict[str, Kind]] = {
     "a new layout": Kind("oci:{}/target:new"),
     "a layout with an image": Kind("oci:{}/target:new", old=True),
-    "a layout, repacking": Kind("oci:{}/target:new", {"compress": "zstd"}, old=True),
+    "a layout, recompressing": Kind("oci:{}/target:new", {"compress": "zstd"}, old=True),
     "a layout, linking": Kind("oci:{}/target:new", {"link": True}, old=True),
     "a layout of rc2": Kind("oci:{}/target:new", {"to": "oci-rc2"}),
     "a layout, from a saved archive": Kind("oci:{}/target:new", saved=True),
@@ -61,7 +61,7 @@ KINDS: Final[dict[str, Kind]] = {
     "a dir:, replaced": Kind("dir:{}/target", {"to": "docker", "force": True}, old=True),
     "a dir:, linking": Kind("dir:{}/target", {"to": "docker", "link": True}),
     "an oci-archive": Kind("oci-archive:{}/target.tar:new"),
-    "an oci-archive, repacking": Kind("oci-archive:{}/target.tar:new", {"compress": "zstd"}),
+    "an oci-archive, recompressing": Kind("oci-archive:{}/target.tar:new", {"compress": "zstd"}),
     "a docker-archive, replaced": Kind(
         "docker-archive:{}/target.tar:example.com/new:1", {"force": True}, old=True
     ),

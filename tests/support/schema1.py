@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from oci_convert.ground.media_types import Compression
+from oci_convert.spec.media_types import Compression
 from support.images import Layer, digest_of, layer, pack
 
 TYPE: Final = "application/vnd.docker.distribution.manifest.v1+json"

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from oci_convert.ground.errors import DocumentError
-from oci_convert.papers.documents import read_document
-from oci_convert.papers.json_text import scan
+from oci_convert.documents.document import read_document
+from oci_convert.documents.strict_json import scan
+from oci_convert.errors import DocumentError
 from support.images import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 
 TEXTS: Final[dict[str, tuple[bytes, str]]] = {

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from oci_convert.cli.show.terminal import say_json as print_json
-from oci_convert.ground.limits import parse_limits, set_limits
+from oci_convert.limits import parse_limits, set_limits
 
 __all__ = [
-    "COMPLETE",
     "Jobs",
     "Json",
     "Limit",
@@ -29,9 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-COMPLETE: Final = "_OCI_CONVERT_COMPLETE"
-"""The variable that typer's scripts for shells set when they ask for completions."""
 
 
 def complete_reference(incomplete: str) -> list[str]:
@@ -87,10 +83,10 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - a callback of typer
         return
     from importlib.metadata import version
 
-    from oci_convert.blobs.compression import DEFAULT_LEVELS, codec_versions
+    from oci_convert.layers.compression import DEFAULT_LEVELS, codec_versions
 
     print(f"oci-convert {version('oci-convert')}")
-    for compression in DEFAULT_LEVELS:  # what decides over the digests of repacked layers
+    for compression in DEFAULT_LEVELS:  # what decides over the digests of recompressed layers
         codec = codec_versions(compression)
         print(
             f"{compression.value}: {codec['library']} {codec['version']}, engine {codec['engine']}"

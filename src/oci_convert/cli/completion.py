@@ -10,11 +10,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from oci_convert.cli.app import COMPLETE
-from oci_convert.ground.errors import OciConvertError, StoreError
-from oci_convert.ground.limits import Limits
+from oci_convert.errors import OciConvertError, StoreError
+from oci_convert.limits import Limits
 
-__all__ = ["complete", "limit_names", "references"]
+__all__ = ["COMPLETE", "complete", "limit_names", "references"]
+
+COMPLETE: Final = "_OCI_CONVERT_COMPLETE"
+"""The variable that typer's scripts for shells set when they ask for completions."""
 
 _TRANSPORTS: Final = ("oci", "dir", "docker-archive", "oci-archive")
 
@@ -60,7 +62,7 @@ def _is_plain_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _refs(store: str) -> list[str]:
-    from oci_convert.rules.names import pair
+    from oci_convert.spec.names import pair
     from oci_convert.stores.references import open_source, parse
 
     try:

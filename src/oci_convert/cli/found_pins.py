@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from oci_convert.cli.text_files import TextFile, bytes_of_text
-from oci_convert.ground.errors import DocumentError
-from oci_convert.ground.media_types import Kind
-from oci_convert.papers.documents import read_document
-from oci_convert.papers.report import REPORT_LIMIT, read_pins
-from oci_convert.rules.repin import Outcome, Repinned, repin
+from oci_convert.documents.document import read_document
+from oci_convert.errors import DocumentError
+from oci_convert.report import REPORT_LIMIT, read_pins
+from oci_convert.spec.media_types import Kind
+from oci_convert.transform.repin import Outcome, Repinned, repin
 
 __all__ = ["FoundPins", "find_pins"]
 

@@ -85,7 +85,7 @@ def told(message: str) -> str:
     match = _CHOICE.search(said)
     if match is None:
         return said
-    from oci_convert.ground.suggestion import did_you_mean, nearest
+    from oci_convert.text.suggestion import did_you_mean, nearest
 
     choices = re.findall("'([^']*)'", match[2])
     listed = f"the choices are {', '.join(choices)}"

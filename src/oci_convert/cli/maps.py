@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import StoreError, UsageError
-from oci_convert.papers.report import read_pins
+from oci_convert.errors import StoreError, UsageError
+from oci_convert.report import read_pins
+from oci_convert.spec.digest import Digest
 
 __all__ = ["read_maps"]
 
@@ -39,7 +39,7 @@ def _read_map(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        from oci_convert.stores.places.system import system_error
+        from oci_convert.stores.files.system import system_error
 
         raise StoreError(
             f"the map cannot be read: {system_error(error).message}",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-    from oci_convert.journey.carry import Progress
+    from oci_convert.progress import Progress
 
 __all__ = ["Meter", "progress"]
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from oci_convert.cli.replacement import replacement
-from oci_convert.ground.errors import UsageError
+from oci_convert.errors import UsageError
 
 __all__ = ["written"]
 

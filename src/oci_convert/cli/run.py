@@ -12,7 +12,7 @@ from typing import NoReturn
 from oci_convert.cli.show import complain
 from oci_convert.cli.signals import StoppedError, listen
 from oci_convert.cli.status import DONE, FAILED, USAGE
-from oci_convert.ground.errors import OciConvertError, UsageError
+from oci_convert.errors import OciConvertError, UsageError
 
 __all__ = ["main"]
 
@@ -46,16 +46,15 @@ def _run() -> int:
 
 def _loaded() -> Callable[[], object]:
     """The command that the command line names."""
-    from oci_convert.cli.app import COMPLETE, app
+    from oci_convert.cli.app import app
     from oci_convert.cli.commands import load
+    from oci_convert.cli.completion import COMPLETE, complete
 
     load(sys.argv[1:])
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)  # trees of documents live as long as the run
     gc.enable()
     if COMPLETE in os.environ:
-        from oci_convert.cli.completion import complete
-
         return partial(complete, app)
     return app
 
@@ -76,7 +75,7 @@ def _refused(error: OSError) -> int:
         if isinstance(error, BrokenPipeError):
             return FAILED  # the reader is gone; nothing that could be said would be heard
         error.filename = "standard output"
-    from oci_convert.stores.places.system import system_error
+    from oci_convert.stores.files.system import system_error
 
     complain(str(system_error(error)))
     return FAILED

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from oci_convert.cli.replacement import replacement
-from oci_convert.ground.errors import StoreError
+from oci_convert.errors import StoreError
 
 __all__ = ["TextFile", "bytes_of_text", "read_texts", "text_of_bytes", "write_texts"]
 
@@ -108,7 +108,7 @@ def _read(name: str, *, is_named: bool) -> bytes | None:
 
 
 def _fail(error: OSError) -> NoReturn:
-    from oci_convert.stores.places.system import system_error
+    from oci_convert.stores.files.system import system_error
 
     raise StoreError(
         f"this cannot be read: {system_error(error).message}",
@@ -131,7 +131,7 @@ def write_texts(files: Iterable[TextFile]) -> None:
                 new.write_bytes(bytes_of_text(file.text))
                 _liken(new, file.path)
             except OSError as error:
-                from oci_convert.stores.places.system import system_error
+                from oci_convert.stores.files.system import system_error
 
                 raise StoreError(
                     f"this cannot be written: {system_error(error).message}",

@@ -12,18 +12,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from oci_convert.ground.digest import CANONICAL, Digest
-from oci_convert.ground.errors import UsageError
-from oci_convert.ground.media_types import Family
-from oci_convert.papers.documents import Role, read_document
-from oci_convert.papers.json_text import compact
-from oci_convert.papers.models import Descriptor, Manifest
-from oci_convert.rules.edits import is_attestation, is_loadable
-from oci_convert.rules.names import CONTAINERD_NAME, repository_tag
+from oci_convert.documents.document import Role, read_document
+from oci_convert.documents.strict_json import compact
+from oci_convert.errors import UsageError
+from oci_convert.spec.digest import CANONICAL, Digest
+from oci_convert.spec.media_types import Family
+from oci_convert.spec.models import Descriptor, Manifest
+from oci_convert.spec.names import CONTAINERD_NAME, repository_tag
 from oci_convert.stores.base import Root, unwatched
 from oci_convert.stores.docker_rows import ROWS
+from oci_convert.stores.files.tar_writer import WritableTar
 from oci_convert.stores.oci_layout import OciLayoutSink, blob_name
-from oci_convert.stores.places.tar_writer import WritableTar
+from oci_convert.transform.document_edits import is_attestation, is_loadable
 
 __all__ = ["DockerArchiveSink", "OciArchiveSink"]
 
@@ -31,10 +31,10 @@ __all__ = ["DockerArchiveSink", "OciArchiveSink"]
 class OciArchiveSink(OciLayoutSink):
     """Writes a layout into a new tar file."""
 
-    def __init__(self, place: WritableTar, label: str, *, family: Family = Family.OCI) -> None:
-        super().__init__(place, label, family=family)
-        self._tar = place
-        self.holds = replace(self.holds, sequential=True)
+    def __init__(self, files: WritableTar, label: str, *, family: Family = Family.OCI) -> None:
+        super().__init__(files, label, family=family)
+        self._tar = files
+        self.capabilities = replace(self.capabilities, sequential=True)
 
     def has(
         self,
@@ -55,7 +55,7 @@ class OciArchiveSink(OciLayoutSink):
 class DockerArchiveSink(OciArchiveSink):
     """Writes what ``docker save`` writes: a layout and the rows of its images."""
 
-    def __init__(self, place: WritableTar, label: str, *, family: Family = Family.DOCKER) -> None:
+    def __init__(self, files: WritableTar, label: str, *, family: Family = Family.DOCKER) -> None:
         if family is Family.OCI_RC2:
             raise UsageError(
                 f"a docker-save archive cannot be written as {family}",
@@ -63,8 +63,8 @@ class DockerArchiveSink(OciArchiveSink):
                 where=label,
                 remedy="use --to docker or --to oci, or write oci-archive:",
             )
-        super().__init__(place, label, family=family)
-        self.holds = replace(self.holds, plain_layers=True, rows=True)
+        super().__init__(files, label, family=family)
+        self.capabilities = replace(self.capabilities, plain_layers=True, rows=True)
         self._documents: dict[Digest, bytes] = {}
 
     def put(

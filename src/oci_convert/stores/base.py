@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import BinaryIO, Final
 
-from oci_convert.blobs.streams import read_chunks, verified
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import BlobError, StoreError
-from oci_convert.ground.media_types import Family
-from oci_convert.papers.models import Descriptor
+from oci_convert.errors import BlobError, StoreError
+from oci_convert.layers.streams import read_chunks, verified
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Family
+from oci_convert.spec.models import Descriptor
 
-__all__ = ["HEAD", "Holds", "Root", "Sink", "Source", "unwatched"]
+__all__ = ["HEAD", "Capabilities", "Root", "Sink", "Source", "unwatched"]
 
 HEAD: Final = 4096
 """Bytes of a layer that are enough to see how it is packed."""
@@ -42,7 +42,7 @@ class Root:
 
 
 @dataclass(frozen=True, slots=True)
-class Holds:
+class Capabilities:
     """What a sink can hold, so that what cannot work fails before the first blob."""
 
     families: frozenset[Family] = frozenset(Family)
@@ -162,7 +162,7 @@ class Sink(ABC):
     label: str
     """The reference it was opened with, as errors show it."""
 
-    holds: Holds
+    capabilities: Capabilities
 
     def check(self, roots: Sequence[Root]) -> None:
         """Raise for images that the sink cannot name; called before the first blob.

@@ -10,13 +10,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO, Final
 
-from oci_convert.ground.digest import CANONICAL, Digest
-from oci_convert.ground.errors import StoreError
-from oci_convert.papers.documents import type_of
-from oci_convert.papers.models import Descriptor
-from oci_convert.stores.base import Holds, Root, Source
-from oci_convert.stores.place_sink import PlaceSink
-from oci_convert.stores.places import Place, WritablePlace
+from oci_convert.documents.document import type_of
+from oci_convert.errors import StoreError
+from oci_convert.spec.digest import CANONICAL, Digest
+from oci_convert.spec.models import Descriptor
+from oci_convert.stores.base import Capabilities, Root, Source
+from oci_convert.stores.files import Files, WritableFiles
+from oci_convert.stores.files_sink import FilesSink
 
 __all__ = ["ContainersDirSink", "ContainersDirSource"]
 
@@ -36,25 +36,25 @@ def _file(digest: Digest) -> str:
 class ContainersDirSource(Source):
     """The one image of a ``dir:`` directory."""
 
-    def __init__(self, place: Place, label: str) -> None:
-        self.place = place
+    def __init__(self, files: Files, label: str) -> None:
+        self.files = files
         self.label = label
         self._check_version()
-        if place.size(_MANIFEST) is None:
+        if files.size(_MANIFEST) is None:
             raise StoreError(
                 "there is no manifest.json",
                 code="not-an-image-store",
                 where=label,
                 remedy="it holds no image, or one whose writing was interrupted: write it again",
             )
-        raw = place.read(_MANIFEST)
+        raw = files.read(_MANIFEST)
         media_type = type_of(raw, f"{label}: {_MANIFEST}")
         self._top = Descriptor(mediaType=media_type, digest=Digest.of(raw), size=len(raw))
 
     def _check_version(self) -> None:
-        if self.place.size("version") is None:
+        if self.files.size("version") is None:
             return
-        text = self.place.read("version").decode("utf-8", "replace").strip()
+        text = self.files.read("version").decode("utf-8", "replace").strip()
         if text not in (_VERSION.format(version).strip() for version in _KNOWN_VERSIONS):
             raise StoreError(
                 f"the directory has the version {text[:40]!r}",
@@ -68,11 +68,11 @@ class ContainersDirSource(Source):
 
     def signatures(self) -> Mapping[str, tuple[str, bytes]]:
         found = {}
-        for name in sorted(self.place.names()):
+        for name in sorted(self.files.names()):
             match = _SIGNATURE.fullmatch(name)
             if match is not None:
                 digest = str(self._top.digest) if match[1] is None else f"{CANONICAL}:{match[1]}"
-                found[name] = (digest, self.place.read(name))
+                found[name] = (digest, self.files.read(name))
         return found
 
     def _name(self, digest: Digest) -> str:
@@ -80,34 +80,34 @@ class ContainersDirSource(Source):
             return _MANIFEST
         name = _file(digest)
         manifest = f"{name}.{_MANIFEST}"
-        return manifest if self.place.blob_size(manifest) is not None else name
+        return manifest if self.files.blob_size(manifest) is not None else name
 
     def size(self, digest: Digest) -> int | None:
-        return self.place.blob_size(self._name(digest))
+        return self.files.blob_size(self._name(digest))
 
     def open(self, digest: Digest) -> BinaryIO:
         try:
-            return self.place.open_blob(self._name(digest))
+            return self.files.open_blob(self._name(digest))
         except FileNotFoundError:
             raise self.missing(digest) from None
 
     def file_of(self, descriptor: Descriptor) -> BinaryIO | None:
-        return self.place.file_of(self._name(descriptor.name))
+        return self.files.file_of(self._name(descriptor.name))
 
     def close(self) -> None:
-        self.place.close()
+        self.files.close()
 
 
-class ContainersDirSink(PlaceSink):
+class ContainersDirSink(FilesSink):
     """Writes one image into a directory that is empty, new, or an interrupted write.
 
     ``force`` replaces an image that is there; anything else in the directory is refused, always.
     """
 
-    holds = Holds(many_images=False, names=False, signatures=True)
+    capabilities = Capabilities(many_images=False, names=False, signatures=True)
 
-    def __init__(self, place: WritablePlace, label: str, *, force: bool = False) -> None:
-        super().__init__(place, label)
+    def __init__(self, files: WritableFiles, label: str, *, force: bool = False) -> None:
+        super().__init__(files, label)
         self._others_digest = False
         self._signatures: dict[str, bytes] = {}
         self._force = force
@@ -125,7 +125,7 @@ class ContainersDirSink(PlaceSink):
 
     def _refuse_strangers(self) -> None:
         sealed = self.sealed()
-        for name, is_file in self.place.tops():
+        for name, is_file in self.files.tops():
             if is_file and (_BLOB.fullmatch(name) or (sealed and _belongs(name))):
                 continue
             raise StoreError(
@@ -140,7 +140,7 @@ class ContainersDirSink(PlaceSink):
         return f"{_file(digest)}.{_MANIFEST}" if document else _file(digest)
 
     def sealed(self) -> bool:
-        return self.place.size(_MANIFEST) is not None
+        return self.files.size(_MANIFEST) is not None
 
     def sign(self, name: str, data: bytes) -> None:
         self._signatures[name] = data
@@ -148,16 +148,16 @@ class ContainersDirSink(PlaceSink):
     def commit(self, roots: Sequence[Root]) -> None:
         (root,) = roots
         self.write("version", _VERSION.format("1.2" if self._others_digest else "1.1").encode())
-        self.place.flush()
-        with self.place.locked():
+        self.files.flush()
+        with self.files.locked():
             self._refuse_image()  # another run may have been faster
-            for name in list(self.place.names()):
+            for name in list(self.files.names()):
                 if _SIGNATURE.fullmatch(name):
-                    self.place.remove(name)
+                    self.files.remove(name)
             for name, data in self._signatures.items():
                 self.write(name, data, durable=True)
             # The top manifest was put like any other; its last name makes the image appear.
-            self.place.rename(self.name(root.descriptor.name, document=True), _MANIFEST)
+            self.files.rename(self.name(root.descriptor.name, document=True), _MANIFEST)
             self.settle()
 
 

@@ -13,30 +13,30 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import OciConvertError, StoreError
-from oci_convert.papers.models import Descriptor
-from oci_convert.rules.names import annotations_for, called, pair
+from oci_convert.errors import OciConvertError, StoreError
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.models import Descriptor
+from oci_convert.spec.names import annotations_for, called, pair
 from oci_convert.stores.base import HEAD, Root, Source
 from oci_convert.stores.docker_entries import Entries
-from oci_convert.stores.docker_rows import ROWS, Files, Row, build, read_rows, unreadable
+from oci_convert.stores.docker_rows import ROWS, Row, RowFiles, build, read_rows, unreadable
+from oci_convert.stores.files import Files
 from oci_convert.stores.oci_layout import OciLayoutSource, blob_name, is_layout
-from oci_convert.stores.places import Place
 
 __all__ = ["DockerArchiveSource", "is_docker_archive"]
 
 
-def is_docker_archive(place: Place) -> bool:
+def is_docker_archive(files: Files) -> bool:
     """Whether a place holds what ``docker save`` wrote: rows, or the ``repositories`` of old."""
-    if _begins(place, ROWS, b"["):
+    if _begins(files, ROWS, b"["):
         return True
     unlike = (ROWS, "index.json")
-    return _begins(place, "repositories", b"{") and not any(_begins(place, n, b"") for n in unlike)
+    return _begins(files, "repositories", b"{") and not any(_begins(files, n, b"") for n in unlike)
 
 
-def _begins(place: Place, name: str, sign: bytes) -> bool:
+def _begins(files: Files, name: str, sign: bytes) -> bool:
     try:
-        with place.open(name) as file:
+        with files.open(name) as file:
             return file.read(HEAD).lstrip(b" \t\r\n").startswith(sign)
     except (FileNotFoundError, NotADirectoryError, StoreError):
         return False
@@ -51,16 +51,16 @@ class DockerArchiveSource(Source):
 
     daemon_layers = True
 
-    def __init__(self, place: Place, label: str) -> None:
-        self.place = place
+    def __init__(self, files: Files, label: str) -> None:
+        self.files = files
         self.label = label
-        self._files = Files(place)
+        self._row_files = RowFiles(files)
         self._built: dict[Digest, bytes] = {}
         self._faults: dict[Digest, OciConvertError] = {}
-        rows = read_rows(place, label)
-        layout = OciLayoutSource(place, label) if is_layout(place) else None
+        rows = read_rows(files, label)
+        layout = OciLayoutSource(files, label) if is_layout(files) else None
         self.sparse = layout is not None
-        entries = None if layout is None else Entries(layout, self._files)
+        entries = None if layout is None else Entries(layout, self._row_files)
         self._roots = _distinct(self._read_roots(rows, entries))
 
     def _read_roots(self, rows: list[Row], entries: Entries | None) -> Iterator[Root]:
@@ -76,7 +76,7 @@ class DockerArchiveSource(Source):
 
     def _build(self, row: Row, tag: str | None) -> Root:
         try:
-            descriptor, manifest = build(row, self._files)
+            descriptor, manifest = build(row, self._row_files)
             self._built[descriptor.name] = manifest
         except OciConvertError as error:
             descriptor = unreadable(error)
@@ -90,16 +90,16 @@ class DockerArchiveSource(Source):
     def _name(self, digest: Digest) -> str:
         """The file that holds a blob."""
         name = blob_name(digest)
-        if self.place.blob_size(name) is not None:
+        if self.files.blob_size(name) is not None:
             return name
-        return self._files.blobs.get(digest, name)
+        return self._row_files.blobs.get(digest, name)
 
     def size(self, digest: Digest) -> int | None:
         if digest in self._faults:
             raise self._faults[digest]
         if digest in self._built:
             return len(self._built[digest])
-        return self.place.blob_size(self._name(digest))
+        return self.files.blob_size(self._name(digest))
 
     def open(self, digest: Digest) -> BinaryIO:
         if digest in self._faults:
@@ -107,16 +107,16 @@ class DockerArchiveSource(Source):
         if digest in self._built:
             return io.BytesIO(self._built[digest])
         try:
-            return self.place.open_blob(self._name(digest))
+            return self.files.open_blob(self._name(digest))
         except FileNotFoundError:
             raise self.missing(digest) from None
 
     def file_of(self, descriptor: Descriptor) -> BinaryIO | None:
         built = descriptor.digest in self._built
-        return None if built else self.place.file_of(self._name(descriptor.name))
+        return None if built else self.files.file_of(self._name(descriptor.name))
 
     def close(self) -> None:
-        self.place.close()
+        self.files.close()
 
 
 def _distinct(roots: Iterator[Root]) -> list[Root]:

@@ -13,13 +13,13 @@ from contextlib import suppress
 from functools import cached_property
 from typing import Final
 
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import BlobError, DocumentError, OciConvertError
-from oci_convert.ground.limits import limits
-from oci_convert.ground.media_types import Kind, look_up
-from oci_convert.papers.documents import Role, read_document
-from oci_convert.papers.models import Descriptor, Manifest
-from oci_convert.rules.names import (
+from oci_convert.documents.document import Role, read_document
+from oci_convert.errors import BlobError, DocumentError, OciConvertError
+from oci_convert.limits import limits
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Kind, look_up
+from oci_convert.spec.models import Descriptor, Manifest
+from oci_convert.spec.names import (
     CONTAINERD_NAME,
     REF_NAME,
     annotations_for,
@@ -29,7 +29,7 @@ from oci_convert.rules.names import (
     pair,
 )
 from oci_convert.stores.base import Root
-from oci_convert.stores.docker_rows import Files, Row, is_foreign
+from oci_convert.stores.docker_rows import Row, RowFiles, is_foreign
 from oci_convert.stores.oci_layout import OciLayoutSource, blob_name
 
 __all__ = ["Entries"]
@@ -41,7 +41,7 @@ _DEPTH: Final = 8
 class Entries:
     """The entries of ``index.json``, and which of them rows stand for."""
 
-    def __init__(self, layout: OciLayoutSource, files: Files) -> None:
+    def __init__(self, layout: OciLayoutSource, files: RowFiles) -> None:
         self._layout = layout
         self._files = files
         self._entries = layout.roots()
@@ -198,7 +198,7 @@ class Entries:
         Docker 25 left out images without a tag when others had one.
         """
         found = []
-        for name in sorted(self._layout.place.names("blobs")):
+        for name in sorted(self._layout.files.names("blobs")):
             try:
                 descriptor = self._stray(name)
             except OciConvertError:

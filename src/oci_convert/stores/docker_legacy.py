@@ -13,16 +13,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, BinaryIO, Final
 
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import DocumentError, StoreError
-from oci_convert.papers.documents import read_object
-from oci_convert.papers.models import Descriptor
-from oci_convert.rules.names import annotations_for, called
-from oci_convert.rules.v1 import MeasuredLayer, V1Image, read_v1, upgrade
+from oci_convert.documents.document import read_object
+from oci_convert.errors import DocumentError, StoreError
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.models import Descriptor
+from oci_convert.spec.names import annotations_for, called
 from oci_convert.stores.base import Root, Source
-from oci_convert.stores.places import Place
-from oci_convert.stores.places.folder import Folder
+from oci_convert.stores.files import Files
+from oci_convert.stores.files.folder import Folder
 from oci_convert.stores.upgrade import measure, side_by_side
+from oci_convert.transform.image_v1 import MeasuredLayer, V1Image, read_v1, upgrade
 
 __all__ = ["DockerLegacySource", "is_docker_legacy"]
 
@@ -32,17 +32,17 @@ _IMAGE: Final = re.compile(r"([0-9a-f]{64})/json")
 _CONFIG: Final = re.compile(r"[0-9a-f]{64}\.json")
 
 
-def is_docker_legacy(place: Place) -> bool:
+def is_docker_legacy(files: Files) -> bool:
     """Whether a place holds what an old Docker saved: images version 1, and nothing newer.
 
     An archive of images without a name has no ``repositories``; a folder must have it, as nobody
     wants to have all that is below a wrong one looked through.
     """
-    if any(place.size(name) is not None for name in _NEWER):
+    if any(files.size(name) is not None for name in _NEWER):
         return False
-    if place.size(_TAGS) is None and isinstance(place, Folder):
+    if files.size(_TAGS) is None and isinstance(files, Folder):
         return False
-    names = list(place.names())
+    names = list(files.names())
     # Docker 1.10 to 24 wrote such folders beside configs: where those are, a file is missing.
     return any(map(_IMAGE.fullmatch, names)) and not any(map(_CONFIG.fullmatch, names))
 
@@ -56,8 +56,8 @@ class DockerLegacySource(Source):
 
     daemon_layers = True
 
-    def __init__(self, place: Place, label: str) -> None:
-        self.place = place
+    def __init__(self, files: Files, label: str) -> None:
+        self.files = files
         self.label = label
         self._made: dict[Digest, bytes] = {}
         self._files: dict[Digest, str] = {}
@@ -71,12 +71,12 @@ class DockerLegacySource(Source):
     def _read_images(self) -> dict[str, V1Image]:
         """Every image of the archive by its id, which is also the name of its folder."""
         images = {}
-        for name in sorted(self.place.names()):
+        for name in sorted(self.files.names()):
             folder = _IMAGE.fullmatch(name)
             if folder is None:
                 continue
             where = f"{self.label}: {name}"
-            image = images[folder[1]] = read_v1(self.place.read(name), where)
+            image = images[folder[1]] = read_v1(self.files.read(name), where)
             if image.identity != folder[1]:
                 raise self._inconsistent(f"the id in it is {image.identity}", where)
         return images
@@ -89,10 +89,10 @@ class DockerLegacySource(Source):
         yield from ((None, identity) for identity in images if identity not in covered)
 
     def _tags(self) -> Iterator[tuple[str, str]]:
-        if self.place.size(_TAGS) is None:
+        if self.files.size(_TAGS) is None:
             return
         where = f"{self.label}: {_TAGS}"
-        _, root = read_object(self.place.read(_TAGS), where)
+        _, root = read_object(self.files.read(_TAGS), where)
         for repository, tags in root.value.items():
             for tag, identity in _strings(tags, f"{where}.{repository}").items():
                 yield f"{repository}:{tag}", identity
@@ -120,7 +120,7 @@ class DockerLegacySource(Source):
             if not image.throwaway
         }
         for name in needed.values():
-            if self.place.size(name) is None:
+            if self.files.size(name) is None:
                 raise self._missing(name)
         layers = side_by_side({key: partial(self._measure, name) for key, name in needed.items()})
         for key, layer in layers.items():
@@ -128,7 +128,7 @@ class DockerLegacySource(Source):
         return layers
 
     def _measure(self, name: str) -> MeasuredLayer:
-        with self.place.open(name) as file:
+        with self.files.open(name) as file:
             return measure(file, f"{self.label}: {name}")
 
     def _upgrade(self, chain: Sequence[V1Image], layers: Mapping[str, MeasuredLayer]) -> Descriptor:
@@ -158,17 +158,17 @@ class DockerLegacySource(Source):
     def size(self, digest: Digest) -> int | None:
         if digest in self._made:
             return len(self._made[digest])
-        return self.place.size(self._files[digest]) if digest in self._files else None
+        return self.files.size(self._files[digest]) if digest in self._files else None
 
     def open(self, digest: Digest) -> BinaryIO:
         if digest in self._made:
             return io.BytesIO(self._made[digest])
         if digest not in self._files:
             raise self.missing(digest)
-        return self.place.open(self._files[digest])
+        return self.files.open(self._files[digest])
 
     def close(self) -> None:
-        self.place.close()
+        self.files.close()
 
 
 def _strings(value: Any, where: str) -> dict[str, str]:

@@ -12,12 +12,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from oci_convert.blobs.compression import sniff
-from oci_convert.blobs.streams import Tally, read_chunks
-from oci_convert.ground.digest import CANONICAL, Digest
-from oci_convert.ground.errors import DocumentError, OciConvertError, StoreError
-from oci_convert.ground.limits import limits
-from oci_convert.ground.media_types import (
+from oci_convert.documents.document import (
+    DESCRIPTOR_MEMBERS,
+    built_manifest,
+    read_config,
+    refuse_case_variants,
+)
+from oci_convert.documents.strict_json import Array, Object, Value, scan
+from oci_convert.errors import DocumentError, OciConvertError, StoreError
+from oci_convert.layers.compression import sniff
+from oci_convert.layers.streams import Tally, read_chunks
+from oci_convert.limits import limits
+from oci_convert.spec.digest import CANONICAL, Digest
+from oci_convert.spec.media_types import (
     Cell,
     Compression,
     Family,
@@ -26,19 +33,12 @@ from oci_convert.ground.media_types import (
     look_up,
     name_of,
 )
-from oci_convert.papers.documents import (
-    DESCRIPTOR_MEMBERS,
-    built_manifest,
-    read_config,
-    refuse_case_variants,
-)
-from oci_convert.papers.json_text import Array, Object, Value, scan
-from oci_convert.papers.models import Descriptor, SavedImage, diff_ids_for, validate
+from oci_convert.spec.models import Descriptor, SavedImage, diff_ids_for, validate
 from oci_convert.stores.base import HEAD
-from oci_convert.stores.places import Place
-from oci_convert.stores.places.paths import check_length, cleaned
+from oci_convert.stores.files import Files
+from oci_convert.stores.files.paths import check_length, cleaned
 
-__all__ = ["ROWS", "Files", "Row", "build", "is_foreign", "read_rows", "unreadable"]
+__all__ = ["ROWS", "Row", "RowFiles", "build", "is_foreign", "read_rows", "unreadable"]
 
 ROWS: Final = "manifest.json"
 """The file that holds the rows."""
@@ -61,12 +61,12 @@ class Row:
     """Descriptors that Docker gives for layers, by their ``diff_id``."""
 
 
-def read_rows(place: Place, label: str) -> list[Row]:
+def read_rows(files: Files, label: str) -> list[Row]:
     """Every row, in order; raises :class:`StoreError` or :class:`DocumentError`."""
     where = f"{label}: {ROWS}"
-    if place.size(ROWS) is None:
-        raise _no_rows(place, label)
-    _, value = scan(place.read(ROWS, "index_size"), size_limit=limits().index_size, where=where)
+    if files.size(ROWS) is None:
+        raise _no_rows(files, label)
+    _, value = scan(files.read(ROWS, "index_size"), size_limit=limits().index_size, where=where)
     if not isinstance(value, Array):
         raise DocumentError(
             "the document is not a JSON array of images",
@@ -77,8 +77,8 @@ def read_rows(place: Place, label: str) -> list[Row]:
     return [_row(item, f"{where}[{i}]") for i, item in enumerate(value.items)]
 
 
-def _no_rows(place: Place, label: str) -> StoreError:
-    if place.size("repositories") is None:
+def _no_rows(files: Files, label: str) -> StoreError:
+    if files.size("repositories") is None:
         return StoreError(
             f"there is no {ROWS}",
             code="not-an-image-store",
@@ -127,22 +127,22 @@ def _path(value: str, where: str) -> str:
     return name
 
 
-class Files:
+class RowFiles:
     """The files of an archive, and what they hash to: each is read once to know."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, files: Files) -> None:
+        self.files = files
         self.blobs: dict[Digest, str] = {}
         """Where the configs and layers of built images are."""
         self._digests: dict[tuple[str, str], Digest] = {}
 
     def size(self, path: str) -> int | None:
         """Bytes of a file; ``None`` if it is not there."""
-        return self.place.size(path)
+        return self.files.size(path)
 
     def packing(self, path: str) -> Compression:
         """How a layer is packed; what no magic fits counts as plain."""
-        with self.place.open(path) as file:
+        with self.files.open(path) as file:
             return sniff(file.read(HEAD)) or Compression.NONE
 
     def digest(self, path: str, algorithm: str = CANONICAL) -> Digest:
@@ -150,7 +150,7 @@ class Files:
         known = self._digests.get((path, algorithm))
         if known is None:
             tally = Tally(algorithm)
-            with self.place.open(path) as file:
+            with self.files.open(path) as file:
                 for chunk in read_chunks(file):
                     tally.update(chunk)
             known = self._digests[path, algorithm] = tally.digest
@@ -173,7 +173,7 @@ class Files:
             )
 
 
-def build(row: Row, files: Files) -> tuple[Descriptor, bytes]:
+def build(row: Row, files: RowFiles) -> tuple[Descriptor, bytes]:
     """The Docker manifest of a row, and its descriptor; ``files`` then knows the blobs.
 
     A plain layer has the digest that the config gives as its ``diff_id`` (whoever reads it checks
@@ -182,7 +182,7 @@ def build(row: Row, files: Files) -> tuple[Descriptor, bytes]:
     """
     if files.size(row.config) is None:
         raise _absent(row.config, f"{row.where}.Config")
-    raw = files.place.read(row.config)
+    raw = files.files.read(row.config)
     config = Descriptor(mediaType=_CONFIG, digest=Digest.of(raw), size=len(raw))
     files.keep(config, row.config, f"{row.where}.Config")
     manifest = built_manifest(config, _layers(row, _diff_ids(raw, row), files))
@@ -211,7 +211,7 @@ def _diff_ids(raw: bytes, row: Row) -> tuple[str, ...]:
     return diff_ids
 
 
-def _layers(row: Row, diff_ids: tuple[str, ...], files: Files) -> list[Descriptor]:
+def _layers(row: Row, diff_ids: tuple[str, ...], files: RowFiles) -> list[Descriptor]:
     present = (path for path in dict.fromkeys(row.layers) if files.size(path) is not None)
     packings = {path: files.packing(path) for path in present}
     files.digest_all(path for path, packing in packings.items() if packing != Compression.NONE)
@@ -227,7 +227,7 @@ def _layers(row: Row, diff_ids: tuple[str, ...], files: Files) -> list[Descripto
     return layers
 
 
-def _layer(path: str, packing: Compression, diff_id: str, files: Files) -> Descriptor:
+def _layer(path: str, packing: Compression, diff_id: str, files: RowFiles) -> Descriptor:
     plain = packing is Compression.NONE
     return Descriptor(
         mediaType=name_of(Cell(Kind.LAYER, packing), Family.DOCKER) or _PLAIN,

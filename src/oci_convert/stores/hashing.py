@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from oci_convert.blobs.streams import Tally
-from oci_convert.ground.digest import CANONICAL, Digest
-from oci_convert.papers.models import Descriptor
+from oci_convert.layers.streams import Tally
+from oci_convert.spec.digest import CANONICAL, Digest
+from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Root, Sink, unwatched
 
 __all__ = ["HashingSink"]
@@ -18,7 +18,7 @@ class HashingSink(Sink):
     def __init__(self, target: Sink) -> None:
         self._target = target
         self.label = target.label
-        self.holds = target.holds
+        self.capabilities = target.capabilities
 
     def has(
         self,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from oci_convert.ground.media_types import Family
+from oci_convert.spec.media_types import Family
+from oci_convert.stores.files.memory import MemoryFiles
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource
-from oci_convert.stores.places.memory import MemoryPlace
 
 __all__ = ["Memory"]
 
@@ -22,11 +22,11 @@ class Memory:
 
     def source(self) -> OciLayoutSource:
         """The store as a source."""
-        return OciLayoutSource(MemoryPlace(self.files), self.label)
+        return OciLayoutSource(MemoryFiles(self.files), self.label)
 
     def sink(self, family: Family = Family.OCI) -> OciLayoutSink:
         """The store as a sink."""
-        return OciLayoutSink(MemoryPlace(self.files), self.label, family=family)
+        return OciLayoutSink(MemoryFiles(self.files), self.label, family=family)
 
     def __str__(self) -> str:
         return self.label

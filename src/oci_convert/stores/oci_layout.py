@@ -7,11 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO, Final
 
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import StoreError, UsageError
-from oci_convert.ground.limits import limits
-from oci_convert.ground.media_types import Cell, Family, Kind, name_of
-from oci_convert.papers.documents import (
+from oci_convert.documents.document import (
     DESCRIPTOR_MEMBERS,
     Document,
     Role,
@@ -20,12 +16,16 @@ from oci_convert.papers.documents import (
     read_object,
     refuse_case_variants,
 )
-from oci_convert.papers.json_text import Array, Editor, compact
-from oci_convert.papers.models import Descriptor, LayoutHeader, validate
-from oci_convert.rules.names import REF_NAME, called, pair
-from oci_convert.stores.base import Holds, Root, Source
-from oci_convert.stores.place_sink import PlaceSink
-from oci_convert.stores.places import Place, WritablePlace
+from oci_convert.documents.strict_json import Array, Editor, compact
+from oci_convert.errors import StoreError, UsageError
+from oci_convert.limits import limits
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Cell, Family, Kind, name_of
+from oci_convert.spec.models import Descriptor, LayoutHeader, validate
+from oci_convert.spec.names import REF_NAME, called, pair
+from oci_convert.stores.base import Capabilities, Root, Source
+from oci_convert.stores.files import Files, WritableFiles
+from oci_convert.stores.files_sink import FilesSink
 
 __all__ = ["HEADER", "OciLayoutSink", "OciLayoutSource", "blob_name", "is_layout"]
 
@@ -42,29 +42,29 @@ def blob_name(digest: Digest) -> str:
     return f"blobs/{digest.algorithm}/{digest.encoded}"
 
 
-def is_layout(place: Place) -> bool:
+def is_layout(files: Files) -> bool:
     """Whether a place holds an OCI layout of any age."""
-    if place.size("index.json") is not None:
+    if files.size("index.json") is not None:
         return True
-    return place.size("oci-layout") is not None and any(place.names("refs"))
+    return files.size("oci-layout") is not None and any(files.names("refs"))
 
 
 class OciLayoutSource(Source):
     """The images of a layout: the entries of its ``index.json``, or of its ``refs/``."""
 
-    def __init__(self, place: Place, label: str) -> None:
-        self.place = place
+    def __init__(self, files: Files, label: str) -> None:
+        self.files = files
         self.label = label
         self._check_header()
         self._roots = (
-            self._read_index() if place.size("index.json") is not None else self._read_refs()
+            self._read_index() if files.size("index.json") is not None else self._read_refs()
         )
 
     def _check_header(self) -> None:
-        if self.place.size("oci-layout") is None:
+        if self.files.size("oci-layout") is None:
             return  # common in layouts made by hand, and harmless: the version only ever was one
         where = f"{self.label}: oci-layout"
-        _, root = read_object(self.place.read("oci-layout"), where)
+        _, root = read_object(self.files.read("oci-layout"), where)
         refuse_case_variants(root, frozenset(("imageLayoutVersion",)), where)
         version = validate(LayoutHeader, root.value, where).version
         if version != "1.0.0":
@@ -77,15 +77,15 @@ class OciLayoutSource(Source):
 
     def _read_index(self) -> list[Root]:
         where = f"{self.label}: index.json"
-        raw = self.place.read("index.json", "index_size")
+        raw = self.files.read("index.json", "index_size")
         index = read_document(raw, _INDEX, where, size_limit=limits().index_size)
         return [_root(slot.descriptor) for slot in index.slots if slot.role is Role.ENTRY]
 
     def _read_refs(self) -> list[Root]:
         roots = []
-        for name in sorted(self.place.names("refs")):
+        for name in sorted(self.files.names("refs")):
             where = f"{self.label}: {name}"
-            _, found = read_object(self.place.read(name), where)
+            _, found = read_object(self.files.read(name), where)
             value = dict(found.value)
             # Before 1.0 the member was spelled in lower case.
             lower = {"mediatype"} if "mediaType" not in value else set()
@@ -101,19 +101,19 @@ class OciLayoutSource(Source):
         return self._roots
 
     def size(self, digest: Digest) -> int | None:
-        return self.place.blob_size(blob_name(digest))
+        return self.files.blob_size(blob_name(digest))
 
     def open(self, digest: Digest) -> BinaryIO:
         try:
-            return self.place.open_blob(blob_name(digest))
+            return self.files.open_blob(blob_name(digest))
         except FileNotFoundError:
             raise self.missing(digest) from None
 
     def file_of(self, descriptor: Descriptor) -> BinaryIO | None:
-        return self.place.file_of(blob_name(descriptor.name))
+        return self.files.file_of(blob_name(descriptor.name))
 
     def close(self) -> None:
-        self.place.close()
+        self.files.close()
 
 
 def _root(descriptor: Descriptor) -> Root:
@@ -121,21 +121,21 @@ def _root(descriptor: Descriptor) -> Root:
     return Root(descriptor, annotations, called(annotations))
 
 
-class OciLayoutSink(PlaceSink):
+class OciLayoutSink(FilesSink):
     """Writes a layout, or adds to one."""
 
-    def __init__(self, place: WritablePlace, label: str, *, family: Family = Family.OCI) -> None:
-        super().__init__(place, label)
+    def __init__(self, files: WritableFiles, label: str, *, family: Family = Family.OCI) -> None:
+        super().__init__(files, label)
         self._refs = family is Family.OCI_RC2
-        self.holds = Holds(
+        self.capabilities = Capabilities(
             families=frozenset({family}) if self._refs else frozenset({Family.OCI, Family.DOCKER})
         )
-        OciLayoutSource(place, label)  # what cannot be read fails now, not after the last blob
+        OciLayoutSource(files, label)  # what cannot be read fails now, not after the last blob
         self._refuse_mixture()
 
     def _refuse_mixture(self) -> None:
-        has_index = self.place.size("index.json") is not None
-        has_refs = self.place.size("oci-layout") is not None and any(self.place.names("refs"))
+        has_index = self.files.size("index.json") is not None
+        has_refs = self.files.size("oci-layout") is not None and any(self.files.names("refs"))
         if (has_index and self._refs) or (has_refs and not has_index and not self._refs):
             old, new = ("1.0", "1.0.0-rc2") if self._refs else ("1.0.0-rc2", "1.0")
             raise StoreError(
@@ -149,7 +149,7 @@ class OciLayoutSink(PlaceSink):
         return blob_name(digest)
 
     def sealed(self) -> bool:
-        return self.place.size("index.json") is not None or any(self.place.names("refs"))
+        return self.files.size("index.json") is not None or any(self.files.names("refs"))
 
     def check(self, roots: Sequence[Root]) -> None:
         for name in [root.annotations.get(REF_NAME) for root in roots] if self._refs else ():
@@ -165,10 +165,10 @@ class OciLayoutSink(PlaceSink):
 
     def commit(self, roots: Sequence[Root]) -> None:
         self.check(roots)
-        if self.place.size("oci-layout") is None:
+        if self.files.size("oci-layout") is None:
             self.write("oci-layout", HEADER)
-        self.place.flush()
-        with self.place.locked():
+        self.files.flush()
+        with self.files.locked():
             if self._refs:
                 self._write_refs(roots)
             else:
@@ -177,8 +177,8 @@ class OciLayoutSink(PlaceSink):
 
     def _write_index(self, roots: Sequence[Root]) -> None:
         old = None
-        if self.place.size("index.json") is not None:
-            old = self.place.read("index.json", "index_size")
+        if self.files.size("index.json") is not None:
+            old = self.files.read("index.json", "index_size")
         new = merged_index(old, roots, f"{self.label}: index.json")
         if new != old:
             self.write("index.json", new, durable=True)

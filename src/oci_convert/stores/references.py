@@ -15,17 +15,17 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from oci_convert.ground.errors import StoreError, UsageError
-from oci_convert.ground.media_types import Family
-from oci_convert.ground.suggestion import did_you_mean, nearest
+from oci_convert.errors import StoreError, UsageError
+from oci_convert.spec.media_types import Family
 from oci_convert.stores.base import Sink, Source
 from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSource
+from oci_convert.stores.files.base import Files, Scratch
+from oci_convert.stores.files.file import File, naming
+from oci_convert.stores.files.folder import Folder, WritableFolder
+from oci_convert.stores.files.outputs import NewFile, Output, Stream
 from oci_convert.stores.memory import Memory
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource, is_layout
-from oci_convert.stores.places.base import Place, Scratch
-from oci_convert.stores.places.file import File, naming
-from oci_convert.stores.places.folder import Folder, WritableFolder
-from oci_convert.stores.places.outputs import NewFile, Output, Stream
+from oci_convert.text.suggestion import did_you_mean, nearest
 
 __all__ = ["Reference", "open_sink", "open_source", "parse", "temporary"]
 
@@ -148,19 +148,19 @@ def open_source(reference: Reference | Memory, scratch: Scratch = temporary) -> 
     """
     if isinstance(reference, Memory):
         return reference.source()
-    place = _open_place(reference, scratch)
+    files = _open_files(reference, scratch)
     try:
-        return _source_over(place, reference)
+        return _source_over(files, reference)
     except BaseException:
-        place.close()
+        files.close()
         raise
 
 
-def _open_place(reference: Reference, scratch: Scratch) -> Place:
+def _open_files(reference: Reference, scratch: Scratch) -> Files:
     path = Path(reference.path)
     if not reference.is_stream and path.is_dir():
         return Folder(path, reference.label)
-    from oci_convert.stores.places.spool import open_archive
+    from oci_convert.stores.files.spool import open_archive
 
     if reference.is_stream:
         return open_archive(None, "standard input", scratch)
@@ -199,37 +199,37 @@ def _meant(reference: Reference) -> str | None:
     return None
 
 
-def _source_over(place: Place, reference: Reference) -> Source:
+def _source_over(files: Files, reference: Reference) -> Source:
     """The store that a place holds: as the reference says, else by content."""
-    label = place.label if reference.is_stream else reference.label
+    label = files.label if reference.is_stream else reference.label
     transport = reference.transport
     if transport in (None, _DOCKER_ARCHIVE):
-        saved = _saved(place, label, certain=transport is not None)
+        saved = _saved(files, label, certain=transport is not None)
         if saved is not None:
             return saved
     if transport == _DIRECTORY:
-        return ContainersDirSource(place, label)
-    layout = is_layout(place)
+        return ContainersDirSource(files, label)
+    layout = is_layout(files)
     if transport in (_LAYOUT, _OCI_ARCHIVE) or layout:
         if not layout:
             raise _unrecognised(label, "no OCI layout: it has neither index.json nor refs/")
-        return OciLayoutSource(place, label)
-    if place.size("manifest.json") is not None:
-        return ContainersDirSource(place, label)
+        return OciLayoutSource(files, label)
+    if files.size("manifest.json") is not None:
+        return ContainersDirSource(files, label)
     raise _unrecognised(label, "no image store that is known")
 
 
-def _saved(place: Place, label: str, *, certain: bool) -> Source | None:
-    """What ``docker save`` wrote, of whichever age, if that is what the place holds."""
+def _saved(files: Files, label: str, *, certain: bool) -> Source | None:
+    """What ``docker save`` wrote, of whichever age, if that is what they are."""
     from oci_convert.stores.docker_archive import DockerArchiveSource, is_docker_archive
 
-    if place.size("manifest.json") is None:
+    if files.size("manifest.json") is None:
         from oci_convert.stores.docker_legacy import DockerLegacySource, is_docker_legacy
 
-        if is_docker_legacy(place):
-            return DockerLegacySource(place, label)
-    if certain or is_docker_archive(place):
-        return DockerArchiveSource(place, label)
+        if is_docker_legacy(files):
+            return DockerLegacySource(files, label)
+    if certain or is_docker_archive(files):
+        return DockerArchiveSource(files, label)
     return None
 
 
@@ -261,7 +261,7 @@ def open_sink(
 ) -> Sink:
     """Open a store for writing; nothing is created before the first blob.
 
-    ``tmpdir`` is where layers that are repacked for a stream wait until their size is known.
+    ``tmpdir`` is where layers that are recompressed for a stream wait until their size is known.
     Raises :class:`StoreError` (``target-exists`` and the like) and :class:`UsageError`.
     """
     if isinstance(reference, Memory):
@@ -271,7 +271,7 @@ def open_sink(
     label = "standard output" if reference.is_stream else f"{transport}:{reference.path}"
     if transport in _ARCHIVES:
         from oci_convert.stores.archive_sinks import DockerArchiveSink, OciArchiveSink
-        from oci_convert.stores.places.tar_writer import WritableTar
+        from oci_convert.stores.files.tar_writer import WritableTar
 
         output = _output(
             reference, label, force=force, fsync=fsync, scratch=partial(temporary, tmpdir)
@@ -285,10 +285,10 @@ def open_sink(
             where=reference.label,
             remedy="choose another name",
         )
-    place = WritableFolder(path, fsync=fsync)
+    files = WritableFolder(path, fsync=fsync)
     if transport == _DIRECTORY:
-        return ContainersDirSink(place, label, force=force)
-    return OciLayoutSink(place, label, family=family)
+        return ContainersDirSink(files, label, force=force)
+    return OciLayoutSink(files, label, family=family)
 
 
 def _transport(reference: Reference, family: Family) -> str:

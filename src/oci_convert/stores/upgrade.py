@@ -13,16 +13,16 @@ from functools import partial
 from itertools import chain
 from typing import BinaryIO, TypeVar
 
-from oci_convert.blobs.compression import decompress, sniff
-from oci_convert.blobs.streams import Tally, read_chunks
-from oci_convert.ground.digest import CANONICAL, Digest
-from oci_convert.ground.errors import BlobError
-from oci_convert.ground.limits import inherited
-from oci_convert.ground.media_types import Compression
-from oci_convert.papers.models import Descriptor
-from oci_convert.rules.schema1 import Layer, Schema1, read_schema1
-from oci_convert.rules.v1 import MeasuredLayer, Upgrade, upgrade
+from oci_convert.errors import BlobError
+from oci_convert.layers.compression import decompress, sniff
+from oci_convert.layers.streams import Tally, read_chunks
+from oci_convert.limits import inherited
+from oci_convert.spec.digest import CANONICAL, Digest
+from oci_convert.spec.media_types import Compression
+from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import HEAD, Source
+from oci_convert.transform.image_v1 import MeasuredLayer, Upgrade, upgrade
+from oci_convert.transform.schema1 import Layer, Schema1, read_schema1
 
 __all__ = ["measure", "side_by_side", "upgraded"]
 

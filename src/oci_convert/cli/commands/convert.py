@@ -13,10 +13,10 @@ from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
 from oci_convert.cli.record import written
 from oci_convert.cli.status import FAILED
-from oci_convert.ground.errors import UsageError
-from oci_convert.ground.media_types import Family
-from oci_convert.journey.options import Keep, OnLoss
-from oci_convert.rules.layer_plan import Compress
+from oci_convert.errors import UsageError
+from oci_convert.planning.options import Keep, OnLoss
+from oci_convert.spec.media_types import Family
+from oci_convert.transform.layer_rules import Compress
 
 __all__ = ["convert"]
 
@@ -70,7 +70,7 @@ def convert(
             metavar="N",
             min=1,
             max=9,
-            help="Compression level of repacked layers.",
+            help="Compression level of recompressed layers.",
             rich_help_panel=_FORMAT,
         ),
     ] = None,
@@ -209,7 +209,7 @@ def convert(
     Example: oci-convert convert docker-archive:app.tar oci:layout:app
     """
     from oci_convert.cli.show.summary import summary
-    from oci_convert.journey.convert import convert as run
+    from oci_convert.conversion.convert import convert as run
     from oci_convert.stores.references import parse
 
     streams = parse(dest).is_stream

@@ -50,7 +50,7 @@ def diff(
 
     Example: oci-convert diff app.tar oci:layout:app
     """
-    from oci_convert.journey.diff import diff as run
+    from oci_convert.comparison.diff import diff as run
 
     with progress(wanted=not quiet) as on_progress:
         found = run(left, right, jobs=jobs, on_progress=on_progress)

@@ -31,7 +31,7 @@ def inspect(
 
     Example: oci-convert inspect oci:layout:app
     """
-    from oci_convert.journey.inspect import inspect as run
+    from oci_convert.inspection.inspect import inspect as run
 
     inspection = run(source)
     if as_json:

@@ -6,7 +6,7 @@ import sys
 
 from oci_convert.cli.app import Json, app, print_json
 from oci_convert.cli.help import Command
-from oci_convert.ground.matrix import matrix, other_spellings, text
+from oci_convert.spec.matrix import matrix, other_spellings, text
 
 __all__ = ["media_types"]
 

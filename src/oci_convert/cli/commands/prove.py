@@ -40,7 +40,7 @@ def prove(
     Example: oci-convert prove oci:layout:app --original manifest.json
     """
     from oci_convert.cli.show.proof import proof as show_proof
-    from oci_convert.journey.prove import prove as run
+    from oci_convert.proof.prove import prove as run
 
     # A digest is never taken for the name of a file: a file can say anything.
     given = original if re.match("sha[0-9]+:", original) else Path(original).read_bytes()

@@ -25,7 +25,7 @@ from oci_convert.cli.text_files import (
     text_of_bytes,
     write_texts,
 )
-from oci_convert.ground.errors import UsageError
+from oci_convert.errors import UsageError
 
 __all__ = ["repin"]
 

@@ -11,8 +11,8 @@ import typer
 from oci_convert.cli import show
 from oci_convert.cli.app import Limit, Quiet, app
 from oci_convert.cli.help import Command
-from oci_convert.ground.media_types import Family
-from oci_convert.rules.layer_plan import Compress
+from oci_convert.spec.media_types import Family
+from oci_convert.transform.layer_rules import Compress
 
 __all__ = ["translate"]
 
@@ -43,8 +43,8 @@ def translate(
 
     Example: oci-convert translate manifest.json --to oci
     """
-    from oci_convert.papers.report import read_map
-    from oci_convert.rules.translate import translate as run
+    from oci_convert.report import read_map
+    from oci_convert.transform.translate import translate as run
 
     raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     known = None if digest_map is None else read_map(digest_map.read_bytes(), str(digest_map))

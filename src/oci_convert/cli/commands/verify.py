@@ -23,8 +23,8 @@ from oci_convert.cli.show.text import Style, Text
 from oci_convert.cli.status import DONE, NO
 
 if TYPE_CHECKING:
-    from oci_convert.journey.difference import Diff
-    from oci_convert.journey.verify import Verification
+    from oci_convert.comparison.difference import Diff
+    from oci_convert.verification.verify import Verification
 
 __all__ = ["verify"]
 
@@ -56,7 +56,7 @@ def verify(
     """
     if same_as is not None:
         from oci_convert.cli.show import diff as shown
-        from oci_convert.journey.diff import diff
+        from oci_convert.comparison.diff import diff
 
         with progress(wanted=not quiet) as on_progress:
             found = diff(source, same_as, jobs=jobs, on_progress=on_progress)
@@ -64,7 +64,7 @@ def verify(
             shown.content(found)
         _answer(found.same, "the same", "different", found, as_json=as_json, quiet=quiet)
     else:
-        from oci_convert.journey.verify import verify as run
+        from oci_convert.verification.verify import verify as run
 
         with progress(wanted=not quiet) as on_progress:
             verified = run(source, jobs=jobs, on_progress=on_progress)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from oci_convert.cli.show.terminal import say, tell, width_of
 from oci_convert.cli.show.text import Style, Text
 from oci_convert.cli.show.words import bytes_of, count_of, digest_of, packing, short_type
-from oci_convert.ground.media_types import Compression
-from oci_convert.papers.alignment import common_start
-from oci_convert.papers.json_text import compact
-from oci_convert.papers.members import ABSENT
+from oci_convert.documents.alignment import common_start
+from oci_convert.documents.json_diff import ABSENT
+from oci_convert.documents.strict_json import compact
+from oci_convert.spec.media_types import Compression
 
 if TYPE_CHECKING:
-    from oci_convert.journey.difference import Diff, Difference
+    from oci_convert.comparison.difference import Diff, Difference
 
 __all__ = ["answer", "content", "diff"]
 

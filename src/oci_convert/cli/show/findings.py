@@ -10,8 +10,8 @@ from oci_convert.cli.show.terminal import complain, tell
 from oci_convert.cli.show.text import Style, Text
 
 if TYPE_CHECKING:
-    from oci_convert.papers.findings import Finding
-    from oci_convert.papers.report import Failure
+    from oci_convert.findings import Finding
+    from oci_convert.report import Failure
 
 __all__ = ["failures", "findings"]
 

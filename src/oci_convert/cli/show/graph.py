@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from oci_convert.cli.show.terminal import say
 from oci_convert.cli.show.words import bytes_of, count_of, digest_of, short_type
-from oci_convert.ground.media_types import Kind
-from oci_convert.ground.printable import printable
+from oci_convert.spec.media_types import Kind
+from oci_convert.text.printable import printable
 
 if TYPE_CHECKING:
-    from oci_convert.journey.inspect import Inspected, Inspection
+    from oci_convert.inspection.inspect import Inspected, Inspection
 
 __all__ = ["graph"]
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 from oci_convert.cli.show.terminal import tell
 from oci_convert.cli.show.text import Style, Text
 from oci_convert.cli.show.words import count_of
-from oci_convert.ground.digest import Digest
-from oci_convert.rules.repin import Outcome
+from oci_convert.spec.digest import Digest
+from oci_convert.transform.repin import Outcome
 
 if TYPE_CHECKING:
     from oci_convert.cli.found_pins import FoundPins
-    from oci_convert.rules.repin import Pin
+    from oci_convert.transform.repin import Pin
 
 __all__ = ["pins", "pins_summary"]
 

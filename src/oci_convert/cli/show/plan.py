@@ -16,7 +16,7 @@ from oci_convert.cli.show.words import (
     packing_of,
     short_type,
 )
-from oci_convert.ground.media_types import (
+from oci_convert.spec.media_types import (
     Family,
     Kind,
     Standing,
@@ -26,7 +26,7 @@ from oci_convert.ground.media_types import (
 )
 
 if TYPE_CHECKING:
-    from oci_convert.papers.report import MapRow, Report
+    from oci_convert.report import MapRow, Report
 
 __all__ = ["plan"]
 
@@ -120,11 +120,11 @@ class _Plan:
                 moves = row.new.media_type != row.old.media_type
                 return "new types" if moves else "new digests"
             case "repacked":
-                return self._why_repacked(row)
+                return self._why_recompressed(row)
         parent = self._kinds.get(row.where.rpartition(".")[0])
         return f"with its {parent.value}" if parent is not None else ""
 
-    def _why_repacked(self, row: MapRow) -> str:
+    def _why_recompressed(self, row: MapRow) -> str:
         if self._report.options.get("compress", "auto") != "auto":
             return "as asked"
         name = counterpart(row.old.media_type, Family(self._report.to))
@@ -138,7 +138,7 @@ def _cells(row: MapRow) -> dict[str, Text]:
     depth = row.where.count(".")
     blob = [Text("  " * depth + row.kind.value), Text(_detail(row), Style.PLACE)]
     return {
-        "change": Text(row.change.value, _STYLES[row.change.value]),
+        "change": Text(row.change.spoken, _STYLES[row.change.value]),
         "blob": joined(" ", blob),
         "size": Text(bytes_of(row.old.size)),
         "digest": digest_of(row.old.digest),

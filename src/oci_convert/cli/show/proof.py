@@ -9,7 +9,7 @@ from oci_convert.cli.show.terminal import say
 from oci_convert.cli.show.text import Style, Text, joined
 
 if TYPE_CHECKING:
-    from oci_convert.journey.proof import Link, Proof
+    from oci_convert.proof.answer import Link, Proof
 
 __all__ = ["proof"]
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 from oci_convert.cli.show.terminal import tell
 from oci_convert.cli.show.text import Style, Text, joined
 from oci_convert.cli.show.words import bytes_of, count_of, digest_of, plural
-from oci_convert.ground.media_types import Kind
+from oci_convert.spec.media_types import Kind
 
 if TYPE_CHECKING:
-    from oci_convert.papers.report import ConvertedImage, Report
+    from oci_convert.report import ConvertedImage, Report
 
 __all__ = ["summary"]
 
@@ -60,12 +60,12 @@ def _blobs(report: Report) -> Iterator[str]:
         for fate in ("edited", "kept"):
             if counts[kind, fate]:
                 yield f"{count_of(kind.value, counts[kind, fate])} {fate}"
-    kept, repacked = counts[Kind.LAYER, "kept"], counts[Kind.LAYER, "repacked"]
+    kept, recompressed = counts[Kind.LAYER, "kept"], counts[Kind.LAYER, "repacked"]
     if kept:
         yield f"{count_of('layer', kept)} kept"
-        yield f"{repacked or 'none'} repacked"
-    elif repacked:
-        yield f"{count_of('layer', repacked)} repacked"
+        yield f"{recompressed or 'none'} recompressed"
+    elif recompressed:
+        yield f"{count_of('layer', recompressed)} recompressed"
     if counts[Kind.ARTIFACT, "kept"]:
         yield f"{count_of('other blob', counts[Kind.ARTIFACT, 'kept'])} kept"
     configs = counts[Kind.CONFIG, "kept"]
@@ -90,10 +90,12 @@ def _way_back(report: Report) -> Text:
     if report.reversible:
         back = Text("the way back gives the same bytes", Style.GOOD)
         return joined("; ", [told, back + (" for the images" if losses else "")])
-    repacked = sum(row.change.value == "repacked" for row in report.map)
+    recompressed = sum(row.change.value == "repacked" for row in report.map)
     reasons = []
-    if repacked:
-        reasons.append(f"{count_of('layer', repacked)} {'is' if repacked == 1 else 'are'} repacked")
+    if recompressed:
+        reasons.append(
+            f"{count_of('layer', recompressed)} {'is' if recompressed == 1 else 'are'} recompressed"
+        )
     if losses:
         reasons.append("of what was lost")
     back = Text("the way back gives other bytes", Style.WARNING)

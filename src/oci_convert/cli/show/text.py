@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Final, TypeAlias
 
-from oci_convert.ground.printable import printable
+from oci_convert.text.printable import printable
 
 __all__ = ["Style", "Text", "joined"]
 

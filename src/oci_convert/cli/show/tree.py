@@ -19,10 +19,10 @@ from oci_convert.cli.show.words import (
     packing_of,
     short_type,
 )
-from oci_convert.ground.media_types import Kind
+from oci_convert.spec.media_types import Kind
 
 if TYPE_CHECKING:
-    from oci_convert.journey.inspect import Inspected, Inspection
+    from oci_convert.inspection.inspect import Inspected, Inspection
 
 __all__ = ["tree"]
 

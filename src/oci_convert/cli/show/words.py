@@ -6,9 +6,9 @@ from collections.abc import Collection
 from typing import Final
 
 from oci_convert.cli.show.text import Style, Text
-from oci_convert.ground.digest import CANONICAL, Digest
-from oci_convert.ground.errors import DocumentError
-from oci_convert.ground.media_types import Compression, Family, families, look_up
+from oci_convert.errors import DocumentError
+from oci_convert.spec.digest import CANONICAL, Digest
+from oci_convert.spec.media_types import Compression, Family, families, look_up
 
 __all__ = [
     "bytes_of",

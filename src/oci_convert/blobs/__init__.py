@@ -1,1 +1,0 @@
-"""Blobs: streams of bytes, compression, repacking. Knows nothing of rules."""

@@ -1,0 +1,1 @@
+"""Checks of documents and blobs, which several verbs share."""

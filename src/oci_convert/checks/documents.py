@@ -1,0 +1,204 @@
+"""What the documents of a tree say of each other and of their blobs, held against the facts.
+
+Nothing is read here but sizes: the tree holds every document, and what was wrong with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+from oci_convert.documents.document import Role
+from oci_convert.errors import DocumentError
+from oci_convert.findings import Finding, Level
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Family, Kind, families
+from oci_convert.spec.models import Descriptor, ImageConfig, Platform, diff_ids_for
+from oci_convert.stores.base import Source
+from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation
+from oci_convert.tree.reader import Image, Node, Tree
+
+__all__ = ["DocumentCheck", "disagree"]
+
+
+def disagree(one: Platform, other: Platform) -> bool:
+    """Whether two statements of a platform exclude each other.
+
+    What one of them leaves open (``variant``, ``os.version``) excludes nothing: indexes say
+    ``arm64/v8`` where configs say ``arm64``.
+    """
+    pairs = ((one.variant, other.variant), (one.os_version, other.os_version))
+    return _runs_elsewhere(one, other) or any(a and b and a != b for a, b in pairs)
+
+
+def _runs_elsewhere(one: Platform, other: Platform) -> bool:
+    return (one.os, one.architecture) != (other.os, other.architecture)
+
+
+@dataclass
+class DocumentCheck:
+    """Checks the documents of one tree; :attr:`claims` then says what its layers must hold."""
+
+    tree: Tree
+    source: Source
+    findings: list[Finding] = field(default_factory=list)
+    claims: dict[str, dict[Digest, str]] = field(default_factory=dict)
+    """For each layer's digest, the ``diff_ids`` that configs give it, each with its place."""
+    _configs: dict[int, ImageConfig] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Check everything; what is wrong is in :attr:`findings`."""
+        nodes = list(self.tree.walk())
+        for node in nodes:
+            for fault in node.faults:
+                self._error(fault.code, fault.where, fault.message)
+            if node.kind is Kind.MANIFEST:
+                self._check_image(node)
+        for node in nodes:
+            if node.kind is Kind.INDEX:
+                self._check_entries(node)
+            self._check_subject(node)
+        seen: set[int] = set()
+        for image in self.tree.images:
+            self._check_platform(image.root.descriptor, image.node, image.node.where)
+            self._check_families(image)
+            self._check_presence(image.node, seen)
+
+    def _find(self, code: str, where: str, message: str) -> None:
+        self.findings.append(Finding.of(code, where, message))
+
+    def _error(self, code: str, where: str, message: str) -> None:
+        self.findings.append(Finding(code, Level.ERROR, where, message))
+
+    # -- images -----------------------------------------------------------------------------
+
+    def _check_image(self, node: Node) -> None:
+        try:
+            found = node.image_config
+        except DocumentError as error:
+            self._error(error.code, error.where, error.message)
+            return
+        if found is None:
+            return
+        config, problems = found
+        self._configs[id(node)] = config
+        for problem in problems:
+            self._find("config-problem", node.children[0].where, problem)
+        layers = list(node.layers())
+        if not layers or any(layer.kind is Kind.LAYER for layer in layers):
+            # Else it is an attestation or a signature, which only borrows the form of an image.
+            self._check_layers(node, config, len(layers))
+
+    def _check_layers(self, node: Node, config: ImageConfig, count: int) -> None:
+        diff_ids = config.rootfs.diff_ids if config.rootfs is not None else ()
+        if len(diff_ids) == count:
+            for i, (layer, diff_id) in enumerate(zip(node.layers(), diff_ids, strict=True)):
+                claims = self.claims.setdefault(layer.descriptor.digest, {})
+                claims.setdefault(Digest(diff_id), f"{node.where}.{Role.LAYER}[{i}]")
+        else:
+            message = diff_ids_for(len(diff_ids), count)
+            self._error("count-mismatch", node.where, message)
+        steps = sum(not step.empty_layer for step in config.history or ())
+        if config.history and steps != count:
+            # Docker refuses a history of more layers than there are; nobody minds a shorter one.
+            level = Level.ERROR if steps > count else Level.WARNING
+            message = (
+                f"the history tells of another number of layers ({steps}) than there are ({count})"
+            )
+            self.findings.append(Finding("count-mismatch", level, node.where, message))
+
+    def _check_platform(self, entry: Descriptor, node: Node, where: str) -> None:
+        config = self._configs.get(id(node))
+        if config is None or config.platform is None or entry.platform is None:
+            return
+        if disagree(entry.platform, config.platform):
+            # Machines choose by the entry: a variant in the config that is not quite right, as
+            # buildah likes to write it, stops nobody.
+            wrong = _runs_elsewhere(entry.platform, config.platform)
+            message = f"the entry says {_told(entry.platform)}, the config {_told(config.platform)}"
+            level = Level.ERROR if wrong else Level.WARNING
+            self.findings.append(Finding("platform-mismatch", level, where, message))
+
+    # -- links ------------------------------------------------------------------------------
+
+    def _check_entries(self, node: Node) -> None:
+        slots = node.document.slots if node.document is not None else ()
+        listed = {slot.descriptor.digest for slot in slots}
+        for slot, child in zip(slots, node.children, strict=True):
+            where = f"{node.where}.{slot.label}"
+            self._check_platform(slot.descriptor, child, where)
+            named = (slot.descriptor.annotations or {}).get(REFERENCE_DIGEST)
+            if named is not None and named not in listed:
+                message = f"the attestation speaks of {named}, which the index does not list"
+                self._error("dangling-reference", where, message)
+
+    def _check_subject(self, node: Node) -> None:
+        if node.role is not Role.SUBJECT:
+            return
+        descriptor = node.descriptor
+        size = self.source.size(descriptor.name)
+        if size is None:
+            self._find("dangling-subject", node.where, f"{descriptor.digest} is not in the store")
+        elif size != descriptor.size:
+            message = f"{descriptor.digest} has {size} bytes, not the {descriptor.size} stated"
+            self._error("wrong-size", node.where, message)
+
+    # -- trees ------------------------------------------------------------------------------
+
+    def _check_families(self, image: Image) -> None:
+        stated: dict[frozenset[Family], str] = {}
+        for node in image.node.walk():
+            known = families(node.descriptor.media_type)
+            if known and node.role is not Role.SUBJECT:
+                stated.setdefault(known, node.where)
+        if stated and not frozenset.intersection(*stated):
+            told = (f"{_named(known)} ({where})" for known, where in stated.items())
+            message = f"its media types are of several formats: {', '.join(told)}"
+            self._find("mixed-families", image.node.where, message)
+
+    def _check_presence(self, node: Node, seen: set[int]) -> None:
+        if id(node) in seen:
+            return
+        seen.add(id(node))
+        digest = node.descriptor.digest
+        if not node.present and node.is_foreign:
+            self._find(
+                "foreign-layer-absent",
+                node.where,
+                "the layer is not here; it is fetched from its urls",
+            )
+        elif not node.present and node.role is not Role.SUBJECT:
+            self._error("blob-missing", node.where, f"the blob {digest} is missing")
+        partial = self.tree.sparse and node.kind is Kind.INDEX and _is_usable(node)
+        for child in node.children:
+            if partial and not _is_usable(child):
+                message = f"{child.descriptor.digest} is not, or not wholly, in this partial store"
+                self._find("sparse-index", child.where, message)
+            else:
+                self._check_presence(child, seen)
+
+
+def _is_usable(node: Node) -> bool:
+    """Whether an image is complete, or at least one image of an index."""
+    if node.kind is not Kind.INDEX or node.absent is node:
+        return node.absent is None
+    return any(map(_is_usable, _images(node)))
+
+
+def _images(node: Node) -> Iterator[Node]:
+    slots = node.document.slots if node.document is not None else ()
+    for slot, child in zip(slots, node.children, strict=True):
+        if slot.role is Role.ENTRY and not is_attestation(slot.descriptor):
+            yield child
+
+
+def _told(platform: Platform) -> str:
+    return f"{platform} {platform.os_version or ''}".rstrip()
+
+
+def _named(known: Collection[Family]) -> str:
+    """The formats that know a name; where OCI does, that 1.0.0-rc2 did goes without saying."""
+    told = [family for family in Family if family in known]
+    if Family.OCI in told:
+        told = [family for family in told if family is not Family.OCI_RC2]
+    return "/".join(family.spoken for family in told)

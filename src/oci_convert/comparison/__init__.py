@@ -1,0 +1,1 @@
+"""Comparing: the images of two stores, side by side."""

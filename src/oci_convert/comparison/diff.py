@@ -1,0 +1,280 @@
+"""Two images side by side: whether they are equal, equal but for the format, or different.
+
+That layers are what the documents say is verified, too: two images that state the same and hold
+different bytes are not the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from oci_convert.comparison.content import LayerPairs, alone, apart, layer_pairs, match
+from oci_convert.comparison.difference import About, Compared, Diff, Difference, DifferenceKind
+from oci_convert.comparison.documents import DocumentComparison
+from oci_convert.comparison.store_view import (
+    Companion,
+    Layer,
+    Named,
+    Placed,
+    Side,
+    Variant,
+    read_side,
+)
+from oci_convert.documents.json_diff import ABSENT
+from oci_convert.findings import Finding
+from oci_convert.progress import Progress
+from oci_convert.spec.media_types import Kind, look_up
+from oci_convert.stores.opening import Store
+
+__all__ = ["diff", "same_as"]
+
+_Images: TypeAlias = Sequence[Named]
+
+
+def diff(
+    left: Store,
+    right: Store,
+    *,
+    jobs: int | None = None,
+    documents_only: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Diff:
+    """Compare the images of two stores.
+
+    With a REF on a side, only that image. One image on each side is compared whatever the names;
+    several are compared by name where a name is on both sides, else one by one in order where their
+    number is equal, else all together. Of each image, what is for one platform is compared with
+    what is for the same one. What a store calls its images is no difference.
+
+    The layers of both sides are read and unpacked (``jobs`` and ``on_progress`` are those of
+    :func:`verify`): one that does not hold what the documents say makes the sides different.
+    ``documents_only`` believes the documents, and reads no layer. Of attestations, artifacts,
+    referrers and signatures only their digests are compared. What was not compared, or had to be
+    believed, is in :attr:`Diff.findings`.
+
+    Raises :class:`OciConvertError` if a side cannot be read, holds a document that cannot be
+    trusted, or holds no image.
+    """
+
+    def read(store: Store) -> Side:
+        return read_side(store, jobs=jobs, documents_only=documents_only, on_progress=on_progress)
+
+    run = _Run(read(left), read(right), measured=not documents_only)
+    run.compare()
+    return run.result()
+
+
+def same_as(
+    left: Store,
+    right: Store,
+    *,
+    jobs: int | None = None,
+    documents_only: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> bool:
+    """Whether two stores hold the same images, whatever their formats: :attr:`Diff.same`."""
+    return diff(left, right, jobs=jobs, documents_only=documents_only, on_progress=on_progress).same
+
+
+@dataclass
+class _Run:
+    """One comparison of two sides."""
+
+    left: Side
+    right: Side
+    measured: bool
+    images: list[Compared] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
+    partners: dict[str, str] = field(default_factory=dict)
+    """The documents on the right, and those on the left that they stand for, by their digests."""
+
+    def compare(self) -> None:
+        for mine, yours in self._paired():
+            self.images.append(Compared(_labels(mine), _labels(yours)))
+            self._compare(mine, yours)
+        self._compare_companions()
+
+    def result(self) -> Diff:
+        findings = (*self.left.faults, *self.right.faults, *self.notes)
+        names = self.left.reference, self.right.reference
+        return Diff(*names, tuple(self.images), tuple(self.differences), findings)
+
+    # -- pairing --------------------------------------------------------------------------------
+
+    def _paired(self) -> list[tuple[_Images, _Images]]:
+        """Which images are held against which; one without a partner is a difference."""
+        left, right = self.left.images, self.right.images
+        if len(left) == len(right) == 1:
+            return [(left, right)]
+        mine, yours = self.left.by_name(), self.right.by_name()
+        common = [name for name in mine if name is not None and name in yours]
+        if common:
+            self.differences += _unmatched(left, common, left=True)
+            self.differences += _unmatched(right, common, left=False)
+            return [(mine[name], yours[name]) for name in common]
+        if len(left) == len(right):
+            return [([a], [b]) for a, b in zip(left, right, strict=True)]
+        return [(left, right)]
+
+    # -- images ---------------------------------------------------------------------------------
+
+    def _compare(self, mine: _Images, yours: _Images) -> None:
+        variants = _variants(mine), _variants(yours)
+        found = match(*variants)
+        places = {id(variant): i for i, variant in enumerate(variants[0])}
+        pairs = sorted((*found.same, *found.rivals), key=lambda pair: places[id(pair[0])])
+        layers = [layer_pairs(*pair) for pair in pairs]
+        for pair, aligned in zip(pairs, layers, strict=True):
+            self.differences += apart(*pair, aligned)
+        self.differences += (alone(variant, left=True) for variant in found.left)
+        self.differences += (alone(variant, left=False) for variant in found.right)
+        self._compare_indexes(mine, yours, pairs, variants[1])
+        self.differences += _repeated(found.left_repeated, left=True)
+        self.differences += _repeated(found.right_repeated, left=False)
+        for pair, aligned in zip(pairs, layers, strict=True):
+            documents = DocumentComparison(pair[0].about)
+            self.differences += documents.images(*pair)
+            for both in aligned.same:
+                self.differences += documents.layers(*both)
+            self._note_believed(aligned)
+            self._are_partners(pair[0].top, pair[1].top)
+
+    def _compare_indexes(
+        self,
+        mine: _Images,
+        yours: _Images,
+        pairs: Sequence[tuple[Variant, Variant]],
+        right: Sequence[Variant],
+    ) -> None:
+        about = About(mine[0].label)
+        indexes = [[top for image in images for top in image.indexes] for images in (mine, yours)]
+        self.differences += DocumentComparison(about).indexes(*indexes)
+        if all(indexes):
+            self.differences += _reordered(about, indexes[0][0].where, pairs, right)
+        for tops in zip(*indexes, strict=False):
+            self._are_partners(*tops)
+
+    def _are_partners(self, left: Placed, right: Placed) -> None:
+        self.partners[right.node.old.digest] = left.node.old.digest
+
+    def _note_believed(self, layers: LayerPairs) -> None:
+        """Layers that count as the same although their content was not seen."""
+        for left, right in layers.same if self.measured else ():
+            alike = left.node.descriptor.digest == right.node.descriptor.digest
+            for side, layer in ((self.left, left), (self.right, right)):
+                if not layer.measured and not (alike and layer.node.present):
+                    message = f"{layer.node.descriptor.digest} {_unseen(layer)}"
+                    place = f"{side.label}: {layer.where}"
+                    self.notes.append(Finding.of("layer-believed", place, message))
+
+    # -- what is no image -------------------------------------------------------------------------
+
+    def _compare_companions(self) -> None:
+        """Each with the one of the same digest, else with one that speaks of the same image."""
+        left, right = self._beside(self.left, self.right), self._beside(self.right, self.left)
+        for key in (_digest, self._role):
+            waiting: dict[object, list[Companion]] = {}
+            for companion in right:
+                waiting.setdefault(key(companion), []).append(companion)
+            lonely = []
+            for mine in left:
+                twins = waiting.get(key(mine))
+                if not twins:
+                    lonely.append(mine)
+                    continue
+                yours = twins.pop(0)
+                right.remove(yours)
+                if mine.facts() != yours.facts():
+                    self._tell(mine, yours)
+            left = lonely
+        for mine in left:
+            self._tell(mine, None)
+        for yours in right:
+            self._tell(None, yours)
+
+    def _beside(self, side: Side, other: Side) -> list[Companion]:
+        """The companions of a side, without absent images that the other side has."""
+        there = {v.top.node.old.digest for image in other.images for v in image.variants}
+        return [it for it in side.companions if it.present or it.digest not in there]
+
+    def _role(self, companion: Companion) -> tuple[str, str | None]:
+        subject = companion.subject
+        return companion.what, subject and self.partners.get(subject, subject)
+
+    def _tell(self, left: Companion | None, right: Companion | None) -> None:
+        one = left or right
+        assert one is not None
+        sides = (ABSENT if side is None else side.facts() for side in (left, right))
+        kind = DifferenceKind.COMPANION
+        self.differences.append(About().differs(kind, Kind.ARTIFACT, one.where, *sides))
+        for side, companion in ((self.left, left), (self.right, right)):
+            if companion is not None:
+                place = f"{side.label}: {companion.where}"
+                message = f"{companion.digest} is {companion}, and left out"
+                self.notes.append(Finding.of("not-compared", place, message))
+
+
+def _unmatched(
+    images: _Images, common: Collection[str | None], *, left: bool
+) -> Iterator[Difference]:
+    for image in images:
+        if image.name not in common:
+            sides = (image.label, ABSENT) if left else (ABSENT, image.label)
+            where = image.variants[0].top.where
+            yield About(image.label).differs(
+                DifferenceKind.IMAGE, image.variants[0].top.node.kind, where, *sides
+            )
+
+
+def _repeated(variants: Sequence[Variant], *, left: bool) -> Iterator[Difference]:
+    """Images that an index lists once more than the other side."""
+    for variant in variants:
+        if variant.top.entry is not None:
+            where, identity = variant.top.where, variant.image_id
+            sides = (identity, ABSENT) if left else (ABSENT, identity)
+            yield variant.about.differs(DifferenceKind.REPEATED, Kind.MANIFEST, where, *sides)
+
+
+def _reordered(
+    about: About, where: str, pairs: Sequence[tuple[Variant, Variant]], right: Sequence[Variant]
+) -> Iterator[Difference]:
+    """Whether the partners of images stand in another order."""
+    places = {id(variant): i for i, variant in enumerate(right)}
+    order = [places[id(yours)] for _, yours in pairs]
+    if order != sorted(order):
+        mine = [_for(variant) for variant, _ in pairs]
+        yours = [_for(right[i]) for i in sorted(order)]
+        yield about.differs(DifferenceKind.ORDER, Kind.INDEX, where, mine, yours)
+
+
+def _for(variant: Variant) -> str:
+    return variant.image_id if variant.platform is None else str(variant.platform)
+
+
+def _digest(companion: Companion) -> str:
+    return companion.digest
+
+
+def _unseen(layer: Layer) -> str:
+    """Why nobody saw what a layer holds."""
+    meaning = look_up(layer.node.descriptor.media_type)
+    if not layer.node.present:
+        why = "is foreign and not here" if layer.node.is_foreign else "is not here"
+    elif meaning is not None and meaning.cell.encrypted:
+        why = "is encrypted"
+    elif layer.node.is_foreign:
+        why = "is foreign, and never unpacked"
+    else:
+        why = "has no diff_id in its config"
+    return f"{why}; its content was believed"
+
+
+def _labels(images: _Images) -> tuple[str, ...]:
+    return tuple(image.label for image in images)
+
+
+def _variants(images: _Images) -> list[Variant]:
+    return [variant for image in images for variant in image.variants]

@@ -1,0 +1,219 @@
+"""What a comparison finds: single differences, and the answer that they add up to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from oci_convert.documents.json_diff import ABSENT
+from oci_convert.findings import Finding, Level
+from oci_convert.spec.media_types import Kind
+
+__all__ = ["About", "Compared", "Diff", "Difference", "DifferenceKind", "Verdict"]
+
+
+class Verdict(StrEnum):
+    """How two sides relate."""
+
+    EQUAL = "equal"
+    """Every document has the same bytes, and so has everything that documents name."""
+    FORMAT = "format"
+    """Equal but for the format: the same images in other documents, or packed in another way."""
+    DIFFERENT = "different"
+
+
+class DifferenceKind(StrEnum):
+    """In what two images differ: the first five are content, the others format."""
+
+    IMAGE = "image"
+    """An image is only on one side. Both values are names."""
+    PLATFORM = "platform"
+    """An image for a platform is only on one side. Both values are image IDs."""
+    IMAGE_ID = "image-id"
+    """The digests of the configs."""
+    CONFIG = "config"
+    """A member of the configs."""
+    LAYER = "layer"
+    """A layer by its content: another one, one more, or the same at another position. Both values
+    are objects: ``position``, ``diff_id`` (or null), ``digest``, ``size``, ``compression`` (or
+    null)."""
+
+    DIGEST = "digest"
+    """The digests of two documents. A document that was made up, because a ``docker save`` archive
+    has none, has no value."""
+    MEDIA_TYPE = "media-type"
+    ANNOTATION = "annotation"
+    MEMBER = "member"
+    """Any other member of a manifest, an index, or one of their descriptors."""
+    PACKING = "packing"
+    """The same layer in other bytes. The values are those of ``layer``."""
+    MISLABELLED = "mislabelled"
+    """A media type contradicts the bytes of its layer. The value is what the bytes are, on the side
+    that has the wrong media type."""
+    INDEX = "index"
+    """An index or a list of manifests is only on one side. Both values are digests."""
+    ORDER = "order"
+    """The images of an index stand in another order. Both values are arrays of platforms."""
+    REPEATED = "repeated"
+    """An index lists an image more often than the other one. Both values are image IDs."""
+    COMPANION = "companion"
+    """An attestation, a referrer, a signature or an artifact is on one side only, or another one.
+    Both values are objects: ``what``, ``digest``, ``present``."""
+
+
+_CONTENT: Final = frozenset(
+    {
+        DifferenceKind.IMAGE,
+        DifferenceKind.PLATFORM,
+        DifferenceKind.IMAGE_ID,
+        DifferenceKind.CONFIG,
+        DifferenceKind.LAYER,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One thing in which the two sides differ."""
+
+    kind: DifferenceKind
+    blob: Kind
+    """What kind of blob it is about."""
+    where: str
+    """Its place on the left, ``images[0].layers[2]``, or on the right if only that side has it."""
+    left: Any
+    """The value on the left, as plain data; :data:`ABSENT` if there is none."""
+    right: Any
+    member: str | None = None
+    """The path in the blob: ``config.Env[3]``."""
+    image: str | None = None
+    """The name of the image, or its place."""
+    platform: str | None = None
+    """The platform of the image; ``None`` for what concerns an index, or is not known."""
+
+    @property
+    def content(self) -> bool:
+        """Whether it makes the images different ones, and not only their format."""
+        return self.kind in _CONTENT
+
+    def to_json(self) -> dict[str, Any]:
+        """The difference as plain data; a side that has nothing lacks its key."""
+        sides = {"left": self.left, "right": self.right}
+        return {
+            "kind": self.kind.value,
+            "content": self.content,
+            "image": self.image,
+            "platform": self.platform,
+            "blob": self.blob.value,
+            "where": self.where,
+            "member": self.member,
+            **{side: _finite(value) for side, value in sides.items() if value is not ABSENT},
+        }
+
+
+def _finite(value: Any) -> Any:
+    """``value`` without numbers that no reader of JSON has room for (``1e999``): these as text."""
+    if isinstance(value, float) and math.isinf(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {name: _finite(member) for name, member in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What differences are about."""
+
+    image: str | None = None
+    platform: str | None = None
+
+    def differs(
+        self,
+        kind: DifferenceKind,
+        blob: Kind,
+        where: str,
+        left: Any,
+        right: Any,
+        *,
+        member: str | None = None,
+    ) -> Difference:
+        """A difference in it."""
+        return Difference(
+            kind=kind,
+            blob=blob,
+            where=where,
+            left=left,
+            right=right,
+            member=member,
+            image=self.image,
+            platform=self.platform,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Images that were held against each other, by their names or places."""
+
+    left: tuple[str, ...]
+    right: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The names as plain data."""
+        return {"left": list(self.left), "right": list(self.right)}
+
+
+@dataclass(frozen=True)
+class Diff:
+    """Two sides, and everything in which they differ; iterating gives the differences."""
+
+    left: str
+    """The reference of the left side."""
+    right: str
+    images: tuple[Compared, ...]
+    differences: tuple[Difference, ...]
+    """Image by image; of each image first the content."""
+    findings: tuple[Finding, ...]
+    """Errors are layers that are not what their documents say: such an image is different from
+    every other. The rest is what was not compared, and what had to be believed."""
+
+    def __iter__(self) -> Iterator[Difference]:
+        return iter(self.differences)
+
+    @property
+    def answer(self) -> Verdict:
+        """How the sides relate."""
+        wrong = any(finding.level is Level.ERROR for finding in self.findings)
+        if wrong or any(difference.content for difference in self.differences):
+            return Verdict.DIFFERENT
+        return Verdict.FORMAT if self.differences else Verdict.EQUAL
+
+    @property
+    def same(self) -> bool:
+        """Whether both sides hold the same images, whatever their format."""
+        return self.answer is not Verdict.DIFFERENT
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer and what it rests on as plain data.
+
+        ``{"version": 1, "left": REFERENCE, "right": REFERENCE, "answer":
+        "equal"|"format"|"different", "same": true, "images": [{"left": [NAME…], "right": [NAME…]}],
+        "differences": [DIFFERENCE…], "findings": [{"code", "level", "where", "message"}]}``, each
+        difference being ``{"kind", "content": false, "image": NAME|null, "platform":
+        "linux/amd64"|null, "blob": "index|manifest|config|layer|artifact", "where":
+        "images[0].layers[2]", "member": PATH|null, "left": VALUE, "right": VALUE}``, of which one
+        of ``left`` and ``right`` may be missing. What the values are depends on the kind:
+        :class:`DifferenceKind`.
+        """
+        return {
+            "version": 1,
+            "left": self.left,
+            "right": self.right,
+            "answer": self.answer.value,
+            "same": self.same,
+            "images": [image.to_json() for image in self.images],
+            "differences": [difference.to_json() for difference in self.differences],
+            "findings": [finding.to_json() for finding in self.findings],
+        }

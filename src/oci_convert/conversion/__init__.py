@@ -1,0 +1,1 @@
+"""Converting: read, plan, transfer, commit, report."""

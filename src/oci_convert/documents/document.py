@@ -1,0 +1,303 @@
+"""Documents: the bytes of a manifest or an index, together with the view of them.
+
+Unchanged means the same bytes. What a document *is* comes from its descriptor, then from its own
+``mediaType``, then from its shape; a document that can be read as two things is refused
+(CVE-2021-41190).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Final
+
+from oci_convert.documents.strict_json import Array, Object, compact, scan
+from oci_convert.errors import DocumentError
+from oci_convert.spec.digest import CANONICAL, Digest
+from oci_convert.spec.media_types import (
+    SCHEMA1,
+    SCHEMA1_SIGNED,
+    Cell,
+    Family,
+    Kind,
+    families,
+    look_up,
+    name_of,
+)
+from oci_convert.spec.models import Descriptor, ImageConfig, Index, Manifest, validate
+
+__all__ = [
+    "DESCRIPTOR_MEMBERS",
+    "Document",
+    "Role",
+    "Slot",
+    "built_manifest",
+    "read_config",
+    "read_document",
+    "read_object",
+    "refuse_case_variants",
+    "type_of",
+]
+
+_SHARED: Final = ("schemaVersion", "mediaType", "artifactType", "annotations", "subject")
+_KNOWN: Final[Mapping[Kind, frozenset[str]]] = {
+    kind: frozenset((*_SHARED, "manifests", "layers", "config", "fsLayers"))
+    for kind in (Kind.INDEX, Kind.MANIFEST)
+}
+DESCRIPTOR_MEMBERS: Final = frozenset(
+    ("mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType")
+)
+"""What a descriptor can say, in both families."""
+_PLATFORM_NAMES: Final = frozenset(
+    ("architecture", "os", "os.version", "os.features", "variant", "features")
+)
+_ROOTFS_MEMBERS: Final = frozenset(("type", "diff_ids"))
+_FOREIGN_TO: Final[Mapping[Kind, tuple[str, ...]]] = {
+    Kind.INDEX: ("layers", "config", "fsLayers"),
+    Kind.MANIFEST: ("manifests", "fsLayers"),
+}
+
+
+class Role(StrEnum):
+    """What a descriptor names for the document it stands in."""
+
+    CONFIG = "config"
+    LAYER = "layers"
+    ENTRY = "manifests"
+    SUBJECT = "subject"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slot:
+    """A descriptor and its place in a document."""
+
+    role: Role
+    index: int
+    descriptor: Descriptor
+    object: Object
+
+    @property
+    def label(self) -> str:
+        """``config``, ``layers[3]``, ``manifests[0]`` or ``subject``."""
+        single = self.role in (Role.CONFIG, Role.SUBJECT)
+        return self.role.value if single else f"{self.role}[{self.index}]"
+
+
+class Document:
+    """A manifest or an index: :attr:`raw` is what it is, everything else a view of it."""
+
+    def __init__(
+        self, raw: bytes, text: str, root: Object, kind: Kind, media_type: str, where: str
+    ):
+        self.raw = raw
+        self.text = text
+        self.root = root
+        self.kind = kind
+        """:attr:`Kind.INDEX` or :attr:`Kind.MANIFEST`."""
+        self.media_type = media_type
+        """What the document is, also where its body does not say so."""
+        self.model: Manifest | Index = (
+            validate(Manifest, root.value, where)
+            if kind is Kind.MANIFEST
+            else validate(Index, root.value, where)
+        )
+        if self.model.schema_version != 2:
+            raise DocumentError("schemaVersion must be 2", code="invalid-document", where=where)
+
+    @property
+    def families(self) -> frozenset[Family]:
+        """The families whose name for this kind the document bears."""
+        return families(self.media_type)
+
+    @cached_property
+    def slots(self) -> tuple[Slot, ...]:
+        """Every descriptor, in the order config, layers or manifests, subject."""
+        found: list[Slot] = []
+        if isinstance(self.model, Manifest):
+            found += self._slot(Role.CONFIG, 0, self.model.config, self.root.get("config"))
+            found += self._slots(Role.LAYER, self.model.layers or ())
+        else:
+            found += self._slots(Role.ENTRY, self.model.manifests or ())
+        if self.model.subject is not None:
+            found += self._slot(Role.SUBJECT, 0, self.model.subject, self.root.get("subject"))
+        return tuple(found)
+
+    def _slots(self, role: Role, descriptors: tuple[Descriptor, ...]) -> list[Slot]:
+        array = self.root.get(role.value)
+        items = array.items if isinstance(array, Array) else []
+        return [
+            slot
+            for i, (descriptor, item) in enumerate(zip(descriptors, items, strict=True))
+            for slot in self._slot(role, i, descriptor, item)
+        ]
+
+    def _slot(self, role: Role, index: int, descriptor: Descriptor, value: Any) -> list[Slot]:
+        return [Slot(role, index, descriptor, value)] if isinstance(value, Object) else []
+
+    def digest(self, algorithm: str = CANONICAL) -> Digest:
+        """The digest of the bytes."""
+        return Digest.of(self.raw, algorithm)
+
+
+def built_manifest(config: Descriptor, layers: Sequence[Descriptor]) -> bytes:
+    """A Docker manifest that has no original: compact, in the order of the Go structs."""
+    return compact(
+        {
+            "schemaVersion": 2,
+            "mediaType": name_of(Cell(Kind.MANIFEST), Family.DOCKER),
+            "config": config.triple(),
+            "layers": [
+                layer.triple() | ({"urls": list(layer.urls)} if layer.urls else {})
+                for layer in layers
+            ],
+        }
+    ).encode()
+
+
+def read_object(raw: bytes, where: str, *, size_limit: int | None = None) -> tuple[str, Object]:
+    """Read a document that must be a JSON object: its text and the object with its places."""
+    text, value = scan(raw, size_limit=size_limit, where=where)
+    if not isinstance(value, Object):
+        raise DocumentError(
+            "the document is not a JSON object", code="invalid-document", where=where
+        )
+    return text, value
+
+
+def read_document(
+    raw: bytes, media_type: str | None, where: str = "", *, size_limit: int | None = None
+) -> Document:
+    """Read a manifest or an index; ``media_type`` is what its descriptor says, if it has one.
+
+    Raises :class:`DocumentError`: ``ambiguous-document``, ``contradictory-media-type``,
+    ``unknown-media-type``, ``schema-1``, ``invalid-document`` or one of those of
+    :func:`~oci_convert.documents.strict_json.scan`.
+    """
+    text, root = read_object(raw, where, size_limit=size_limit)
+    refuse_case_variants(root, _KNOWN[Kind.MANIFEST], where)
+    resolved = _resolve(root, media_type, where)
+    kind = _kind(resolved, where)
+    for name in _FOREIGN_TO[kind]:
+        if name in root.members:
+            raise DocumentError(
+                f"the document is ambiguous: {_article(kind)} with a member {name!r}",
+                code="ambiguous-document",
+                where=where,
+                remedy="readers would disagree on what it is (CVE-2021-41190); do not use it",
+            )
+    document = Document(raw, text, root, kind, resolved, where)
+    for slot in document.slots:
+        refuse_case_variants(slot.object, DESCRIPTOR_MEMBERS, f"{where}.{slot.label}".lstrip("."))
+        platform = slot.object.get("platform")
+        if isinstance(platform, Object):
+            refuse_case_variants(platform, _PLATFORM_NAMES, f"{where}.{slot.label}.platform")
+    return document
+
+
+def type_of(raw: bytes, where: str = "") -> str:
+    """The media type of a document that no descriptor describes: its own, else by its shape.
+
+    Raises :class:`DocumentError` as :func:`read_document` does, but not for schema 1.
+    """
+    _, root = read_object(raw, where)
+    media_type = _resolve(root, None, where)
+    if media_type not in (SCHEMA1, SCHEMA1_SIGNED):
+        _kind(media_type, where)
+    return media_type
+
+
+def read_config(raw: bytes, where: str = "") -> tuple[ImageConfig, list[str]]:
+    """Read an image config, strictly as JSON and leniently in its values.
+
+    Returns the view and a sentence for every member that breaks the specification.
+    """
+    _, root = read_object(raw, where)
+    refuse_case_variants(root, ImageConfig.MEMBERS, where)
+    rootfs = root.get("rootfs")
+    if isinstance(rootfs, Object):
+        # Which layers an image has must not depend on who reads it.
+        refuse_case_variants(rootfs, _ROOTFS_MEMBERS, f"{where}.rootfs".lstrip("."))
+    return ImageConfig.lenient(root.value)
+
+
+def _article(kind: Kind) -> str:
+    return "an index" if kind is Kind.INDEX else "a manifest"
+
+
+def _resolve(root: Object, described: str | None, where: str) -> str:
+    """The media type of a document: by descriptor, else by body, else by shape."""
+    stated = root.value.get("mediaType") or None
+    if stated is not None and not isinstance(stated, str):
+        raise DocumentError("mediaType must be a string", code="invalid-document", where=where)
+    if described is not None and stated is not None and described != stated:
+        raise DocumentError(
+            f"the document calls itself {stated}, its descriptor calls it {described}",
+            code="contradictory-media-type",
+            where=where,
+            remedy="one of the two lies; fetch the image again, or ask whoever made it",
+        )
+    return described or stated or _shape(root, where)
+
+
+def _kind(media_type: str, where: str) -> Kind:
+    """What a document of this type is, if it is one that is read here."""
+    if media_type in (SCHEMA1, SCHEMA1_SIGNED):
+        raise DocumentError(
+            "the manifest is schema 1", code="schema-1", where=where, remedy=_SCHEMA1_REMEDY
+        )
+    meaning = look_up(media_type)
+    if meaning is None or meaning.cell.kind not in (Kind.INDEX, Kind.MANIFEST):
+        raise DocumentError(
+            f"{media_type} is neither a manifest nor an index",
+            code="unknown-media-type",
+            where=where,
+        )
+    return meaning.cell.kind
+
+
+_SCHEMA1_REMEDY = (
+    "it is upgraded by its layers: convert the image (a dir:, a layout), not the document alone"
+)
+
+
+def _shape(root: Object, where: str) -> str:
+    """The media type of a document that nobody names, from its members."""
+    config = root.get("config")
+    if "manifests" in root.members:
+        name = name_of(Cell(Kind.INDEX), Family.OCI)
+    elif isinstance(config, Object):
+        docker = families(str(config.value.get("mediaType"))) == {Family.DOCKER}
+        name = name_of(Cell(Kind.MANIFEST), Family.DOCKER if docker else Family.OCI)
+    elif "fsLayers" in root.members:
+        name = SCHEMA1_SIGNED if "signatures" in root.members else SCHEMA1
+    else:
+        name = None
+    if name is None:
+        raise DocumentError(
+            "the document is neither a manifest nor an index: it has none of the members config, "
+            "manifests and fsLayers",
+            code="unknown-media-type",
+            where=where,
+        )
+    return name
+
+
+def refuse_case_variants(target: Object, known: frozenset[str], where: str) -> None:
+    """Refuse members that are called like known ones but for their case.
+
+    Go reads ``Layers`` as ``layers``; nobody else does.
+    """
+    strange = target.value.keys() - known
+    folded = {name.casefold(): name for name in known} if strange else {}
+    for name in sorted(strange):
+        twin = folded.get(name.casefold())
+        if twin is not None:
+            raise DocumentError(
+                f"the document is ambiguous: its member {name!r} differs from {twin!r} only by "
+                "case",
+                code="ambiguous-document",
+                where=where,
+                remedy="readers would disagree on what it says; do not use it",
+            )

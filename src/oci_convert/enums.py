@@ -1,0 +1,26 @@
+"""Choices: the value of an option, typed, or an error that says which values there are."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TypeVar
+
+from oci_convert.errors import UsageError
+from oci_convert.text.suggestion import did_you_mean, nearest
+
+__all__ = ["chosen"]
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def chosen(kind: type[E], value: str, option: str) -> E:
+    """``value`` as a member of ``kind``; raises :class:`UsageError` (``invalid-choice``)."""
+    try:
+        return kind(value)
+    except ValueError:
+        raise UsageError(
+            f"there is no choice {value!r}",
+            code="invalid-choice",
+            where=option,
+            remedy=did_you_mean(nearest(str(value), kind), f"the choices are {', '.join(kind)}"),
+        ) from None

@@ -1,1 +1,0 @@
-"""Ground: errors, digests, media types. Imports nothing of the package."""

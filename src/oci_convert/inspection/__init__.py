@@ -1,0 +1,1 @@
+"""Inspecting: what a store holds, as data and as views."""

@@ -1,0 +1,381 @@
+"""Reading images: the views that scripts are written against.
+
+Everything is read when it is asked for, and verified as it is read. A view is frozen; what it shows
+are the bytes of the store and typed models of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from os import PathLike
+from types import TracebackType
+from typing import BinaryIO
+
+from oci_convert.documents.document import Document, Role
+from oci_convert.errors import BlobError, OciConvertError, RefusedError, UsageError
+from oci_convert.layers.chunk_reader import ChunkReader
+from oci_convert.layers.compression import decompress
+from oci_convert.layers.recompress import unpacked
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Compression, Kind
+from oci_convert.spec.models import Descriptor, ImageConfig, Manifest, Platform
+from oci_convert.spec.names import called, find
+from oci_convert.spec.platforms import check_platform, matches, near
+from oci_convert.stores.base import Root, Source
+from oci_convert.stores.opening import Store, opened
+from oci_convert.stores.references import temporary
+from oci_convert.text.suggestion import did_you_mean
+from oci_convert.transform.document_edits import is_attestation, is_loadable
+from oci_convert.tree.reader import Node, platform_of, read_tree
+
+__all__ = ["Image", "Images", "Layer", "open_images"]
+
+
+def open_images(store: Store, *, tmpdir: str | PathLike[str] | None = None) -> Images:
+    """Open the images of a store for reading; a ``with`` block closes them.
+
+    ``store`` is what :func:`convert` takes as a source: a reference, a path that is recognised by
+    content, ``-``, or a :class:`Memory`; with a REF, only that image is opened. An archive that is
+    compressed as a whole, or comes as a stream, is unpacked to a file without a name in ``tmpdir``
+    (by default the system's folder for temporary files); nothing else is written anywhere.
+
+    Raises :class:`OciConvertError` if there is no such store or no such REF, or if the store is too
+    broken to say which images it holds.
+    """
+    return Images(store, tmpdir)
+
+
+class Images:
+    """The images of an open store. Whoever opens them closes them; a ``with`` block does.
+
+    Iterating gives one :class:`Image` for each name and platform, in the order of the store; an
+    index gives what is below it, however deep. Attestations, signatures and other artifacts are no
+    images (:func:`inspect` lists them, :meth:`open` reads them). An image that is missing or
+    broken is given, too, and raises when it is looked at, so that nobody is kept from the others;
+    only the absent platforms of a ``docker save`` archive are passed over, as Docker does not save
+    what it does not have.
+
+    Several threads may read at the same time.
+    """
+
+    def __init__(self, store: Store, tmpdir: str | PathLike[str] | None = None) -> None:
+        self._open = _Open(store, tmpdir)
+        self.store = self._open.reference
+        """The reference that was opened."""
+
+    def __iter__(self) -> Iterator[Image]:
+        for position, root in self._open.roots:
+            yield from self._images(position, root)
+
+    def find(self, ref: str | None = None, *, platform: str | None = None) -> Image:
+        """The one image of that name and for that platform.
+
+        ``ref`` is a name, a digest or ``@N``, as behind a reference; ``platform`` is
+        ``OS/ARCH[/VARIANT]``. What is left out must not be needed to choose. Raises
+        :class:`OciConvertError`: ``unknown-reference``, ``ambiguous-reference``,
+        ``no-such-platform``, ``no-image``, or ``several-images``, which lists them.
+        """
+        if platform is not None:
+            check_platform(platform)
+        wanted, label = self._open.roots, self._open.source.label
+        if ref is not None:
+            root = find([root for _, root in wanted], ref, label)
+            wanted = [pair for pair in wanted if pair[1] is root]
+        images = [image for position, root in wanted for image in self._images(position, root)]
+        found: dict[str, Image] = {}
+        faults: list[OciConvertError] = []
+        for image in images:
+            try:
+                if platform is None or image.runs_on(platform):
+                    found.setdefault(image.digest, image)
+            except OciConvertError as error:
+                faults.append(error)
+        if len(found) == 1:
+            return next(iter(found.values()))
+        where = self.store if ref is None else f"{label}:{ref}"
+        if found:
+            raise UsageError(
+                f"this means {len(found)} images",
+                code="several-images",
+                where=where,
+                remedy=f"choose one of {_listed(found.values())}",
+            )
+        if faults:
+            raise faults[0]
+        if not images:
+            raise self._open.source.empty()
+        assert platform is not None  # all images would do
+        meant = near(platform, (str(image.platform) for image in images))
+        raise RefusedError(
+            f"there is no image for {platform}",
+            code="no-such-platform",
+            where=where,
+            remedy=did_you_mean(meant, f"there is {_listed(images)}"),
+        )
+
+    def open(self, descriptor: Descriptor) -> BinaryIO:
+        """Any blob of the store as a file, verified as a layer's is: see :meth:`Layer.open`."""
+        source = self._open.source
+        if source.size(descriptor.name) is None:
+            raise source.missing(descriptor.name)
+        return ChunkReader(source.read(descriptor, source.label))
+
+    def close(self) -> None:
+        """Let go of the store: what was read stays, more cannot be read."""
+        self._open.close()
+
+    def __enter__(self) -> Images:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _images(self, position: int, root: Root) -> Iterator[Image]:
+        """What is at and below one root, whose tree is read now."""
+        tree = read_tree(self._open.source, [root], first=position, tolerant=True)
+        name = called(root.annotations)
+        for node, entry in self._below(tree.images[0].node, root.descriptor, set()):
+            yield Image(name, entry, root.descriptor, node.where, self._open, node)
+
+    def _below(
+        self, node: Node, entry: Descriptor, seen: set[int]
+    ) -> Iterator[tuple[Node, Descriptor]]:
+        """An index that others list again and again, which are listed again, is read once."""
+        document = node.document
+        passed_over = not node.present and self._open.source.sparse
+        if passed_over or node.kind is Kind.ARTIFACT or is_attestation(entry):
+            return
+        if document is None or node.faults:
+            yield node, entry
+        elif document.kind is Kind.INDEX:
+            entries = () if id(node) in seen else zip(document.slots, node.children, strict=True)
+            seen.add(id(node))
+            for slot, child in entries:
+                if slot.role is Role.ENTRY:
+                    yield from self._below(child, slot.descriptor, seen)
+        elif is_loadable(document):
+            yield node, entry
+
+
+class _Open:
+    """An open store, which all views of it share."""
+
+    def __init__(self, store: Store, tmpdir: str | PathLike[str] | None) -> None:
+        self._stack = ExitStack()
+        with ExitStack() as stack:
+            found = stack.enter_context(opened(store, partial(temporary, tmpdir)))
+            reference, self._source, roots = found
+            self.reference = str(reference)
+            self.roots = list(enumerate(roots))
+            self._stack = stack.pop_all()
+        self._closed = False
+
+    @property
+    def source(self) -> Source:
+        """What is read from; raises :class:`ValueError`, as files do, once it is closed."""
+        if self._closed:
+            raise ValueError(f"{self.reference}: the images are closed")
+        return self._source
+
+    def check(self, node: Node) -> None:
+        """Raise what is wrong with a blob of the tree, or that it is not there."""
+        if node.faults:
+            raise node.faults[0].within(self._source.label)
+        if not node.present:
+            raise self._source.missing(node.descriptor.name)
+
+    def close(self) -> None:
+        self._closed = True
+        self._stack.close()
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """An image for one platform.
+
+    What cannot be read or trusted raises when it is asked for: :class:`OciConvertError` with the
+    code and the place of what is wrong. An image of schema 1 shows the manifest and the config that
+    it is upgraded to.
+    """
+
+    name: str | None
+    """What the store calls it, or the index that it is below."""
+    descriptor: Descriptor
+    """What names it: its entry in the index, or in the store."""
+    top: Descriptor
+    """What the store names: the image itself, or the index that holds it."""
+    where: str
+    """Its place in the store: ``images[0].manifests[1]``."""
+    _open: _Open = field(repr=False)
+    _node: Node = field(repr=False)
+
+    def __str__(self) -> str:
+        """Its name or place, and its platform where an index states one."""
+        stated = self.descriptor.platform
+        return (self.name or self.where) + ("" if stated is None else f" ({stated})")
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of its manifest. Where a ``docker save`` archive has none, of the one that
+        its files make up: the same each time, but nobody else knows it.
+        """
+        return self.descriptor.name
+
+    @property
+    def media_type(self) -> str:
+        """What its manifest is called."""
+        return self.descriptor.media_type
+
+    @property
+    def platform(self) -> Platform | None:
+        """Where it runs: as its index says, else as its config says, if that does."""
+        if self.descriptor.platform is None:
+            _ = self.config_bytes  # what is broken is not for any machine
+        return platform_of(self._node, self.descriptor)
+
+    def runs_on(self, platform: str) -> bool:
+        """Whether it is for ``OS/ARCH[/VARIANT]``; without a variant, every variant will do."""
+        stated = self.platform
+        return stated is not None and matches(stated, platform)
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The manifest, typed."""
+        model = self._document.model
+        assert isinstance(model, Manifest)
+        return model
+
+    @property
+    def manifest_bytes(self) -> bytes:
+        """The manifest as it is stored."""
+        return self._document.raw
+
+    @cached_property
+    def config(self) -> ImageConfig:
+        """The config, typed. Values that break the specification are left out of the view; they
+        are in :attr:`config_bytes`.
+        """
+        _ = self.config_bytes
+        try:
+            found = self._node.image_config
+        except OciConvertError as error:
+            raise error.within(self._open.source.label) from None
+        assert found is not None
+        return found[0]
+
+    @property
+    def config_bytes(self) -> bytes:
+        """The config as it is stored; its digest is the image ID."""
+        _ = self._document
+        config = self._node.children[0]
+        self._open.check(config)
+        assert config.raw is not None
+        return config.raw
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers, the lowest first; nothing of them is read yet."""
+        descriptors = self.manifest.layers or ()
+        rootfs = self.config.rootfs
+        diff_ids = [Digest(text) for text in rootfs.diff_ids] if rootfs is not None else []
+        known = diff_ids if len(diff_ids) == len(descriptors) else [None] * len(descriptors)
+        nodes = self._node.layers()
+        return tuple(
+            Layer(descriptor, diff_id, f"{self.where}.layers[{i}]", self._open, node)
+            for i, (descriptor, diff_id, node) in enumerate(
+                zip(descriptors, known, nodes, strict=True)
+            )
+        )
+
+    @property
+    def _document(self) -> Document:
+        self._open.check(self._node)
+        assert self._node.document is not None
+        return self._node.document
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A layer of an image."""
+
+    descriptor: Descriptor
+    diff_id: Digest | None
+    """What it hashes to when it is unpacked, as the config says; ``None`` if the config does not
+    name as many layers as the manifest."""
+    where: str
+    """Its place in the store: ``images[0].layers[2]``."""
+    _open: _Open = field(repr=False)
+    _node: Node = field(repr=False)
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the layer as it is stored."""
+        return self.descriptor.name
+
+    @property
+    def size(self) -> int:
+        """Bytes of the layer as it is stored."""
+        return self.descriptor.size
+
+    @property
+    def media_type(self) -> str:
+        """What its manifest calls it."""
+        return self.descriptor.media_type
+
+    @property
+    def present(self) -> bool:
+        """Whether the store has it. A layer that may not be distributed need not be there."""
+        return self._node.present
+
+    @property
+    def compression(self) -> Compression | None:
+        """How it is packed, by its bytes and not by its media type; ``None`` for a blob that is
+        absent, encrypted, or not known.
+        """
+        return self._node.actual
+
+    def open(self, *, unpacked: bool = False) -> BinaryIO:
+        """The layer as a file: as it is stored or, ``unpacked``, the tar inside.
+
+        The file is read forwards, once, by one thread at a time; any number of them may be open.
+        A tar is for ``tarfile.open(fileobj=file, mode="r|")``. Bytes are verified as they are
+        read, and the last of them tells: the digest and the size and, unpacked, the ``diff_id``.
+        **Leaving the file's with block without an error means that every byte was right**; what is
+        unread is read for that. Calling :meth:`close` first leaves it out.
+
+        Raises :class:`BlobError`, now or while it is read.
+        """
+        source = self._open.source
+        self._open.check(self._node)
+        place = f"{source.label}: {self.where}"
+        chunks = source.read(self.descriptor, place)
+        if unpacked and self.compression is None:
+            raise BlobError(
+                f"{self.digest.short()} is neither a tar nor packed in a way that is known",
+                code="corrupt-layer",
+                where=place,
+                remedy="its media type says what it is meant to be",
+            )
+        if unpacked and self.compression is not None:
+            chunks = self._unpacked(chunks, self.compression, place)
+        return ChunkReader(chunks)
+
+    def _unpacked(
+        self, chunks: Iterator[bytes], packed: Compression, place: str
+    ) -> Iterator[bytes]:
+        if self.diff_id is None or (packed is Compression.NONE and self.diff_id == self.digest):
+            return decompress(chunks, packed, place, self.size)
+        return unpacked(chunks, packed, self.diff_id, place, self.size)
+
+
+def _listed(images: Iterable[Image]) -> str:
+    names = list(dict.fromkeys(str(image) for image in images))
+    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

@@ -1,0 +1,252 @@
+"""What a source holds: its trees, as facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from oci_convert.documents.document import Document, Role
+from oci_convert.errors import OciConvertError
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Compression, Kind, families, look_up
+from oci_convert.spec.models import Descriptor
+from oci_convert.spec.names import called
+from oci_convert.stores.base import Root, Source
+from oci_convert.stores.opening import Store, opened
+from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation, is_image
+from oci_convert.tree.reader import Image, Node, platform_of, read_node, read_tree
+from oci_convert.tree.referrers import Companion, companions_of, sort_out
+
+__all__ = ["Inspected", "Inspection", "inspect"]
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """A blob of an image, and what it names."""
+
+    kind: Kind
+    where: str
+    descriptor: Descriptor
+    family: str | None
+    """The families that know its media type, joined by ``+``; ``None`` if no table does."""
+    platform: str | None
+    name: str | None
+    """What the store calls the image, or the companion; only at its top."""
+    notes: tuple[str, ...]
+    """What is odd or worth knowing: ``absent``, ``foreign``, ``attestation``, …"""
+    children: tuple[Inspected, ...] = ()
+    """Empty, too, at every place of a document but its first in an image: ``as above``."""
+    compression: Compression | None = None
+    """How a layer is packed, by its bytes."""
+    artifact_type: str | None = None
+    """What a document that is no image says that it is."""
+    subject: str | None = None
+    """The digest that an attestation, a referrer or a signature speaks of."""
+    referrers: tuple[Inspected, ...] = ()
+    """The documents of the store that speak of this one: referrers and signatures."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The blob and everything below as plain data."""
+        value: dict[str, Any] = {
+            "kind": self.kind.value,
+            "where": self.where,
+            **self.descriptor.triple(),
+            "family": self.family,
+            "platform": self.platform,
+            "compression": None if self.compression is None else self.compression.value,
+            "artifactType": self.artifact_type,
+            "subject": self.subject,
+            "notes": list(self.notes),
+        }
+        if self.children:
+            value["children"] = [child.to_json() for child in self.children]
+        if self.referrers:
+            value["referrers"] = [{"name": r.name, **r.to_json()} for r in self.referrers]
+        return value
+
+    def walk(self) -> Iterator[Inspected]:
+        """The blob and everything below, in the order of the tree."""
+        yield self
+        for child in (*self.children, *self.referrers):
+            yield from child.walk()
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The images of a source."""
+
+    source: str
+    images: tuple[Inspected, ...]
+    """What speaks of an image of the source stands below it, and nowhere else."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The images as plain data."""
+        images = [{"name": image.name, **image.to_json()} for image in self.images]
+        return {"version": 1, "source": self.source, "images": images}
+
+
+def inspect(source: Store) -> Inspection:
+    """Read the trees of a source: documents are verified, of layers only the first bytes are read.
+
+    Raises :class:`OciConvertError` for a source that cannot be read or holds a document that cannot
+    be trusted; what is missing is a note. An archive that is compressed as a whole, or comes as a
+    stream, is unpacked in the system's folder for temporary files.
+    """
+    with opened(source) as (reference, store, roots):
+        try:
+            return Inspection(str(reference), tuple(_images(store, roots)))
+        except OciConvertError as error:
+            raise error.within(store.label) from None
+
+
+def _images(source: Source, roots: Sequence[Root]) -> Iterator[Inspected]:
+    """The images that ``roots`` mean, each with what the source says of it."""
+    everything = source.roots()
+    named = len(roots) < len(everything)
+    found = sort_out(source, [root for root in everything if not named or root not in roots])
+    tops = list(roots) if named else found.images
+    read = partial(read_node, source, found.known)
+    tree = read_tree(source, tops, known=found.known)
+    digests = {node.descriptor.digest for node in tree.walk() if node.document}
+    companions, others = companions_of(digests, found.others, read)
+    images = tree.images
+    if not named:  # what speaks of nothing that is here is something of its own
+        alone = [root for root, _ in others]
+        images += read_tree(source, alone, first=len(tops), known=found.known).images
+    known = _Known.of(source, companions)
+    for image in images:
+        yield _View(known).image(image)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What a source says of its images."""
+
+    companions: Mapping[str, Sequence[Companion]]
+    """By the digest that they speak of."""
+    signatures: Mapping[str, Sequence[str]]
+    """The names of ``signature-N`` files, likewise."""
+
+    @classmethod
+    def of(cls, source: Source, companions: Sequence[Companion]) -> _Known:
+        speaking: dict[str, list[Companion]] = {}
+        for companion in companions:
+            speaking.setdefault(companion.spoken.subject, []).append(companion)
+        signatures: dict[str, list[str]] = {}
+        for name, (digest, _) in source.signatures().items():
+            signatures.setdefault(digest, []).append(name)
+        return cls(speaking, signatures)
+
+
+@dataclass
+class _View:
+    """One image as it is shown: every document is opened at its first place alone.
+
+    Small indexes that name each other can make a tree of billions of places.
+    """
+
+    known: _Known
+    shown: set[int] = field(default_factory=set)
+
+    def image(self, image: Image) -> Inspected:
+        shown = self.blob(image.node, image.root.descriptor, called(image.root.annotations))
+        if image.root.built:
+            shown = replace(shown, notes=("the archive has no manifest", *shown.notes))
+        return shown
+
+    def blob(
+        self,
+        node: Node,
+        entry: Descriptor,
+        name: str | None = None,
+        companion: Companion | None = None,
+    ) -> Inspected:
+        document = node.document
+        again = document is not None and id(node) in self.shown
+        self.shown.add(id(node))
+        old = entry if node.upgraded_from is None else node.old
+        platform = platform_of(node, entry) if node.kind in (Kind.MANIFEST, Kind.INDEX) else None
+        subject = _subject(node, entry) if companion is None else companion.spoken.subject
+        return Inspected(
+            node.kind,
+            node.where,
+            old,
+            "+".join(sorted(families(entry.media_type))) or None,
+            None if platform is None else str(platform),
+            name,
+            tuple(self._notes(node, entry, companion, again=again)),
+            () if again else tuple(self._children(node)),
+            node.actual if node.kind is Kind.LAYER else None,
+            None if document is None else _artifact_type(document),
+            subject,
+            () if again else tuple(self._referrers(node, old)),
+        )
+
+    def _children(self, node: Node) -> Iterator[Inspected]:
+        if node.document is not None:
+            for slot, child in zip(node.document.slots, node.children, strict=True):
+                if slot.role is not Role.SUBJECT:
+                    yield self.blob(child, slot.descriptor)
+
+    def _referrers(self, node: Node, old: Descriptor) -> Iterator[Inspected]:
+        if node.document is None:
+            return
+        for companion in self.known.companions.get(old.digest, ()):
+            if id(companion.node) not in self.shown:
+                root = companion.root
+                yield self.blob(
+                    companion.node, root.descriptor, called(root.annotations), companion
+                )
+
+    def _notes(
+        self, node: Node, entry: Descriptor, companion: Companion | None, *, again: bool
+    ) -> Iterator[str]:
+        """What is odd about a blob, or worth knowing."""
+        if node.upgraded_from is not None:
+            yield f"schema 1, becomes {node.descriptor.name.short()}"
+        if again:
+            yield "as above"
+        if node.is_foreign:
+            yield "foreign"
+        if not node.present:
+            yield "absent"
+        if companion is not None:
+            yield "signature" if companion.spoken.signature else "referrer"
+        elif is_attestation(entry):
+            yield "attestation"
+        else:
+            subject = _subject(node, entry)
+            if subject is not None:
+                yield f"refers to {Digest(subject).short()}"
+        yield from _packing(node, entry)
+        if node.document is not None:
+            yield from self.known.signatures.get(node.old.digest, ())
+
+
+def _packing(node: Node, entry: Descriptor) -> Iterator[str]:
+    """What the first bytes of a layer say of its media type."""
+    meaning = look_up(entry.media_type)
+    if node.kind is Kind.LAYER and node.actual and meaning is not None and meaning.cell.encrypted:
+        yield "encrypted"
+    elif (actual := node.mislabelled) is not None:
+        packed = "a plain tar" if actual is Compression.NONE else actual.value
+        yield f"mislabelled: the bytes are {packed}"
+
+
+def _subject(node: Node, entry: Descriptor) -> str | None:
+    """What a document speaks of: by its ``subject``, or as an attestation of its index."""
+    if is_attestation(entry):
+        return (entry.annotations or {}).get(REFERENCE_DIGEST)
+    slots = () if node.document is None else node.document.slots
+    return next((str(s.descriptor.digest) for s in slots if s.role is Role.SUBJECT), None)
+
+
+def _artifact_type(document: Document) -> str | None:
+    """What a document is about, unless it is an image (image-spec, *artifact usage*)."""
+    if document.model.artifact_type is not None:
+        return document.model.artifact_type
+    if document.kind is Kind.MANIFEST and not is_image(document):
+        return document.slots[0].descriptor.media_type
+    return None

@@ -1,1 +1,0 @@
-"""Journey: the way of an image from source to sink."""

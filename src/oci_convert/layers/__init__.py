@@ -1,0 +1,1 @@
+"""Layers as streams of bytes: verified, decompressed, compressed, recompressed."""

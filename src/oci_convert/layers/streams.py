@@ -1,0 +1,87 @@
+"""Streams are iterators of chunks; digest and length are checked while they flow.
+
+Nothing here keeps more than one chunk in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, Final
+
+from oci_convert.errors import BlobError
+from oci_convert.spec.digest import CANONICAL, Digest, new_hash
+
+__all__ = ["CHUNK", "Tally", "read_chunks", "verified"]
+
+CHUNK: Final = 1024 * 1024
+"""Bytes read at a time: a block of the gzip writer, which then need not be put together."""
+
+
+class Tally:
+    """Hashes and counts the chunks that pass through it."""
+
+    def __init__(self, algorithm: str = CANONICAL) -> None:
+        self.algorithm = algorithm
+        self._hash = new_hash(algorithm)
+        self.size = 0
+
+    def update(self, chunk: bytes | bytearray | memoryview) -> None:
+        """Count ``chunk`` in."""
+        self._hash.update(chunk)
+        self.size += len(chunk)
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of everything so far."""
+        return Digest(f"{self.algorithm}:{self._hash.hexdigest()}")
+
+    def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """The same chunks, counted as they pass."""
+        for chunk in chunks:
+            self.update(chunk)
+            yield chunk
+
+    def check(self, digest: Digest, size: int | None, where: str) -> None:
+        """Raise :class:`BlobError` unless exactly the described bytes have passed."""
+        if size is not None and self.size != size:
+            code = "blob-truncated" if self.size < size else "wrong-size"
+            raise BlobError(
+                f"the blob {digest.short()} has {self.size} bytes, not the {size} of its descriptor"
+                if self.size < size
+                else f"the blob {digest.short()} goes on after the {size} bytes of its descriptor",
+                code=code,
+                where=where,
+                remedy="fetch the image again",
+            )
+        if self.digest != digest:
+            raise BlobError(
+                f"the bytes do not match {digest.short()}: they hash to {self.digest.short()}",
+                code="digest-mismatch",
+                where=where,
+                remedy="fetch the image again",
+            )
+
+
+def read_chunks(file: BinaryIO, size: int | None = None) -> Iterator[bytes]:
+    """The chunks of an open file from where it stands: all of it, or at most ``size`` bytes."""
+    left = size
+    while left is None or left > 0:
+        chunk = file.read(CHUNK if left is None else min(CHUNK, left))
+        if not chunk:
+            return
+        if left is not None:
+            left -= len(chunk)
+        yield chunk
+
+
+def verified(
+    chunks: Iterable[bytes], digest: Digest, size: int | None, where: str
+) -> Iterator[bytes]:
+    """The same chunks; raises :class:`BlobError` at the end, or as soon as they are too many."""
+    tally = Tally(digest.algorithm)
+    for chunk in chunks:
+        tally.update(chunk)
+        if size is not None and tally.size > size:
+            tally.check(digest, size, where)
+        yield chunk
+    tally.check(digest, size, where)

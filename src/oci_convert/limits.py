@@ -1,0 +1,200 @@
+"""Limits: how much of a thing is read before it counts as an attack, or as an accident.
+
+They hold for everything that is read within :func:`limited`, in all threads of that run. Each limit
+is met by an error that names it, and ``--limit NAME=VALUE`` raises it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Final, ParamSpec, TypeVar
+
+from oci_convert.errors import UsageError
+from oci_convert.text.suggestion import did_you_mean, nearest
+
+__all__ = [
+    "RATIO_COUNTS_FROM",
+    "Limits",
+    "inherited",
+    "limited",
+    "limits",
+    "markdown",
+    "parse_limits",
+    "raised_by",
+    "set_limits",
+    "spelled",
+]
+
+_KIB: Final = 1024
+_MIB: Final = 1024 * _KIB
+_GIB: Final = 1024 * _MIB
+_UNITS: Final = {"": 1, "KiB": _KIB, "MiB": _MIB, "GiB": _GIB, "TiB": 1024 * _GIB}
+_HEAD: Final = """# Limits
+
+Generated from `oci_convert.limits`. What goes beyond a limit counts as an attack, or as an
+accident: it is an error, and nothing is written. The error names the limit, and
+`--limit NAME=VALUE` raises it (or lowers it), as often as there are limits to change. In the
+library, `with limited(tree_depth=32):` does the same for everything inside.
+
+A layer that unpacks to less than a GiB is never taken for a bomb, nor is a larger one for packing
+well: a plain tar of 20 GiB may be 20 GiB large, and zeros among it cost nothing. What no honest
+layer does is to unpack to more than 200 times its size; that is found while it is unpacked, not
+after.
+
+| limit | default | what it counts |
+|---|---|---|"""
+_VALUE: Final = re.compile(r"([0-9]{1,15})(|KiB|MiB|GiB|TiB)")
+
+
+def _limit(default: int, meaning: str, *, size: bool = False, most: int | None = None) -> Any:
+    return field(default=default, metadata={"meaning": meaning, "size": size, "most": most})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How much is read. Sizes are in bytes; a value equal to the limit is still taken.
+
+    Raises :class:`UsageError` (``invalid-limit``) for a limit that cannot be kept.
+    """
+
+    document_size: int = _limit(
+        4 * _MIB, "bytes of a manifest, an index or a config: what registries take", size=True
+    )
+    index_size: int = _limit(
+        64 * _MIB,
+        "bytes of what lists the images of a store: `index.json`, the rows of docker save",
+        size=True,
+    )
+    json_depth: int = _limit(64, "objects and arrays inside each other in a document", most=200)
+    tree_depth: int = _limit(16, "indexes inside each other", most=50)
+    nodes: int = _limit(250_000, "descriptors in the documents of one source")
+    members: int = _limit(250_000, "members of an archive")
+    name_length: int = _limit(4096, "characters in the name of a file, as an archive spells it")
+    layer_size: int = _limit(1024 * _GIB, "bytes of an unpacked layer", size=True)
+    layer_ratio: int = _limit(
+        200, "how many times larger than its packed form a layer may get beyond its first GiB"
+    )
+    zstd_window: int = _limit(
+        128 * _MIB, "window of a zstd frame: the memory that unpacking it takes", size=True
+    )
+    xz_dictionary: int = _limit(64 * _MIB, "dictionary of an xz stream, likewise", size=True)
+
+    def __post_init__(self) -> None:
+        for limit in fields(self):
+            value, most = getattr(self, limit.name), limit.metadata["most"]
+            if value < 1 or (most is not None and value > most):
+                raise UsageError(
+                    f"{value} is no value for {_option(limit.name)}",
+                    code="invalid-limit",
+                    where="--limit",
+                    remedy="it takes at least 1"
+                    if most is None
+                    else f"it takes 1 to {most}, as readers recurse",
+                )
+
+
+RATIO_COUNTS_FROM: Final = _GIB
+"""Bytes of an unpacked layer from which :attr:`Limits.layer_ratio` counts: zeros pack well."""
+
+_current: ContextVar[Limits] = ContextVar("limits", default=Limits())  # noqa: B039 - it is frozen
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def limits() -> Limits:
+    """The limits that hold here."""
+    return _current.get()
+
+
+@contextmanager
+def limited(within: Limits | None = None, /, **changes: int) -> Iterator[Limits]:
+    """Other limits, for what is read inside of ``with``, as in ``limited(tree_depth=32)``.
+
+    They start from ``within``, by default those that hold already.
+    """
+    token = _current.set(replace(within or limits(), **changes))
+    try:
+        yield _current.get()
+    finally:
+        _current.reset(token)
+
+
+def set_limits(within: Limits) -> None:
+    """Let other limits hold from now on: for a program that does one thing, such as the command."""
+    _current.set(within)
+
+
+def inherited(function: Callable[P, R]) -> Callable[P, R]:
+    """``function`` for another thread, where it keeps to the limits that hold here."""
+    ours = limits()
+
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        with limited(ours):
+            return function(*args, **kwargs)
+
+    return run
+
+
+def raised_by(name: str) -> str:
+    """What to do about a limit that was met, for the remedy of an error."""
+    return f"if you trust it, --limit {_option(name)}=… takes more"
+
+
+def parse_limits(texts: Iterable[str]) -> Limits:
+    """The current limits with changes such as ``tree-depth=32`` and ``document-size=8MiB``.
+
+    Raises :class:`UsageError` (``invalid-limit``).
+    """
+    changes = {}
+    known = {_option(limit.name): limit for limit in fields(Limits)}
+    for text in texts:
+        name, _, value = text.partition("=")
+        match = _VALUE.fullmatch(value)
+        if name not in known:
+            raise UsageError(
+                f"there is no limit {name!r}",
+                code="invalid-limit",
+                where="--limit",
+                remedy=did_you_mean(nearest(name, known), f"the limits are {', '.join(known)}"),
+            )
+        if match is None or (match[2] and not known[name].metadata["size"]):
+            usual = spelled(getattr(Limits(), known[name].name))
+            what = "bytes, or KiB, MiB, GiB, TiB" if known[name].metadata["size"] else "a number"
+            raise UsageError(
+                f"{value!r} is no value for {name}",
+                code="invalid-limit",
+                where="--limit",
+                remedy=f"it takes {what}, as in {name}={usual}",
+            )
+        changes[known[name].name] = int(match[1]) * _UNITS[match[2]]
+    return replace(limits(), **changes)
+
+
+def markdown() -> str:
+    """The table of the limits as a page of the documentation."""
+    rows = [f"| `{name}` | {default} | {meaning} |" for name, default, meaning in _table()]
+    return "\n".join([_HEAD, *rows, ""])
+
+
+def _table() -> Iterator[tuple[str, str, str]]:
+    for limit in fields(Limits):
+        value = getattr(Limits(), limit.name)
+        default = spelled(value) if limit.metadata["size"] else f"{value:,}"
+        yield _option(limit.name), default, limit.metadata["meaning"]
+
+
+def _option(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def spelled(value: int) -> str:
+    """``4MiB`` for 4194304."""
+    for unit, size in reversed(_UNITS.items()):
+        if value >= size and value % size == 0:
+            return f"{value // size}{unit}"
+    return str(value)

@@ -1,0 +1,1 @@
+"""What a conversion makes of a tree: decided before anything is written."""

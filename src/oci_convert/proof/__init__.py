@@ -1,0 +1,1 @@
+"""Proving: an image is the faithful conversion of a signed one."""

@@ -1,0 +1,123 @@
+"""The documents that an image leads back to: its own, and all that its conversions give.
+
+Nothing is written, and nothing dropped on the way: what an image holds beside its original must not
+get lost here, or nobody would see that it was added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from oci_convert.documents.document import Document
+from oci_convert.errors import OciConvertError
+from oci_convert.planning.decide import decide
+from oci_convert.planning.decisions import documents_below
+from oci_convert.planning.options import Keep, Options
+from oci_convert.proof.originals import Documents, Original
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Compression, Family, Kind
+from oci_convert.spec.models import Descriptor
+from oci_convert.stores.base import Root
+from oci_convert.transform.image_v1 import MeasuredLayer, upgrade
+from oci_convert.transform.layer_rules import Compress
+from oci_convert.transform.schema1 import Schema1
+from oci_convert.tree.reader import Image, Node, Tree
+
+__all__ = ["known_documents"]
+
+
+def known_documents(tree: Tree, original: Original, digest: str) -> Documents:
+    """Every document that is given, at hand, or on a way back from what is at hand.
+
+    ``digest`` is that of the original.
+    """
+    nodes = list(_documents(tree))
+    found = Documents(
+        (*original.documents, *(document.raw for _, document in nodes), *_ways_back(tree))
+    )
+    schema1 = original.schema1(digest)
+    for node, document in nodes:
+        if node.upgraded_from is not None:
+            found.put(node.upgraded_from.raw, document.raw)
+        elif schema1 is not None and node.kind is Kind.MANIFEST:
+            upgraded = _upgraded(schema1, node)
+            if upgraded is not None:
+                found.put(schema1.payload, upgraded)
+    return found
+
+
+def _documents(tree: Tree) -> Iterator[tuple[Node, Document]]:
+    return ((node, node.document) for node in tree.walk() if node.document is not None)
+
+
+def _ways_back(tree: Tree) -> Iterator[bytes]:
+    """What the conversions to each family make of every document of ``tree``."""
+    whole = _whole(tree)
+    for family in Family:
+        try:
+            yield from _converted(whole, family)
+        except OciConvertError:
+            # One image that the family cannot hold must not hide the others.
+            for node, _ in _documents(whole):
+                try:
+                    yield from _converted(_tree_of(node), family)
+                except OciConvertError:
+                    continue
+
+
+def _converted(tree: Tree, family: Family) -> list[bytes]:
+    options = Options(
+        to=family,
+        compress=Compress.KEEP,
+        attestations=Keep.KEEP,
+        keep_extensions=True,
+        allow_missing=True,
+    )
+    plan = decide(tree, options, plain_layers=True)
+    steps = (step for _, top in plan.tops for step in documents_below(top))
+    return [step.raw for step in steps if step.raw is not None]
+
+
+def _tree_of(node: Node) -> Tree:
+    return Tree((Image(Root(node.descriptor), node),))
+
+
+def _whole(tree: Tree) -> Tree:
+    """The same tree with every config and layer in its place: one that is missing is found missing
+    when the blobs are read, and tells nothing about the documents.
+    """
+    made: dict[int, Node] = {}
+
+    def whole(node: Node) -> Node:
+        if id(node) not in made:
+            present = node.present or node.kind not in (Kind.INDEX, Kind.MANIFEST)
+            children = tuple(whole(child) for child in node.children)
+            made[id(node)] = replace(node, present=present, children=children)
+        return made[id(node)]
+
+    images = tuple(replace(image, node=whole(image.node)) for image in tree.images)
+    return replace(tree, images=images)
+
+
+def _upgraded(schema1: Schema1, node: Node) -> bytes | None:
+    """The manifest that schema 1 becomes with the layers of ``node``, if they are its layers.
+
+    What schema 1 does not say of a layer is taken from the image at hand; the digests by which the
+    layers are proved are those of schema 1.
+    """
+    try:
+        found = node.image_config
+    except OciConvertError:
+        return None
+    rootfs = found[0].rootfs if found is not None else None
+    measured = {
+        layer.descriptor.digest: _measured(layer.descriptor, diff_id, layer.actual)
+        for layer, diff_id in zip(node.layers(), rootfs.diff_ids if rootfs else (), strict=False)
+    }
+    layers = [measured[layer.blob] for layer in schema1.kept if layer.blob in measured]
+    return upgrade(schema1.images, layers).manifest if len(layers) == len(schema1.kept) else None
+
+
+def _measured(layer: Descriptor, diff_id: str, packing: Compression | None) -> MeasuredLayer:
+    return MeasuredLayer(layer.name, layer.size, Digest(diff_id), packing or Compression.NONE)

@@ -1,0 +1,131 @@
+"""The links of an image: config and layers at hand, held against the manifest that was signed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from oci_convert.checks.blobs import BlobCheck
+from oci_convert.errors import OciConvertError
+from oci_convert.progress import Progress
+from oci_convert.proof.answer import Link
+from oci_convert.proof.matching import Pair, config_of, layers_of
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.models import Descriptor
+from oci_convert.stores.base import Root, Source
+from oci_convert.tree.reader import Image, Node, Tree
+
+__all__ = ["LinkCheck"]
+
+
+@dataclass
+class LinkCheck:
+    """Reads the blobs of matched images, each once, and gives their links."""
+
+    source: Source
+    pairs: Sequence[Pair]
+    built: bool
+    """The digests of the layers follow from what the config says: only their content counts."""
+    jobs: int | None = None
+    on_progress: Callable[[Progress], None] | None = None
+
+    def run(self) -> list[Link]:
+        """All links, pair by pair."""
+        images = tuple(
+            Image(Root(pair.held.node.descriptor, built=self.built), pair.held.node)
+            for pair in self.pairs
+        )
+        claims: dict[str, dict[Digest, str]] = {}
+        for pair in self.pairs:
+            node = pair.held.node
+            for layer, diff_id in zip(node.layers(), _diff_ids(node), strict=False):
+                claims.setdefault(layer.descriptor.digest, {})[diff_id] = layer.where
+        self._blobs = BlobCheck(Tree(images), self.source, claims, self.jobs, self.on_progress)
+        self._blobs.run()
+        self._notes = {finding.where: finding.message for finding in self._blobs.findings}
+        return [link for pair in self.pairs for link in self._image(pair)]
+
+    def _image(self, pair: Pair) -> Iterator[Link]:
+        held, signed = pair.held, pair.signed
+        note = "the same" if held.digest == signed.digest else "converted"
+        document = held.node.document
+        if document is None or held.node.faults:
+            yield self._lump(pair)
+            return
+        yield Link("manifest", held.where, signed.digest, held.digest, ok=True, note=note)
+        # Where no other document is known, the two are one and the same.
+        theirs = signed.document or document
+        yield self._config(held.node, config_of(theirs), f"{held.where}.config")
+        layers, expected = list(held.node.layers()), layers_of(theirs)
+        if len(layers) != len(expected):
+            counts = (str(len(expected)), str(len(layers)))
+            yield Link("layers", held.where, *counts, ok=False, note="the number of layers")
+            return
+        # Of schema 1 only the layers are signed; its config is made from what they hold.
+        derived = theirs.digest(Digest(signed.digest).algorithm) != signed.digest
+        diff_ids = _diff_ids(held.node)
+        for i, (layer, one) in enumerate(zip(layers, expected, strict=True)):
+            diff_id = diff_ids[i] if diff_ids else None
+            yield self._layer(layer, one, diff_id, f"{held.where}.layers[{i}]", derived=derived)
+
+    def _lump(self, pair: Pair) -> Link:
+        """What is no document, not here, or at fault: nothing but its digest says what it is."""
+        node, expected = pair.held.node, pair.signed.digest
+        found = self._found(node) if node.present else pair.held.digest
+        ok = found == expected
+        note = "the same" if node.present else "not here, but truly named"
+        note = note if ok else self._why(node)
+        return Link("manifest", pair.held.where, expected, found, ok=ok, note=note)
+
+    def _config(self, node: Node, expected: Descriptor, where: str) -> Link:
+        config = node.children[0]
+        found = self._found(config)
+        ok = found == expected.digest
+        note = "image ID" if ok and config.raw is not None else self._why(config)
+        return Link("config", where, expected.digest, found, ok=ok, note=note)
+
+    def _layer(
+        self, layer: Node, signed: Descriptor, diff_id: Digest | None, where: str, *, derived: bool
+    ) -> Link:
+        """A layer is the signed one by its bytes or, as the signed config says, by its content."""
+        digest, found = layer.descriptor.digest, self._found(layer)
+        content = self._blobs.unpacked.get(digest, ())
+        holds = diff_id is not None and diff_id in content
+        if found == signed.digest and (holds or not derived):
+            note = f"diff_id {diff_id}" if holds else "the same bytes"
+            return Link("layer", where, signed.digest, found, ok=True, note=note)
+        if not layer.present and layer.is_foreign and digest == signed.digest and not layer.faults:
+            note = "not here; it is fetched from its urls"
+            return Link("layer", where, signed.digest, digest, ok=True, note=note)
+        if holds and (found == digest or self.built):
+            note = f"diff_id of {digest}, which is recompressed"
+            return Link("layer", where, str(diff_id), str(diff_id), ok=True, note=note)
+        if diff_id is not None and found == digest and content:
+            note = f"diff_id; {digest} holds something else"
+            return Link("layer", where, str(diff_id), str(content[0]), ok=False, note=note)
+        return Link("layer", where, signed.digest, found, ok=False, note=self._why(layer))
+
+    def _found(self, node: Node) -> str | None:
+        """What the bytes of a blob hash to; ``None`` if they cannot be read or trusted."""
+        if node.faults:
+            return None
+        if node.raw is not None:  # a config, verified when the tree was read
+            return node.descriptor.digest
+        return self._blobs.packed.get(node.descriptor.digest)
+
+    def _why(self, node: Node) -> str:
+        """What is wrong with a blob."""
+        if node.faults:
+            return node.faults[0].message
+        return self._notes.get(node.where, "") if node.present else "the blob is missing"
+
+
+def _diff_ids(node: Node) -> list[Digest]:
+    """What the layers of an image must unpack to; empty unless the config says it for all."""
+    try:
+        found = node.image_config
+    except OciConvertError:
+        return []
+    rootfs = found[0].rootfs if found is not None else None
+    diff_ids = [Digest(diff_id) for diff_id in rootfs.diff_ids] if rootfs is not None else []
+    return diff_ids if len(diff_ids) == sum(1 for _ in node.layers()) else []

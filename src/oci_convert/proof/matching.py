@@ -1,0 +1,196 @@
+"""Matching: which image at hand stands for which image that was signed.
+
+What two images must have in common is the digest of their config. It names the content of every
+layer, whatever a conversion made of the documents and of the packing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from oci_convert.checks.documents import disagree
+from oci_convert.documents.document import Document, Role
+from oci_convert.errors import OciConvertError
+from oci_convert.proof.answer import Link
+from oci_convert.proof.originals import Documents
+from oci_convert.spec.media_types import Kind
+from oci_convert.spec.models import Descriptor, Platform
+from oci_convert.tree.reader import Node, platform_of
+
+__all__ = [
+    "Held",
+    "Pair",
+    "Signed",
+    "Unknown",
+    "config_of",
+    "held_below",
+    "layers_of",
+    "likeness",
+    "match",
+    "signed_below",
+]
+
+_ITSELF: Final = 1 << 30
+"""More than any number of layers: the very same document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """An image, or anything else with a manifest, that is part of the original."""
+
+    digest: str
+    where: str
+    entry: Descriptor | None
+    """What its index says of it."""
+    document: Document | None
+    """``None`` if nobody gave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An image, or anything else, that is at hand."""
+
+    node: Node
+    entry: Descriptor
+    where: str
+
+    @property
+    def digest(self) -> str:
+        """What it is called now; of schema 1, what it was called before it was upgraded."""
+        return self.node.old.digest
+
+    @property
+    def platform(self) -> Platform | None:
+        """The platform that its index states: machines choose by it."""
+        return self.entry.platform
+
+    def __str__(self) -> str:
+        platform = self.platform or stated_by_config(self.node)
+        return self.where if platform is None else f"{self.where} ({platform})"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """An image at hand, and the signed one that it stands for."""
+
+    signed: Signed
+    held: Held
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown(Pair):
+    """An image at hand that may stand for a signed one whose document nobody has."""
+
+
+def held_below(node: Node, entry: Descriptor, where: str) -> Iterator[Held]:
+    """The images and other things at hand; indexes inside of indexes are recursed."""
+    seen: set[object] = set()
+
+    def walk(node: Node, entry: Descriptor, where: str) -> Iterator[Held]:
+        key = (entry.digest, entry.media_type, repr(entry.platform))
+        if key in seen:
+            return
+        seen.add(key)
+        if node.kind is not Kind.INDEX or node.document is None or node.faults:
+            yield Held(node, entry, where)
+            return
+        for slot, child in zip(node.document.slots, node.children, strict=True):
+            if slot.role is Role.ENTRY:
+                yield from walk(child, slot.descriptor, f"{where}.{slot.label}")
+
+    return walk(node, entry, where)
+
+
+def signed_below(digest: str, documents: Documents, where: str) -> list[Signed]:
+    """The images and other things that the original ``digest`` lists, or itself."""
+    seen: set[object] = set()
+
+    def walk(digest: str, entry: Descriptor | None, where: str) -> Iterator[Signed]:
+        key = (digest, repr(entry.platform) if entry else None)
+        if key in seen:
+            return
+        seen.add(key)
+        document = documents.find(digest, where)
+        if document is None or document.kind is not Kind.INDEX:
+            yield Signed(digest, where, entry, document)
+            return
+        for slot in document.slots:
+            if slot.role is Role.ENTRY:
+                place = f"{where}.{slot.label}"
+                yield from walk(slot.descriptor.digest, slot.descriptor, place)
+
+    return list(walk(digest, None, where))
+
+
+def stated_by_config(node: Node) -> Platform | None:
+    """The platform that the config of an image states, if it can be read."""
+    try:
+        return platform_of(node)
+    except OciConvertError:
+        return None
+
+
+def config_of(document: Document) -> Descriptor:
+    """The config of a manifest."""
+    return next(slot.descriptor for slot in document.slots if slot.role is Role.CONFIG)
+
+
+def layers_of(document: Document) -> list[Descriptor]:
+    """The layers of a manifest, in order."""
+    return [slot.descriptor for slot in document.slots if slot.role is Role.LAYER]
+
+
+def match(held: Held, signed: Sequence[Signed]) -> Pair | Link:
+    """The signed image that ``held`` stands for, perhaps :class:`Unknown`; or the broken link.
+
+    Of several with the same config (the same image, packed in two ways), the one that shares the
+    most layers.
+    """
+    rivals = [one for one in signed if _may_be(one, held)]
+    best = max(rivals, key=lambda one: likeness(one, held), default=None)
+    if best is None:
+        note = f"the original has no image for {held.platform}"
+        return Link("manifest", held.where, None, held.digest, ok=False, note=note)
+    if likeness(best, held):
+        return Pair(best, held)
+    unknown = next((one for one in rivals if one.document is None), None)
+    if unknown is not None:
+        return Unknown(unknown, held)
+    return _apart(best, held)
+
+
+def _may_be(signed: Signed, held: Held) -> bool:
+    """Whether the index at hand gives the image to the machines that the original gave it to.
+
+    Where the original states no platform, the config of the image does.
+    """
+    if signed.entry is None or held.platform is None:
+        return True
+    platform = signed.entry.platform or stated_by_config(held.node)
+    return platform is None or not disagree(platform, held.platform)
+
+
+def likeness(signed: Signed, held: Held) -> int:
+    """How much two images have in common; 0 if they are different ones."""
+    if signed.digest == held.digest:
+        return _ITSELF
+    mine, theirs = held.node.document, signed.document
+    if mine is None or theirs is None or Kind.INDEX in (mine.kind, theirs.kind):
+        return 0
+    if config_of(mine).digest != config_of(theirs).digest:
+        return 0
+    pairs = zip(layers_of(mine), layers_of(theirs), strict=False)
+    return 1 + sum(one.digest == other.digest for one, other in pairs)
+
+
+def _apart(signed: Signed, held: Held) -> Link:
+    """The link between two images that are not the same."""
+    mine, theirs = held.node.document, signed.document
+    faults = [fault.message for fault in held.node.faults]
+    if mine is None or theirs is None or faults:
+        note = faults[0] if faults else "this is no manifest" if held.node.present else "missing"
+        return Link("manifest", held.where, signed.digest, None, ok=False, note=note)
+    config, expected = config_of(mine).digest, config_of(theirs).digest
+    return Link("config", f"{held.where}.config", expected, config, ok=False, note="another image")

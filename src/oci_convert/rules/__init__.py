@@ -1,1 +1,0 @@
-"""Rules: pure decisions about documents, layers and names. Knows nothing of blobs."""

@@ -1,0 +1,1 @@
+"""What the specifications say: digests, media types, descriptors, platforms, names."""

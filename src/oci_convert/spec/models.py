@@ -1,0 +1,278 @@
+"""Typed views of the documents of both families.
+
+A model is a view, never the identity of a document: the bytes are kept beside it
+(:mod:`oci_convert.documents.document`) and nothing is ever written from a model that was read.
+Models are frozen and strict (``"7"`` and ``7.0`` are no size), keep unknown members, and hold times
+as strings. Docker and OCI share them, as the one is a subset of the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Final, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from oci_convert.errors import DocumentError
+from oci_convert.spec.digest import Digest
+
+__all__ = [
+    "Descriptor",
+    "History",
+    "ImageConfig",
+    "Index",
+    "LayoutHeader",
+    "Manifest",
+    "Model",
+    "Platform",
+    "RootFS",
+    "RuntimeConfig",
+    "SavedImage",
+    "validate",
+]
+
+
+def _digest(text: str) -> Digest:
+    try:
+        return Digest(text)
+    except DocumentError as error:
+        raise ValueError(error.message) from None
+
+
+DigestText = Annotated[str, AfterValidator(_digest)]
+Size = Annotated[int, Field(ge=0, le=2**63 - 1)]
+
+
+class Model(BaseModel):
+    """Base of all models: strict, frozen, unknown members kept."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow")
+
+
+class Platform(Model):
+    """Where an image runs (image-spec ``image-index.md``; Docker *manifest list*)."""
+
+    architecture: str
+    os: str
+    os_version: str | None = Field(default=None, alias="os.version")
+    os_features: tuple[str, ...] | None = Field(default=None, alias="os.features", strict=False)
+    variant: str | None = None
+    features: tuple[str, ...] | None = Field(default=None, strict=False)
+    """CPU features: Docker's, reserved in OCI."""
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+
+class Descriptor(Model):
+    """What a document says of a blob (image-spec ``descriptor.md``).
+
+    Docker knows ``mediaType``, ``size``, ``digest``, ``urls`` and, in a list, ``platform``.
+    """
+
+    media_type: str = Field(alias="mediaType")
+    digest: DigestText
+    size: Size
+    """Bytes of the blob."""
+    urls: tuple[str, ...] | None = Field(default=None, strict=False)
+    annotations: dict[str, str] | None = None
+    data: str | None = None
+    """The blob itself, in base64."""
+    platform: Platform | None = None
+    artifact_type: str | None = Field(default=None, alias="artifactType")
+
+    @property
+    def name(self) -> Digest:
+        """The digest, typed."""
+        return self.digest if isinstance(self.digest, Digest) else Digest(self.digest)
+
+    def triple(self) -> dict[str, Any]:
+        """Media type, digest and size alone, under their wire names."""
+        return {"mediaType": self.media_type, "digest": str(self.digest), "size": self.size}
+
+    def renamed(self, media_type: str) -> Descriptor:
+        """The same blob under another media type."""
+        if media_type == self.media_type:
+            return self
+        return self.model_copy(update={"media_type": media_type})
+
+
+class Manifest(Model):
+    """A manifest (image-spec ``manifest.md``; Docker *image manifest V2, schema 2*)."""
+
+    schema_version: int = Field(alias="schemaVersion")
+    media_type: str | None = Field(default=None, alias="mediaType")
+    artifact_type: str | None = Field(default=None, alias="artifactType")
+    config: Descriptor
+    layers: tuple[Descriptor, ...] | None = Field(default=None, strict=False)
+    subject: Descriptor | None = None
+    annotations: dict[str, str] | None = None
+
+
+class Index(Model):
+    """An index (image-spec ``image-index.md``) or Docker *manifest list*."""
+
+    schema_version: int = Field(alias="schemaVersion")
+    media_type: str | None = Field(default=None, alias="mediaType")
+    artifact_type: str | None = Field(default=None, alias="artifactType")
+    manifests: tuple[Descriptor, ...] | None = Field(default=None, strict=False)
+    subject: Descriptor | None = None
+    annotations: dict[str, str] | None = None
+
+
+class RootFS(Model):
+    """The layers of an image, uncompressed (image-spec ``config.md``)."""
+
+    type: str
+    diff_ids: tuple[DigestText, ...] = Field(default=(), strict=False)
+
+
+class History(Model):
+    """How a layer came to be (image-spec ``config.md``)."""
+
+    created: str | None = None
+    author: str | None = None
+    created_by: str | None = None
+    comment: str | None = None
+    empty_layer: bool | None = None
+
+
+class ImageConfig(Model):
+    """An image's configuration (image-spec ``config.md``; Docker *image JSON* v1.2).
+
+    Docker's own members (``Healthcheck``, ``OnBuild``, ``container_config``, …) are legal extras.
+    """
+
+    created: str | None = None
+    author: str | None = None
+    architecture: str | None = None
+    os: str | None = None
+    os_version: str | None = Field(default=None, alias="os.version")
+    os_features: tuple[str, ...] | None = Field(default=None, alias="os.features", strict=False)
+    variant: str | None = None
+    config: RuntimeConfig | None = None
+    rootfs: RootFS | None = None
+    history: tuple[History, ...] | None = Field(default=None, strict=False)
+
+    MEMBERS: ClassVar[frozenset[str]] = frozenset(
+        {
+            "created",
+            "author",
+            "architecture",
+            "os",
+            "os.version",
+            "os.features",
+            "variant",
+            "config",
+            "rootfs",
+            "history",
+        }
+    )
+
+    @classmethod
+    def lenient(cls, value: Mapping[str, Any]) -> tuple[ImageConfig, list[str]]:
+        """A view of a config that may hold odd values, and what is odd about it.
+
+        A top-level member that breaks the specification is left out of the view and named; it
+        stays in the bytes, which are what travels.
+        """
+        try:
+            return cls.model_validate(value), []
+        except ValidationError as error:
+            problems: dict[str, str] = {}
+            for detail in error.errors():
+                problems.setdefault(str(detail["loc"][0]), _sentence(detail))
+        sound = {name: member for name, member in value.items() if name not in problems}
+        return cls.model_validate(sound), list(problems.values())
+
+    @property
+    def platform(self) -> Platform | None:
+        """The platform the config states, if it states one."""
+        if not self.os or not self.architecture:
+            return None
+        stated = {
+            "architecture": self.architecture,
+            "os": self.os,
+            "os.version": self.os_version,
+            "os.features": self.os_features,
+            "variant": self.variant,
+        }
+        return Platform.model_validate({name: value for name, value in stated.items() if value})
+
+
+class RuntimeConfig(Model):
+    """How a container is run by default: the member ``config`` of an image's configuration."""
+
+    user: str | None = Field(default=None, alias="User")
+    exposed_ports: dict[str, Any] | None = Field(default=None, alias="ExposedPorts")
+    env: tuple[str, ...] | None = Field(default=None, alias="Env", strict=False)
+    entrypoint: tuple[str, ...] | None = Field(default=None, alias="Entrypoint", strict=False)
+    cmd: tuple[str, ...] | None = Field(default=None, alias="Cmd", strict=False)
+    volumes: dict[str, Any] | None = Field(default=None, alias="Volumes")
+    working_dir: str | None = Field(default=None, alias="WorkingDir")
+    labels: dict[str, str] | None = Field(default=None, alias="Labels")
+    stop_signal: str | None = Field(default=None, alias="StopSignal")
+
+
+class LayoutHeader(Model):
+    """The file ``oci-layout`` (image-spec ``image-layout.md``)."""
+
+    version: str = Field(alias="imageLayoutVersion")
+
+
+class SavedImage(Model):
+    """A row of the ``manifest.json`` that ``docker save`` writes."""
+
+    config: str = Field(alias="Config")
+    repo_tags: tuple[str, ...] | None = Field(default=None, alias="RepoTags", strict=False)
+    layers: tuple[str, ...] | None = Field(default=None, alias="Layers", strict=False)
+    parent: str | None = Field(default=None, alias="Parent")
+    layer_sources: dict[str, Descriptor] | None = Field(default=None, alias="LayerSources")
+
+
+def diff_ids_for(diff_ids: int, layers: int) -> str:
+    """What is told where a config and what lists the layers differ in their number."""
+    return (
+        f"the config has {diff_ids} diff_{'id' if diff_ids == 1 else 'ids'} for "
+        f"{layers} {'layer' if layers == 1 else 'layers'}"
+    )
+
+
+M = TypeVar("M", bound=Model)
+
+
+def validate(model: type[M], value: Any, where: str) -> M:
+    """``value`` as ``model``; raises :class:`DocumentError` that names the member at fault."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        code = "invalid-digest" if "is not a digest" in detail["msg"] else "invalid-document"
+        raise DocumentError(_sentence(detail), code=code, where=where) from None
+
+
+_SENTENCES: Final = {
+    "missing": "is missing",
+    "string_type": "must be a string",
+    "int_type": "must be an integer",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be an array",
+    "list_type": "must be an array",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "string_pattern_mismatch": "has another form than it must have",
+    "greater_than_equal": "must not be negative",
+    "less_than_equal": "must not be larger than any file can be",
+}
+"""What pydantic finds, in the words of JSON instead of Python's."""
+
+
+def _sentence(detail: Any) -> str:
+    """``layers[3].size must be an integer`` of one of pydantic's error details."""
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
+    message = detail["msg"].removeprefix("Value error, ")
+    said = _SENTENCES.get(detail["type"])
+    if said is None:
+        said = message[:1].lower() + message[1:]
+        return f"{place.lstrip('.')}: {said}" if place else said
+    return f"{place.lstrip('.')} {said}" if place else f"this {said}"

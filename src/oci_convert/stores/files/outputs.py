@@ -1,0 +1,148 @@
+"""What an archive is written to: a file that grows beside its target, or a stream of bytes."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from oci_convert.errors import StoreError, UsageError
+from oci_convert.stores.files.base import Scratch
+from oci_convert.stores.files.file import File
+from oci_convert.stores.files.run_folder import RunFolder, flush
+from oci_convert.stores.files.system import system_errors
+
+__all__ = ["NewFile", "Output", "Stream"]
+
+_STDOUT: Final = 1
+
+
+class Output(ABC):
+    """Where the bytes of one archive go."""
+
+    rewritable: bool
+    """Whether bytes can be changed and taken back until the end."""
+
+    @abstractmethod
+    def begin(self) -> BinaryIO:
+        """Open it; called once, before the first byte."""
+
+    @abstractmethod
+    def scratch(self) -> BinaryIO:
+        """An empty file to write and read; gone once it is closed."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """The last byte is written: let the archive appear."""
+
+    @abstractmethod
+    def undo(self) -> None:
+        """Forget what was written, as far as that can be."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of everything that is open. Closing twice is harmless."""
+
+
+class NewFile(Output):
+    """A file that grows in the folder of its run, beside its target, and takes its name at the end.
+
+    ``force`` replaces a file of that name; a folder is never replaced.
+    """
+
+    rewritable = True
+
+    def __init__(self, path: Path, label: str, *, force: bool, fsync: bool = True) -> None:
+        self._path = path
+        self._label = label
+        self._force = force
+        self._fsync = fsync
+        self._run = RunFolder(path.parent)
+        self._unfinished: Path | None = None
+        self._file: File | None = None
+        self._refuse_existing()
+
+    def _refuse_existing(self) -> None:
+        is_folder = self._path.is_dir()
+        if is_folder or (os.path.lexists(self._path) and not self._force):
+            raise StoreError(
+                f"there is a {'folder' if is_folder else 'file'} of this name",
+                code="target-exists",
+                where=self._label,
+                remedy="choose another name" if is_folder else "--force replaces it",
+            )
+
+    def begin(self) -> BinaryIO:
+        self._unfinished = self._run.file()
+        self._file = File(self._unfinished, "xb")
+        return self._file
+
+    def scratch(self) -> BinaryIO:
+        return self._run.scratch()
+
+    def finish(self) -> None:
+        assert self._file is not None
+        assert self._unfinished is not None
+        if self._fsync:
+            self._file.sync()
+        self._file.close()
+        with self._run.locked():
+            self._refuse_existing()  # another run may have been faster
+            os.replace(self._unfinished, self._path)
+        if self._fsync:
+            with system_errors(note="the archive is there, but may not outlast a power cut"):
+                flush([self._path.parent, *(folder.parent for folder in self._run.made)])
+
+    def undo(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._run.end()
+
+
+class Stream(Output):
+    """Standard output, a pipe or a device: what is written is gone.
+
+    ``path`` is ``None`` for standard output. What must wait until its size is known waits in a file
+    that ``scratch`` makes.
+    """
+
+    rewritable = False
+
+    def __init__(self, path: Path | None, label: str, scratch: Scratch) -> None:
+        self._path = path
+        self._label = label
+        self._scratch = scratch
+        self._file: BinaryIO | None = None
+
+    def begin(self) -> BinaryIO:
+        if self._path is not None:
+            self._file = File(self._path, "wb")
+            return self._file
+        if os.isatty(_STDOUT):
+            raise UsageError(
+                "this is a terminal, and an archive is to be written",
+                code="terminal",
+                where=self._label,
+                remedy="redirect standard output to a file or a pipe",
+            )
+        if hasattr(os, "set_blocking"):  # Windows has it since Python 3.12
+            os.set_blocking(_STDOUT, True)
+        self._file = File(_STDOUT, "wb", name=self._label, closefd=False)
+        return self._file
+
+    def scratch(self) -> BinaryIO:
+        return self._scratch()
+
+    def finish(self) -> None:
+        """The reader knows the end when it sees it."""
+
+    def undo(self) -> None:
+        """The reader misses the end and the index, and so takes nothing for an image."""
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()

@@ -1,0 +1,132 @@
+"""Opening an archive, whatever it comes as: in place where that can be, else through one copy.
+
+An uncompressed file is read where it is. One that is compressed as a whole, and a stream that
+cannot seek, are unpacked into one scratch file while they are read, once.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import chain
+from typing import BinaryIO, Final
+
+from oci_convert.errors import BlobError, StoreError, UsageError
+from oci_convert.layers.compression import decompress, sniff
+from oci_convert.layers.streams import read_chunks
+from oci_convert.spec.media_types import Compression
+from oci_convert.stores.files.base import Scratch
+from oci_convert.stores.files.copying import pump, write_all
+from oci_convert.stores.files.file import File
+from oci_convert.stores.files.tar import Tar
+
+__all__ = ["open_archive"]
+
+_STDIN: Final = 0
+_BLOCK: Final = 512
+
+
+def open_archive(path: str | None, label: str, scratch: Scratch) -> Tar:
+    """A tar file as a place; ``None`` is standard input.
+
+    Raises :class:`StoreError` (``bad-archive``) for what is no tar, compressed or not.
+    """
+    file = _opened(path, label)
+    try:
+        if _is_plain(file):
+            return Tar(label, file)
+        with file:
+            return Tar(label, _spooled(file, label, scratch))
+    except BaseException:
+        file.close()
+        raise
+
+
+def _opened(path: str | None, label: str) -> BinaryIO:
+    if path is not None:
+        return File(path)
+    if os.isatty(_STDIN):
+        raise UsageError(
+            "this is a terminal, and an archive is to be read",
+            code="terminal",
+            where=label,
+            remedy="redirect standard input from a file or a pipe",
+        )
+    return File(_STDIN, name=label, closefd=False)
+
+
+def _is_plain(file: BinaryIO) -> bool:
+    """Whether an archive can be read in place: a file from its beginning, not compressed."""
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or file.tell() != 0:
+        return False
+    packing = sniff(file.read(_BLOCK))
+    file.seek(0)
+    return packing in (None, Compression.NONE)  # of what is no archive at all, the place complains
+
+
+def _spooled(file: BinaryIO, label: str, scratch: Scratch) -> BinaryIO:
+    """The archive that ``file`` holds, unpacked into a scratch file."""
+    head = _head(iter(lambda: file.read(_BLOCK), b""))
+    packing = sniff(head)
+    if packing is None:
+        raise _no_archive(label, "it is no tar file")
+    spool = scratch()
+    try:
+        if packing is Compression.NONE:
+            write_all(spool, head)
+            pump(file, lambda _: None, partial(write_all, spool))
+        else:
+            _unpack(chain([head], read_chunks(file)), packing, spool, label, _size(file))
+        spool.seek(0)
+    except BaseException:
+        spool.close()
+        raise
+    return spool
+
+
+def _size(file: BinaryIO) -> int | None:
+    """Bytes of a file; ``None`` for a pipe."""
+    status = os.fstat(file.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+
+def _unpack(
+    chunks: Iterable[bytes], packing: Compression, spool: BinaryIO, label: str, size: int | None
+) -> None:
+    """Unpack a tar; what is none is refused at its beginning, not after its end."""
+    content = _content(chunks, packing, label, size)
+    head = _head(content)
+    if sniff(head) is not Compression.NONE:
+        raise _no_archive(label, "there is no tar file in it")
+    for chunk in chain([head], content):
+        write_all(spool, chunk)
+
+
+def _content(
+    chunks: Iterable[bytes], packing: Compression, label: str, size: int | None
+) -> Iterator[bytes]:
+    try:
+        yield from decompress(chunks, packing, label, size)
+    except BlobError as error:
+        if error.code == "corrupt-layer":
+            raise _no_archive(label, error.message) from None
+        raise StoreError(error.message, code=error.code, where=label, remedy=error.remedy) from None
+
+
+def _head(chunks: Iterator[bytes]) -> bytes:
+    """The first chunks of a stream, as many as are enough to know a tar by."""
+    head = b""
+    while len(head) < _BLOCK and (chunk := next(chunks, b"")):
+        head += chunk
+    return head
+
+
+def _no_archive(label: str, why: str) -> StoreError:
+    return StoreError(
+        f"the archive cannot be read: {why}",
+        code="bad-archive",
+        where=label,
+        remedy="fetch it again, or save the image again",
+    )

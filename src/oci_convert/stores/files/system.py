@@ -1,0 +1,153 @@
+"""What the operating system refuses, as errors of the library: one table, one translation.
+
+Inside the library an :class:`OSError` travels as it is; whoever raises it sees to it that it names
+a path. :func:`system_errors` stands where a call of the library ends.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from oci_convert.errors import StoreError
+from oci_convert.stores.files.run_folder import UNFINISHED
+
+__all__ = ["REFUSALS", "Refusal", "system_error", "system_errors"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A way in which the system says no."""
+
+    errnos: tuple[int, ...]
+    message: str
+    remedy: str
+
+
+REFUSALS: Final[dict[str, Refusal]] = {
+    "no-space": Refusal(
+        (errno.ENOSPC,), "the disk is full", "make room there, or choose another place"
+    ),
+    "quota-exceeded": Refusal(
+        (errno.EDQUOT,), "the quota is used up", "make room there, or choose another place"
+    ),
+    "file-too-large": Refusal(
+        (errno.EFBIG,),
+        "the file is larger than its file system or a limit of the process allows",
+        "choose another file system, or raise the limit (ulimit -f)",
+    ),
+    "read-only": Refusal((errno.EROFS,), "the file system is read-only", "choose another place"),
+    "not-permitted": Refusal(
+        (errno.EACCES, errno.EPERM),
+        "the system does not permit it",
+        "check the owner and the permissions",
+    ),
+    "path-too-long": Refusal(
+        (errno.ENAMETOOLONG,),
+        "the name is longer than the file system allows",
+        "choose a shorter path",
+    ),
+    "too-many-links": Refusal(
+        (errno.EMLINK,),
+        "the file system allows no more links to it",
+        "choose another place, or leave out --link",
+    ),
+    "too-many-files": Refusal(
+        (errno.EMFILE, errno.ENFILE),
+        "too many files are open",
+        "give fewer --jobs, or raise the limit (ulimit -n)",
+    ),
+    "reader-gone": Refusal(
+        (errno.EPIPE,),
+        "nobody reads the archive any more",
+        "see why the reader ended",
+    ),
+    "not-found": Refusal((errno.ENOENT,), "there is no such file or folder", "check the path"),
+    "not-a-folder": Refusal((errno.ENOTDIR,), "a part of the path is no folder", "check the path"),
+    "in-the-way": Refusal(
+        (errno.EEXIST, errno.ENOTEMPTY, errno.EISDIR),
+        "something else stands there",
+        "move it away, or choose another place",
+    ),
+    "link-loop": Refusal(
+        (errno.ELOOP,), "links lead round in circles", "check the links in the path"
+    ),
+    "other-file-system": Refusal(
+        (errno.EXDEV,),
+        "the folder is on another file system than the one that it is in",
+        "a store is written within one file system; choose another place",
+    ),
+    "io-error": Refusal(
+        (errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE),
+        "the disk, or the way to it, failed",
+        "check the disk before you go on",
+    ),
+}
+"""From code to what the system said; ``system-error`` is the code of everything else."""
+
+_OTHER: Final = "system-error"
+_BY_ERRNO: Final = {
+    number: (code, refusal) for code, refusal in REFUSALS.items() for number in refusal.errnos
+}
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+def system_error(error: OSError, *, needed: int | None = None, note: str = "") -> StoreError:
+    """What the system refused, as an error of the library at the path that it names.
+
+    ``needed`` is what a full disk lacks room for, in bytes; ``note`` is said beside the message.
+    """
+    path = error.filename if error.filename2 is None else error.filename2
+    where = "" if path is None or isinstance(path, int) else _lasting(os.fsdecode(path))
+    unknown = Refusal((), error.strerror or str(error), "run it again once the cause is gone")
+    code, refusal = _BY_ERRNO.get(error.errno or 0, (_OTHER, unknown))
+    message = refusal.message
+    if error.errno in _FULL:
+        message += _room(where, needed)
+    if note:
+        message += f" ({note})"
+    return StoreError(message, code=code, where=where, remedy=refusal.remedy)
+
+
+@contextmanager
+def system_errors(
+    needed: Callable[[], int | None] = lambda: None, note: str = ""
+) -> Iterator[None]:
+    """Let what the system refuses inside come out as :class:`StoreError`.
+
+    The :class:`OSError` is its cause. ``needed`` is asked for the bytes that are still to come. An
+    error that names no path is not of a store but of a caller's own making: it stays as it is.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise system_error(error, needed=needed(), note=note) from error
+
+
+def _lasting(path: str) -> str:
+    """The path without the name of an unfinished file, which is gone by the time it is read."""
+    parts = Path(path).parts
+    for at, part in enumerate(parts):
+        if part == UNFINISHED or part.startswith(f"{UNFINISHED}-"):  # also of a record
+            return str(Path(*parts[:at]))
+    return path
+
+
+def _room(where: str, needed: int | None) -> str:
+    """The bytes that are needed and those that are free, as far as they are known."""
+    said = [] if needed is None else [f"up to {needed} bytes more are needed"]
+    path = Path(where)
+    with suppress(OSError):
+        for folder in (path, *path.parents):
+            if folder != Path() and folder.exists():  # "standard output" is in no folder
+                said.append(f"{shutil.disk_usage(folder).free} are free")
+                break
+    return f": {', '.join(said)}" if said else ""

@@ -1,0 +1,141 @@
+"""What every sink over a place has in common: how a blob gets there."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from oci_convert.errors import BlobError
+from oci_convert.layers.streams import Tally, read_chunks, verified
+from oci_convert.spec.digest import CANONICAL, Digest
+from oci_convert.spec.models import Descriptor
+from oci_convert.stores.base import Sink, Source, unwatched
+from oci_convert.stores.files import Pending, WritableFiles
+from oci_convert.stores.files.system import system_errors
+
+__all__ = ["FilesSink"]
+
+
+class FilesSink(Sink):
+    """Writes blobs as files of a files, under names that a subclass gives them."""
+
+    def __init__(self, files: WritableFiles, label: str) -> None:
+        self.files = files
+        self.label = label
+
+    @abstractmethod
+    def name(self, digest: Digest, *, document: bool) -> str:
+        """The file of a blob."""
+
+    @abstractmethod
+    def sealed(self) -> bool:
+        """Whether the place holds an image, so that nothing in it may be removed."""
+
+    def has(
+        self,
+        descriptor: Descriptor,
+        *,
+        document: bool = False,
+        verify: bool = False,
+        watch: Callable[[int], None] = unwatched,
+    ) -> bool:
+        name = self.name(descriptor.name, document=document)
+        if not self.files.has(name, descriptor.size):
+            return False
+        return not verify or self._is_sound(name, descriptor, watch)
+
+    def _is_sound(self, name: str, descriptor: Descriptor, watch: Callable[[int], None]) -> bool:
+        try:
+            with self.files.open(name) as file:
+                chunks = read_chunks(file)
+                for chunk in verified(chunks, descriptor.name, descriptor.size, self.label):
+                    watch(len(chunk))
+        except (BlobError, OSError):  # a bad spot on the disk is as good as a wrong byte
+            return False
+        return True
+
+    def put(
+        self,
+        chunks: Iterable[bytes],
+        where: str,
+        *,
+        expected: Descriptor | None = None,
+        algorithm: str = CANONICAL,
+        document: bool = False,
+    ) -> tuple[Digest, int]:
+        tally = Tally(expected.name.algorithm if expected is not None else algorithm)
+        # What has no digest yet goes by that of nothing: a place may need room for the name.
+        name = self.name(expected.name if expected is not None else tally.digest, document=document)
+        with self._pending(name, expected.size if expected is not None else None) as pending:
+            for chunk in chunks:
+                tally.update(chunk)
+                if expected is not None and tally.size > expected.size:
+                    tally.check(expected.name, expected.size, where)
+                pending.write(chunk)
+            if expected is not None:
+                tally.check(expected.name, expected.size, where)
+            digest = tally.digest
+            pending.publish(self.name(digest, document=document))
+        return digest, tally.size
+
+    def take(
+        self,
+        source: Source,
+        descriptor: Descriptor,
+        where: str,
+        *,
+        watch: Callable[[int], None] = unwatched,
+        link: bool = False,
+    ) -> None:
+        file = source.file_of(descriptor)
+        if file is None:
+            super().take(source, descriptor, where, watch=watch)
+            return
+        tally = Tally(descriptor.name.algorithm)
+
+        def seen(chunk: memoryview) -> None:
+            watch(len(chunk))
+            tally.update(chunk)
+            if tally.size > descriptor.size:
+                tally.check(descriptor.name, descriptor.size, where)
+
+        name = self.name(descriptor.name, document=False)
+        with file, self._pending(name, descriptor.size) as pending:
+            pending.take(file, seen, link=link)
+            tally.check(descriptor.name, descriptor.size, where)
+            pending.publish(name)
+
+    @contextmanager
+    def _pending(self, name: str, size: int | None) -> Iterator[Pending]:
+        """A file that is forgotten unless it is published."""
+        pending = self.files.create(name, size)
+        try:
+            yield pending
+        except BaseException:
+            pending.discard()
+            raise
+
+    def write(self, name: str, data: bytes, *, durable: bool = False) -> None:
+        """Write a small file that no digest names; ``durable`` as for :meth:`Pending.publish`."""
+        with self._pending(name, len(data)) as pending:
+            pending.write(data)
+            pending.publish(name, durable=durable)
+
+    def settle(self) -> None:
+        """Bring to the disk what has just made the images appear."""
+        with system_errors(note="the images are there, but may not outlast a power cut"):
+            self.files.flush()
+
+    def begin(self) -> None:
+        self.files.begin()
+
+    def scratch(self) -> BinaryIO | None:
+        return self.files.scratch()
+
+    def abort(self) -> None:
+        self.files.undo(self.sealed)
+
+    def close(self) -> None:
+        self.files.close()

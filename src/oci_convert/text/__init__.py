@@ -1,0 +1,1 @@
+"""Text into values, and values into text."""

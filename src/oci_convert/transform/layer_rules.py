@@ -1,0 +1,256 @@
+"""What becomes of one layer: a decision from its label, its first bytes and what is asked.
+
+Pure: nothing is read and nothing written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from oci_convert.errors import RefusedError, UsageError
+from oci_convert.findings import Finding
+from oci_convert.spec.media_types import (
+    IN_TOTO,
+    Cell,
+    Compression,
+    Family,
+    Kind,
+    Meaning,
+    Standing,
+    families,
+    layer_cell,
+    look_up,
+    name_of,
+)
+
+__all__ = [
+    "Compress",
+    "Layer",
+    "LayerPlan",
+    "check_compress",
+    "packing_annotations",
+    "plan_layer",
+]
+
+
+class Compress(StrEnum):
+    """What ``--compress`` asks of the layers of images."""
+
+    AUTO = "auto"
+    """As it is where the target has an official or customary name for it, else gzip."""
+    KEEP = "keep"
+    """As it is, under an unofficial name if need be, else an error."""
+    GZIP = "gzip"
+    ZSTD = "zstd"
+    NONE = "none"
+
+
+_FORCED: Final = {
+    Compress.GZIP: Compression.GZIP,
+    Compress.ZSTD: Compression.ZSTD,
+    Compress.NONE: Compression.NONE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer as it is found."""
+
+    media_type: str
+    actual: Compression | None
+    """How its bytes are packed; ``None`` if they are absent or fit no magic."""
+    where: str
+    present: bool = True
+    at_home: bool = False
+    """Its document is of the target family already, so that nothing forces a change."""
+    from_daemon: bool = False
+    """If it is plain, that is only how a daemon stores it."""
+    of_image: bool = True
+    """Its document describes an image, and not an artifact that borrows the form."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPlan:
+    """What becomes of it."""
+
+    media_type: str
+    recompress: Compression | None = None
+    """The compression that it is packed in anew; ``None``: the bytes stay."""
+    findings: tuple[Finding, ...] = ()
+
+
+def check_compress(compress: Compress, family: Family) -> None:
+    """Refuse a ``--compress`` that the target has no name for: a :class:`UsageError`."""
+    forced = _FORCED.get(compress)
+    if forced is None:
+        return
+    name = name_of(Cell(Kind.LAYER, forced), family)
+    meaning = look_up(name) if name is not None else None
+    if meaning is None or meaning.standing is Standing.UNOFFICIAL:
+        raise UsageError(
+            f"{family.spoken} has no media type for layers packed with {forced}",
+            code="no-media-type",
+            where="--compress",
+            remedy="choose gzip, or convert to oci",
+        )
+
+
+def plan_layer(layer: Layer, family: Family, compress: Compress) -> LayerPlan:
+    """Decide what becomes of ``layer`` in a document of ``family``.
+
+    Raises :class:`RefusedError`: ``unknown-layer``, ``encrypted-layer``, ``no-docker-type`` or
+    ``no-media-type``.
+    """
+    meaning = look_up(layer.media_type)
+    if meaning is None or meaning.cell.kind is not Kind.LAYER:
+        return _carried(layer, family)
+    if meaning.cell.encrypted:
+        return _encrypted(layer, meaning.cell, family)
+    if not layer.of_image:
+        return _of_artifact(layer, meaning.cell, family)
+    actual, findings = _truth(layer, meaning)
+    cell = layer_cell(meaning.cell, actual)
+    if not cell.distributable:
+        return LayerPlan(_foreign_name(layer, cell, family, compress), None, findings)
+    wanted = _wanted(layer, cell, family, compress)
+    if wanted is not actual and layer.present:
+        return _recompressed(layer, cell, wanted, family, findings)
+    name = name_of(cell, family)
+    if name is None:
+        raise _nameless(layer, cell, family, "no-media-type")
+    return LayerPlan(name, None, findings)
+
+
+def _truth(layer: Layer, meaning: Meaning) -> tuple[Compression, tuple[Finding, ...]]:
+    """How the layer is really packed: the bytes win over the label."""
+    label = meaning.cell.compression or Compression.NONE
+    if layer.actual is None:
+        if not layer.present:
+            return label, ()
+        message = "the bytes are no tar and fit no known compression; the media type was believed"
+        return label, (Finding.of("unrecognised-layer", layer.where, message),)
+    if layer.actual is label:
+        return label, ()
+    message = f"labelled {layer.media_type}, but the bytes are {_called(layer.actual)}"
+    return layer.actual, (Finding.of("mislabelled-layer", layer.where, message),)
+
+
+def _called(compression: Compression) -> str:
+    return "a plain tar" if compression is Compression.NONE else compression.value
+
+
+def _wanted(layer: Layer, cell: Cell, family: Family, compress: Compress) -> Compression:
+    """The compression that the layer should have in the target."""
+    actual = cell.compression or Compression.NONE
+    forced = _FORCED.get(compress)
+    if forced is not None:
+        return forced
+    name = name_of(cell, family)
+    if compress is Compress.KEEP:
+        if name is None:
+            raise _nameless(layer, cell, family, "no-media-type")
+        return actual
+    if layer.at_home and family in families(layer.media_type) and name == layer.media_type:
+        return actual
+    meaning = look_up(name) if name is not None else None
+    if meaning is None or meaning.standing is Standing.UNOFFICIAL:
+        return Compression.GZIP
+    if layer.from_daemon and actual is Compression.NONE:
+        return Compression.GZIP
+    return actual
+
+
+def _recompressed(
+    layer: Layer, cell: Cell, wanted: Compression, family: Family, findings: tuple[Finding, ...]
+) -> LayerPlan:
+    name = name_of(layer_cell(cell, wanted), family)
+    if name is None:
+        raise _nameless(layer, layer_cell(cell, wanted), family, "no-media-type")
+    message = (
+        f"{_called(cell.compression or Compression.NONE)} is recompressed as {_called(wanted)}"
+    )
+    return LayerPlan(name, wanted, (*findings, Finding.of("layer-repacked", layer.where, message)))
+
+
+def _carried(layer: Layer, family: Family) -> LayerPlan:
+    """A blob of a type that is not a layer's: its bytes and its type travel as they are."""
+    meaning = look_up(layer.media_type)
+    known = meaning is not None and (layer.media_type == IN_TOTO or family in meaning.families)
+    if family is Family.DOCKER and not layer.at_home and not known:
+        raise RefusedError(
+            f"no table knows layers of the type {layer.media_type}, so Docker has no name for them",
+            code="unknown-layer",
+            where=layer.where,
+            remedy="convert towards oci, which carries them as they are",
+        )
+    return LayerPlan(layer.media_type)
+
+
+def _of_artifact(layer: Layer, cell: Cell, family: Family) -> LayerPlan:
+    """A layer of something that is no image: its label is believed, its bytes are not touched."""
+    if layer.at_home:
+        return LayerPlan(layer.media_type)
+    name = name_of(cell, family)
+    if name is None:
+        raise _nameless(layer, cell, family, "no-media-type")
+    return LayerPlan(name)
+
+
+def _encrypted(layer: Layer, cell: Cell, family: Family) -> LayerPlan:
+    name = name_of(cell, family)
+    if name is not None:
+        return LayerPlan(name)
+    if layer.at_home:
+        return LayerPlan(layer.media_type)
+    raise RefusedError(
+        f"{family.spoken} has no encrypted layers",
+        code="encrypted-layer",
+        where=layer.where,
+        remedy="decrypt the image first, or convert towards oci",
+    )
+
+
+def _foreign_name(layer: Layer, cell: Cell, family: Family, compress: Compress) -> str:
+    """The name of a layer that is never recompressed, as its ``urls`` serve these very bytes."""
+    name = name_of(cell, family)
+    homes = families(layer.media_type)
+    if name is None and layer.at_home and (family in homes or Family.DOCKER not in homes):
+        return layer.media_type
+    meaning = look_up(name) if name is not None else None
+    at_home = layer.at_home and name == layer.media_type
+    if name is None or meaning is None:
+        raise _nameless(layer, cell, family, "no-docker-type")
+    if meaning.standing is Standing.UNOFFICIAL and compress is not Compress.KEEP and not at_home:
+        raise _nameless(layer, cell, family, "no-docker-type")
+    return name
+
+
+def _nameless(layer: Layer, cell: Cell, family: Family, code: str) -> RefusedError:
+    official = name_of(cell, family) is None
+    remedy = (
+        "--compress auto recompresses it as gzip" if cell.distributable else "convert towards oci"
+    )
+    return RefusedError(
+        f"{family.spoken} has no {'' if official else 'official '}media type for a {cell}",
+        code=code,
+        where=layer.where,
+        remedy=remedy if official else "--compress keep uses the unofficial one",
+    )
+
+
+_PACKING: Final = (
+    "containerd.io/snapshot/stargz/",
+    "io.containers.estargz.",
+    "io.github.containers.zstd-chunked.",
+    "io.github.containers.compression.",
+    "com.amazon.soci.",
+)
+"""What begins the names of annotations that describe the packed bytes of a layer."""
+
+
+def packing_annotations(annotations: Iterable[str]) -> frozenset[str]:
+    """The names among ``annotations`` that are no longer true once a layer is recompressed."""
+    return frozenset(name for name in annotations if name.startswith(_PACKING))

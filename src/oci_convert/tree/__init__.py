@@ -1,0 +1,1 @@
+"""The tree of images in a source, and what refers to them."""

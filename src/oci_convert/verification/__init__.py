@@ -1,0 +1,1 @@
+"""Verifying: everything that an image states is checked."""

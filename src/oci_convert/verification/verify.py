@@ -1,0 +1,195 @@
+"""Verifying: everything that an image states is checked, and all that is wrong is told at once."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from oci_convert.checks.blobs import BlobCheck
+from oci_convert.checks.documents import DocumentCheck
+from oci_convert.documents.document import Role
+from oci_convert.errors import OciConvertError
+from oci_convert.fault_codes import FAULTS
+from oci_convert.findings import Finding, Level
+from oci_convert.progress import Progress
+from oci_convert.spec.media_types import Kind
+from oci_convert.spec.models import Descriptor
+from oci_convert.spec.names import called
+from oci_convert.stores.base import Root, Source
+from oci_convert.stores.containers_dir import ContainersDirSource
+from oci_convert.stores.docker_archive import DockerArchiveSource
+from oci_convert.stores.files.folder import UNFINISHED
+from oci_convert.stores.oci_layout import OciLayoutSource, blob_name
+from oci_convert.stores.opening import Store, opened
+from oci_convert.tree.reader import Node, Tree, read_tree
+
+__all__ = ["Effort", "Verification", "VerifiedImage", "verify"]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedImage:
+    """An image that was looked at."""
+
+    name: str | None
+    descriptor: Descriptor
+
+    def to_json(self) -> dict[str, Any]:
+        """The image as plain data."""
+        return {"name": self.name, **self.descriptor.triple()}
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What was read to know."""
+
+    blobs: int
+    """Distinct blobs, documents among them."""
+    bytes_read: int
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The totals as plain data."""
+        seconds = round(self.seconds, 3)
+        return {"blobs": self.blobs, "bytes_read": self.bytes_read, "seconds": seconds}
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The answer: what was looked at, and what is wrong or worth telling."""
+
+    source: str
+    images: tuple[VerifiedImage, ...]
+    """Empty where the source is too broken to say which images it holds."""
+    findings: tuple[Finding, ...]
+    """In the order of the tree, then what concerns the store as a whole."""
+    totals: Effort
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong: no finding is an error."""
+        return not any(finding.level is Level.ERROR for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as plain data."""
+        return {
+            "version": 1,
+            "source": self.source,
+            "sound": self.sound,
+            "images": [image.to_json() for image in self.images],
+            "findings": [finding.to_json() for finding in self.findings],
+            "totals": self.totals.to_json(),
+        }
+
+
+def verify(
+    source: Store,
+    *,
+    jobs: int | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Verification:
+    """Check everything that the images of a source state: every document and blob is read once.
+
+    ``source`` is what :func:`convert` takes: with a REF, only that image is verified. ``jobs`` is
+    the number of blobs that are read at a time (default: the number of CPUs); ``on_progress`` is
+    called by one thread at a time, and what it raises ends the run.
+
+    What is wrong with the images is in :attr:`Verification.findings`. Raises
+    :class:`OciConvertError` only where there is no image to verify: no such store, no such REF.
+    """
+    began = time.monotonic()
+    try:
+        with opened(source) as (reference, store, roots):
+            if not roots:
+                raise store.empty()
+            run = _Run(store, roots)
+            findings = run.findings(jobs, on_progress)
+            effort = Effort(run.blobs, run.bytes_read, time.monotonic() - began)
+            return Verification(str(reference), run.images, findings, effort)
+    except OciConvertError as error:
+        if error.code not in FAULTS:
+            raise
+        # What makes the whole store unreadable is as wrong as what is wrong in one image.
+        finding = Finding.of(error.code, error.where, error.message)
+        effort = Effort(0, 0, time.monotonic() - began)
+        return Verification(str(source), (), (finding,), effort)
+
+
+class _Run:
+    def __init__(self, source: Source, roots: Sequence[Root]) -> None:
+        self._source = source
+        self._roots = roots
+        self.tree = read_tree(source, roots, tolerant=True)
+        self.bytes_read = sum(len(node.bytes_or_none or b"") for node in self.tree.walk())
+
+    @property
+    def images(self) -> tuple[VerifiedImage, ...]:
+        return tuple(
+            VerifiedImage(called(image.root.annotations), image.node.old)
+            for image in self.tree.images
+        )
+
+    @property
+    def blobs(self) -> int:
+        nodes = (node for node in self.tree.walk() if node.present)
+        return len({node.descriptor.digest for node in nodes})
+
+    def findings(
+        self, jobs: int | None, on_progress: Callable[[Progress], None] | None
+    ) -> tuple[Finding, ...]:
+        documents = DocumentCheck(self.tree, self._source)
+        documents.run()
+        blobs = BlobCheck(self.tree, self._source, documents.claims, jobs, on_progress)
+        blobs.run()
+        self.bytes_read += blobs.bytes_read
+        everything = len(self._roots) == len(self._source.roots())
+        store = _of_store(self._source, self.tree, everything=everything)
+        return (*_in_order([*documents.findings, *blobs.findings]), *store)
+
+
+def _in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """By place, ``layers[2]`` before ``layers[10]``; the same thing is told once."""
+
+    def place(finding: Finding) -> list[tuple[int, str]]:
+        parts = re.split(r"([0-9]+)", finding.where)
+        return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
+
+    return sorted(dict.fromkeys(findings), key=place)
+
+
+def _of_store(source: Source, tree: Tree, *, everything: bool) -> Iterator[Finding]:
+    """What is worth knowing of the store as a whole."""
+    if not isinstance(source, ContainersDirSource):
+        for image in tree.images:
+            if called(image.root.annotations) is None and not _refers(image.node):
+                message = f"{image.node.descriptor.digest} has no name"
+                yield Finding.of("untagged-image", image.node.where, message)
+    if everything and isinstance(source, OciLayoutSource):
+        yield from _orphans(source, tree)
+    if isinstance(source, OciLayoutSource | ContainersDirSource | DockerArchiveSource):
+        unfinished = len(list(source.files.names(UNFINISHED)))
+        if unfinished:
+            message = "there is 1 unfinished file"
+            if unfinished > 1:
+                message = f"there are {unfinished} unfinished files"
+            yield Finding.of("leftover", UNFINISHED, message)
+
+
+def _refers(node: Node) -> bool:
+    """Whether it belongs to another image, so that nobody expects it to have a name."""
+    return any(child.role is Role.SUBJECT for child in node.children)
+
+
+def _orphans(source: OciLayoutSource, tree: Tree) -> Iterator[Finding]:
+    """The files below ``blobs/`` that no image names."""
+    named = {blob_name(image.root.descriptor.name) for image in tree.images}
+    for node in tree.walk():
+        if node.document is not None:
+            named.update(blob_name(slot.descriptor.name) for slot in node.document.slots)
+        elif node.kind in (Kind.INDEX, Kind.MANIFEST) and node.role is not Role.SUBJECT:
+            return  # nobody can say what it names
+    for name in sorted(source.files.names("blobs")):
+        if name not in named:
+            yield Finding.of("orphan-blob", name, "no image of the layout names it")

@@ -1,0 +1,165 @@
+"""The packages of ``CONTRIBUTING.md`` and who may import whom, read from the sources."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "src" / "oci_convert"
+LEVELS = (
+    {"text"},
+    {"errors", "progress"},
+    {"enums", "limits"},
+    {"spec"},
+    {"documents", "layers"},
+    {"fault_codes"},
+    {"findings"},
+    {"report", "transform"},
+    {"stores"},
+    {"tree"},
+    {"planning", "checks"},
+    {"conversion", "verification", "comparison", "inspection", "proof"},
+    {"__init__"},
+    {"cli"},
+    {"__main__"},
+)
+"""The packages and the modules beside them, the lowest first. Neighbours do not know each other."""
+LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in packages}
+CODECS = {"bz2", "deflate", "gzip", "isal", "lzma", "zlib", "zlib_ng", "zstandard"}
+COMMAND_ONLY = {"logging", "rich", "typer"}
+PROCESSES = {"multiprocessing", "subprocess", "pty"}
+COMMAND_NAMES = {"print", "input", "exit", "quit", "breakpoint"}
+COMMAND_ATTRIBUTES = {
+    "os": {"environ", "environb", "getenv", "_exit", "abort"},
+    "sys": {"exit", "stdin", "stdout", "stderr", "argv"},
+}
+NOBODY = {"os": {"chdir", "fchdir", "system", "popen", "fork", "putenv"}}
+
+TREES = {
+    path.relative_to(PACKAGE).as_posix().removesuffix(".py"): ast.parse(path.read_bytes())
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+"""Every module by its path without the suffix: ``stores/files/tar``."""
+
+
+def package(module: str) -> str:
+    """The folder that ``module`` is in; itself if it is in none."""
+    return module.partition("/")[0]
+
+
+def imports(tree: ast.Module) -> Iterator[str]:
+    """The dotted name of everything that is imported, inside functions, too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def own(tree: ast.Module) -> set[str]:
+    """The modules of the package that are imported, by their paths."""
+    found = set()
+    for name in imports(tree):
+        first, *parts = name.split(".")
+        while first == "oci_convert":
+            path = "/".join(parts)
+            if path in TREES or f"{path}/__init__" in TREES or not parts:
+                found.add(path if path in TREES else f"{path}/__init__".lstrip("/"))
+                break
+            parts.pop()
+    return found
+
+
+def foreign(tree: ast.Module) -> set[str]:
+    """The top-level names of everything else."""
+    return {name.partition(".")[0] for name in imports(tree)} - {"oci_convert"}
+
+
+def used(tree: ast.Module, attributes: dict[str, set[str]]) -> set[str]:
+    """Which of ``attributes`` of modules are used, as attributes or imported by name."""
+    found = {
+        f"{node.value.id}.{node.attr}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.attr in attributes.get(node.value.id, ())
+    }
+    dotted = {f"{module}.{name}" for module, names in attributes.items() for name in names}
+    return found | dotted & set(imports(tree))
+
+
+def test_every_package_has_its_level() -> None:
+    assert {package(module) for module in TREES} == set(LEVEL)
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_imports_go_down_only(module: str) -> None:
+    here = package(module)
+    for other in own(TREES[module]):
+        there = package(other)
+        if there != here:
+            assert LEVEL[there] < LEVEL[here], f"{module} imports {other}"
+
+
+def test_the_public_names_do_not_know_the_command() -> None:
+    assert not {"cli", "__main__"} & {package(other) for other in own(TREES["__init__"])}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Not even in a circle of several; what a function imports comes later, and on purpose."""
+
+    def at_once(tree: ast.Module) -> ast.Module:
+        return ast.Module(
+            [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], []
+        )
+
+    TopologicalSorter({name: own(at_once(tree)) for name, tree in TREES.items()}).prepare()
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_only_compression_imports_codecs(module: str) -> None:
+    assert module == "layers/compression" or not foreign(TREES[module]) & CODECS
+
+
+@pytest.mark.parametrize("module", [module for module in TREES if package(module) != "cli"])
+def test_only_the_command_prints_reads_the_environment_and_exits(module: str) -> None:
+    tree = TREES[module]
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert not foreign(tree) & COMMAND_ONLY
+    assert not names & COMMAND_NAMES
+    assert not used(tree, COMMAND_ATTRIBUTES)
+    assert "SystemExit" not in names
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_nothing_starts_a_process_or_changes_the_directory(module: str) -> None:
+    assert not foreign(TREES[module]) & PROCESSES
+    assert not used(TREES[module], NOBODY)
+
+
+def test_importing_the_library_is_light() -> None:
+    # The standard library brings zlib, bz2, lzma and logging of its own accord.
+    heavy = {"asyncio", "isal", "rich", "typer", "zlib_ng", "zstandard"}
+    code = f"import sys, oci_convert; print(sorted({heavy!r} & set(sys.modules)))"
+    got = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert got.stdout == "[]\n"
+
+
+def test_every_module_says_what_it_is_and_what_it_gives() -> None:
+    for module, tree in TREES.items():
+        assert ast.get_docstring(tree), f"{module} has no docstring"
+
+
+def test_the_check_sees_what_it_forbids() -> None:
+    tree = ast.parse("import os\nfrom sys import exit\nos.getenv('A')\nos.path.join('a')\n")
+    assert used(tree, COMMAND_ATTRIBUTES) == {"os.getenv", "sys.exit"}
+    assert own(ast.parse("from oci_convert.stores.files import Files")) == {"stores/files/__init__"}
+    assert own(ast.parse("from oci_convert.spec.digest import Digest")) == {"spec/digest"}
+    assert own(ast.parse("from oci_convert import tree")) == {"tree/__init__"}
