@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "src" / "oci_convert"
+PROJECT = Path(__file__).parent.parent
+PACKAGE = PROJECT / "src" / "oci_convert"
 LEVELS = (
     {"text"},
     {"errors", "progress"},
@@ -106,6 +110,19 @@ def test_imports_go_down_only(module: str) -> None:
         there = package(other)
         if there != here:
             assert LEVEL[there] < LEVEL[here], f"{module} imports {other}"
+
+
+def test_the_page_and_the_picture_show_these_levels() -> None:
+    table = (PROJECT / "CONTRIBUTING.md").read_text("utf-8").partition("| package |")[2]
+    rows = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+    assert [set(re.findall(r"`(\w+)`", row)) for row in rows] == [*reversed(LEVELS)]
+    picture = (PROJECT / "docs/images/architecture.svg").read_text("utf-8")
+    boxes = re.findall(r'class="name" .* y="(\d+)">(.+)</text>', picture)
+    shown = [
+        {name for _, names in row for name in names.split(", ")}
+        for _, row in groupby(boxes, key=itemgetter(0))
+    ]
+    assert shown == [*reversed(LEVELS)]
 
 
 def test_the_public_names_do_not_know_the_command() -> None:

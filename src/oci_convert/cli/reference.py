@@ -21,7 +21,7 @@ _HEAD = """\
 
 Generated from `oci_convert.cli`; every command says the same with `--help`, and
 `oci-convert --version` prints the version. How sources and targets are spelled is told in
-[Stores and places](concepts/stores.md), what the exit status says in
+[Stores and references](concepts/stores.md), what the exit status says in
 [Exit status](exit-status.md).
 """
 
