@@ -638,7 +638,6 @@ def test_two_files_of_one_layer_have_one_size() -> None:
         (b"[{}]", "invalid-document"),
         (b'[{"Config":"c","Layers":"x"}]', "invalid-document"),
         (b'[{"Config":"c","config":"d"}]', "ambiguous-document"),
-        (b'[{"Config":"c","layers":["d"]}]', "ambiguous-document"),
         (b'[{"Config":"c","Config":"d"}]', "duplicate-member"),
         (b"\xef\xbb\xbf[]", "byte-order-mark"),
         (b"[] []", "trailing-data"),

@@ -166,16 +166,16 @@ ARCHIVES: dict[str, Malformed] = {
         "RepoTags must be an array",
         WHERE,
     ),
-    "a row with a member in another case": Malformed(
+    "a row with a member in two cases": Malformed(
         saved(row(CLASSIC, layers=[])),
         "ambiguous-document",
-        "'layers' differs from 'Layers' only by case",
+        "its members 'Layers' and 'layers' differ only by case",
         WHERE,
     ),
-    "a row with a source in another case": Malformed(
+    "a row with a member of a source in two cases": Malformed(
         saved(row(CLASSIC, LayerSources={"x": ENTRY | {"Size": 0}})),
         "ambiguous-document",
-        "'Size' differs from 'size' only by case",
+        "its members 'size' and 'Size' differ only by case",
         f"{WHERE}.LayerSources.x",
     ),
     "a layer outside of the archive": Malformed(

@@ -38,6 +38,7 @@ __all__ = [
     "read_document",
     "read_object",
     "refuse_case_variants",
+    "spelled_as_go_reads",
     "type_of",
 ]
 
@@ -301,3 +302,29 @@ def refuse_case_variants(target: Object, known: frozenset[str], where: str) -> N
                 where=where,
                 remedy="readers would disagree on what it says; do not use it",
             )
+
+
+def spelled_as_go_reads(
+    members: Mapping[str, Any], known: frozenset[str], where: str
+) -> dict[str, Any]:
+    """The same members, each known one under its own name however its case is spelled.
+
+    For the one document for whose bytes no digest vouches, so that to read it as every other reader
+    does harms nobody. Raises :class:`DocumentError` where two members are the same one to Go.
+    """
+    names = {name.casefold(): name for name in known}
+    found: dict[str, Any] = {}
+    spelled: dict[str, str] = {}
+    for name, value in members.items():
+        meant = names.get(name.casefold(), name)
+        if meant in spelled:
+            raise DocumentError(
+                f"the document is ambiguous: its members {spelled[meant]!r} and {name!r} differ "
+                "only by case",
+                code="ambiguous-document",
+                where=where,
+                remedy="readers would disagree on what it says; do not use it",
+            )
+        spelled[meant] = name
+        found[meant] = value
+    return found

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from oci_convert.documents.document import (
     DESCRIPTOR_MEMBERS,
     built_manifest,
     read_config,
-    refuse_case_variants,
+    spelled_as_go_reads,
 )
-from oci_convert.documents.strict_json import Array, Object, Value, scan
+from oci_convert.documents.strict_json import Array, scan
 from oci_convert.errors import DocumentError, OciConvertError, StoreError
 from oci_convert.layers.compression import sniff
 from oci_convert.layers.streams import Tally, read_chunks
@@ -46,7 +46,8 @@ ROWS: Final = "manifest.json"
 _MANIFEST: Final = str(name_of(Cell(Kind.MANIFEST), Family.DOCKER))
 _CONFIG: Final = str(name_of(Cell(Kind.CONFIG), Family.DOCKER))
 _PLAIN: Final = str(name_of(Cell(Kind.LAYER, Compression.NONE), Family.DOCKER))
-_MEMBERS: Final = frozenset(("Config", "RepoTags", "Layers", "Parent", "LayerSources"))
+_SOURCES: Final = "LayerSources"
+_MEMBERS: Final = frozenset(("Config", "RepoTags", "Layers", "Parent", _SOURCES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def read_rows(files: Files, label: str) -> list[Row]:
             where=where,
             remedy="this is no docker-save archive; a dir: has a manifest.json, too",
         )
-    return [_row(item, f"{where}[{i}]") for i, item in enumerate(value.items)]
+    return [_row(row, f"{where}[{i}]") for i, row in enumerate(value.value)]
 
 
 def _no_rows(files: Files, label: str) -> StoreError:
@@ -93,10 +94,8 @@ def _no_rows(files: Files, label: str) -> StoreError:
     )
 
 
-def _row(row: Value, where: str) -> Row:
-    if isinstance(row, Object):
-        _refuse_variants(row, where)
-    saved = validate(SavedImage, row.value, where)
+def _row(row: Any, where: str) -> Row:
+    saved = validate(SavedImage, _members(row, where) if isinstance(row, dict) else row, where)
     return Row(
         where,
         _path(saved.config, f"{where}.Config"),
@@ -106,12 +105,18 @@ def _row(row: Value, where: str) -> Row:
     )
 
 
-def _refuse_variants(row: Object, where: str) -> None:
-    refuse_case_variants(row, _MEMBERS, where)
-    sources = row.get("LayerSources")
-    for name, source in sources.members.items() if isinstance(sources, Object) else ():
-        if isinstance(source.value, Object):
-            refuse_case_variants(source.value, DESCRIPTOR_MEMBERS, f"{where}.LayerSources.{name}")
+def _members(row: dict[str, Any], where: str) -> dict[str, Any]:
+    """The members of a row by the names that Docker writes; Jib begins them in lower case."""
+    found = spelled_as_go_reads(row, _MEMBERS, where)
+    sources = found.get(_SOURCES)
+    if isinstance(sources, dict):
+        found[_SOURCES] = {
+            name: spelled_as_go_reads(source, DESCRIPTOR_MEMBERS, f"{where}.{_SOURCES}.{name}")
+            if isinstance(source, dict)
+            else source
+            for name, source in sources.items()
+        }
+    return found
 
 
 def _path(value: str, where: str) -> str:
