@@ -17,7 +17,7 @@ import pytest
 PROJECT = Path(__file__).parent.parent
 PACKAGE = PROJECT / "src" / "oci_convert"
 LEVELS = (
-    {"text"},
+    {"exports", "text"},
     {"errors", "progress"},
     {"enums", "limits"},
     {"spec"},

@@ -18,11 +18,12 @@ from oci_convert.errors import BlobError, OciConvertError, StoreError, UsageErro
 from oci_convert.report import Report
 from oci_convert.spec.media_types import Compression, Family
 from oci_convert.spec.names import repository_tag
-from oci_convert.stores.base import Root, Sink, Source
+from oci_convert.stores.base import Root, Sink, SinkOptions, Source
 from oci_convert.stores.files.outputs import NewFile, Stream
 from oci_convert.stores.files.tar_writer import WritableTar, header
+from oci_convert.stores.files.temporary import temporary
 from oci_convert.stores.memory import Memory
-from oci_convert.stores.references import open_sink, open_source, parse, temporary
+from oci_convert.stores.references import parse
 from support.archives import CONTAINERD_NAME, Saved, archive, docker_20
 from support.contract import BLOB, DATA, UNFINISHED, StoreContract, fill, root_of, store
 from support.images import (
@@ -53,10 +54,10 @@ class _Archive(StoreContract):
     transport: ClassVar[str]
 
     def sink(self, *, force: bool = False) -> Sink:
-        return open_sink(parse(f"{self.transport}:{self.target}"), self.family, force=force)
+        return parse(f"{self.transport}:{self.target}").sink(SinkOptions(self.family, force))
 
     def source(self) -> Source:
-        return open_source(parse(f"{self.transport}:{self.target}"))
+        return parse(f"{self.transport}:{self.target}").source()
 
     def file_name(self, digest: str) -> str:
         return f"blobs/{digest.replace(':', '/')}"
@@ -325,7 +326,7 @@ def test_the_repo_tag_is_the_name_that_docker_takes(
         assert entry["annotations"][CONTAINERD_NAME] == tag
     assert entry.get("annotations", {}).items() >= annotations.items()
     # And the archive gives back what it was given.
-    with open_source(parse(str(tmp_path / "app.tar"))) as source:
+    with parse(str(tmp_path / "app.tar")).source() as source:
         (root,) = source.roots()
     assert root.descriptor.digest == image.digest
     assert root.annotations == entry.get("annotations", {})
@@ -347,7 +348,7 @@ def test_several_images_and_several_tags_of_one(tmp_path: Path) -> None:
 
 def test_a_tag_is_said_once_though_two_entries_have_it(tmp_path: Path) -> None:
     names = ({REF_NAME: "app:1"}, {REF_NAME: "1", CONTAINERD_NAME: FULL})
-    with open_sink(parse(f"docker-archive:{tmp_path}/app.tar"), Family.DOCKER) as sink:
+    with parse(f"docker-archive:{tmp_path}/app.tar").sink(SinkOptions(Family.DOCKER)) as sink:
         fill(sink, docker_image())
         sink.commit([Root(docker_image().descriptor, annotations) for annotations in names])
     (row,) = rows_of((tmp_path / "app.tar").read_bytes())
@@ -598,7 +599,7 @@ def test_a_folder_is_never_replaced(tmp_path: Path) -> None:
 
 def test_of_two_runs_the_second_finds_the_archive_of_the_first(tmp_path: Path) -> None:
     reference = parse(f"oci-archive:{tmp_path}/app.tar")
-    with open_sink(reference, Family.OCI) as first, open_sink(reference, Family.OCI) as second:
+    with reference.sink() as first, reference.sink() as second:
         fill(first, oci_image())
         fill(second, oci_image())
         first.commit([root_of(oci_image())])
@@ -729,7 +730,7 @@ def test_a_recompressed_layer_under_a_long_name_fits(tmp_path: Path) -> None:
     """The name of a SHA-512 digest has more characters than a plain header takes."""
     image = oci_image([layer("long", Compression.NONE, size=5000, algorithm="sha512")])
     convert(memory(app=image), f"oci-archive:{tmp_path}/app.tar", compress="gzip")
-    with open_source(parse(str(tmp_path / "app.tar"))) as source:
+    with parse(str(tmp_path / "app.tar")).source() as source:
         (root,) = source.roots()
         assert b'"sha512:' in b"".join(source.read(root.descriptor, "here"))
     convert(tmp_path / "app.tar", f"oci:{tmp_path}/back", compress="none")

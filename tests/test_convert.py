@@ -20,6 +20,7 @@ from oci_convert.errors import (
 from oci_convert.progress import Progress
 from oci_convert.report import Change
 from oci_convert.spec.media_types import Compression, Family
+from oci_convert.stores.base import SourceOptions
 from oci_convert.stores.files import MemoryFiles
 from oci_convert.stores.memory import Memory
 from oci_convert.stores.oci_layout import OciLayoutSource
@@ -337,11 +338,11 @@ class Watched(Memory):
         super().__init__(files)
         self.read: Counter[str] = Counter()
 
-    def source(self) -> OciLayoutSource:
-        return OciLayoutSource(_WatchedPlace(self), self.label)
+    def source(self, options: SourceOptions = SourceOptions()) -> OciLayoutSource:
+        return OciLayoutSource(_WatchedFiles(self), self.label)
 
 
-class _WatchedPlace(MemoryFiles):
+class _WatchedFiles(MemoryFiles):
     def __init__(self, watched: Watched) -> None:
         super().__init__(watched.files)
         self._watched = watched

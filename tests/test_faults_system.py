@@ -14,13 +14,13 @@ from oci_convert import convert, inspect, prove, same_as, verify
 from oci_convert.errors import OciConvertError, StoreError
 from oci_convert.findings import CODES
 from oci_convert.spec.media_types import Family
-from oci_convert.stores.base import Sink
+from oci_convert.stores.base import Sink, SinkOptions
 from oci_convert.stores.containers_dir import ContainersDirSink
 from oci_convert.stores.files.file import File, naming
 from oci_convert.stores.files.folder import WritableFolder
 from oci_convert.stores.files.system import REFUSALS, system_error, system_errors
 from oci_convert.stores.oci_layout import OciLayoutSink
-from oci_convert.stores.references import open_sink, parse
+from oci_convert.stores.references import parse
 from support.contract import DATA, root_of
 from support.faults import Faults
 from support.images import (
@@ -218,7 +218,7 @@ def test_a_dir_with_a_folder_or_a_link_to_one_is_refused(
 def test_of_two_runs_into_one_dir_the_second_finds_the_image_of_the_first(tmp_path: Path) -> None:
     source = f"dir:{write_dir(IMAGE, tmp_path / 'source')}"
     target = tmp_path / "target"
-    slow = open_sink(parse(f"dir:{target}"), Family.DOCKER)
+    slow = parse(f"dir:{target}").sink(SinkOptions(Family.DOCKER))
     with slow:
         slow.put([DATA], "here")
         convert(source, f"dir:{target}", to="docker")

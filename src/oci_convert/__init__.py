@@ -9,8 +9,9 @@ base, :class:`OciConvertError`. A public name is imported when it is first used,
 needs one verb does not wait for the others.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from oci_convert.exports import lazy
 
 if TYPE_CHECKING:
     from oci_convert.comparison.diff import diff, same_as
@@ -155,17 +156,4 @@ _HOMES: Final = {
     "transform.translate": ("Translation", "translate"),
     "stores.memory": ("Memory",),
 }
-_MODULES: Final = {name: module for module, names in _HOMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    module = _MODULES.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{module}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -63,10 +63,11 @@ def _is_plain_folder(entry: os.DirEntry[str]) -> bool:
 
 def _refs(store: str) -> list[str]:
     from oci_convert.spec.names import pair
-    from oci_convert.stores.references import open_source, parse
+    from oci_convert.stores.base import SourceOptions
+    from oci_convert.stores.references import parse
 
     try:
-        with open_source(parse(store), _no_scratch) as source:
+        with parse(store).source(SourceOptions(_no_scratch)) as source:
             names = [pair(root.annotations) for root in source.roots()]
             return [name for ref, full in names if (name := ref or full)]
     except (OciConvertError, OSError):

@@ -26,7 +26,7 @@ from oci_convert.documents.json_diff import ABSENT
 from oci_convert.findings import Finding
 from oci_convert.progress import Progress
 from oci_convert.spec.media_types import Kind, look_up
-from oci_convert.stores.opening import Store
+from oci_convert.stores.opening import SourceLike
 
 __all__ = ["diff", "same_as"]
 
@@ -34,8 +34,8 @@ _Images: TypeAlias = Sequence[Named]
 
 
 def diff(
-    left: Store,
-    right: Store,
+    left: SourceLike,
+    right: SourceLike,
     *,
     jobs: int | None = None,
     documents_only: bool = False,
@@ -58,7 +58,7 @@ def diff(
     trusted, or holds no image.
     """
 
-    def read(store: Store) -> Side:
+    def read(store: SourceLike) -> Side:
         return read_side(store, jobs=jobs, documents_only=documents_only, on_progress=on_progress)
 
     run = _Run(read(left), read(right), measured=not documents_only)
@@ -67,8 +67,8 @@ def diff(
 
 
 def same_as(
-    left: Store,
-    right: Store,
+    left: SourceLike,
+    right: SourceLike,
     *,
     jobs: int | None = None,
     documents_only: bool = False,

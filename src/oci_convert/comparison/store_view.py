@@ -22,7 +22,7 @@ from oci_convert.spec.media_types import Compression, Kind, look_up
 from oci_convert.spec.models import Descriptor, Platform
 from oci_convert.spec.names import called, normalised
 from oci_convert.stores.base import Source
-from oci_convert.stores.opening import Store, opened
+from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation, is_image
 from oci_convert.tree.reader import Image, Node, Tree, platform_of, read_tree
 from oci_convert.tree.referrers import Sorted, sort_out
@@ -182,7 +182,7 @@ class Side:
 
 
 def read_side(
-    store: Store,
+    store: SourceLike,
     *,
     jobs: int | None = None,
     documents_only: bool = False,

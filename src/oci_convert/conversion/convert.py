@@ -26,18 +26,12 @@ from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called, pair, renamed
 from oci_convert.spec.platforms import matches
-from oci_convert.stores.base import Root, Sink, Source
+from oci_convert.stores.base import Root, Sink, SinkOptions, SinkStore, Source
 from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.system import system_errors
+from oci_convert.stores.files.temporary import temporary
 from oci_convert.stores.hashing import HashingSink
-from oci_convert.stores.memory import Memory
-from oci_convert.stores.opening import Store, opened, ref_of, reference_of
-from oci_convert.stores.references import (
-    Reference,
-    implied_family,
-    open_sink,
-    temporary,
-)
+from oci_convert.stores.opening import SinkLike, SourceLike, opened, sink_store, source_stores
 from oci_convert.transform.document_edits import is_attestation
 from oci_convert.transform.layer_rules import Compress
 from oci_convert.tree.reader import read_node, read_tree
@@ -47,8 +41,8 @@ __all__ = ["convert"]
 
 
 def convert(
-    source: Store | Sequence[Store],
-    destination: Store,
+    source: SourceLike | Iterable[SourceLike],
+    destination: SinkLike,
     *,
     to: Family | str | None = None,
     platforms: Iterable[str] = (),
@@ -77,9 +71,9 @@ def convert(
 
     ``source`` and ``destination`` are references as skopeo spells them (``oci:PATH[:REF]``,
     ``dir:PATH``, ``docker-archive:FILE[:REF]``), bare paths, ``-`` (an archive on standard input or
-    output), or :class:`Memory` objects. Several sources become one target with one commit: all of
-    them or, with ``keep_going``, those that can be converted, the others being the report's
-    :attr:`~Report.failures`. ``to`` is the family of the target; it defaults to what the
+    output), or objects of :mod:`oci_convert.stores`. Several sources become one target with one
+    commit: all of them or, with ``keep_going``, those that can be converted, the others being the
+    report's :attr:`~Report.failures`. ``to`` is the family of the target; it defaults to what the
     destination implies. ``restore`` is the content of a record, written by an earlier run. What
     must wait before it is written, such as an archive that comes as a stream, waits beside the
     target; where that is on no disk, in ``tmpdir``. All other arguments mean what the options of
@@ -91,7 +85,7 @@ def convert(
     else that is foreseen, what the system refuses included.
     """
     began = time.monotonic()
-    target = reference_of(destination)
+    target = sink_store(destination)
     options = Options(
         to=_family(to, target),
         platforms=tuple(platforms),
@@ -108,16 +102,17 @@ def convert(
     )
     options.check()
     record = Record.read(restore) if restore is not None else None
-    sources = [source] if isinstance(source, str | PathLike | Memory) else list(source)
+    sources = source_stores(source)
+    waiting = partial(temporary, tmpdir)
     with (
         system_errors(),
         ExitStack() as open_sources,
-        open_sink(target, options.to, force=force, fsync=fsync, tmpdir=tmpdir) as sink,
+        target.sink(SinkOptions(options.to, force, fsync, waiting)) as sink,
     ):
 
         def scratch() -> BinaryIO:
             beside = None if dry_run else sink.scratch()
-            return temporary(tmpdir) if beside is None else beside
+            return waiting() if beside is None else beside
 
         run = _Run(options, sink, target, scratch, keep_going=keep_going)
         for store in sources:
@@ -152,7 +147,7 @@ class _Run:
         self,
         options: Options,
         sink: Sink,
-        target: Reference | Memory,
+        target: SinkStore,
         scratch: Scratch,
         *,
         keep_going: bool,
@@ -161,23 +156,23 @@ class _Run:
         self.failures: list[Failure] = []
         self._options = options
         self._sink = sink
-        self._ref = ref_of(target)
+        self._ref = target.ref
         self._scratch = scratch
         self._keep_going = keep_going
         self._count = 0
 
-    def plan(self, store: Store, open_sources: ExitStack, record: Record | None) -> None:
+    def plan(self, store: SourceLike, open_sources: ExitStack, record: Record | None) -> None:
         """Read one source and decide what becomes of its images."""
         origin = str(store)
         try:
-            reference, source, roots = open_sources.enter_context(opened(store, self._scratch))
+            opened_store, source, roots = open_sources.enter_context(opened(store, self._scratch))
             if not roots:
                 raise source.empty()
         except OciConvertError as error:
             self._fail(origin, error)
             return
-        origin = str(reference)
-        named = ref_of(reference) is not None
+        origin = str(opened_store)
+        named = opened_store.ref is not None
         rest = [root for root in source.roots() if not named or root not in roots]
         found = sort_out(source, rest)
         if named:
@@ -297,18 +292,17 @@ class _Run:
             raise
 
 
-def _family(to: Family | str | None, target: Reference | Memory) -> Family:
-    implied = implied_family(target)
+def _family(to: Family | str | None, target: SinkStore) -> Family:
     if to is not None:
         return chosen(Family, to, "--to")
-    if implied is None:
+    if target.default_family is None:
         raise UsageError(
             "the destination does not say which format to convert to",
             code="no-family",
             where=str(target),
             remedy="add --to docker or --to oci",
         )
-    return implied
+    return target.default_family
 
 
 def _refuse_twins(roots: Sequence[Root], where: str) -> None:

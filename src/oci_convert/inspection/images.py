@@ -25,8 +25,8 @@ from oci_convert.spec.models import Descriptor, ImageConfig, Manifest, Platform
 from oci_convert.spec.names import called, find
 from oci_convert.spec.platforms import check_platform, matches, near
 from oci_convert.stores.base import Root, Source
-from oci_convert.stores.opening import Store, opened
-from oci_convert.stores.references import temporary
+from oci_convert.stores.files.temporary import temporary
+from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.text.suggestion import did_you_mean
 from oci_convert.transform.document_edits import is_attestation, is_loadable
 from oci_convert.tree.reader import Node, platform_of, read_tree
@@ -34,11 +34,11 @@ from oci_convert.tree.reader import Node, platform_of, read_tree
 __all__ = ["Image", "Images", "Layer", "open_images"]
 
 
-def open_images(store: Store, *, tmpdir: str | PathLike[str] | None = None) -> Images:
+def open_images(store: SourceLike, *, tmpdir: str | PathLike[str] | None = None) -> Images:
     """Open the images of a store for reading; a ``with`` block closes them.
 
     ``store`` is what :func:`convert` takes as a source: a reference, a path that is recognised by
-    content, ``-``, or a :class:`Memory`; with a REF, only that image is opened. An archive that is
+    content, ``-``, or a store object; with a REF, only that image is opened. An archive that is
     compressed as a whole, or comes as a stream, is unpacked to a file without a name in ``tmpdir``
     (by default the system's folder for temporary files); nothing else is written anywhere.
 
@@ -61,7 +61,7 @@ class Images:
     Several threads may read at the same time.
     """
 
-    def __init__(self, store: Store, tmpdir: str | PathLike[str] | None = None) -> None:
+    def __init__(self, store: SourceLike, tmpdir: str | PathLike[str] | None = None) -> None:
         self._open = _Open(store, tmpdir)
         self.store = self._open.reference
         """The reference that was opened."""
@@ -168,7 +168,7 @@ class Images:
 class _Open:
     """An open store, which all views of it share."""
 
-    def __init__(self, store: Store, tmpdir: str | PathLike[str] | None) -> None:
+    def __init__(self, store: SourceLike, tmpdir: str | PathLike[str] | None) -> None:
         self._stack = ExitStack()
         with ExitStack() as stack:
             found = stack.enter_context(opened(store, partial(temporary, tmpdir)))

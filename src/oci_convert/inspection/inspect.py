@@ -14,7 +14,7 @@ from oci_convert.spec.media_types import Compression, Kind, families, look_up
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called
 from oci_convert.stores.base import Root, Source
-from oci_convert.stores.opening import Store, opened
+from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation, is_image
 from oci_convert.tree.reader import Image, Node, platform_of, read_node, read_tree
 from oci_convert.tree.referrers import Companion, companions_of, sort_out
@@ -87,7 +87,7 @@ class Inspection:
         return {"version": 1, "source": self.source, "images": images}
 
 
-def inspect(source: Store) -> Inspection:
+def inspect(source: SourceLike) -> Inspection:
     """Read the trees of a source: documents are verified, of layers only the first bytes are read.
 
     Raises :class:`OciConvertError` for a source that cannot be read or holds a document that cannot

@@ -31,7 +31,7 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression, Kind
 from oci_convert.spec.names import called
 from oci_convert.stores.base import Root, Source
-from oci_convert.stores.opening import Store, opened
+from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.transform.document_edits import is_attestation, is_image
 from oci_convert.tree.reader import Image, Tree, read_tree
 from oci_convert.tree.referrers import sort_out
@@ -40,7 +40,7 @@ __all__ = ["prove"]
 
 
 def prove(
-    source: Store,
+    source: SourceLike,
     original: str | bytes,
     *,
     jobs: int | None = None,

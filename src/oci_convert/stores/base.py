@@ -1,6 +1,6 @@
-"""The contracts of stores: a source gives images, a sink takes them.
+"""The contracts of stores: a store opens a source, which gives images, or a sink, which takes them.
 
-What the docstrings here say, every store keeps; ``tests/support/contract.py`` holds them to it.
+What the docstrings here say, every store keeps, also one that is none of ours.
 """
 
 from __future__ import annotations
@@ -9,15 +9,30 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol, runtime_checkable
 
 from oci_convert.errors import BlobError, StoreError
 from oci_convert.layers.streams import read_chunks, verified
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
+from oci_convert.spec.names import called
+from oci_convert.stores.files.base import Scratch
+from oci_convert.stores.files.temporary import temporary
 
-__all__ = ["HEAD", "Capabilities", "Root", "Sink", "Source", "unwatched"]
+__all__ = [
+    "HEAD",
+    "Capabilities",
+    "Root",
+    "Sink",
+    "SinkOptions",
+    "SinkStore",
+    "Source",
+    "SourceOptions",
+    "SourceStore",
+    "Store",
+    "unwatched",
+]
 
 HEAD: Final = 4096
 """Bytes of a layer that are enough to see how it is packed."""
@@ -39,6 +54,17 @@ class Root:
     vouches for a layer but the ``diff_id`` in the config."""
     upgraded: bool = False
     """The config was made, too: the archive holds images version 1."""
+
+    @classmethod
+    def of(cls, entry: Descriptor) -> Root:
+        """The image that an entry of an index describes."""
+        annotations = entry.annotations or {}
+        return cls(entry, annotations, called(annotations))
+
+    @property
+    def entry(self) -> Descriptor:
+        """The entry of an index that describes the image: its descriptor with what names it."""
+        return self.descriptor.model_copy(update={"annotations": dict(self.annotations) or None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,3 +293,71 @@ class Sink(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+# -- what is opened -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """How a source is opened."""
+
+    scratch: Scratch = temporary
+    """Makes an empty file to write and read, which is gone once it is closed: for what cannot be
+    read in place, such as an archive that comes as a stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkOptions:
+    """How a sink is opened."""
+
+    family: Family = Family.OCI
+    """The family of the images that will be written."""
+    force: bool = False
+    """Replace an image, where the store has room for one only."""
+    fsync: bool = True
+    """Bring everything to the disk before the images appear."""
+    scratch: Scratch = temporary
+    """As for a source: for what must wait before it is written."""
+
+
+@runtime_checkable
+class SourceStore(Protocol):
+    """What images can be read from. It may be opened again and again, by several threads at once.
+
+    ``str()`` of it is what reports call it.
+    """
+
+    @property
+    def ref(self) -> str | None:
+        """The one image that is meant, as behind a reference; ``None`` for all."""
+
+    def source(self, options: SourceOptions, /) -> Source:
+        """Open it; whoever opens a source closes it.
+
+        Raises :class:`OciConvertError` if it is not there or holds no images.
+        """
+
+
+@runtime_checkable
+class SinkStore(Protocol):
+    """What images can be written to. It may be opened again and again, by several threads at once.
+
+    ``str()`` of it is what reports call it.
+    """
+
+    @property
+    def ref(self) -> str | None:
+        """What the one image is to be called; ``None``: each keeps its name."""
+
+    @property
+    def default_family(self) -> Family | None:
+        """The family of what is written, unless another one is asked for; ``None``: it must be."""
+
+    def sink(self, options: SinkOptions, /) -> Sink:
+        """Open it; whoever opens a sink closes it. Nothing is written before the first blob."""
+
+
+@runtime_checkable
+class Store(SourceStore, SinkStore, Protocol):
+    """What images can be read from and written to."""

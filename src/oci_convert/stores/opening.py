@@ -1,47 +1,96 @@
-"""Opening the images of a store, however it is named: what every verb begins with."""
+"""What names a store, and opening what it holds: what every verb begins with."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from os import PathLike, fspath
+from os import PathLike
+from typing import Any, Final
 
 from oci_convert.spec.names import find
-from oci_convert.stores.base import Root, Source
+from oci_convert.stores.base import Root, SinkStore, Source, SourceOptions, SourceStore
 from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.system import system_errors
-from oci_convert.stores.memory import Memory
-from oci_convert.stores.references import Reference, open_source, parse, temporary
+from oci_convert.stores.files.temporary import temporary
+from oci_convert.stores.references import bare, parse
 
-__all__ = ["Store", "opened", "ref_of", "reference_of"]
+__all__ = ["SinkLike", "SourceLike", "opened", "sink_store", "source_store", "source_stores"]
 
-Store = str | PathLike[str] | Memory
-"""How a store is named: a reference, a path, or a store object."""
+SourceLike = str | PathLike[str] | SourceStore
+"""What images are read from: a reference, a path, or a store object."""
+SinkLike = str | PathLike[str] | SinkStore
+"""What images are written to: a reference, a path, or a store object."""
+
+_MEMBERS: Final[dict[type, tuple[str, ...]]] = {
+    SourceStore: ("ref", "source"),
+    SinkStore: ("ref", "default_family", "sink"),
+}
 
 
 @contextmanager
 def opened(
-    store: Store, scratch: Scratch = temporary
-) -> Iterator[tuple[Reference | Memory, Source, Sequence[Root]]]:
-    """A source and those of its images that the reference means: the one it names, else all.
+    store: SourceLike, scratch: Scratch = temporary
+) -> Iterator[tuple[SourceStore, Source, Sequence[Root]]]:
+    """A source and those of its images that the store means: the one that it names, else all.
 
     ``scratch`` makes the file that a compressed or piped archive is unpacked to.
     """
-    reference = reference_of(store)
-    with system_errors(), open_source(reference, scratch) as source:
-        yield reference, source, _select(source, reference)
+    found = source_store(store)
+    with system_errors(), found.source(SourceOptions(scratch)) as source:
+        roots = source.roots()
+        yield found, source, roots if found.ref is None else [find(roots, found.ref, source.label)]
 
 
-def _select(source: Source, reference: Reference | Memory) -> Sequence[Root]:
-    roots, ref = source.roots(), ref_of(reference)
-    return roots if ref is None else [find(roots, ref, source.label)]
+def source_store(given: SourceLike) -> SourceStore:
+    """What ``given`` names; raises :class:`UsageError` if it is misspelt, else :class:`TypeError`.
+
+    A text is a reference; a path is a path, whatever it looks like.
+    """
+    found: SourceStore = _named(given) or _kept(given, SourceStore)
+    return found
 
 
-def reference_of(store: Store) -> Reference | Memory:
-    """What ``store`` names; raises :class:`UsageError` if it is misspelt."""
-    return store if isinstance(store, Memory) else parse(fspath(store))
+def sink_store(given: SinkLike) -> SinkStore:
+    """The same for what is written to."""
+    found: SinkStore = _named(given) or _kept(given, SinkStore)
+    return found
 
 
-def ref_of(reference: Reference | Memory) -> str | None:
-    """The REF of a reference: the one image that it means; ``None`` for all."""
-    return None if isinstance(reference, Memory) else reference.ref
+def source_stores(given: SourceLike | Iterable[SourceLike]) -> list[SourceLike]:
+    """One or several, each of which :func:`source_store` takes, unless it is misspelt."""
+    untyped: Any = given  # what is no store at all is told below
+    if isinstance(untyped, str | PathLike | SourceStore):
+        return [untyped]
+    several = untyped if isinstance(untyped, Iterable) and not _is_data(untyped) else (untyped,)
+    return [one if isinstance(one, str | PathLike) else _kept(one, SourceStore) for one in several]
+
+
+def _is_data(given: object) -> bool:
+    """Whether this is bytes or a file, which may look like several of something."""
+    return isinstance(given, bytes | bytearray | memoryview) or hasattr(given, "read")
+
+
+def _named(given: object) -> Any:
+    if isinstance(given, str):
+        return parse(given)
+    return bare(os.fsdecode(given)) if isinstance(given, PathLike) else None
+
+
+def _kept(given: object, contract: type[Any]) -> Any:
+    """The object, if it keeps the contract."""
+    if isinstance(given, contract):
+        return given
+    kind = type(given).__name__
+    if isinstance(given, bytes | bytearray | memoryview):
+        raise TypeError(
+            f"{kind} are no store: an archive is DockerArchive(io.BytesIO(…)) or "
+            "OciArchive(io.BytesIO(…)), the files of a layout are Memory({name: data})"
+        )
+    if _is_data(given):
+        raise TypeError(f"a file is no store: it is DockerArchive({kind}) or OciArchive({kind})")
+    lacking = [name for name in _MEMBERS[contract] if not hasattr(given, name)]
+    raise TypeError(
+        f"a store is a reference, a path, or an object of oci_convert.stores.{contract.__name__}; "
+        f"{kind} has no {' and no '.join(lacking)}"
+    )

@@ -10,24 +10,21 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from oci_convert.errors import StoreError, UsageError
 from oci_convert.spec.media_types import Family
-from oci_convert.stores.base import Sink, Source
+from oci_convert.stores.base import Sink, SinkOptions, Source, SourceOptions
 from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSource
 from oci_convert.stores.files.base import Files, Scratch
-from oci_convert.stores.files.file import File, naming
 from oci_convert.stores.files.folder import Folder, WritableFolder
 from oci_convert.stores.files.outputs import NewFile, Output, Stream
-from oci_convert.stores.memory import Memory
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource, is_layout
 from oci_convert.text.suggestion import did_you_mean, nearest
 
-__all__ = ["Reference", "open_sink", "open_source", "parse", "temporary"]
+__all__ = ["Reference", "archive_sink", "bare", "parse", "source_over"]
 
 _WINDOWS: Final = os.name == "nt"
 _DRIVE: Final = re.compile(r"[A-Za-z]:[\\/]")
@@ -53,7 +50,7 @@ _NEAR_TRANSPORT: Final = re.compile("[a-zA-Z]{2,}(?:[-_][a-zA-Z]+)*")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A reference, taken apart."""
+    """A reference, taken apart: a store."""
 
     transport: str | None
     """``None`` for a bare path."""
@@ -72,6 +69,28 @@ class Reference:
 
     def __str__(self) -> str:
         return self.label if self.ref is None else f"{self.label}:{self.ref}"
+
+    @property
+    def default_family(self) -> Family | None:
+        """The family that a destination implies where none is asked for."""
+        if self.transport in (_LAYOUT, _OCI_ARCHIVE):
+            return Family.OCI
+        return Family.DOCKER if self.transport == _DOCKER_ARCHIVE else None
+
+    def source(self, options: SourceOptions = SourceOptions()) -> Source:
+        """Open it for reading; raises :class:`StoreError` or :class:`DocumentError`.
+
+        An archive that is compressed as a whole, or comes as a stream, is unpacked to a scratch
+        file.
+        """
+        return source_over(_open_files(self, options.scratch), self)
+
+    def sink(self, options: SinkOptions = SinkOptions()) -> Sink:
+        """Open it for writing; nothing is created before the first blob.
+
+        Raises :class:`StoreError` (``target-exists`` and the like) and :class:`UsageError`.
+        """
+        return _open_sink(self, options)
 
 
 def parse(text: str) -> Reference:
@@ -131,29 +150,12 @@ def _invalid(text: str, why: str) -> UsageError:
     )
 
 
-def temporary(tmpdir: str | PathLike[str] | None = None) -> BinaryIO:
-    """An empty file to write and read in ``tmpdir``, by default the system's; gone once closed."""
-    import tempfile
-
-    folder = tmpdir or tempfile.gettempdir()
-    with naming(folder), tempfile.TemporaryFile(dir=folder) as file:
-        return File(os.dup(file.fileno()), "r+b", name=folder)
-
-
-def open_source(reference: Reference | Memory, scratch: Scratch = temporary) -> Source:
-    """Open a store for reading; raises :class:`StoreError` or :class:`DocumentError`.
-
-    ``scratch`` makes the file that an archive is unpacked to if it is compressed as a whole or
-    comes as a stream: by default one in the system's folder for temporary files.
-    """
-    if isinstance(reference, Memory):
-        return reference.source()
-    files = _open_files(reference, scratch)
-    try:
-        return _source_over(files, reference)
-    except BaseException:
-        files.close()
-        raise
+def bare(path: str | PathLike[str]) -> Reference:
+    """A path, whatever it looks like."""
+    text = os.fspath(path)
+    if "\0" in text:
+        raise _invalid(text, "no path holds a null character")
+    return Reference(None, os.path.join(os.curdir, text) if text == "-" else text)
 
 
 def _open_files(reference: Reference, scratch: Scratch) -> Files:
@@ -199,8 +201,19 @@ def _meant(reference: Reference) -> str | None:
     return None
 
 
+def source_over(files: Files, reference: Reference) -> Source:
+    """The store that ``files`` are, which it then closes: as the reference says, else by content.
+
+    Raises :class:`StoreError` or :class:`DocumentError`.
+    """
+    try:
+        return _source_over(files, reference)
+    except BaseException:
+        files.close()
+        raise
+
+
 def _source_over(files: Files, reference: Reference) -> Source:
-    """The store that a place holds: as the reference says, else by content."""
     label = files.label if reference.is_stream else reference.label
     transport = reference.transport
     if transport in (None, _DOCKER_ARCHIVE):
@@ -242,42 +255,13 @@ def _unrecognised(label: str, what: str) -> StoreError:
     )
 
 
-def implied_family(reference: Reference | Memory) -> Family | None:
-    """The family that a destination implies where ``--to`` is not given."""
-    if isinstance(reference, Reference) and reference.transport in (_LAYOUT, _OCI_ARCHIVE):
-        return Family.OCI
-    if isinstance(reference, Reference) and reference.transport == _DOCKER_ARCHIVE:
-        return Family.DOCKER
-    return None
-
-
-def open_sink(
-    reference: Reference | Memory,
-    family: Family,
-    *,
-    force: bool = False,
-    fsync: bool = True,
-    tmpdir: str | PathLike[str] | None = None,
-) -> Sink:
-    """Open a store for writing; nothing is created before the first blob.
-
-    ``tmpdir`` is where layers that are recompressed for a stream wait until their size is known.
-    Raises :class:`StoreError` (``target-exists`` and the like) and :class:`UsageError`.
-    """
-    if isinstance(reference, Memory):
-        return reference.sink(family)
+def _open_sink(reference: Reference, options: SinkOptions) -> Sink:
+    family = options.family
     transport = _transport(reference, family)
     path = Path(reference.path)
     label = "standard output" if reference.is_stream else f"{transport}:{reference.path}"
     if transport in _ARCHIVES:
-        from oci_convert.stores.archive_sinks import DockerArchiveSink, OciArchiveSink
-        from oci_convert.stores.files.tar_writer import WritableTar
-
-        output = _output(
-            reference, label, force=force, fsync=fsync, scratch=partial(temporary, tmpdir)
-        )
-        sink = DockerArchiveSink if transport == _DOCKER_ARCHIVE else OciArchiveSink
-        return sink(WritableTar(output, label), label, family=family)
+        return archive_sink(_output(reference, label, options), transport, label, family)
     if path.exists() and not path.is_dir():
         raise StoreError(
             "there is a file of this name",
@@ -285,10 +269,19 @@ def open_sink(
             where=reference.label,
             remedy="choose another name",
         )
-    files = WritableFolder(path, fsync=fsync)
+    files = WritableFolder(path, fsync=options.fsync)
     if transport == _DIRECTORY:
-        return ContainersDirSink(files, label, force=force)
+        return ContainersDirSink(files, label, force=options.force)
     return OciLayoutSink(files, label, family=family)
+
+
+def archive_sink(output: Output, transport: str, label: str, family: Family) -> Sink:
+    """The archive that is written to ``output``."""
+    from oci_convert.stores.archive_sinks import DockerArchiveSink, OciArchiveSink
+    from oci_convert.stores.files.tar_writer import WritableTar
+
+    sink = DockerArchiveSink if transport == _DOCKER_ARCHIVE else OciArchiveSink
+    return sink(WritableTar(output, label), label, family=family)
 
 
 def _transport(reference: Reference, family: Family) -> str:
@@ -301,13 +294,11 @@ def _transport(reference: Reference, family: Family) -> str:
     return _DIRECTORY if docker else _LAYOUT
 
 
-def _output(
-    reference: Reference, label: str, *, force: bool, fsync: bool, scratch: Scratch
-) -> Output:
+def _output(reference: Reference, label: str, options: SinkOptions) -> Output:
     """What an archive is written to: a new file, or what is there if that is no file at all."""
     path = Path(reference.path)
     if reference.is_stream:
-        return Stream(None, label, scratch)
+        return Stream(None, label, options.scratch)
     if path.exists() and not path.is_file() and not path.is_dir():
-        return Stream(path, label, scratch)
-    return NewFile(path, label, force=force, fsync=fsync)
+        return Stream(path, label, options.scratch)
+    return NewFile(path, label, force=options.force, fsync=options.fsync)

@@ -23,7 +23,7 @@ from oci_convert.stores.containers_dir import ContainersDirSource
 from oci_convert.stores.docker_archive import DockerArchiveSource
 from oci_convert.stores.files.folder import UNFINISHED
 from oci_convert.stores.oci_layout import OciLayoutSource, blob_name
-from oci_convert.stores.opening import Store, opened
+from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.tree.reader import Node, Tree, read_tree
 
 __all__ = ["Effort", "Verification", "VerifiedImage", "verify"]
@@ -85,7 +85,7 @@ class Verification:
 
 
 def verify(
-    source: Store,
+    source: SourceLike,
     *,
     jobs: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,

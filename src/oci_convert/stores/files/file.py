@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import FileIO
+from threading import Lock
 from typing import Concatenate, ParamSpec, TypeVar
 
 __all__ = ["File", "naming"]
@@ -57,12 +58,27 @@ class File(FileIO):
         opened = file if isinstance(file, int) else os.fspath(file)
         super().__init__(opened, mode, closefd)
         self.name = str(opened) if name is None else os.fspath(name)
+        self._turn = Lock()
 
     read = _named(FileIO.read)
     readinto = _named(FileIO.readinto)
     write = _named(FileIO.write)
     truncate = _named(FileIO.truncate)
     close = _named(FileIO.close)
+
+    @property
+    def size(self) -> int:
+        """Bytes of it."""
+        return os.fstat(self.fileno()).st_size
+
+    @_named
+    def read_at(self, buffer: memoryview, at: int) -> int:
+        """Fill ``buffer`` from byte ``at``, wherever the file stands; how many bytes there were."""
+        if hasattr(os, "preadv"):
+            return os.preadv(self.fileno(), [buffer], at)
+        with self._turn:  # pragma: no cover - Windows
+            self.seek(at)
+            return self.readinto(buffer) or 0
 
     @_named
     def sync(self) -> None:

@@ -9,11 +9,12 @@ from typing import BinaryIO, Final
 
 from oci_convert.errors import StoreError, UsageError
 from oci_convert.stores.files.base import Scratch
+from oci_convert.stores.files.borrowed import Borrowed
 from oci_convert.stores.files.file import File
 from oci_convert.stores.files.run_folder import RunFolder, flush
 from oci_convert.stores.files.system import system_errors
 
-__all__ = ["NewFile", "Output", "Stream"]
+__all__ = ["GivenFile", "NewFile", "Output", "Stream"]
 
 _STDOUT: Final = 1
 
@@ -146,3 +147,35 @@ class Stream(Output):
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
+
+
+class GivenFile(Output):
+    """A file object of the caller's, written from where it stands.
+
+    Nothing in it is changed once it is written, so that it need not be able to seek; if it can, a
+    failed run leaves it as it was.
+    """
+
+    rewritable = False
+
+    def __init__(self, file: Borrowed, scratch: Scratch) -> None:
+        self._file = file
+        self._scratch = scratch
+        self._begun = False
+
+    def begin(self) -> BinaryIO:
+        self._begun = True
+        return self._file  # type: ignore[return-value]  # what is not rewritable is only written
+
+    def scratch(self) -> BinaryIO:
+        return self._scratch()
+
+    def finish(self) -> None:
+        self._file.flush()
+
+    def undo(self) -> None:
+        if self._begun:
+            self._file.take_back()
+
+    def close(self) -> None:
+        """Whoever opened the file closes it."""

@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from functools import partial
+from io import BufferedReader
 from itertools import chain
 from typing import BinaryIO, Final
 
@@ -18,6 +19,7 @@ from oci_convert.layers.compression import decompress, sniff
 from oci_convert.layers.streams import read_chunks
 from oci_convert.spec.media_types import Compression
 from oci_convert.stores.files.base import Scratch
+from oci_convert.stores.files.borrowed import OneWay, View
 from oci_convert.stores.files.copying import pump, write_all
 from oci_convert.stores.files.file import File
 from oci_convert.stores.files.tar import Tar
@@ -28,25 +30,28 @@ _STDIN: Final = 0
 _BLOCK: Final = 512
 
 
-def open_archive(path: str | None, label: str, scratch: Scratch) -> Tar:
-    """A tar file as a place; ``None`` is standard input.
+def open_archive(archive: str | View | OneWay | None, label: str, scratch: Scratch) -> Tar:
+    """The members of a tar file, by its path or opened; ``None`` is standard input.
 
     Raises :class:`StoreError` (``bad-archive``) for what is no tar, compressed or not.
     """
-    file = _opened(path, label)
+    file = _opened(archive, label)
     try:
-        if _is_plain(file):
+        if not isinstance(file, OneWay) and _is_plain(file):
             return Tar(label, file)
-        with file:
-            return Tar(label, _spooled(file, label, scratch))
+        with file if isinstance(file, File) else BufferedReader(file) as stream:
+            spool = _spooled(stream, label, scratch, _size(file))
+            return Tar(label, spool if isinstance(spool, File) else View.of(spool))
     except BaseException:
         file.close()
         raise
 
 
-def _opened(path: str | None, label: str) -> BinaryIO:
-    if path is not None:
-        return File(path)
+def _opened(archive: str | View | OneWay | None, label: str) -> File | View | OneWay:
+    if isinstance(archive, str):
+        return File(archive)
+    if archive is not None:
+        return archive
     if os.isatty(_STDIN):
         raise UsageError(
             "this is a terminal, and an archive is to be read",
@@ -57,17 +62,17 @@ def _opened(path: str | None, label: str) -> BinaryIO:
     return File(_STDIN, name=label, closefd=False)
 
 
-def _is_plain(file: BinaryIO) -> bool:
+def _is_plain(file: File | View) -> bool:
     """Whether an archive can be read in place: a file from its beginning, not compressed."""
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or file.tell() != 0:
+    if _size(file) is None or file.tell() != 0:
         return False
     packing = sniff(file.read(_BLOCK))
     file.seek(0)
     return packing in (None, Compression.NONE)  # of what is no archive at all, the place complains
 
 
-def _spooled(file: BinaryIO, label: str, scratch: Scratch) -> BinaryIO:
-    """The archive that ``file`` holds, unpacked into a scratch file."""
+def _spooled(file: BinaryIO, label: str, scratch: Scratch, size: int | None) -> BinaryIO:
+    """The archive that ``file`` holds, of ``size`` bytes, unpacked into a scratch file."""
     head = _head(iter(lambda: file.read(_BLOCK), b""))
     packing = sniff(head)
     if packing is None:
@@ -78,7 +83,7 @@ def _spooled(file: BinaryIO, label: str, scratch: Scratch) -> BinaryIO:
             write_all(spool, head)
             pump(file, lambda _: None, partial(write_all, spool))
         else:
-            _unpack(chain([head], read_chunks(file)), packing, spool, label, _size(file))
+            _unpack(chain([head], read_chunks(file)), packing, spool, label, size)
         spool.seek(0)
     except BaseException:
         spool.close()
@@ -86,10 +91,11 @@ def _spooled(file: BinaryIO, label: str, scratch: Scratch) -> BinaryIO:
     return spool
 
 
-def _size(file: BinaryIO) -> int | None:
+def _size(file: File | View | OneWay) -> int | None:
     """Bytes of a file; ``None`` for a pipe."""
-    status = os.fstat(file.fileno())
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
+    if isinstance(file, File):
+        return file.size if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
+    return file.size if isinstance(file, View) else None
 
 
 def _unpack(

@@ -9,7 +9,6 @@ import tarfile
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import BinaryIO, Final, NoReturn
 
 from oci_convert.errors import StoreError
@@ -17,7 +16,8 @@ from oci_convert.layers.compression import sniff
 from oci_convert.limits import RATIO_COUNTS_FROM, limits, raised_by
 from oci_convert.spec.media_types import Compression
 from oci_convert.stores.files.base import ROUND, Files, link_outside, not_a_file
-from oci_convert.stores.files.file import File, naming
+from oci_convert.stores.files.borrowed import View
+from oci_convert.stores.files.file import File
 from oci_convert.stores.files.paths import check_length, cleaned, joined
 
 __all__ = ["Tar"]
@@ -80,10 +80,9 @@ class Tar(Files):
     ``file`` is the archive if it is open already; it then belongs to the place.
     """
 
-    def __init__(self, path: str | os.PathLike[str], file: BinaryIO | None = None) -> None:
+    def __init__(self, path: str | os.PathLike[str], file: File | View | None = None) -> None:
         self.label = str(path)
         self._file = file or File(path)
-        self._seeking = Lock()
         self._members: dict[str, _Member] = {}
         self._links: dict[str, str | None] = {}
         """Where each link leads; ``None``: out of the archive."""
@@ -256,12 +255,7 @@ class Tar(Files):
 
     def read_at(self, buffer: memoryview, at: int) -> int:
         """Fill ``buffer`` from byte ``at`` of the file; how many bytes there were."""
-        if hasattr(os, "preadv"):
-            with naming(self._file.name):
-                return os.preadv(self._file.fileno(), [buffer], at)
-        with self._seeking:  # pragma: no cover - Windows
-            self._file.seek(at)
-            return self._file.readinto(buffer) or 0  # type: ignore[attr-defined]  # it is unbuffered
+        return self._file.read_at(buffer, at)
 
     def close(self) -> None:
         self._file.close()
@@ -270,9 +264,9 @@ class Tar(Files):
 class _HeaderReader:
     """The file as tarfile sees it: only headers are read, so nobody needs many bytes at once."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: File | View) -> None:
         self._file = file
-        self._size = os.fstat(file.fileno()).st_size
+        self._size = file.size
         self._global = 0
         self.begin_member()
         self.tell = file.tell
