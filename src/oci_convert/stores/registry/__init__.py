@@ -1,0 +1,12 @@
+"""Registries: images behind the OCI distribution protocol.
+
+Nothing but this package opens a socket, and nothing else imports urllib3, which is loaded by the
+first client and not before. From the bottom up::
+
+    reference, headers, secret, traffic      values; they know nobody
+    auth_files, credential_helpers, auth     who we are
+    options, proxies, tls, transport         how bytes travel
+    pace, tokens, refusals, host             one registry: when to wait, what to try again
+    known, downloads, uploads, lists         what is asked of it
+    client                                   all of it, for a store
+"""

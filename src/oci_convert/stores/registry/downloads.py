@@ -1,0 +1,169 @@
+"""Blobs that are read: streamed, verified, and taken up again where a connection broke off.
+
+Implements *Pulling blobs* of the OCI distribution specification 1.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from http import HTTPStatus
+from typing import Final
+
+from urllib3.exceptions import HTTPError, ProtocolError
+
+from oci_convert.blobs.streams import CHUNK, Tally
+from oci_convert.ground.digest import Digest
+from oci_convert.ground.errors import BlobError, OciConvertError
+from oci_convert.stores.registry.calls import Answer, Call, Kind
+from oci_convert.stores.registry.failures import failed
+from oci_convert.stores.registry.headers import content_range
+from oci_convert.stores.registry.manifests import Head, head_of
+from oci_convert.stores.registry.patience import Patience
+from oci_convert.stores.registry.refusals import TryAgain, refused
+from oci_convert.stores.registry.remote import Remote, bad_answer
+from oci_convert.stores.registry.transport import Response
+
+__all__ = ["Downloads"]
+
+_BROKEN: Final = "the registry or a proxy before it is broken"
+
+
+class Downloads(Remote):
+    """Reads blobs."""
+
+    def head_blob(self, digest: Digest) -> Head | None:
+        """What the registry says of a blob, or ``None`` if it is not there."""
+        call = self._call(Kind.BLOB, "HEAD", f"blobs/{digest}", digest)
+        answer = self.host.ask(call)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return None
+        if answer.status != HTTPStatus.OK:
+            raise refused(call, answer)
+        self._known.add((self.repository, digest))
+        return head_of(call, answer)
+
+    def blob(self, digest: Digest, size: int, *, verify: bool = True) -> Iterator[bytes]:
+        """The chunks of a blob, none of them empty.
+
+        A connection that breaks off is opened again where it was (``Range``); tries are counted
+        anew whenever a chunk has come through. Without ``verify``, for a reader that does so, only
+        the length is checked. Raises :class:`BlobError` (``blob-missing``, ``blob-truncated``,
+        ``wrong-size``, ``digest-mismatch``) and :class:`StoreError`.
+        """
+        call = self._call(Kind.BLOB, "GET", f"blobs/{digest}", digest)
+        tally = Tally(digest.algorithm) if verify else None
+        had = 0
+        patience = Patience(self.host.options, self.host.pace)
+        while True:
+            try:
+                for chunk in self._from(call, had, size):
+                    had += len(chunk)
+                    if tally is not None:
+                        tally.update(chunk)
+                    if len(chunk) == CHUNK:
+                        patience.progress()
+                    yield chunk
+                break
+            except TryAgain as again:
+                patience.wait(again)
+        if tally is not None and tally.digest != digest:
+            raise _broken(
+                call, "digest-mismatch", f"it hashes to {tally.digest.short()}, in {had} bytes"
+            )
+        self._known.add((self.repository, digest))
+
+    def blob_head(self, digest: Digest, size: int, most: int) -> bytes:
+        """The first bytes of a blob, at most ``most``; not verified."""
+        most = min(most, size)
+        headers = {"Range": f"bytes=0-{most - 1}"}
+        call = self._call(Kind.BLOB, "GET", f"blobs/{digest}", digest, headers=headers)
+
+        def once() -> bytes:
+            with closing(self._opened(call)) as response:
+                try:
+                    head = response.read(most, decode_content=False)
+                except HTTPError as error:
+                    raise failed(error, self.host.origin, call.where, reached=True) from None
+            call.access.traffic.down(len(head))
+            return head
+
+        return self.host.persist(once) if most else b""
+
+    def _from(self, call: Call, start: int, size: int) -> Iterator[bytes]:
+        """The chunks of a blob from ``start`` on; raises :class:`TryAgain` where they break off."""
+        if start == size and size:
+            return
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        ranged = self._call(
+            Kind.BLOB, "GET", f"blobs/{call.subject}", call.subject, headers=headers
+        )
+        with closing(self._opened(ranged)) as response:
+            skip = start if response.status == HTTPStatus.OK else 0
+            first = start - skip
+            if start and not skip:
+                _check_range(ranged, response, start)
+            stated = response.length_remaining
+            if stated is not None and stated != size - first:
+                raise _broken(
+                    call, "wrong-size", f"it has {first + stated} bytes, not the {size} stated"
+                )
+            yield from self._rest(ranged, response, first, skip, size)
+
+    def _rest(
+        self, call: Call, response: Response, first: int, skip: int, size: int
+    ) -> Iterator[bytes]:
+        at = first
+        traffic = self.access.traffic
+        try:
+            for chunk in response.stream(CHUNK, decode_content=False):
+                at += len(chunk)
+                traffic.down(len(chunk))
+                if at > size:
+                    raise _broken(call, "wrong-size", f"it goes on after the {size} bytes stated")
+                new = chunk[max(0, len(chunk) - (at - first - skip)) :] if skip else chunk
+                if new:
+                    yield new
+        except ProtocolError:
+            what = f"the connection broke off after {at} of {size} bytes"
+            raise TryAgain(_broken(call, "blob-truncated", what)) from None
+        except HTTPError as error:
+            raise failed(error, self.host.origin, call.where, reached=True) from None
+        if at < size:
+            raise TryAgain(_broken(call, "blob-truncated", f"it ends after {at} of {size} bytes"))
+
+    def _opened(self, call: Call) -> Response:
+        response = self.host.open(call)
+        if response.status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
+            return response
+        answer = self.host.read(response, call, CHUNK)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            self._known.discard((self.repository, call.subject))
+            raise BlobError(
+                f"the registry has no blob {call.subject}",
+                code="blob-missing",
+                where=call.where,
+                remedy="push the image again",
+            )
+        raise _refused(call, answer)
+
+
+def _refused(call: Call, answer: Answer) -> OciConvertError:
+    if answer.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        return _broken(call, "blob-truncated", "the registry has no more of it")
+    return refused(call, answer)
+
+
+def _check_range(call: Call, response: Response, start: int) -> None:
+    stated = content_range(response.headers.get("Content-Range", ""))
+    if stated is None or stated[0] != start:
+        raise bad_answer(call, "with another part of a blob than it was asked for")
+
+
+def _broken(call: Call, code: str, how: str) -> BlobError:
+    return BlobError(
+        f"the blob {call.subject[:19]} cannot be read whole: {how}",
+        code=code,
+        where=call.where,
+        remedy=_BROKEN,
+    )

@@ -1,0 +1,307 @@
+"""One registry: in whose name it is asked, when, and what is tried again.
+
+The one loop that sends anything twice. It follows redirects of reads, at most five, to https or,
+from plain http, to where plain http is allowed; credentials stay with the registry they are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
+from threading import Lock
+from typing import Final, TypeVar
+from urllib.parse import urljoin
+
+from urllib3.exceptions import HTTPError
+
+from oci_convert.ground.errors import StoreError
+from oci_convert.ground.limits import limits
+from oci_convert.stores.registry.auth import Found, Keychain
+from oci_convert.stores.registry.calls import Access, Answer, Call, Kind
+from oci_convert.stores.registry.failures import failed
+from oci_convert.stores.registry.headers import retry_after, warning_texts
+from oci_convert.stores.registry.options import RegistryOptions
+from oci_convert.stores.registry.pace import Pace
+from oci_convert.stores.registry.patience import Patience
+from oci_convert.stores.registry.reference import Repository, is_loopback
+from oci_convert.stores.registry.refusals import TryAgain, refused
+from oci_convert.stores.registry.secret import Credential
+from oci_convert.stores.registry.tokens import Authorizer
+from oci_convert.stores.registry.transport import Origin, Response, Transport, origin_of
+
+__all__ = ["Host"]
+
+T = TypeVar("T")
+
+_AGENT: Final = "oci-convert"
+_PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_MOST_REDIRECTS: Final = 5
+_LONGEST_WORDS: Final = 64 * 1024
+"""Bytes of an answer that are read to learn why something failed."""
+
+
+class Host:
+    """A registry, for all threads of a run."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        transport: Transport,
+        keychain: Keychain,
+        options: RegistryOptions,
+        pace: Pace,
+    ) -> None:
+        self.name = repository.host
+        self.options = options
+        self.pace = pace
+        self.origin = transport.origin(repository)
+        self._transport = transport
+        self._keychain = keychain
+        self._channel = transport.channel(self.origin, ours=True)
+        self._authorizers: dict[Credential | None, Authorizer] = {}
+        self._lock = Lock()
+        self._reached = False
+
+    def authorizer(self, repository: Repository) -> Authorizer:
+        """Whoever shows the credentials for a repository; one for each of them."""
+
+        def find_again() -> Found:
+            self._keychain.forget()
+            return self._keychain.find(repository)
+
+        found = self._keychain.find(repository)
+        with self._lock:
+            authorizer = self._authorizers.get(found.credential)
+            if authorizer is None:
+                authorizer = Authorizer(self.name, found, find_again, self.trade)
+                self._authorizers[found.credential] = authorizer
+        return authorizer
+
+    def persist(self, attempt: Callable[[], T]) -> T:
+        """Try something until it goes well, as often as the options say."""
+        patience = None
+        while True:
+            try:
+                return attempt()
+            except TryAgain as again:
+                patience = patience or Patience(self.options, self.pace)
+                patience.wait(again)
+
+    def ask(self, call: Call, most: int | None = None) -> Answer:
+        """The answer to a call, whatever its status, but for those that pass and for 401.
+
+        ``most`` is how many bytes it may have, by default as many as a document. Raises
+        :class:`StoreError`.
+        """
+        most = limits().document_size if most is None else most
+        return self.persist(partial(self.attempt, call, most))
+
+    def attempt(self, call: Call, most: int | None = None) -> Answer:
+        """The same, once: raises :class:`TryAgain` for what passes."""
+        return self.read(self.open(call), call, limits().document_size if most is None else most)
+
+    def open(self, call: Call, *, fresh: bool = False) -> Response:
+        """Send a call once, and give its answer, which is still to be read.
+
+        Raises :class:`TryAgain` for what passes, and :class:`StoreError`. ``fresh`` as in
+        :meth:`Authorizer.header`.
+        """
+        authorizer = call.access.authorizer
+        header = authorizer.header(call.access, fresh=fresh)
+        sent, response = self._send(call, header)
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            response = self._authorized(call, header, response)
+        if response.status in _REDIRECTS:
+            response = self._followed(call, header, response)
+        if response.status in _PASSING:
+            raise self._passing(call, response, sent)
+        return response
+
+    def _authorized(self, call: Call, used: str | None, response: Response) -> Response:
+        """The answer to a call that was refused, sent again with what was asked for.
+
+        Twice at the most: a token may have ended, and the next one may lack a scope.
+        """
+        for _ in range(2):
+            challenge = response.headers.get("WWW-Authenticate", "")
+            answer = self.read(response, call, _LONGEST_WORDS)
+            other = call.access.authorizer.challenged(challenge, call.access, used)
+            if other is None:
+                raise refused(call, answer)
+            if not call.repeatable:
+                raise TryAgain(refused(call, answer), 0.0)
+            used = other
+            _, response = self._send(call, used)
+            if response.status != HTTPStatus.UNAUTHORIZED:
+                return response
+        raise refused(call, self.read(response, call, _LONGEST_WORDS))
+
+    def _followed(self, call: Call, header: str | None, response: Response) -> Response:
+        """Where redirects lead in the end."""
+        here, url = self.origin, f"{self.origin}{call.target}"
+        for _ in range(_MOST_REDIRECTS):
+            location = response.headers.get("Location", "")
+            if response.status not in _REDIRECTS:
+                return response
+            self.read(response, call, _LONGEST_WORDS)
+            if not location or call.method not in {"GET", "HEAD"}:
+                raise self._led_astray(call, f"a {call.method} is sent on, which leads nowhere")
+            url = _joined(url, location)
+            found = self.allowed(url, here)
+            if found is None:
+                raise self._led_astray(call, f"it leads to {_bare(url)}")
+            here, target = found
+            _, response = self._send(call, header, here, target)
+        if response.status in _REDIRECTS:
+            raise self._led_astray(call, f"there are more than {_MOST_REDIRECTS}")
+        return response
+
+    def _send(
+        self,
+        call: Call,
+        authorization: str | None,
+        origin: Origin | None = None,
+        target: str | None = None,
+    ) -> tuple[float, Response]:
+        """Send a call, to its own target or to another; credentials go to the registry only."""
+        if origin is None:
+            origin, target = self._aim(call)
+        ours = origin == self.origin
+        sent = self.pace.turn() if ours else 0.0
+        headers = {"User-Agent": _AGENT, "Accept-Encoding": "identity", **call.headers}
+        if ours and authorization is not None:
+            headers["Authorization"] = authorization
+        channel = self._channel if ours else self._transport.channel(origin, ours=False)
+        body = call.body
+        traffic = call.access.traffic
+        traffic.sent(len(body) if isinstance(body, bytes) else 0)
+        try:
+            response = channel.send(call.method, target or "/", headers, body)
+        except HTTPError as error:
+            raise failed(error, origin, call.where, reached=self._reached) from None
+        self._reached = True
+        if "Warning" in response.headers:
+            for text in warning_texts(response.headers["Warning"]):
+                traffic.warn(text)
+        return sent, response
+
+    def read(self, response: Response, call: Call, most: int) -> Answer:
+        """An answer, read to its end; raises :class:`TryAgain` where it breaks off.
+
+        Raises :class:`StoreError` (``answer-too-large``).
+        """
+        stated = response.length_remaining
+        try:
+            if stated is None:
+                body = response.read(most + 1, decode_content=False)
+            else:
+                body = response.read(decode_content=False) if stated <= most else b""
+        except HTTPError as error:
+            raise failed(error, self.origin, call.where, reached=True) from None
+        size = len(body) if stated is None else stated
+        if size > most:
+            response.close()
+            if response.status >= HTTPStatus.BAD_REQUEST:
+                return Answer(response.status, response.headers)
+            raise StoreError(
+                f"the answer of the registry is larger than {most} bytes",
+                code="answer-too-large",
+                where=call.where,
+                remedy="check that this is a registry",
+            )
+        call.access.traffic.down(len(body))
+        return Answer(response.status, response.headers, body)
+
+    def trade(
+        self, access: Access, method: str, url: str, headers: dict[str, str], body: bytes | None
+    ) -> Answer:
+        """Ask a token server, where credentials may be sent: see :class:`Trade`."""
+        found = self.allowed(url, self.origin)
+        call = Call(access, Kind.TOKEN, method, url, headers=headers, body=body)
+        if found is None:
+            raise StoreError(
+                f"the registry sends us for a token to {_bare(url)}, where no password may go",
+                code="realm-refused",
+                where=call.where,
+                remedy="its token server needs https; for a network of your own, --plain-http HOST",
+            )
+
+        def once() -> Answer:
+            sent, response = self._send(call, None, *found)
+            if response.status in _PASSING:
+                raise self._passing(call, response, sent)
+            return self.read(response, call, limits().document_size)
+
+        return self.persist(once)
+
+    def allowed(self, url: str, here: Origin) -> tuple[Origin, str] | None:
+        """What an address leads to, if it may be followed from an answer of ``here``.
+
+        To https always; to plain http only from plain http, and there only to the registry itself,
+        to a host of ``--plain-http``, or from this machine to this machine.
+        """
+        found = origin_of(url)
+        if found is None or found[0].scheme == "https" or found[0] == self.origin:
+            return found
+        origin = found[0]
+        plain = origin.address in self.options.plain_http
+        local = is_loopback(origin.host) and is_loopback(self.origin.host)
+        return found if here.scheme == "http" and (plain or local) else None
+
+    def locate(self, call: Call, location: str) -> str:
+        """The target that an answer to a call names, as a path where it stays at this registry.
+
+        A registry behind a proxy may take itself for one of plain http: it is believed to be
+        where it is. Raises :class:`StoreError` (``redirect-refused``).
+        """
+        base = call.target if "://" in call.target else f"{self.origin}{call.target}"
+        url = _joined(base, location)
+        found = origin_of(url)
+        if found is not None and found[0].host == self.origin.host:
+            same_port = found[0].port == self.origin.port
+            if same_port or found[0] == Origin("http", self.origin.host, 80):
+                return found[1]
+        if not location or self.allowed(url, self.origin) is None:
+            raise self._led_astray(call, f"it leads to {_bare(url)}" if location else "to nowhere")
+        return url
+
+    def _aim(self, call: Call) -> tuple[Origin, str]:
+        """The origin and the path of a call."""
+        if call.target.startswith("/"):
+            return self.origin, call.target
+        found = self.allowed(call.target, self.origin)
+        if found is None:
+            raise self._led_astray(call, f"it leads to {_bare(call.target)}")
+        return found
+
+    def _passing(self, call: Call, response: Response, sent: float) -> TryAgain:
+        wait = retry_after(response.headers.get("Retry-After", ""))
+        answer = self.read(response, call, _LONGEST_WORDS)
+        if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+            self.pace.slow_down(sent)
+        if wait is not None and wait <= self.options.longest_wait:
+            self.pace.hold(wait)
+        return TryAgain(refused(call, answer), wait)
+
+    def _led_astray(self, call: Call, why: str) -> StoreError:
+        return StoreError(
+            f"the registry redirects to where nobody may follow: {why}",
+            code="redirect-refused",
+            where=call.where,
+            remedy="a redirect has to lead to https, or to an address of --plain-http HOST",
+        )
+
+
+def _joined(base: str, location: str) -> str:
+    try:
+        return urljoin(base, location)
+    except ValueError:
+        return location
+
+
+def _bare(url: str) -> str:
+    """Where an address leads, without its path and query, which may hold what is secret."""
+    found = origin_of(url)
+    return str(found[0]) if found else "an address that is neither http nor https"

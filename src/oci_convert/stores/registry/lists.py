@@ -1,0 +1,124 @@
+"""What a registry has: the tags of a repository, and the repositories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any, Final
+
+from oci_convert.ground.errors import OciConvertError, StoreError
+from oci_convert.ground.limits import limits
+from oci_convert.ground.suggestion import did_you_mean, nearest
+from oci_convert.stores.registry.calls import Answer, Call, Kind
+from oci_convert.stores.registry.headers import next_link
+from oci_convert.stores.registry.refusals import refused, words_of
+from oci_convert.stores.registry.remote import Remote, bad_answer, read_object
+
+__all__ = ["Lists"]
+
+_PAGE: Final = 1000
+_MOST_PAGES: Final = 10_000
+_SHOWN: Final = 5
+
+
+class Lists(Remote):
+    """Lists what is there, page by page, the address of the next page word for word."""
+
+    def tags(self) -> list[str]:
+        """Every tag of the repository, sorted.
+
+        Raises :class:`StoreError` (``no-such-repository``).
+        """
+        call = self._call(Kind.TAGS, "GET", f"tags/list?n={_PAGE}")
+        return sorted(self._listed(call, "tags"))
+
+    def catalog(self) -> list[str]:
+        """Every repository of the registry, sorted, as far as it tells us.
+
+        Raises :class:`StoreError` (``no-catalog``) if it has no such list.
+        """
+        call = Call(self.access, Kind.CATALOG, "GET", f"/v2/_catalog?n={_PAGE}")
+        return sorted(self._listed(call, "repositories"))
+
+    def _listed(self, call: Call, name: str) -> set[str]:
+        found: set[str] = set()
+        for content in self._pages(call):
+            entries = content.get(name) or []  # registries in Go write null for an empty list
+            if not isinstance(entries, list) or not all(isinstance(it, str) for it in entries):
+                raise bad_answer(call, f"with a list of {name} that is none")
+            before = len(found)
+            found.update(entries)
+            if len(found) == before:
+                break  # a registry that knows no pages gives the same one for ever
+        return found
+
+    def _pages(self, call: Call) -> Iterator[dict[str, Any]]:
+        for _ in range(_MOST_PAGES):
+            answer = self.host.ask(call, limits().index_size)
+            if answer.status != HTTPStatus.OK:
+                raise self._no_list(call, answer)
+            yield read_object(call, answer)
+            link = next_link(answer.headers.get("Link", ""))
+            if link is None:
+                return
+            target = self.host.locate(call, link)
+            if not target.startswith("/"):
+                raise bad_answer(call, "with a next page at another host")
+            call = Call(call.access, call.kind, call.method, target)
+
+    def _no_list(self, call: Call, answer: Answer) -> OciConvertError:
+        if call.kind is Kind.CATALOG and answer.status in {
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.METHOD_NOT_ALLOWED,
+        }:
+            return StoreError(
+                "the registry does not list its repositories",
+                code="no-catalog",
+                where=call.where,
+                remedy="name them one by one, or in a file",
+            )
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return self._no_repository(call)
+        return refused(call, answer)
+
+    def _no_repository(self, call: Call) -> OciConvertError:
+        if not self._is_registry():
+            return StoreError(
+                f"{self.host.origin} is no registry",
+                code="not-a-registry",
+                where=call.where,
+                remedy="check host and port",
+            )
+        return StoreError(
+            f"there is no repository {self.repository.name}",
+            code="no-such-repository",
+            where=call.where,
+            remedy="check how it is spelled; one that nobody may see looks the same",
+        )
+
+    def absent(self, call: Call, answer: Answer) -> OciConvertError:
+        """Why a manifest is not there: the host, the repository, the tag or the digest."""
+        if "NAME_UNKNOWN" in words_of(answer).codes:
+            return self._no_repository(call)
+        try:
+            tags = self.tags()
+        except OciConvertError as error:
+            if error.code in {"no-such-repository", "not-a-registry"}:
+                return error.at(call.where) if not error.where else error
+            tags = []
+        if ":" in call.subject:
+            return StoreError(
+                f"the repository has no manifest {call.subject}",
+                code="no-such-manifest",
+                where=call.where,
+                remedy="its tag may have moved on, and what it was may have been deleted",
+            )
+        shown = ", ".join(tags[:_SHOWN]) + (", …" if len(tags) > _SHOWN else "")
+        return StoreError(
+            f"the repository has no tag {call.subject}",
+            code="no-such-tag",
+            where=call.where,
+            remedy=did_you_mean(
+                nearest(call.subject, tags), f"its tags are {shown}" if tags else "it has no tags"
+            ),
+        )

@@ -1,0 +1,85 @@
+"""What is sent: the chunks of a blob, verified on their way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from oci_convert.blobs.streams import Tally
+from oci_convert.ground.digest import CANONICAL, Digest
+from oci_convert.stores.registry.traffic import Traffic
+
+__all__ = ["Outgoing"]
+
+
+class Outgoing:
+    """The chunks of a blob, to be gone through once.
+
+    One chunk is always held back: the last one leaves only when everything was verified. What
+    reading or verifying raises is kept in :attr:`error`, since whoever sends takes every OSError
+    for one of the network.
+    """
+
+    def __init__(
+        self,
+        chunks: Iterable[bytes],
+        traffic: Traffic,
+        where: str,
+        *,
+        expected: tuple[Digest, int] | None = None,
+        algorithm: str = CANONICAL,
+    ) -> None:
+        self._chunks = chunks
+        self._traffic = traffic
+        self._where = where
+        self._expected = expected
+        self._tally = Tally(expected[0].algorithm if expected else algorithm)
+        self.error: Exception | None = None
+        self.finished = False
+        """Whether the last chunk has left."""
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of everything that was read so far."""
+        return self._tally.digest
+
+    @property
+    def size(self) -> int:
+        """The bytes that were read so far."""
+        return self._tally.size
+
+    def __iter__(self) -> Iterator[bytes]:
+        held = b""
+        for chunk in self._verified():
+            if held:
+                self._traffic.up(len(held))
+                yield held
+            held = chunk
+        if held:
+            self._traffic.up(len(held))
+            yield held
+        self.finished = True
+
+    def _verified(self) -> Iterator[bytes]:
+        try:
+            for chunk in self._chunks:
+                self._tally.update(chunk)
+                if self._expected is not None and self._tally.size > self._expected[1]:
+                    self._tally.check(*self._expected, self._where)
+                if chunk:
+                    yield chunk
+            if self._expected is not None:
+                self._tally.check(*self._expected, self._where)
+        except Exception as error:
+            self.error = error
+            raise
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """The same bytes in pieces of ``size``; the last one may be smaller."""
+        waiting = bytearray()
+        for chunk in self:
+            waiting += chunk
+            while len(waiting) > size:
+                yield bytes(waiting[:size])
+                del waiting[:size]
+        if waiting:
+            yield bytes(waiting)

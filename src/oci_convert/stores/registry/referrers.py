@@ -1,0 +1,118 @@
+"""Referrers: what speaks of an image, by the API of a registry or by the tag that stands for it.
+
+Implements *Listing referrers* and *Referrers tag schema* of the OCI distribution specification 1.1.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any, Final
+
+from oci_convert.ground.digest import Digest
+from oci_convert.ground.errors import StoreError
+from oci_convert.ground.limits import limits
+from oci_convert.ground.media_types import Cell, Family, name_of
+from oci_convert.ground.media_types import Kind as BlobKind
+from oci_convert.stores.registry.calls import Kind
+from oci_convert.stores.registry.headers import media_type, next_link
+from oci_convert.stores.registry.manifests import Fetched, Manifests
+from oci_convert.stores.registry.refusals import refused
+from oci_convert.stores.registry.remote import bad_answer
+
+__all__ = ["Referrers", "referrers_tag"]
+
+_INDEX: Final = name_of(Cell(BlobKind.INDEX), Family.OCI) or ""
+_MOST_PAGES: Final = 1000
+_LONGEST_TAG: Final = 128
+_TRIES: Final = 3
+
+
+def referrers_tag(subject: Digest) -> str:
+    """The tag of the index of everything that speaks of ``subject``."""
+    return f"{subject.algorithm[:32]}-{subject.encoded[:64]}"[:_LONGEST_TAG]
+
+
+class Referrers(Manifests):
+    """Reads and extends the list of what speaks of an image."""
+
+    def referrers(self, subject: Digest) -> tuple[Fetched, ...]:
+        """Indexes of everything that speaks of ``subject``, one for each page of the list.
+
+        Only an answer that is an OCI index counts: some registries say 200 and show a page for
+        people. A registry without the API has an index under a tag, or nothing.
+        """
+        no_api = (self.repository, "no referrers API")
+        if no_api not in self._known:
+            pages = self._from_api(subject)
+            if pages:
+                return pages
+            self._known.add(no_api)
+        tagged = self.find_manifest(referrers_tag(subject))
+        return (tagged,) if tagged is not None and tagged.media_type == _INDEX else ()
+
+    def _from_api(self, subject: Digest) -> tuple[Fetched, ...]:
+        """The pages of the API, at least one; none where there is no API."""
+        headers = {"Accept": _INDEX}
+        call = self._call(Kind.REFERRERS, "GET", f"referrers/{subject}", subject, headers=headers)
+        pages: list[Fetched] = []
+        while len(pages) < _MOST_PAGES:
+            answer = self.host.ask(call, limits().index_size)
+            kind = media_type(answer.headers.get("Content-Type", ""))
+            if answer.status != HTTPStatus.OK or kind != _INDEX:
+                if pages:
+                    raise bad_answer(call, "with a page of referrers that is none")
+                if answer.status == HTTPStatus.FORBIDDEN:
+                    raise refused(call, answer)
+                return ()
+            pages.append(Fetched(answer.body, kind, Digest.of(answer.body)))
+            link = next_link(answer.headers.get("Link", ""))
+            target = link and self.host.locate(call, link)
+            if not target or not target.startswith("/") or target == call.target:
+                break
+            call = replace(call, target=target)
+        return tuple(pages)
+
+    def add_referrer(self, subject: Digest, entry: Mapping[str, Any]) -> None:
+        """Put the descriptor of a referrer into the index under the tag of its subject.
+
+        For a registry that did not say that it does so itself (:attr:`Pushed.subject_handled`).
+        Whoever writes the same index at the same moment may undo it: it is read again, and the
+        entry put in again, three times. Everything else in the index stays. Raises
+        :class:`StoreError` (``referrers-tag-taken``, ``referrer-lost``).
+        """
+        tag = referrers_tag(subject)
+        with self._known.alone((self.repository, tag)):
+            for _ in range(_TRIES):
+                index = self._index_under(tag)
+                entries = index.setdefault("manifests", [])
+                if any(it.get("digest") == entry["digest"] for it in entries):
+                    return
+                entries.append(dict(entry))
+                raw = json.dumps(index, separators=(",", ":"), ensure_ascii=False).encode()
+                self.put_manifest(raw, _INDEX, tag=tag)
+        raise self._no_index(tag, "referrer-lost", "others write it all the time: try again later")
+
+    def _index_under(self, tag: str) -> dict[str, Any]:
+        found = self.find_manifest(tag)
+        if found is None:
+            return {"schemaVersion": 2, "mediaType": _INDEX, "manifests": []}
+        try:
+            index = json.loads(found.raw)
+        except (ValueError, RecursionError):
+            index = None
+        entries = index.get("manifests", []) if isinstance(index, dict) else None
+        fine = isinstance(entries, list) and all(isinstance(it, dict) for it in entries)
+        if found.media_type != _INDEX or not fine:
+            raise self._no_index(tag, "referrers-tag-taken", "move what is there to another tag")
+        return dict(index)
+
+    def _no_index(self, tag: str, code: str, remedy: str) -> StoreError:
+        return StoreError(
+            "the index of referrers under this tag cannot be extended",
+            code=code,
+            where=f"docker://{self.repository}:{tag}",
+            remedy=remedy,
+        )

@@ -1,0 +1,200 @@
+"""What registries refuse, and what goes wrong on the way, as errors that say what to do.
+
+What a registry says is repeated, bounded and fit to be shown; what is secret is taken out first, as
+some registries repeat what they were sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from oci_convert.ground.errors import OciConvertError, StoreError
+from oci_convert.ground.printable import printable
+from oci_convert.stores.registry.calls import Answer, Call, Kind
+from oci_convert.stores.registry.headers import media_type
+
+__all__ = ["TryAgain", "Words", "refused", "unexpected", "words_of"]
+
+_LONGEST: Final = 300
+_MOST: Final = 5
+_SHORTEST_SECRET: Final = 4
+"""Characters: what is shorter would be found in every other word."""
+_LIMITS: Final = ("RateLimit-Limit", "X-RateLimit-Limit", "RateLimit-Policy")
+
+
+class TryAgain(Exception):  # noqa: N818 - it is an instruction first, and an error in the end only
+    """Something went wrong that may go well the next time."""
+
+    def __init__(self, error: OciConvertError, wait: float | None = None) -> None:
+        super().__init__(error.message)
+        self.error = error
+        """What it is if it never goes well."""
+        self.wait = wait
+        """Seconds that the registry asks to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a registry says is wrong."""
+
+    codes: frozenset[str]
+    """The codes of the distribution specification, in upper case."""
+    text: str
+    """One line, bounded; empty if it says nothing."""
+    digests: tuple[str, ...] = ()
+    """What it names in the details, such as blobs that are not there."""
+
+    def quoted(self) -> str:
+        """The text as the end of a sentence."""
+        return f": {self.text}" if self.text else ""
+
+
+def words_of(answer: Answer, secrets: Collection[str] = ()) -> Words:
+    """What an answer says, whatever its body is; without any of the ``secrets``."""
+    text = answer.body[: 64 * 1024].decode("utf-8", "replace")
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, "…")
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return Words(frozenset(), "" if _is_page(answer, text) else _line(text))
+    errors = content.get("errors") if isinstance(content, dict) else None
+    if not isinstance(errors, list):
+        return Words(frozenset(), _line(text))
+    told = [error for error in errors if isinstance(error, dict)][:_MOST]
+    return Words(
+        frozenset(str(error.get("code", "")).upper() for error in told),
+        _line("; ".join(filter(None, map(_told, told)))),
+        tuple(digest for error in told for digest in _digests(error.get("detail"))),
+    )
+
+
+def _is_page(answer: Answer, text: str) -> bool:
+    """Whether somebody answers with a page for people: a proxy, a login, a gateway."""
+    kind = media_type(answer.headers.get("Content-Type", ""))
+    return kind == "text/html" or text.lstrip()[:1] == "<"
+
+
+def _told(error: Mapping[str, Any]) -> str:
+    parts = [str(error.get(name) or "") for name in ("code", "message")]
+    detail = error.get("detail")
+    if isinstance(detail, str) and detail not in parts:
+        parts.append(detail)
+    return ": ".join(filter(None, parts))
+
+
+def _digests(detail: object) -> list[str]:
+    """The digests of a detail: a text, an object, or a list of either."""
+    found = detail if isinstance(detail, list) else [detail]
+    texts = [it.get("digest") or it.get("Digest") if isinstance(it, dict) else it for it in found]
+    return [_line(text) for text in texts if isinstance(text, str) and ":" in text]
+
+
+def _line(text: str) -> str:
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= _LONGEST else line[:_LONGEST] + "…"
+
+
+def refused(call: Call, answer: Answer) -> OciConvertError:
+    """The error for a status that is no answer to the call, by its status and its codes."""
+    words = words_of(answer, call.access.authorizer.secrets())
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        return call.access.authorizer.rejected(call.where, words.quoted())
+    if answer.status == HTTPStatus.FORBIDDEN:
+        return _denied(call, words)
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return _too_many(call, answer, words)
+    if call.kind is Kind.MANIFEST and call.method == "PUT":
+        return _manifest_refused(call, answer, words)
+    if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return StoreError(
+            f"the registry takes no {call.kind} of {call.size} bytes{words.quoted()}",
+            code="too-large-for-registry",
+            where=call.where,
+            remedy="a proxy before it may have a limit; --chunk SIZE sends smaller pieces",
+        )
+    return unexpected(call, answer, words)
+
+
+def unexpected(call: Call, answer: Answer, words: Words | None = None) -> OciConvertError:
+    """The error for a status that means nothing here."""
+    words = words or words_of(answer, call.access.authorizer.secrets())
+    verb = {"GET": "read", "HEAD": "look for"}.get(call.method, "write")
+    return StoreError(
+        f"the registry answers {_status(answer)} to a request to {verb} the {call.kind}"
+        f"{words.quoted()}",
+        code="registry-failed",
+        where=call.where,
+        remedy="try again later, or ask whoever runs the registry"
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        else "check whether this is the right host, and what its manual says",
+    )
+
+
+def _status(answer: Answer) -> str:
+    try:
+        return f"{answer.status} {HTTPStatus(answer.status).phrase}"
+    except ValueError:
+        return str(answer.status)
+
+
+def _denied(call: Call, words: Words) -> OciConvertError:
+    scopes = ", ".join(sorted(call.access.scopes))
+    return StoreError(
+        f"the registry does not allow this ({scopes}){words.quoted()}",
+        code="registry-denied",
+        where=call.where,
+        remedy=f"{call.access.authorizer.spoken()} needs that right; "
+        "some registries also say so of a repository that is not there",
+    )
+
+
+def _too_many(call: Call, answer: Answer, words: Words) -> OciConvertError:
+    limits = [answer.headers[name] for name in _LIMITS if name in answer.headers]
+    limit = f" (its limit is {_line(limits[0])})" if limits else ""
+    return StoreError(
+        f"the registry asks for fewer requests{limit}{words.quoted()}",
+        code="too-many-requests",
+        where=call.where,
+        remedy=f"slow down with --rate {call.access.repository.host}=N/s, or try again later",
+    )
+
+
+def _manifest_refused(call: Call, answer: Answer, words: Words) -> OciConvertError:
+    if words.codes & {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"}:
+        which = ", ".join(words.digests[:_MOST]) or "a blob of this manifest"
+        return StoreError(
+            f"the registry says that it has not got {which}{words.quoted()}",
+            code="manifest-blob-unknown",
+            where=call.where,
+            remedy="start the run again; if it stays so, the registry lost what it had taken",
+        )
+    types = _media_types(call.body)
+    return StoreError(
+        f"the registry refuses this manifest with {_status(answer)}{words.quoted()}"
+        + (f"; its media types are {types}" if types else ""),
+        code="manifest-refused",
+        where=call.where,
+        remedy="it may take the other format, with --to; its manual says what it takes",
+    )
+
+
+def _media_types(body: object) -> str:
+    """The media types in a manifest, for whoever asks why a registry does not like it."""
+    try:
+        content = json.loads(body) if isinstance(body, bytes) else None
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(content, dict):
+        return ""
+    within = [content, content.get("config")]
+    for name in ("manifests", "layers"):
+        entries = content.get(name)
+        within += entries if isinstance(entries, list) else []
+    types = [it.get("mediaType") for it in within if isinstance(it, dict)]
+    return _line(", ".join(dict.fromkeys(it for it in types if isinstance(it, str))))

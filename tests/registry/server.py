@@ -1,0 +1,181 @@
+"""The sockets: an HTTP server in threads of this process, with everything around it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
+from types import TracebackType
+from typing import Any, Final, cast
+
+from registry.content import Content, digest_of
+from registry.faults import INSTEAD, Fault, Faults
+from registry.gate import Gate, Open
+from registry.messages import Exchange, Log, Reply, Request
+from registry.personality import Personality
+from registry.protocol import Protocol
+
+__all__ = ["FakeRegistry"]
+
+_LOOPBACK: Final = "127.0.0.1"
+_NO_BODY: Final = frozenset({204, 304})
+
+
+class FakeRegistry:
+    """A registry on this machine, as a context manager: it listens from its beginning to its end.
+
+    ``content`` may be shared by several. ``blobs_at`` is the origin of another one, which then
+    serves the blobs of this one. With ``tls``, it speaks https.
+    """
+
+    def __init__(
+        self,
+        personality: Personality | None = None,
+        *,
+        gate: Gate | None = None,
+        content: Content | None = None,
+        blobs_at: str | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.content = content or Content()
+        self.log = Log()
+        self.faults = Faults()
+        self.ended = Event()
+        self._server = _Server((_LOOPBACK, 0), _Handler)
+        self._server.registry = self
+        if tls is not None:
+            # The handshake is made by the thread of the connection: a client may be slow.
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        self.host = f"{_LOOPBACK}:{self._server.server_address[1]}"
+        """Host and port, as a reference spells them."""
+        self.origin = f"{'https' if tls else 'http'}://{self.host}"
+        self.protocol = Protocol(
+            self.content, personality or Personality(), gate or Open(), self.origin, blobs_at
+        )
+        self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    def __enter__(self) -> FakeRegistry:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.ended.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    registry: FakeRegistry
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients go away in the midst of a request: that is what they are tested for."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # a reply leaves in one piece
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base
+        """Requests are in the log of the registry, not on the terminal."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("do_"):
+            return self._serve
+        raise AttributeError(name)
+
+    def _serve(self) -> None:
+        registry = self.server.registry
+        body = self._body()
+        index = registry.log.number()
+        request = Request(
+            index, self.command, self.path, cast("Mapping[str, str]", self.headers), body
+        )
+        fault = registry.faults.find(request)
+        if fault is Fault.RESET:
+            self._note(request, 0, 0)
+            return self._reset()
+        if fault is Fault.SILENT:
+            self._note(request, 0, 0)
+            registry.ended.wait(60)
+            return self._reset()
+        reply = INSTEAD[fault] if fault in INSTEAD else registry.protocol.answer(request)
+        if fault is Fault.RESET_AFTER:
+            self._note(request, 0, 0)
+            return self._reset()
+        if fault is not None:
+            reply = _spoilt(reply, fault)
+        return self._send(request, reply, fault)
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
+            parts = []
+            while size := int(self.rfile.readline().partition(b";")[0], 16):
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(parts)
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+
+    def _send(self, request: Request, reply: Reply, fault: Fault | None) -> None:
+        length: int | None = len(reply.body)
+        if self.command == "HEAD" and not self.server.registry.protocol.head_length:
+            length = None
+        self.send_response_only(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        if length is not None and reply.status not in _NO_BODY:
+            self.send_header("Content-Length", str(length))
+        body = b"" if self.command == "HEAD" or reply.status in _NO_BODY else reply.body
+        if fault in {Fault.TRUNCATED, Fault.STALLED}:
+            body = body[: len(body) // 2]
+        head = sum(len(line) for line in self._headers_buffer)
+        self.end_headers()
+        self.wfile.write(body)
+        self._note(request, reply.status, head + 2 + len(body))
+        self.wfile.flush()
+        if fault is Fault.STALLED:
+            self.server.registry.ended.wait(60)
+        if fault in {Fault.TRUNCATED, Fault.STALLED}:
+            self.close_connection = True
+
+    def _note(self, request: Request, status: int, down: int) -> None:
+        head = sum(len(name) + len(value) + 4 for name, value in self.headers.items())
+        up = len(self.raw_requestline) + head + 2 + len(request.body)
+        self.server.registry.log.add(Exchange(request, status, up, down))
+
+    def _reset(self) -> None:
+        """End the connection as a router does that has had enough."""
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        self.connection.close()
+
+
+def _spoilt(reply: Reply, fault: Fault) -> Reply:
+    """The reply as it comes out of something broken."""
+    if fault is Fault.WRONG_BYTES and reply.body:
+        body = bytearray(reply.body)
+        body[len(body) // 2] ^= 1
+        return Reply(reply.status, reply.headers, bytes(body))
+    if fault is Fault.WRONG_DIGEST:
+        return reply.with_headers({"Docker-Content-Digest": digest_of(b"something else")})
+    if fault is Fault.BAD_LOCATION:
+        return reply.with_headers({"Location": "http://192.0.2.1/elsewhere"})
+    if fault is Fault.ERROR_AFTER:
+        return INSTEAD[Fault.ERROR]
+    return reply
