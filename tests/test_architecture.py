@@ -38,6 +38,7 @@ LEVEL = {package: level for level, packages in enumerate(LEVELS) for package in 
 CODECS = {"bz2", "deflate", "gzip", "isal", "lzma", "zlib", "zlib_ng", "zstandard"}
 COMMAND_ONLY = {"logging", "rich", "typer"}
 PROCESSES = {"multiprocessing", "subprocess", "pty"}
+NETWORK = {"http", "requests", "socket", "ssl", "urllib", "urllib3"}
 COMMAND_NAMES = {"print", "input", "exit", "quit", "breakpoint"}
 COMMAND_ATTRIBUTES = {
     "os": {"environ", "environb", "getenv", "_exit", "abort"},
@@ -145,6 +146,11 @@ def test_only_compression_imports_codecs(module: str) -> None:
     assert module == "layers/compression" or not foreign(TREES[module]) & CODECS
 
 
+@pytest.mark.parametrize("module", TREES)
+def test_only_registries_need_a_network(module: str) -> None:
+    assert module.startswith("stores/registry/") or not foreign(TREES[module]) & NETWORK
+
+
 @pytest.mark.parametrize("module", [module for module in TREES if package(module) != "cli"])
 def test_only_the_command_prints_reads_the_environment_and_exits(module: str) -> None:
     tree = TREES[module]
@@ -157,13 +163,15 @@ def test_only_the_command_prints_reads_the_environment_and_exits(module: str) ->
 
 @pytest.mark.parametrize("module", TREES)
 def test_nothing_starts_a_process_or_changes_the_directory(module: str) -> None:
-    assert not foreign(TREES[module]) & PROCESSES
+    """But for the programs that keep passwords, which a user's own configuration names."""
+    helpers = module == "stores/registry/credential_helpers"
+    assert helpers or not foreign(TREES[module]) & PROCESSES
     assert not used(TREES[module], NOBODY)
 
 
 def test_importing_the_library_is_light() -> None:
     # The standard library brings zlib, bz2, lzma and logging of its own accord.
-    heavy = {"asyncio", "isal", "rich", "typer", "zlib_ng", "zstandard"}
+    heavy = {"asyncio", "isal", "rich", "typer", "urllib3", "zlib_ng", "zstandard"}
     code = f"import sys, oci_convert; print(sorted({heavy!r} & set(sys.modules)))"
     got = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert got.stdout == "[]\n"

@@ -23,6 +23,7 @@ from support import errors
 from support.command import Command
 from support.malformed import Malformed
 from support.messages import PROVOKED, Provoked, Told, masked
+from support.registry_messages import REGISTRIES
 from test_malformed import MALFORMED
 
 PROJECT: Final = Path(__file__).parent.parent
@@ -54,7 +55,11 @@ def test_every_message_reads_as_it_was_reviewed(
     golden: Callable[[str, str], None],
 ) -> None:
     entries = []
-    cases: list[tuple[str, Provoked | Malformed]] = [*PROVOKED.items(), *MALFORMED.items()]
+    cases: list[tuple[str, Provoked | Malformed]] = [
+        *PROVOKED.items(),
+        *REGISTRIES.items(),
+        *MALFORMED.items(),
+    ]
     for number, (name, case) in enumerate(cases):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -100,7 +105,8 @@ def words() -> set[str]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.add(node.value)
-    return {word for word in found if re.fullmatch("[a-zA-Z0-9]+(-[a-zA-Z0-9]+)+", word)}
+    # What begins with a capital is the name of a header.
+    return {word for word in found if re.fullmatch("[a-z0-9][a-zA-Z0-9]*(-[a-zA-Z0-9]+)+", word)}
 
 
 def single_words() -> set[str]:

@@ -24,6 +24,7 @@ class Fault(Enum):
     WRONG_BYTES = "a bit of the body is another one"
     WRONG_DIGEST = "Docker-Content-Digest is that of something else"
     BAD_LOCATION = "the address to go on leads to plain http elsewhere"
+    LOST = "201, and nothing is done"
     PAGE = "a page for people, with 200"
     REQUEST_TIMEOUT = "408"
     UNAUTHORIZED = "401"
@@ -47,6 +48,7 @@ _AT_ONCE: Final = {"Retry-After": "0"}
 _DETAIL: Final = {"digest": f"sha256:{'0' * 64}"}
 
 INSTEAD: Final = {
+    Fault.LOST: Reply(201),
     Fault.PAGE: Reply(200, _HTML, _PAGE),
     Fault.REQUEST_TIMEOUT: failure(408, "UNKNOWN", "too slow"),
     Fault.UNAUTHORIZED: failure(401, "UNAUTHORIZED"),

@@ -13,12 +13,12 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from oci_convert.ground.errors import StoreError, UsageError
-from oci_convert.ground.printable import printable
+from oci_convert.errors import StoreError, UsageError
 from oci_convert.stores.registry.auth_files import AuthFile, read_auth_file
 from oci_convert.stores.registry.credential_helpers import HelperError, Helpers
 from oci_convert.stores.registry.reference import Repository
 from oci_convert.stores.registry.secret import Credential, Secret, UserPassword
+from oci_convert.text.printable import printable
 
 __all__ = ["Auth", "Found", "Keychain"]
 

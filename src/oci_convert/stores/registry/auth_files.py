@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from oci_convert.ground.errors import StoreError
-from oci_convert.ground.limits import limits
+from oci_convert.errors import StoreError
+from oci_convert.limits import limits
 from oci_convert.stores.registry.reference import HUB, HUB_ALIASES, Repository
 from oci_convert.stores.registry.secret import (
     Credential,

@@ -1,20 +1,17 @@
-"""A request of the protocol and its answer, as values."""
+"""A request of the protocol, as a value."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from oci_convert.stores.registry.reference import SCHEME, Repository
+from oci_convert.stores.registry.tokens import Authorizer
 from oci_convert.stores.registry.traffic import Traffic
+from oci_convert.stores.registry.transport import Body
 
-if TYPE_CHECKING:
-    from oci_convert.stores.registry.tokens import Authorizer
-    from oci_convert.stores.registry.transport import Body
-
-__all__ = ["Access", "Answer", "Call", "Kind", "catalog_scope", "scope"]
+__all__ = ["Access", "Call", "Kind", "catalog_scope", "scope"]
 
 
 class Kind(StrEnum):
@@ -64,6 +61,8 @@ class Call:
     body: Body = None
     size: int = 0
     """The bytes of the body, where they are known before."""
+    limit: str = "document_size"
+    """The one of :class:`Limits` that the answer has to keep."""
 
     @property
     def repeatable(self) -> bool:
@@ -77,13 +76,3 @@ class Call:
         if not self.subject:
             return place
         return f"{place}{'@' if ':' in self.subject else ':'}{self.subject}"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back, read to its end."""
-
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    """By names of any case."""
-    body: bytes = field(repr=False, default=b"")

@@ -12,17 +12,17 @@ from typing import Final
 
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from oci_convert.blobs.streams import CHUNK, Tally
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import BlobError, OciConvertError
-from oci_convert.stores.registry.calls import Answer, Call, Kind
+from oci_convert.errors import BlobError, OciConvertError
+from oci_convert.layers.streams import CHUNK, Tally
+from oci_convert.spec.digest import Digest
+from oci_convert.stores.registry.calls import Call, Kind
 from oci_convert.stores.registry.failures import failed
 from oci_convert.stores.registry.headers import content_range
 from oci_convert.stores.registry.manifests import Head, head_of
 from oci_convert.stores.registry.patience import Patience
 from oci_convert.stores.registry.refusals import TryAgain, refused
 from oci_convert.stores.registry.remote import Remote, bad_answer
-from oci_convert.stores.registry.transport import Response
+from oci_convert.stores.registry.transport import Answer, Response
 
 __all__ = ["Downloads"]
 
@@ -136,7 +136,7 @@ class Downloads(Remote):
         response = self.host.open(call)
         if response.status in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
             return response
-        answer = self.host.read(response, call, CHUNK)
+        answer = self.host.read(response, call)
         if answer.status == HTTPStatus.NOT_FOUND:
             self._known.discard((self.repository, call.subject))
             raise BlobError(

@@ -17,7 +17,7 @@ from urllib3.exceptions import (
 )
 from urllib3.exceptions import TimeoutError as AnyTimeoutError
 
-from oci_convert.ground.errors import OciConvertError, StoreError
+from oci_convert.errors import OciConvertError, StoreError
 from oci_convert.stores.registry.refusals import TryAgain
 from oci_convert.stores.registry.transport import Origin
 

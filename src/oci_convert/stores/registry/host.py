@@ -15,10 +15,10 @@ from urllib.parse import urljoin
 
 from urllib3.exceptions import HTTPError
 
-from oci_convert.ground.errors import StoreError
-from oci_convert.ground.limits import limits
+from oci_convert.errors import StoreError
+from oci_convert.limits import limits, raised_by
 from oci_convert.stores.registry.auth import Found, Keychain
-from oci_convert.stores.registry.calls import Access, Answer, Call, Kind
+from oci_convert.stores.registry.calls import Access, Call, Kind
 from oci_convert.stores.registry.failures import failed
 from oci_convert.stores.registry.headers import retry_after, warning_texts
 from oci_convert.stores.registry.options import RegistryOptions
@@ -27,8 +27,8 @@ from oci_convert.stores.registry.patience import Patience
 from oci_convert.stores.registry.reference import Repository, is_loopback
 from oci_convert.stores.registry.refusals import TryAgain, refused
 from oci_convert.stores.registry.secret import Credential
-from oci_convert.stores.registry.tokens import Authorizer
-from oci_convert.stores.registry.transport import Origin, Response, Transport, origin_of
+from oci_convert.stores.registry.tokens import Authorizer, Wish
+from oci_convert.stores.registry.transport import Answer, Origin, Response, Transport, origin_of
 
 __all__ = ["Host"]
 
@@ -89,18 +89,16 @@ class Host:
                 patience = patience or Patience(self.options, self.pace)
                 patience.wait(again)
 
-    def ask(self, call: Call, most: int | None = None) -> Answer:
+    def ask(self, call: Call) -> Answer:
         """The answer to a call, whatever its status, but for those that pass and for 401.
 
-        ``most`` is how many bytes it may have, by default as many as a document. Raises
-        :class:`StoreError`.
+        Raises :class:`StoreError`.
         """
-        most = limits().document_size if most is None else most
-        return self.persist(partial(self.attempt, call, most))
+        return self.persist(partial(self.attempt, call))
 
-    def attempt(self, call: Call, most: int | None = None) -> Answer:
+    def attempt(self, call: Call) -> Answer:
         """The same, once: raises :class:`TryAgain` for what passes."""
-        return self.read(self.open(call), call, limits().document_size if most is None else most)
+        return self.read(self.open(call), call)
 
     def open(self, call: Call, *, fresh: bool = False) -> Response:
         """Send a call once, and give its answer, which is still to be read.
@@ -126,7 +124,7 @@ class Host:
         """
         for _ in range(2):
             challenge = response.headers.get("WWW-Authenticate", "")
-            answer = self.read(response, call, _LONGEST_WORDS)
+            answer = self.read(response, call)
             other = call.access.authorizer.challenged(challenge, call.access, used)
             if other is None:
                 raise refused(call, answer)
@@ -136,7 +134,7 @@ class Host:
             _, response = self._send(call, used)
             if response.status != HTTPStatus.UNAUTHORIZED:
                 return response
-        raise refused(call, self.read(response, call, _LONGEST_WORDS))
+        raise refused(call, self.read(response, call))
 
     def _followed(self, call: Call, header: str | None, response: Response) -> Response:
         """Where redirects lead in the end."""
@@ -145,7 +143,7 @@ class Host:
             location = response.headers.get("Location", "")
             if response.status not in _REDIRECTS:
                 return response
-            self.read(response, call, _LONGEST_WORDS)
+            self.read(response, call)
             if not location or call.method not in {"GET", "HEAD"}:
                 raise self._led_astray(call, f"a {call.method} is sent on, which leads nowhere")
             url = _joined(url, location)
@@ -187,11 +185,13 @@ class Host:
                 traffic.warn(text)
         return sent, response
 
-    def read(self, response: Response, call: Call, most: int) -> Answer:
+    def read(self, response: Response, call: Call) -> Answer:
         """An answer, read to its end; raises :class:`TryAgain` where it breaks off.
 
         Raises :class:`StoreError` (``answer-too-large``).
         """
+        failure = response.status >= HTTPStatus.BAD_REQUEST
+        most: int = _LONGEST_WORDS if failure else getattr(limits(), call.limit)
         stated = response.length_remaining
         try:
             if stated is None:
@@ -203,22 +203,29 @@ class Host:
         size = len(body) if stated is None else stated
         if size > most:
             response.close()
-            if response.status >= HTTPStatus.BAD_REQUEST:
+            if failure:
                 return Answer(response.status, response.headers)
             raise StoreError(
                 f"the answer of the registry is larger than {most} bytes",
                 code="answer-too-large",
                 where=call.where,
-                remedy="check that this is a registry",
+                remedy=f"check that this is a registry; {raised_by(call.limit)}",
             )
         call.access.traffic.down(len(body))
         return Answer(response.status, response.headers, body)
 
     def trade(
-        self, access: Access, method: str, url: str, headers: dict[str, str], body: bytes | None
+        self,
+        authorizer: Authorizer,
+        wish: Wish,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        body: bytes | None,
     ) -> Answer:
         """Ask a token server, where credentials may be sent: see :class:`Trade`."""
         found = self.allowed(url, self.origin)
+        access = Access(wish.repository, authorizer, wish.scopes, wish.traffic)
         call = Call(access, Kind.TOKEN, method, url, headers=headers, body=body)
         if found is None:
             raise StoreError(
@@ -232,7 +239,7 @@ class Host:
             sent, response = self._send(call, None, *found)
             if response.status in _PASSING:
                 raise self._passing(call, response, sent)
-            return self.read(response, call, limits().document_size)
+            return self.read(response, call)
 
         return self.persist(once)
 
@@ -278,7 +285,7 @@ class Host:
 
     def _passing(self, call: Call, response: Response, sent: float) -> TryAgain:
         wait = retry_after(response.headers.get("Retry-After", ""))
-        answer = self.read(response, call, _LONGEST_WORDS)
+        answer = self.read(response, call)
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             self.pace.slow_down(sent)
         if wait is not None and wait <= self.options.longest_wait:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final
 
-from oci_convert.ground.errors import OciConvertError, StoreError
-from oci_convert.ground.limits import limits
-from oci_convert.ground.suggestion import did_you_mean, nearest
-from oci_convert.stores.registry.calls import Answer, Call, Kind
+from oci_convert.errors import OciConvertError, StoreError
+from oci_convert.stores.registry.calls import Call, Kind
 from oci_convert.stores.registry.headers import next_link
 from oci_convert.stores.registry.refusals import refused, words_of
 from oci_convert.stores.registry.remote import Remote, bad_answer, read_object
+from oci_convert.stores.registry.transport import Answer
+from oci_convert.text.suggestion import did_you_mean, nearest
 
 __all__ = ["Lists"]
 
 _PAGE: Final = 1000
 _MOST_PAGES: Final = 10_000
 _SHOWN: Final = 5
+_LIMIT: Final = "index_size"
 
 
 class Lists(Remote):
@@ -29,7 +31,7 @@ class Lists(Remote):
 
         Raises :class:`StoreError` (``no-such-repository``).
         """
-        call = self._call(Kind.TAGS, "GET", f"tags/list?n={_PAGE}")
+        call = replace(self._call(Kind.TAGS, "GET", f"tags/list?n={_PAGE}"), limit=_LIMIT)
         return sorted(self._listed(call, "tags"))
 
     def catalog(self) -> list[str]:
@@ -37,7 +39,8 @@ class Lists(Remote):
 
         Raises :class:`StoreError` (``no-catalog``) if it has no such list.
         """
-        call = Call(self.access, Kind.CATALOG, "GET", f"/v2/_catalog?n={_PAGE}")
+        target = f"/v2/_catalog?n={_PAGE}"
+        call = Call(self.access, Kind.CATALOG, "GET", target, limit=_LIMIT)
         return sorted(self._listed(call, "repositories"))
 
     def _listed(self, call: Call, name: str) -> set[str]:
@@ -54,7 +57,7 @@ class Lists(Remote):
 
     def _pages(self, call: Call) -> Iterator[dict[str, Any]]:
         for _ in range(_MOST_PAGES):
-            answer = self.host.ask(call, limits().index_size)
+            answer = self.host.ask(call)
             if answer.status != HTTPStatus.OK:
                 raise self._no_list(call, answer)
             yield read_object(call, answer)
@@ -64,7 +67,7 @@ class Lists(Remote):
             target = self.host.locate(call, link)
             if not target.startswith("/"):
                 raise bad_answer(call, "with a next page at another host")
-            call = Call(call.access, call.kind, call.method, target)
+            call = replace(call, target=target)
 
     def _no_list(self, call: Call, answer: Answer) -> OciConvertError:
         if call.kind is Kind.CATALOG and answer.status in {

@@ -10,16 +10,17 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
-from oci_convert.ground.digest import CANONICAL, Digest
-from oci_convert.ground.errors import BlobError, OciConvertError
-from oci_convert.ground.media_types import SPELLINGS
-from oci_convert.ground.media_types import Kind as BlobKind
-from oci_convert.stores.registry.calls import Answer, Call, Kind
+from oci_convert.errors import BlobError, OciConvertError
+from oci_convert.spec.digest import CANONICAL, Digest
+from oci_convert.spec.media_types import SPELLINGS
+from oci_convert.spec.media_types import Kind as BlobKind
+from oci_convert.stores.registry.calls import Call, Kind
 from oci_convert.stores.registry.headers import media_type
 from oci_convert.stores.registry.lists import Lists
 from oci_convert.stores.registry.patience import Patience
 from oci_convert.stores.registry.refusals import TryAgain, refused, words_of
 from oci_convert.stores.registry.remote import stated_digest
+from oci_convert.stores.registry.transport import Answer
 
 __all__ = ["ACCEPT", "Fetched", "Head", "Manifests", "Pushed"]
 
@@ -129,7 +130,7 @@ class Manifests(Lists):
             answer = self._put(call)
             stated = stated_digest(call, answer)
             if stated is not None and stated.algorithm == algorithm and stated != digest:
-                raise _not_ours(call, stated, digest)
+                raise _misnamed(call, stated, digest)
             self._known.add(key)
         return Pushed(digest, new=True, subject_handled="OCI-Subject" in answer.headers)
 
@@ -167,7 +168,7 @@ class Manifests(Lists):
             # A registry may state the digest of another algorithm, which then has to be right, too.
             same = stated.algorithm == digest.algorithm
             if same or Digest.of(answer.body, stated.algorithm) != stated:
-                raise _not_asked(call, len(answer.body), stated, digest)
+                raise _misnamed(call, stated, digest)
         self._known.add((self.repository, digest))
         return Fetched(answer.body, media_type(answer.headers.get("Content-Type", "")), digest)
 
@@ -191,9 +192,9 @@ def _not_asked(call: Call, size: int, wanted: Digest, got: Digest) -> OciConvert
     )
 
 
-def _not_ours(call: Call, stated: Digest, digest: Digest) -> OciConvertError:
+def _misnamed(call: Call, stated: Digest, digest: Digest) -> OciConvertError:
     return BlobError(
-        f"the registry took {digest.short()} for {stated.short()}",
+        f"the registry calls {stated.short()} what hashes to {digest.short()}",
         code="digest-mismatch",
         where=call.where,
         remedy="the registry or a proxy before it is broken",

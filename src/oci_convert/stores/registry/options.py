@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from oci_convert.ground.errors import UsageError
+from oci_convert.errors import UsageError
 
 __all__ = ["RegistryOptions", "parse_rates"]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from oci_convert.blobs.streams import Tally
-from oci_convert.ground.digest import CANONICAL, Digest
+from oci_convert.layers.streams import Tally
+from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.stores.registry.traffic import Traffic
 
-__all__ = ["Outgoing"]
+__all__ = ["Chunks", "Outgoing"]
+
+Chunks = Callable[[], Iterable[bytes]]
+"""Gives the chunks of a blob from its beginning; called again for every other try."""
 
 
 class Outgoing:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Event, Lock
 from typing import Final
 
-from oci_convert.ground.errors import StoreError
+from oci_convert.errors import StoreError
 
 __all__ = ["Pace"]
 

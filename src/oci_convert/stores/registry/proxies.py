@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_network
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from oci_convert.ground.errors import UsageError
+from oci_convert.errors import UsageError
 from oci_convert.stores.registry.reference import is_loopback
 from oci_convert.stores.registry.secret import Secret, UserPassword
 
@@ -82,10 +82,10 @@ def _proxy(name: str, url: str) -> Proxy | None:
         return None
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
-        host, port = parts.hostname, parts.port or _PORTS[parts.scheme]
-    except (ValueError, KeyError):
+        host, port = parts.hostname, parts.port or _PORTS.get(parts.scheme)
+    except ValueError:
         host = port = None
-    if not host:
+    if not host or parts.scheme not in _PORTS:
         raise UsageError(
             "this is no proxy that can be used",  # its address may hold a password
             code="invalid-proxy",

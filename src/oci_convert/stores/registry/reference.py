@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final, NoReturn
 
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import DocumentError, UsageError
-from oci_convert.ground.suggestion import did_you_mean
+from oci_convert.errors import DocumentError, UsageError
+from oci_convert.spec.digest import Digest
+from oci_convert.text.suggestion import did_you_mean
 
 __all__ = [
     "SCHEME",

@@ -11,11 +11,10 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final
 
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import StoreError
-from oci_convert.ground.limits import limits
-from oci_convert.ground.media_types import Cell, Family, name_of
-from oci_convert.ground.media_types import Kind as BlobKind
+from oci_convert.errors import StoreError
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Cell, Family, name_of
+from oci_convert.spec.media_types import Kind as BlobKind
 from oci_convert.stores.registry.calls import Kind
 from oci_convert.stores.registry.headers import media_type, next_link
 from oci_convert.stores.registry.manifests import Fetched, Manifests
@@ -57,9 +56,10 @@ class Referrers(Manifests):
         """The pages of the API, at least one; none where there is no API."""
         headers = {"Accept": _INDEX}
         call = self._call(Kind.REFERRERS, "GET", f"referrers/{subject}", subject, headers=headers)
+        call = replace(call, limit="index_size")
         pages: list[Fetched] = []
         while len(pages) < _MOST_PAGES:
-            answer = self.host.ask(call, limits().index_size)
+            answer = self.host.ask(call)
             kind = media_type(answer.headers.get("Content-Type", ""))
             if answer.status != HTTPStatus.OK or kind != _INDEX:
                 if pages:

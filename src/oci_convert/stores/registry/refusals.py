@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-from oci_convert.ground.errors import OciConvertError, StoreError
-from oci_convert.ground.printable import printable
-from oci_convert.stores.registry.calls import Answer, Call, Kind
-from oci_convert.stores.registry.headers import media_type
+from oci_convert.errors import OciConvertError, StoreError
+from oci_convert.stores.registry.calls import Call, Kind
+from oci_convert.stores.registry.headers import media_type, retry_after
+from oci_convert.stores.registry.transport import Answer
+from oci_convert.text.printable import printable
 
 __all__ = ["TryAgain", "Words", "refused", "unexpected", "words_of"]
 
@@ -81,11 +82,12 @@ def _is_page(answer: Answer, text: str) -> bool:
 
 
 def _told(error: Mapping[str, Any]) -> str:
-    parts = [str(error.get(name) or "") for name in ("code", "message")]
+    code, message = (str(error.get(name) or "") for name in ("code", "message"))
+    if message.lower().replace(" ", "_") == code.lower():
+        message = ""
     detail = error.get("detail")
-    if isinstance(detail, str) and detail not in parts:
-        parts.append(detail)
-    return ": ".join(filter(None, parts))
+    more = detail if isinstance(detail, str) and detail != message else ""
+    return ": ".join(filter(None, (code, message, more)))
 
 
 def _digests(detail: object) -> list[str]:
@@ -113,7 +115,7 @@ def refused(call: Call, answer: Answer) -> OciConvertError:
         return _manifest_refused(call, answer, words)
     if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return StoreError(
-            f"the registry takes no {call.kind} of {call.size} bytes{words.quoted()}",
+            f"the registry does not take {call.size} bytes at once{words.quoted()}",
             code="too-large-for-registry",
             where=call.where,
             remedy="a proxy before it may have a limit; --chunk SIZE sends smaller pieces",
@@ -125,9 +127,9 @@ def unexpected(call: Call, answer: Answer, words: Words | None = None) -> OciCon
     """The error for a status that means nothing here."""
     words = words or words_of(answer, call.access.authorizer.secrets())
     verb = {"GET": "read", "HEAD": "look for"}.get(call.method, "write")
+    asked = "upload a blob" if call.kind is Kind.UPLOAD else f"{verb} the {call.kind}"
     return StoreError(
-        f"the registry answers {_status(answer)} to a request to {verb} the {call.kind}"
-        f"{words.quoted()}",
+        f"the registry answers {_status(answer)} to a request to {asked}{words.quoted()}",
         code="registry-failed",
         where=call.where,
         remedy="try again later, or ask whoever runs the registry"
@@ -149,7 +151,7 @@ def _denied(call: Call, words: Words) -> OciConvertError:
         f"the registry does not allow this ({scopes}){words.quoted()}",
         code="registry-denied",
         where=call.where,
-        remedy=f"{call.access.authorizer.spoken()} needs that right; "
+        remedy=f"{call.access.authorizer.needed()}; "
         "some registries also say so of a repository that is not there",
     )
 
@@ -157,11 +159,13 @@ def _denied(call: Call, words: Words) -> OciConvertError:
 def _too_many(call: Call, answer: Answer, words: Words) -> OciConvertError:
     limits = [answer.headers[name] for name in _LIMITS if name in answer.headers]
     limit = f" (its limit is {_line(limits[0])})" if limits else ""
+    wait = retry_after(answer.headers.get("Retry-After", ""))
+    later = f"in {wait:.0f} s" if wait else "later"
     return StoreError(
         f"the registry asks for fewer requests{limit}{words.quoted()}",
         code="too-many-requests",
         where=call.where,
-        remedy=f"slow down with --rate {call.access.repository.host}=N/s, or try again later",
+        remedy=f"slow down with --rate {call.access.repository.host}=N/s, or try again {later}",
     )
 
 

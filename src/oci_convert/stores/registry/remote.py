@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import DocumentError, OciConvertError, StoreError
-from oci_convert.stores.registry.calls import Access, Answer, Call, Kind
+from oci_convert.errors import DocumentError, OciConvertError, StoreError
+from oci_convert.spec.digest import Digest
+from oci_convert.stores.registry.calls import Access, Call, Kind
 from oci_convert.stores.registry.host import Host
 from oci_convert.stores.registry.known import Known
 from oci_convert.stores.registry.reference import Repository
-from oci_convert.stores.registry.transport import Body
+from oci_convert.stores.registry.transport import Answer, Body
 
 __all__ = ["Remote", "bad_answer", "read_object", "stated_digest"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NoReturn
 
-from oci_convert.ground.errors import StoreError
+from oci_convert.errors import StoreError
 from oci_convert.stores.registry.options import RegistryOptions
 
 __all__ = ["context_for", "speaks_tls"]

@@ -15,13 +15,15 @@ from threading import Lock
 from typing import Any, Final, Protocol
 from urllib.parse import urlencode
 
-from oci_convert.ground.errors import OciConvertError, StoreError
+from oci_convert.errors import OciConvertError, StoreError
 from oci_convert.stores.registry.auth import Found
-from oci_convert.stores.registry.calls import Access, Answer
 from oci_convert.stores.registry.headers import challenges
+from oci_convert.stores.registry.reference import Repository
 from oci_convert.stores.registry.secret import IdentityToken, RegistryToken, UserPassword
+from oci_convert.stores.registry.traffic import Traffic
+from oci_convert.stores.registry.transport import Answer
 
-__all__ = ["Authorizer", "Trade"]
+__all__ = ["Authorizer", "Trade", "Wish"]
 
 _CLIENT: Final = "oci-convert"
 _LIFE: Final = 60.0
@@ -34,11 +36,28 @@ _REFUSED: Final = frozenset({400, 401, 403})
 _MOST_TOKENS: Final = 1000
 
 
+class Wish(Protocol):
+    """What a token is wanted for, and who counts the request."""
+
+    @property
+    def repository(self) -> Repository: ...
+    @property
+    def scopes(self) -> frozenset[str]: ...
+    @property
+    def traffic(self) -> Traffic: ...
+
+
 class Trade(Protocol):
     """Asks a token server; what comes back is read, and 5xx and the like were tried again."""
 
     def __call__(
-        self, access: Access, method: str, url: str, headers: dict[str, str], body: bytes | None
+        self,
+        authorizer: Authorizer,
+        wish: Wish,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        body: bytes | None,
     ) -> Answer: ...
 
 
@@ -95,21 +114,21 @@ class Authorizer:
         if isinstance(found.credential, RegistryToken):
             self._fixed = f"Bearer {found.credential.token.reveal()}"
 
-    def header(self, access: Access, *, fresh: bool = False) -> str | None:
+    def header(self, wish: Wish, *, fresh: bool = False) -> str | None:
         """The header for a request, or ``None`` as long as the registry has not asked for one.
 
         ``fresh`` is for what takes long: the token is then in the first half of its life.
         """
         if self._fixed is not None or self._service is None:
             return self._fixed
-        token = self._tokens.get(access.scopes)
+        token = self._tokens.get(wish.scopes)
         if token is not None:
             if self._clock() < (token.fresh_until if fresh else token.renew_at):
                 return token.header
-            return self._renewed(access, token.header)
-        return self._renewed(access, None)
+            return self._renewed(wish, token.header)
+        return self._renewed(wish, None)
 
-    def challenged(self, challenge: str, access: Access, used: str | None) -> str | None:
+    def challenged(self, challenge: str, wish: Wish, used: str | None) -> str | None:
         """Another header than the one that was refused with ``WWW-Authenticate: challenge``.
 
         ``None`` if there is none. Raises :class:`StoreError` if the token server gives no token.
@@ -120,8 +139,8 @@ class Authorizer:
             if it.scheme == "bearer" and realm and self._fixed is None:
                 self._service = _Service(realm, it.parameters.get("service", ""))
                 wanted = frozenset(it.parameters.get("scope", "").split())
-                self._extra[access.scopes] = self._extra.get(access.scopes, frozenset()) | wanted
-                return self._renewed(access, used)
+                self._extra[wish.scopes] = self._extra.get(wish.scopes, frozenset()) | wanted
+                return self._renewed(wish, used)
         if used is not None and not self._look_again():
             return None
         credential = self._found.credential
@@ -137,15 +156,15 @@ class Authorizer:
             self._take(found)
         return other
 
-    def _renewed(self, access: Access, stale: str | None) -> str:
+    def _renewed(self, wish: Wish, stale: str | None) -> str:
         with self._lock:
-            alone = self._locks.setdefault(access.scopes, Lock())
+            alone = self._locks.setdefault(wish.scopes, Lock())
         with alone:
-            token = self._tokens.get(access.scopes)
+            token = self._tokens.get(wish.scopes)
             if token is not None and token.header != stale:
                 return token.header
             try:
-                token = self._ask(access)
+                token = self._ask(wish)
             except OciConvertError:
                 if token is not None and self._clock() < token.renew_at / _RENEWED_AT:
                     return token.header
@@ -153,16 +172,16 @@ class Authorizer:
             if len(self._tokens) >= _MOST_TOKENS:
                 self._tokens.clear()
                 self._locks.clear()
-            self._tokens[access.scopes] = token
+            self._tokens[wish.scopes] = token
             return token.header
 
-    def _ask(self, access: Access) -> _Token:
+    def _ask(self, wish: Wish) -> _Token:
         asked = self._clock()
-        scopes = sorted(access.scopes | self._extra.get(access.scopes, frozenset()))
-        answer = self._traded(access, scopes)
+        scopes = sorted(wish.scopes | self._extra.get(wish.scopes, frozenset()))
+        answer = self._traded(wish, scopes)
         if answer.status == HTTPStatus.UNAUTHORIZED and self._look_again():
-            answer = self._traded(access, scopes)
-        where = f"docker://{access.repository}"
+            answer = self._traded(wish, scopes)
+        where = f"docker://{wish.repository}"
         if answer.status in _REFUSED:
             raise self.rejected(where)
         content = _object(answer)
@@ -186,7 +205,7 @@ class Authorizer:
             asked + life,
         )
 
-    def _traded(self, access: Access, scopes: list[str]) -> Answer:
+    def _traded(self, wish: Wish, scopes: list[str]) -> Answer:
         """The answer of the token server, asked in the way that suits the credential."""
         service = self._service
         assert service is not None  # whoever asks for a token was challenged before
@@ -203,7 +222,7 @@ class Authorizer:
             }
             headers = {"Content-Type": "application/x-www-form-urlencoded"}
             body = urlencode(form).encode()
-            answer = self._trade(access, "POST", service.realm, headers, body)
+            answer = self._trade(self, wish, "POST", service.realm, headers, body)
             if answer.status not in _NO_OAUTH:
                 return answer
             credential = UserPassword(credential.user, credential.token)
@@ -212,7 +231,7 @@ class Authorizer:
         headers = (
             {"Authorization": credential.header()} if isinstance(credential, UserPassword) else {}
         )
-        return self._trade(access, "GET", f"{service.realm}{mark}{query}", headers, None)
+        return self._trade(self, wish, "GET", f"{service.realm}{mark}{query}", headers, None)
 
     def rejected(self, where: str, words: str = "") -> StoreError:
         """The error for a registry that wants to know who we are, and is not content."""
@@ -231,11 +250,11 @@ class Authorizer:
             remedy="log in again, or give others with --creds or --authfile",
         )
 
-    def spoken(self) -> str:
-        """Who we are, for errors."""
+    def needed(self) -> str:
+        """What to do about a right that we have not got, for the remedy of an error."""
         if self._found.credential is None:
-            return "nobody in particular (no credentials were found)"
-        return f"the account of {self._found.origin}"
+            return "log in with an account that has that right: no credentials were found"
+        return f"the account of {self._found.origin} needs that right"
 
     def secrets(self) -> frozenset[str]:
         """Everything that must not be repeated in an error, whoever repeats it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import Final
 
-from oci_convert.ground.printable import printable
+from oci_convert.text.printable import printable
 
 __all__ = ["Traffic"]
 

@@ -6,8 +6,9 @@ Nothing is tried again here, no redirect is followed, no credential is known.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ from oci_convert.stores.registry.proxies import Proxies, Proxy
 from oci_convert.stores.registry.reference import Repository, is_loopback
 from oci_convert.stores.registry.tls import context_for, speaks_tls
 
-__all__ = ["Body", "Channel", "Origin", "Response", "Transport", "origin_of"]
+__all__ = ["Answer", "Body", "Channel", "Origin", "Response", "Transport", "origin_of"]
 
 Response = urllib3.BaseHTTPResponse
 """An answer whose body is still to be read."""
@@ -33,6 +34,16 @@ PORTS: Final = {"http": 80, "https": 443}
 _NEVER: Final = Retry(total=False)
 """Made once for all requests: trying again is for those who know what was asked."""
 _BLOCK: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    """By names of any case."""
+    body: bytes = field(repr=False, default=b"")
 
 
 class Origin(NamedTuple):

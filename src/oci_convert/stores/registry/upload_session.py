@@ -8,20 +8,19 @@ expect; or, while its digest is not known, as one piece without a length.
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from oci_convert.ground.digest import Digest
-from oci_convert.ground.errors import StoreError
-from oci_convert.ground.media_types import OCTET_STREAM
-from oci_convert.stores.registry.calls import Answer, Call, Kind
+from oci_convert.errors import StoreError
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import OCTET_STREAM
+from oci_convert.stores.registry.calls import Call, Kind
+from oci_convert.stores.registry.downloads import Downloads
 from oci_convert.stores.registry.headers import last_received
-from oci_convert.stores.registry.outgoing import Outgoing
+from oci_convert.stores.registry.outgoing import Chunks, Outgoing
 from oci_convert.stores.registry.patience import Patience
 from oci_convert.stores.registry.refusals import TryAgain, refused, words_of
 from oci_convert.stores.registry.remote import stated_digest
-
-if TYPE_CHECKING:
-    from oci_convert.stores.registry.uploads import Chunks, Uploads
+from oci_convert.stores.registry.transport import Answer
 
 __all__ = ["UploadSession"]
 
@@ -35,7 +34,7 @@ class UploadSession:
 
     def __init__(
         self,
-        remote: Uploads,
+        remote: Downloads,
         chunks: Chunks,
         expected: tuple[Digest, int] | None,
         algorithm: str,
@@ -108,7 +107,7 @@ class UploadSession:
 
     def _streamed(self, call: Call) -> Answer:
         """Send a body that can be sent once, with a token that lives long enough."""
-        return self._host.read(self._host.open(call, fresh=True), call, 64 * 1024)
+        return self._host.read(self._host.open(call, fresh=True), call)
 
     def _in_pieces(self, location: str, outgoing: Outgoing, size: int) -> str:
         start = 0
@@ -182,7 +181,7 @@ class UploadSession:
         if stated is not None and stated.algorithm == digest.algorithm and stated != digest:
             raise TryAgain(
                 StoreError(
-                    f"the registry took {digest.short()} for {stated.short()}",
+                    f"the registry calls {stated.short()} what hashes to {digest.short()}",
                     code="bad-registry-answer",
                     where=call.where,
                     remedy="the registry or a proxy before it is broken",

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from enum import StrEnum
 from http import HTTPStatus
 from urllib.parse import urlencode
 
-from oci_convert.ground.digest import CANONICAL, Digest
-from oci_convert.ground.errors import StoreError
+from oci_convert.errors import StoreError
+from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.stores.registry.calls import Kind
 from oci_convert.stores.registry.downloads import Downloads
+from oci_convert.stores.registry.outgoing import Chunks
 from oci_convert.stores.registry.reference import Repository
 from oci_convert.stores.registry.upload_session import UploadSession
 
 __all__ = ["Chunks", "Placed", "Uploads"]
-
-Chunks = Callable[[], Iterable[bytes]]
-"""Gives the chunks of a blob from its beginning; called again for every other try."""
 
 
 class Placed(StrEnum):
