@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oci_convert.spec.media_types import Family
 from oci_convert.stores.base import SinkOptions, SourceOptions
-from oci_convert.stores.files.memory import MemoryFiles
+from oci_convert.stores.files.memory import Held, MemoryFiles
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource
 
 __all__ = ["Memory"]
@@ -14,28 +14,40 @@ class Memory:
     """An OCI layout in memory; the source or the destination of a conversion, or both.
 
     ``files`` are the files of the layout by name (``index.json``, ``blobs/sha256/…``), ``ref`` is
-    the one image that is meant, or what the one image is to be called. Several threads may write to
-    one ``Memory``; two of them over one ``dict`` know nothing of each other.
+    the one image that is meant, or what the one image is to be called. Several threads may use one
+    ``Memory``; two objects over one ``dict`` know nothing of each other. A copy has files of its
+    own.
     """
 
     label = "memory"
     default_family = Family.OCI
 
     def __init__(self, files: dict[str, bytes] | None = None, ref: str | None = None) -> None:
-        self.files: dict[str, bytes] = {} if files is None else files
+        self._held = Held({} if files is None else files)
         self.ref = ref
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The files of the layout, by name."""
+        return self._held.files
 
     def image(self, ref: str) -> Memory:
         """One image of this very store: the one of that name, or one that is to have it."""
-        return Memory(self.files, ref)
+        one = Memory(ref=ref)
+        one._held = self._held
+        return one
 
     def source(self, options: SourceOptions = SourceOptions()) -> OciLayoutSource:
         """Open it for reading."""
-        return OciLayoutSource(MemoryFiles(self.files), self.label)
+        return OciLayoutSource(MemoryFiles(held=self._held), self.label)
 
     def sink(self, options: SinkOptions = SinkOptions()) -> OciLayoutSink:
         """Open it for writing."""
-        return OciLayoutSink(MemoryFiles(self.files), self.label, family=options.family)
+        return OciLayoutSink(MemoryFiles(held=self._held), self.label, family=options.family)
+
+    def __reduce__(self) -> tuple[type[Memory], tuple[dict[str, bytes], str | None]]:
+        with self._held.lock:
+            return Memory, (dict(self.files), self.ref)
 
     def __str__(self) -> str:
         return self.label if self.ref is None else f"{self.label}:{self.ref}"

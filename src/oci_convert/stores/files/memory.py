@@ -1,30 +1,43 @@
-"""A place in memory: a dict from names to bytes."""
+"""Files in memory: a dict from names to bytes."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import RLock
 from typing import BinaryIO
 
 from oci_convert.stores.files.base import WritableFiles
 
-__all__ = ["MemoryFiles"]
+__all__ = ["Held", "MemoryFiles"]
+
+
+class Held:
+    """The files of one store, which every run shares: its lock, and the runs that are writing."""
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        self.files = files
+        self.lock = RLock()
+        self.living: list[MemoryFiles] = []
 
 
 class MemoryFiles(WritableFiles):
-    """Files in a dict. Several stores may share one place object."""
+    """Files in a dict, as one run sees them."""
 
-    def __init__(self, files: dict[str, bytes] | None = None, label: str = "memory") -> None:
-        self.files = {} if files is None else files
+    def __init__(
+        self, files: dict[str, bytes] | None = None, label: str = "memory", held: Held | None = None
+    ) -> None:
+        self._held = Held({} if files is None else files) if held is None else held
+        self.files = self._held.files
         self.label = label
         self._written: list[str] = []
-        self._lock = Lock()
+        """What was not there before this run."""
 
     def names(self, folder: str = "") -> Iterator[str]:
         prefix = f"{folder}/" if folder else ""
-        return iter([name for name in self.files if name.startswith(prefix)])
+        with self._held.lock:  # nobody may add to a dict while it is gone through
+            return iter([name for name in self.files if name.startswith(prefix)])
 
     def size(self, name: str) -> int | None:
         data = self.files.get(name)
@@ -36,36 +49,56 @@ class MemoryFiles(WritableFiles):
         except KeyError:
             raise FileNotFoundError(name) from None
 
+    def begin(self) -> None:
+        with self._held.lock:
+            if self not in self._held.living:
+                self._held.living.append(self)
+
     def create(self, name: str, size: int | None = None) -> _PendingBytes:
+        self.begin()
         return _PendingBytes(self)
 
     def has(self, name: str, size: int) -> bool:
         return self.size(name) == size
 
     def remove(self, name: str) -> None:
-        self.files.pop(name, None)
+        with self._held.lock:
+            self.files.pop(name, None)
 
     def rename(self, name: str, new: str) -> None:
-        self.publish(new, self.files.pop(name))
+        with self._held.lock:
+            self.publish(new, self.files.pop(name))
 
     def flush(self) -> None:
         """There is no disk."""
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        with self._lock:
+        with self._held.lock:
             yield
 
     def publish(self, name: str, data: bytes) -> None:
         """Store a finished file."""
-        if name not in self.files:
-            self._written.append(name)
-        self.files[name] = data
+        with self._held.lock:
+            if name not in self.files:
+                self._written.append(name)
+            self.files[name] = data
 
     def undo(self, sealed: Callable[[], bool]) -> None:
-        for name in () if sealed() else self._written:
-            self.remove(name)
-        self._written.clear()
+        with self._held.lock:
+            self.close()
+            if not sealed():
+                if self._held.living:  # it may count on them, and inherits them
+                    self._held.living[0]._written += self._written
+                else:
+                    for name in self._written:
+                        self.remove(name)
+            self._written.clear()
+
+    def close(self) -> None:
+        with self._held.lock:
+            if self in self._held.living:
+                self._held.living.remove(self)
 
 
 class _PendingBytes:
