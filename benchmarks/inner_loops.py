@@ -24,8 +24,8 @@ from images import Blob, media_type
 from oci_convert import Compression, Family, translate
 from oci_convert.documents.document import Role, read_document
 from oci_convert.documents.strict_json import scan
+from oci_convert.options import Options
 from oci_convert.planning.decide import decide
-from oci_convert.planning.options import Options
 from oci_convert.spec.media_types import Kind
 from oci_convert.stores.files import MemoryFiles
 from oci_convert.stores.files.tar import Tar
@@ -52,11 +52,11 @@ def loops() -> Iterator[tuple[str, Loop]]:
         )
         yield f"rename every media type of {article(name)}", renaming(raw)
     yield "translate a manifest, and back", lambda: translate(small, Family.OCI)
-    place, options = layout(MANIFESTS), Options(to=Family.OCI)
+    place, options = layout(MANIFESTS), Options()
     source = OciLayoutSource(place, "memory")
     tree = read_tree(source, source.roots())
     yield f"read the tree of {MANIFESTS} manifests", lambda: read_tree(source, source.roots())
-    yield f"plan the tree of {MANIFESTS} manifests", lambda: decide(tree, options)
+    yield f"plan the tree of {MANIFESTS} manifests", lambda: decide(tree, Family.OCI, options)
     archive = tar_of(MEMBERS)
     yield f"index a tar of {MEMBERS} members", lambda: indexed(archive)
 

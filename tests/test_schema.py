@@ -26,7 +26,7 @@ from oci_convert.cli.text_files import TextFile
 from oci_convert.comparison.difference import DifferenceKind, Verdict
 from oci_convert.errors import OciConvertError
 from oci_convert.findings import CODES, Level
-from oci_convert.planning.options import Keep
+from oci_convert.options import Keep
 from oci_convert.proof.answer import Answer
 from oci_convert.report import Change, Report
 from oci_convert.spec.matrix import matrix

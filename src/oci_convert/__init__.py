@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from oci_convert.inspection.images import Image, Images, Layer, open_images
     from oci_convert.inspection.inspect import Inspected, Inspection, inspect
     from oci_convert.limits import Limits, limited
+    from oci_convert.options import Keep, OnLoss, Options
     from oci_convert.progress import Progress
     from oci_convert.proof.answer import Answer, Proof
     from oci_convert.proof.prove import prove
@@ -81,6 +82,7 @@ __all__ = [
     "Images",
     "Inspected",
     "Inspection",
+    "Keep",
     "Kind",
     "Layer",
     "Level",
@@ -89,6 +91,8 @@ __all__ = [
     "MapRow",
     "Memory",
     "OciConvertError",
+    "OnLoss",
+    "Options",
     "Outcome",
     "Pin",
     "Platform",
@@ -128,6 +132,7 @@ _HOMES: Final = {
         "UsageError",
     ),
     "limits": ("Limits", "limited"),
+    "options": ("Keep", "OnLoss", "Options"),
     "spec.media_types": ("Compression", "Family", "Kind"),
     "progress": ("Progress",),
     "conversion.convert": ("convert",),

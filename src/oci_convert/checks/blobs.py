@@ -18,7 +18,8 @@ from oci_convert.progress import Progress
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Cell, Compression, Kind, look_up
 from oci_convert.stores.base import Source
-from oci_convert.tree.reader import Node, Tree, unreadable
+from oci_convert.tree.nodes import Node, Tree
+from oci_convert.tree.reader import unreadable
 
 __all__ = ["BlobCheck"]
 
@@ -56,7 +57,7 @@ class _Blob:
     def packing(self) -> Compression | None:
         """How to unpack it; the bytes win over the label. ``None``: not at all."""
         for node, cell in self.labels:
-            return node.actual or cell.compression
+            return node.compression or cell.compression
         return None
 
 
@@ -97,7 +98,7 @@ class BlobCheck:
         built = (image.node for image in self.tree.images if image.root.built)
         derived = {layer.descriptor.digest for node in built for layer in node.layers()}
         groups: dict[str, list[Node]] = {}
-        for node in self.tree.walk():
+        for node in self.tree.nodes():
             if node.kind in _KINDS and node.present and not _is_judged(node):
                 groups.setdefault(node.descriptor.digest, []).append(node)
         for digest, nodes in groups.items():
@@ -180,7 +181,7 @@ def _is_judged(node: Node) -> bool:
 def _mislabelled(blob: _Blob) -> Iterator[Finding]:
     """Where a media type contradicts the bytes, or the bytes tell nothing."""
     for node, cell in blob.labels:
-        if node.actual is None and cell.compression is Compression.NONE:
+        if node.compression is None and cell.compression is Compression.NONE:
             message = "the bytes are no tar and fit no known compression"
             yield Finding.of("unrecognised-layer", node.where, message)
         elif (actual := node.mislabelled) is not None:

@@ -16,7 +16,7 @@ from oci_convert.spec.media_types import Family, Kind, families
 from oci_convert.spec.models import Descriptor, ImageConfig, Platform, diff_ids_for
 from oci_convert.stores.base import Source
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation
-from oci_convert.tree.reader import Image, Node, Tree
+from oci_convert.tree.nodes import DocumentNode, Image, Node, Tree
 
 __all__ = ["DocumentCheck", "disagree"]
 
@@ -48,7 +48,7 @@ class DocumentCheck:
 
     def run(self) -> None:
         """Check everything; what is wrong is in :attr:`findings`."""
-        nodes = list(self.tree.walk())
+        nodes = list(self.tree.nodes())
         for node in nodes:
             for fault in node.faults:
                 self._error(fault.code, fault.where, fault.message)
@@ -83,7 +83,7 @@ class DocumentCheck:
         config, problems = found
         self._configs[id(node)] = config
         for problem in problems:
-            self._find("config-problem", node.children[0].where, problem)
+            self._find("config-problem", f"{node.where}.{Role.CONFIG}", problem)
         layers = list(node.layers())
         if not layers or any(layer.kind is Kind.LAYER for layer in layers):
             # Else it is an attestation or a signature, which only borrows the form of an image.
@@ -122,14 +122,14 @@ class DocumentCheck:
     # -- links ------------------------------------------------------------------------------
 
     def _check_entries(self, node: Node) -> None:
-        slots = node.document.slots if node.document is not None else ()
-        listed = {slot.descriptor.digest for slot in slots}
-        for slot, child in zip(slots, node.children, strict=True):
+        named = list(node.named) if isinstance(node, DocumentNode) else []
+        listed = {slot.descriptor.digest for slot, _ in named}
+        for slot, child in named:
             where = f"{node.where}.{slot.label}"
             self._check_platform(slot.descriptor, child, where)
-            named = (slot.descriptor.annotations or {}).get(REFERENCE_DIGEST)
-            if named is not None and named not in listed:
-                message = f"the attestation speaks of {named}, which the index does not list"
+            subject = (slot.descriptor.annotations or {}).get(REFERENCE_DIGEST)
+            if subject is not None and subject not in listed:
+                message = f"the attestation speaks of {subject}, which the index does not list"
                 self._error("dangling-reference", where, message)
 
     def _check_subject(self, node: Node) -> None:
@@ -147,7 +147,7 @@ class DocumentCheck:
 
     def _check_families(self, image: Image) -> None:
         stated: dict[frozenset[Family], str] = {}
-        for node in image.node.walk():
+        for node in image.node.nodes():
             known = families(node.descriptor.media_type)
             if known and node.role is not Role.SUBJECT:
                 stated.setdefault(known, node.where)
@@ -170,7 +170,7 @@ class DocumentCheck:
         elif not node.present and node.role is not Role.SUBJECT:
             self._error("blob-missing", node.where, f"the blob {digest} is missing")
         partial = self.tree.sparse and node.kind is Kind.INDEX and _is_usable(node)
-        for child in node.children:
+        for child in node.children if isinstance(node, DocumentNode) else ():
             if partial and not _is_usable(child):
                 message = f"{child.descriptor.digest} is not, or not wholly, in this partial store"
                 self._find("sparse-index", child.where, message)
@@ -186,8 +186,7 @@ def _is_usable(node: Node) -> bool:
 
 
 def _images(node: Node) -> Iterator[Node]:
-    slots = node.document.slots if node.document is not None else ()
-    for slot, child in zip(slots, node.children, strict=True):
+    for slot, child in node.named if isinstance(node, DocumentNode) else ():
         if slot.role is Role.ENTRY and not is_attestation(slot.descriptor):
             yield child
 

@@ -111,6 +111,6 @@ class DocumentComparison:
 
 
 def _body(side: Placed) -> dict[str, Any]:
-    assert side.node.document is not None
-    body: dict[str, Any] = side.node.document.root.value
+    document = side.node.document_or_none
+    body: dict[str, Any] = {} if document is None else document.root.value
     return body

@@ -24,8 +24,9 @@ from oci_convert.spec.names import called, normalised
 from oci_convert.stores.base import Source
 from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation, is_image
-from oci_convert.tree.reader import Image, Node, Tree, platform_of, read_tree
-from oci_convert.tree.referrers import Sorted, sort_out
+from oci_convert.tree.nodes import DocumentNode, Image, Node, Tree, platform_of
+from oci_convert.tree.reader import read_tree
+from oci_convert.tree.referrers import SortedRoots, sort_roots
 
 __all__ = ["Companion", "Layer", "Named", "Placed", "Side", "Variant", "read_side"]
 
@@ -44,8 +45,7 @@ class Placed:
     @property
     def raw(self) -> bytes | None:
         """The bytes in the store: of schema 1 not those of its upgrade."""
-        original = self.node.upgraded_from
-        return self.node.bytes_or_none if original is None else original.raw
+        return self.node.stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ class Layer:
     @property
     def compression(self) -> Compression | None:
         """How it is packed: by its bytes, else by its media type."""
-        if self.node.actual is not None:
-            return self.node.actual
+        if self.node.compression is not None:
+            return self.node.compression
         meaning = look_up(self.node.descriptor.media_type)
         return None if meaning is None else meaning.cell.compression
 
@@ -196,7 +196,7 @@ def read_side(
     with opened(store) as (reference, source, roots):
         everything = source.roots()
         rest = roots if len(roots) == len(everything) else [r for r in everything if r not in roots]
-        found = sort_out(source, rest)
+        found = sort_roots(source, rest)
         tree = read_tree(source, roots, known=found.known)
         side = Side(str(reference), source.label)
         check = None
@@ -237,25 +237,25 @@ def _faults(check: BlobCheck, label: str) -> Iterator[Finding]:
 # -- what speaks of images ----------------------------------------------------------------------
 
 
-def _speaking(tree: Tree, found: Sorted) -> dict[int, Companion]:
+def _speaking(tree: Tree, found: SortedRoots) -> dict[int, Companion]:
     """The roots that speak of an image of the tree, also in a chain, by their identity.
 
     What speaks of nothing here is an image of its own, or an artifact.
     """
     places = {id(image.root): image.node.where for image in tree.images}
-    others = {id(root) for root, _ in found.others}
+    others = {id(root) for root, _ in found.referrers}
     images = [image for image in tree.images if id(image.root) not in others]
-    known = {node.descriptor.digest for image in images for node in image.node.walk()}
+    known = {node.descriptor.digest for image in images for node in image.node.nodes()}
     speaking: dict[int, Companion] = {}
-    left = found.others
-    while near := [(root, spoken) for root, spoken in left if spoken.subject in known]:
-        left = [(root, spoken) for root, spoken in left if spoken.subject not in known]
-        for root, spoken in near:
-            what = "signature" if spoken.signature else "referrer"
+    left = found.referrers
+    while near := [(root, subject) for root, subject in left if subject.digest in known]:
+        left = [(root, subject) for root, subject in left if subject.digest not in known]
+        for root, subject in near:
+            what = "signature" if subject.signed else "referrer"
             where = places.get(id(root), f"{what}s[{len(speaking)}]")
             digest = root.descriptor.digest
             speaking[id(root)] = Companion(
-                what, digest, where, present=True, subject=spoken.subject
+                what, digest, where, present=True, subject=subject.digest
             )
             known.add(digest)
     return speaking
@@ -293,34 +293,34 @@ class _Reader:
 
         Nested indexes are recursed, each once: they may list each other again and again.
         """
-        node, document = top.node, top.node.document
+        node = top.node
         if is_attestation(entry):
             self._beside("attestation", top, (entry.annotations or {}).get(REFERENCE_DIGEST))
-        elif document is None or node.absent is node:
+        elif not isinstance(node, DocumentNode) or node.absent is node:
             self._beside("artifact" if node.present else "image", top)
         elif node.kind is Kind.INDEX:
             if id(node) in self._seen:
                 return
             self._seen.add(id(node))
             self.named.indexes.append(top)
-            for slot, child in zip(document.slots, node.children, strict=True):
+            for slot, child in node.named:
                 if slot.role is Role.ENTRY:
                     below = Placed(child, f"{top.where}.{slot.label}", slot.object.value)
                     self._read(below, slot.descriptor)
-        elif not is_image(document) or any(c.kind is Kind.ARTIFACT for c in node.layers()):
+        elif not is_image(node.document) or any(c.kind is Kind.ARTIFACT for c in node.layers()):
             self._beside("artifact", top)
         else:
-            self._variant(top, entry)
+            self._variant(top, node, entry)
 
-    def _variant(self, top: Placed, entry: Descriptor) -> None:
-        node = top.node
-        try:
-            found, raw = node.image_config, node.children[0].raw
-        except DocumentError as error:
-            raise error.within(self.side.label) from None
-        if found is None or raw is None:
+    def _variant(self, top: Placed, node: DocumentNode, entry: Descriptor) -> None:
+        config = node.config
+        if config is None:
             self._beside("image", top, present=False)
             return
+        try:
+            found = config.view
+        except DocumentError as error:
+            raise error.within(self.side.label) from None
         diff_ids = found[0].rootfs.diff_ids if found[0].rootfs is not None else ()
         self.named.variants.append(
             Variant(
@@ -328,16 +328,14 @@ class _Reader:
                 top=top,
                 stated=entry.platform,
                 platform=platform_of(node, entry),
-                config=raw,
-                image_id=Digest.of(raw),
-                layers=tuple(self._layers(top, diff_ids)),
+                config=config.raw,
+                image_id=Digest.of(config.raw),
+                layers=tuple(self._layers(top, node, diff_ids)),
             )
         )
 
-    def _layers(self, top: Placed, diff_ids: Sequence[str]) -> Iterator[Layer]:
-        assert top.node.document is not None
-        pairs = zip(top.node.document.slots, top.node.children, strict=True)
-        layers = [(slot, child) for slot, child in pairs if slot.role is Role.LAYER]
+    def _layers(self, top: Placed, node: DocumentNode, diff_ids: Sequence[str]) -> Iterator[Layer]:
+        layers = [(slot, child) for slot, child in node.named if slot.role is Role.LAYER]
         known = len(diff_ids) == len(layers)
         for i, (slot, child) in enumerate(layers):
             digest = child.descriptor.digest

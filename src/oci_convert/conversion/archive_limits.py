@@ -4,34 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from oci_convert.conversion.report_builder import SourcePlan
+from oci_convert.conversion.source_plan import SourcePlan
 from oci_convert.errors import UsageError
 from oci_convert.findings import Finding
-from oci_convert.planning.decisions import Step
+from oci_convert.planning.decide import with_findings
+from oci_convert.planning.decisions import Decision, Restore, Rewrite
 from oci_convert.spec.names import called, repository_tag
 from oci_convert.stores.base import Root
 from oci_convert.transform.document_edits import is_attestation, is_loadable
-from oci_convert.tree.reader import platform_of
+from oci_convert.tree.nodes import platform_of
 
 __all__ = ["check_rows"]
 
 
-def check_rows(parts: Sequence[SourcePlan], where: str) -> None:
+def check_rows(source_plans: Sequence[SourcePlan], where: str) -> None:
     """Refuse what has no place in a row, and note which rows have no name.
 
     Raises :class:`UsageError`: ``several-platforms`` or ``not-an-image``.
     """
     filled = False
-    for part in parts:
-        for root, (image, step) in zip(part.roots, part.plan.tops, strict=True):
-            images = {step.node.descriptor.digest: step for step in _images(step)}
+    for one in source_plans:
+        for root, planned in zip(one.roots, one.plan.images, strict=True):
+            found = _images(planned.decision)
+            images = {image.node.descriptor.digest: image for image in found}
+            place = planned.image.node.where
             if len(images) > 1:
-                place = f"{part.source.label}: {image.node.where}"
-                raise _several_platforms(list(images.values()), place)
+                label = f"{one.source.label}: {place}"
+                raise _several_platforms(list(images.values()), label)
             if images and repository_tag(root.annotations) is None:
-                part.plan.findings.append(_nameless(root, image.node.where))
+                one.plan = with_findings(one.plan, [_nameless(root, place)])
             filled = filled or bool(images)
-    if not filled and any(part.plan.tops for part in parts):
+    if not filled and any(one.plan.images for one in source_plans):
         raise UsageError(
             "there is no image that Docker could load",
             code="not-an-image",
@@ -40,18 +43,19 @@ def check_rows(parts: Sequence[SourcePlan], where: str) -> None:
         )
 
 
-def _images(step: Step) -> Iterator[Step]:
-    """The images at and below a step that will be in the archive."""
-    document = step.node.document
-    if document is not None and is_loadable(document):
-        yield step
-    for entry in step.entries:
-        if entry.step is not None and entry.carried and not is_attestation(entry.slot.descriptor):
-            yield from _images(entry.step)
+def _images(decision: Decision) -> Iterator[Rewrite | Restore]:
+    """The images at and below a decision that will be in the archive."""
+    if not isinstance(decision, Rewrite | Restore):
+        return
+    if is_loadable(decision.node.document):
+        yield decision
+    for child in decision.children:
+        if child.carried and not is_attestation(child.slot.descriptor):
+            yield from _images(child.decision)
 
 
-def _several_platforms(images: Sequence[Step], where: str) -> UsageError:
-    platforms = [str(platform_of(step.node) or "unknown") for step in images]
+def _several_platforms(images: Sequence[Rewrite | Restore], where: str) -> UsageError:
+    platforms = [str(platform_of(image.node) or "unknown") for image in images]
     return UsageError(
         f"there are {len(images)} images under one name ({', '.join(platforms)}), and a "
         "docker-save archive has room for one",

@@ -1,30 +1,29 @@
-"""The main job: read, plan, carry, commit, report."""
+"""The main job: read, plan, transfer, commit, report."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
-from os import PathLike
-from typing import BinaryIO
+from typing import BinaryIO, Unpack
 
 from oci_convert.conversion.archive_limits import check_rows
-from oci_convert.conversion.report_builder import SourcePlan, report_of
+from oci_convert.conversion.report_builder import build_report
 from oci_convert.conversion.restore import restore_originals
+from oci_convert.conversion.source_plan import SourcePlan
 from oci_convert.conversion.transfer import Transfer
-from oci_convert.enums import chosen
 from oci_convert.errors import OciConvertError, UsageError
-from oci_convert.planning.decide import decide, refuse_losses
-from oci_convert.planning.options import Keep, OnLoss, Options
+from oci_convert.options import OnLoss, Options, OptionValues
+from oci_convert.planning.decide import decide, refuse_losses, with_findings
 from oci_convert.planning.record import Record
 from oci_convert.planning.referrer_rules import kept_signatures
+from oci_convert.planning.rendering import render
 from oci_convert.progress import Progress
 from oci_convert.report import Failure, Report
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
-from oci_convert.spec.names import called, pair, renamed
+from oci_convert.spec.names import called, pair
 from oci_convert.spec.platforms import matches
 from oci_convert.stores.base import Root, Sink, SinkOptions, SinkStore, Source
 from oci_convert.stores.files.base import Scratch
@@ -33,9 +32,9 @@ from oci_convert.stores.files.temporary import temporary
 from oci_convert.stores.hashing import HashingSink
 from oci_convert.stores.opening import SinkLike, SourceLike, opened, sink_store, source_stores
 from oci_convert.transform.document_edits import is_attestation
-from oci_convert.transform.layer_rules import Compress
+from oci_convert.transform.layer_rules import check_compress
 from oci_convert.tree.reader import read_node, read_tree
-from oci_convert.tree.referrers import Sorted, companions_of, sort_out
+from oci_convert.tree.referrers import SortedRoots, Subject, referrers_of, sort_roots
 
 __all__ = ["convert"]
 
@@ -44,28 +43,10 @@ def convert(
     source: SourceLike | Iterable[SourceLike],
     destination: SinkLike,
     *,
-    to: Family | str | None = None,
-    platforms: Iterable[str] = (),
-    compress: Compress | str = Compress.AUTO,
-    level: int | None = None,
-    attestations: Keep | str = Keep.AUTO,
-    referrers: Keep | str = Keep.AUTO,
-    signatures: Keep | str = Keep.AUTO,
-    keep_extensions: bool = False,
-    on_loss: OnLoss | str = OnLoss.REPORT,
-    strict: bool = False,
-    allow_missing: bool = False,
-    flatten: bool = False,
+    options: Options | None = None,
     restore: bytes | None = None,
-    dry_run: bool = False,
-    jobs: int | None = None,
-    verify_existing: bool = False,
-    fsync: bool = True,
-    force: bool = False,
-    link: bool = False,
-    keep_going: bool = False,
-    tmpdir: str | PathLike[str] | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    **values: Unpack[OptionValues],
 ) -> Report:
     """Convert images between the Docker and the OCI format.
 
@@ -73,92 +54,67 @@ def convert(
     ``dir:PATH``, ``docker-archive:FILE[:REF]``), bare paths, ``-`` (an archive on standard input or
     output), or objects of :mod:`oci_convert.stores`. Several sources become one target with one
     commit: all of them or, with ``keep_going``, those that can be converted, the others being the
-    report's :attr:`~Report.failures`. ``to`` is the family of the target; it defaults to what the
-    destination implies. ``restore`` is the content of a record, written by an earlier run. What
-    must wait before it is written, such as an archive that comes as a stream, waits beside the
-    target; where that is on no disk, in ``tmpdir``. All other arguments mean what the options of
-    the command mean. ``on_progress`` is called by one thread at a time; what it raises ends the
-    run.
+    report's :attr:`~Report.failures`.
+
+    How to convert is said by ``options``, or by the same values one by one:
+    ``convert(source, destination, compress="zstd")``; :class:`Options` describes them. Values that
+    are given beside ``options`` replace those in it. ``restore`` is the content of a record,
+    written by an earlier run. ``on_progress`` is called by one thread at a time; what it raises
+    ends the run.
 
     Everything that enters the target is verified; a run that raises leaves no image behind. Raises
     :class:`UsageError` for a call that is wrong and other :class:`OciConvertError` for everything
     else that is foreseen, what the system refuses included.
     """
     began = time.monotonic()
+    chosen = (options or Options()).but(**values)
     target = sink_store(destination)
-    options = Options(
-        to=_family(to, target),
-        platforms=tuple(platforms),
-        compress=chosen(Compress, compress, "--compress"),
-        level=level,
-        attestations=chosen(Keep, attestations, "--attestations"),
-        referrers=chosen(Keep, referrers, "--referrers"),
-        signatures=chosen(Keep, signatures, "--signatures"),
-        keep_extensions=keep_extensions,
-        on_loss=chosen(OnLoss, on_loss, "--on-loss"),
-        strict=strict,
-        allow_missing=allow_missing,
-        flatten=flatten,
-    )
-    options.check()
+    family = _family(chosen, target)
     record = Record.read(restore) if restore is not None else None
     sources = source_stores(source)
-    waiting = partial(temporary, tmpdir)
+    waiting = partial(temporary, chosen.tmpdir)
     with (
         system_errors(),
         ExitStack() as open_sources,
-        target.sink(SinkOptions(options.to, force, fsync, waiting)) as sink,
+        target.sink(SinkOptions(family, chosen.force, chosen.fsync, waiting)) as sink,
     ):
 
         def scratch() -> BinaryIO:
-            beside = None if dry_run else sink.scratch()
+            beside = None if chosen.dry_run else sink.scratch()
             return waiting() if beside is None else beside
 
-        run = _Run(options, sink, target, scratch, keep_going=keep_going)
+        run = _Conversion(family, chosen, sink, target.ref, scratch)
         for store in sources:
             run.plan(store, open_sources, record)
         run.name()
-        carrier = Transfer(
-            HashingSink(sink) if dry_run else sink,
-            options,
-            jobs=jobs,
-            verify_existing=verify_existing,
-            link=link,
-            keep_going=keep_going,
-            on_progress=on_progress,
-        )
-        run.carry(carrier)
-        return report_of(
-            run.parts,
+        receiver = HashingSink(sink) if chosen.dry_run else sink
+        transfer = Transfer(receiver, chosen, on_progress=on_progress)
+        run.carry_out(transfer)
+        return build_report(
+            run.source_plans,
             run.failures,
-            carrier.moved(),
-            options,
+            transfer.moved(),
+            family,
+            chosen,
             destination=str(target),
             named=sink.capabilities.names,
-            dry_run=dry_run,
             seconds=time.monotonic() - began,
         )
 
 
-class _Run:
-    """One call: the parts of all sources, and the one sink that they go to."""
+class _Conversion:
+    """One call: the plans of all sources, and the one sink that they go to."""
 
     def __init__(
-        self,
-        options: Options,
-        sink: Sink,
-        target: SinkStore,
-        scratch: Scratch,
-        *,
-        keep_going: bool,
-    ):
-        self.parts: list[SourcePlan] = []
+        self, family: Family, options: Options, sink: Sink, ref: str | None, scratch: Scratch
+    ) -> None:
+        self.source_plans: list[SourcePlan] = []
         self.failures: list[Failure] = []
+        self._family = family
         self._options = options
         self._sink = sink
-        self._ref = target.ref
+        self._ref = ref
         self._scratch = scratch
-        self._keep_going = keep_going
         self._count = 0
 
     def plan(self, store: SourceLike, open_sources: ExitStack, record: Record | None) -> None:
@@ -174,22 +130,23 @@ class _Run:
         origin = str(opened_store)
         named = opened_store.ref is not None
         rest = [root for root in source.roots() if not named or root not in roots]
-        found = sort_out(source, rest)
+        found = sort_roots(source, rest)
         if named:
             found.images = list(roots)
         for some in self._shares(found.images):
             self._plan_share(origin, source, some, found, record)
-        # What speaks of nothing that was converted is something of its own.
-        left, found.others = found.others, []
+        # What refers to nothing that was converted is something of its own.
+        left, found.referrers = found.referrers, []
         for some in self._shares([root for root, _ in left if not named]):
             self._plan_share(origin, source, some, found, record)
 
     def _shares(self, roots: list[Root]) -> list[list[Root]]:
         """What is planned together: everything, or each image that may fail alone."""
-        return [[root] for root in roots] if self._keep_going or not roots else [roots]
+        alone = self._options.keep_going or not roots
+        return [[root] for root in roots] if alone else [roots]
 
     def _fail(self, origin: str, error: OciConvertError) -> None:
-        if not self._keep_going:
+        if not self._options.keep_going:
             raise error
         self.failures.append(Failure(origin, error.code, error.where, error.message))
 
@@ -198,45 +155,49 @@ class _Run:
         origin: str,
         source: Source,
         roots: Sequence[Root],
-        found: Sorted,
+        found: SortedRoots,
         record: Record | None,
     ) -> None:
+        """Plan some images and what refers to them; ``found`` keeps what refers to others."""
         try:
             with system_errors():
-                self._plan_part(origin, source, roots, found, record)
+                planned, found.referrers = self._planned(origin, source, roots, found, record)
         except OciConvertError as error:
             self._fail(origin, error.within(source.label))
+        else:
+            self._count += len(roots)
+            self.source_plans.append(planned)
 
-    def _plan_part(
+    def _planned(
         self,
         origin: str,
         source: Source,
         roots: Sequence[Root],
-        found: Sorted,
+        found: SortedRoots,
         record: Record | None,
-    ) -> None:
-        """Plan some images and what speaks of them; ``found`` keeps what speaks of others."""
+    ) -> tuple[SourcePlan, list[tuple[Root, Subject]]]:
         tree = read_tree(source, roots, first=self._count, asked=self._asked, known=found.known)
-        digests = {node.descriptor.digest for node in tree.walk() if node.document}
+        digests: set[str] = {node.descriptor.digest for node in tree.documents()}
         read = partial(read_node, source, found.known)
-        companions, others = companions_of(digests, found.others, read)
-        holds = self._sink.capabilities
+        referrers, others = referrers_of(digests, found.referrers, read)
+        target = self._sink.capabilities
         plan = decide(
             tree,
+            self._family,
             self._options,
-            companions,
-            plain_layers=holds.plain_layers,
-            room=holds.many_images,
+            referrers,
+            plain_layers=target.plain_layers,
+            room=target.many_images,
         )
         if record is not None:
-            restore_originals(plan, record, self._sink)
-        part = SourcePlan(origin, source, plan)
-        part.signatures = kept_signatures(plan, source.signatures(), room=holds.signatures)
+            plan = restore_originals(plan, record, self._sink)
+        signatures, findings = kept_signatures(
+            plan, render(plan), source.signatures(), room=target.signatures
+        )
+        plan = with_findings(plan, findings)
         if self._options.on_loss is OnLoss.FAIL:
             refuse_losses(plan)
-        self._count += len(roots)
-        self.parts.append(part)
-        found.others = others
+        return SourcePlan(origin, source, plan, signatures), others
 
     def _asked(self, entry: Descriptor) -> bool:
         """Whether an entry is to be read: one whose platform nobody wants is not."""
@@ -247,62 +208,65 @@ class _Run:
 
     def name(self) -> None:
         """Say what each image is called in the target; fails before anything is written."""
-        tops = [top for part in self.parts for top in part.plan.tops]
-        distinct = {step.node.descriptor.digest for _, step in tops}
-        if len(distinct) > 1 and (self._ref is not None or not self._sink.capabilities.many_images):
-            names = [called(image.root.annotations) or "(unnamed)" for image, _ in tops]
+        target = self._sink.capabilities
+        images = [planned for one in self.source_plans for planned in one.plan.images]
+        distinct = {planned.decision.node.descriptor.digest for planned in images}
+        if len(distinct) > 1 and (self._ref is not None or not target.many_images):
+            names = [called(planned.image.root.annotations) or "(unnamed)" for planned in images]
             raise UsageError(
                 f"there are {len(distinct)} images, and the destination has room for one",
                 code="several-images",
                 where=self._sink.label,
                 remedy=f"choose one of {', '.join(names)}",
             )
-        if distinct and (self._ref is not None or not self._sink.capabilities.names):
-            self.parts = self.parts[:1]
-            self.parts[0].plan.tops = self.parts[0].plan.tops[:1]
-        for part in self.parts:
-            part.roots = [image.root for image, _ in part.plan.tops]
+        if distinct and (self._ref is not None or not target.names):
+            first = self.source_plans[0]
+            self.source_plans = [first]
+            first.only_first()
+        for one in self.source_plans:
             if self._ref is not None:
-                annotations = renamed(part.roots[0].annotations, self._ref)
-                part.roots = [replace(part.roots[0], annotations=annotations)]
-        roots = [root for part in self.parts for root in part.roots]
+                one.rename(self._ref)
+        roots = [root for one in self.source_plans for root in one.roots]
         _refuse_twins(roots, self._sink.label)
-        if self._sink.capabilities.rows:
-            check_rows(self.parts, self._sink.label)
+        if target.rows:
+            check_rows(self.source_plans, self._sink.label)
         self._sink.check(roots)
 
-    def carry(self, carrier: Transfer) -> None:
-        """Carry every part out, and let the images appear."""
+    def carry_out(self, transfer: Transfer) -> None:
+        """Move everything to the target, and let the images appear."""
+        sink = transfer.sink
         try:
-            carrier.run(self.parts)
-            for part in self.parts:
-                if part.failure is not None:
-                    self._fail(part.origin, part.failure)
-            done = [part for part in self.parts if part.failure is None]
-            made = [root for part in done for root in part.made()]
-            for name, data in ((n, d) for part in done for n, d in part.signatures.items()):
-                carrier.sink.sign(name, data)
-            made += [root for part in done for root in part.companions()]
+            transfer.run(self.source_plans)
+            for one in self.source_plans:
+                if one.failure is not None:
+                    self._fail(one.origin, one.failure)
+            done = [one for one in self.source_plans if one.failure is None]
+            for one in done:
+                for name, data in one.signatures.items():
+                    sink.sign(name, data)
+            made = [root for one in done for root in one.images()]
+            made += [root for one in done for root in one.referrers()]
             if made:
-                carrier.sink.commit(made)
+                sink.commit(made)
             else:
-                carrier.sink.abort()
+                sink.abort()
         except BaseException:
-            carrier.sink.abort()
+            sink.abort()
             raise
 
 
-def _family(to: Family | str | None, target: SinkStore) -> Family:
-    if to is not None:
-        return chosen(Family, to, "--to")
-    if target.default_family is None:
+def _family(options: Options, target: SinkStore) -> Family:
+    """The family of the target: what is asked for, else what the destination implies."""
+    family = options.to or target.default_family
+    if family is None:
         raise UsageError(
             "the destination does not say which format to convert to",
             code="no-family",
             where=str(target),
             remedy="add --to docker or --to oci",
         )
-    return target.default_family
+    check_compress(options.compress, family)
+    return family
 
 
 def _refuse_twins(roots: Sequence[Root], where: str) -> None:

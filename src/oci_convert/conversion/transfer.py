@@ -1,28 +1,30 @@
-"""Carrying plans out: layers in parallel, then documents, children first."""
+"""Transferring blobs: layers in parallel, then documents, children first."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Condition, Lock
 
-from oci_convert.conversion.report_builder import Moved, SourcePlan
+from oci_convert.conversion.source_plan import SourcePlan
 from oci_convert.errors import OciConvertError
 from oci_convert.layers.compression import codec_versions
 from oci_convert.layers.recompress import recompressed, unpacked
 from oci_convert.layers.streams import verified
 from oci_convert.limits import inherited
-from oci_convert.planning.decisions import Step, documents_below
-from oci_convert.planning.options import Options
+from oci_convert.options import Options
+from oci_convert.planning.decisions import Decision, Keep, Recompress, Relabel
 from oci_convert.progress import Progress
 from oci_convert.spec.digest import Digest
-from oci_convert.spec.media_types import Compression, Kind
+from oci_convert.spec.media_types import Compression
+from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Sink
 from oci_convert.stores.files.system import system_errors
+from oci_convert.tree.nodes import BlobNode, ConfigNode, DocumentNode
 
-__all__ = ["Transfer"]
+__all__ = ["Moved", "Transfer"]
 
 _SMALL = 1024 * 1024
 """Bytes from which on a blob is worth a thread."""
@@ -30,36 +32,51 @@ _LARGE = 8 * 1024 * 1024
 """Bytes from which on a layer is worth several threads of its own."""
 
 
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a transfer read and wrote, and what compressed the layers."""
+
+    bytes_read: int
+    bytes_written: int
+    codecs: Mapping[str, Mapping[str, str]]
+
+
 class _StoppedError(Exception):
     """Another thread failed: its error is the one to tell."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """A blob to be moved for one source."""
+
+    source_plan: SourcePlan
+    decision: Keep | Relabel | Recompress
+    node: BlobNode
+
+    @property
+    def place(self) -> str:
+        return f"{self.source_plan.source.label}: {self.node.where}"
+
+
 @dataclass(slots=True)
 class _Load:
-    """One blob, and everything that waits for it: what is shared is carried once."""
+    """One blob, and everything that waits for it: what is shared is moved once."""
 
-    waiting: list[tuple[SourcePlan, Step]]
-
-    @property
-    def part(self) -> SourcePlan:
-        return self.waiting[0][0]
+    first: _Move
+    others: list[_Move]
 
     @property
-    def step(self) -> Step:
-        return self.waiting[0][1]
+    def moves(self) -> list[_Move]:
+        return [self.first, *self.others]
 
     @property
-    def size(self) -> int:
-        return self.step.node.descriptor.size
+    def descriptor(self) -> Descriptor:
+        return self.first.node.descriptor
 
     @property
     def is_large(self) -> bool:
         """Whether it is worth a thread: others are moved faster than threads take turns."""
-        return self.size >= _SMALL or self.step.recompress is not None
-
-    @property
-    def place(self) -> str:
-        return f"{self.part.source.label}: {self.step.node.where}"
+        return self.descriptor.size >= _SMALL or isinstance(self.first.decision, Recompress)
 
 
 class Transfer:
@@ -70,23 +87,16 @@ class Transfer:
         sink: Sink,
         options: Options,
         *,
-        jobs: int | None = None,
-        verify_existing: bool = False,
-        link: bool = False,
-        keep_going: bool = False,
         on_progress: Callable[[Progress], None] | None = None,
     ):
         self.sink = sink
         self._options = options
-        self._jobs = jobs or os.cpu_count() or 1
-        self._verify_existing = verify_existing
-        self._link = link
-        self._keep_going = keep_going
+        self._jobs = options.jobs or os.cpu_count() or 1
         self._on_progress = on_progress
         self._lock = Lock()
         self._idle = Condition(self._lock)
         self._busy = 0
-        """Threads that are carrying a blob."""
+        """Threads that are moving a blob."""
         self._stopped = False
         self._total = 0
         self._done = 0
@@ -94,36 +104,41 @@ class Transfer:
         """Bytes of what is not in the target yet, as far as they are known."""
         self._bytes_read = 0
         self._bytes_written = 0
+        self._recompressed: dict[str, Descriptor] = {}
         self._packed: set[Compression] = set()
 
-    def run(self, parts: Sequence[SourcePlan]) -> None:
-        """Carry everything out; what it raises names the place.
+    def run(self, source_plans: Sequence[SourcePlan]) -> None:
+        """Move everything; what it raises names the place.
 
-        A carrier that keeps going raises no :class:`OciConvertError` but notes it as the failure of
-        every part that needed the blob.
+        A transfer that keeps going raises no :class:`OciConvertError` but notes it as the failure
+        of every source that needed the blob.
         """
         loads: dict[object, _Load] = {}
-        documents: list[tuple[SourcePlan, Step]] = []
-        for part in parts:
-            for step in part.plan.steps():
-                if step.node.bytes_or_none is not None:
-                    documents.append((part, step))
-                elif step.node.present:
-                    key = (
-                        step.node.descriptor.digest,
-                        step.recompress,
-                        step.recompress and step.diff_id,
-                    )
-                    loads.setdefault(key, _Load([])).waiting.append((part, step))
-        self._left = sum(load.size for load in loads.values())
-        self._left += sum(step.node.descriptor.size for _, step in documents)
-        self._carry_loads(list(loads.values()))
-        for part, step in documents:
-            if part.failure is None:
-                self._carry_document(part, step)
+        documents: list[tuple[SourcePlan, Decision]] = []
+        for source_plan in source_plans:
+            for decision in source_plan.plan.decisions():
+                match decision:
+                    case Keep(node=BlobNode() as node) | Relabel(node=BlobNode() as node):
+                        _add(loads, node.descriptor.digest, _Move(source_plan, decision, node))
+                    case Recompress(node=node, to=to, diff_id=diff_id):
+                        key = (node.descriptor.digest, to, diff_id)
+                        _add(loads, key, _Move(source_plan, decision, node))
+                    case _ if isinstance(decision.node, DocumentNode | ConfigNode):
+                        documents.append((source_plan, decision))
+                    case _:
+                        pass  # a foreign layer, or an entry, that is not here
+        self._left = sum(load.descriptor.size for load in loads.values())
+        self._left += sum(decision.node.descriptor.size for _, decision in documents)
+        self._move_all(list(loads.values()))
+        for source_plan in source_plans:
+            if source_plan.failure is None:
+                source_plan.settle(self._recompressed)
+        for source_plan, decision in documents:
+            if source_plan.failure is None:
+                self._write_document(source_plan, decision)
 
     def moved(self) -> Moved:
-        """What was moved so far, and what packed the layers that were recompressed."""
+        """What was moved so far, and what compressed the layers that were recompressed."""
         codecs = {}
         for packed in sorted(self._packed):
             codec = codec_versions(packed)
@@ -137,28 +152,28 @@ class Transfer:
 
     # -- layers and other blobs -------------------------------------------------------------
 
-    def _carry_loads(self, loads: list[_Load]) -> None:
-        """Carry blobs: one by one, or several at a time."""
-        self._total = sum(load.size for load in loads)
+    def _move_all(self, loads: list[_Load]) -> None:
+        """Move blobs: one by one, or several at a time."""
+        self._total = sum(load.descriptor.size for load in loads)
         alone = [load for load in loads if not load.is_large]
         large = [load for load in loads if load.is_large]
         workers = min(self._jobs, len(large))
         if workers <= 1 or self.sink.capabilities.sequential:
             alone, large = loads, []
         for load in alone:
-            self._carry(load)
+            self._move(load)
         if large:
             # The largest first, so that none is left over at the end.
-            self._carry_together(sorted(large, key=lambda load: -load.size), workers)
+            self._move_together(sorted(large, key=lambda load: -load.descriptor.size), workers)
 
-    def _carry_together(self, loads: list[_Load], workers: int) -> None:
+    def _move_together(self, loads: list[_Load], workers: int) -> None:
         from concurrent.futures import Future, ThreadPoolExecutor
 
         self.sink.begin()
         tasks: list[Future[None]] = []
         with self._awaited(), ThreadPoolExecutor(workers) as pool:
             try:
-                tasks += (pool.submit(inherited(self._carry_aside), load) for load in loads)
+                tasks += (pool.submit(inherited(self._move_aside), load) for load in loads)
                 for task in tasks:
                     task.result()
             except _StoppedError:
@@ -186,84 +201,83 @@ class Transfer:
             with self._idle:
                 self._idle.wait_for(lambda: self._busy == 0)
 
-    def _carry_aside(self, load: _Load) -> None:
-        """:meth:`_carry` in a thread that is waited for."""
+    def _move_aside(self, load: _Load) -> None:
+        """:meth:`_move` in a thread that is waited for."""
         with self._idle:
             if self._stopped:
                 raise _StoppedError
             self._busy += 1
         try:
-            self._carry(load)
+            self._move(load)
         finally:
             with self._idle:
                 self._busy -= 1
                 self._idle.notify_all()
 
-    def _carry(self, load: _Load) -> None:
-        """Carry one blob, and tell everything that waits for it."""
+    def _move(self, load: _Load) -> None:
+        """Move one blob, and tell everything that waits for it."""
         try:
-            with self._room_for(load.size):
-                self._carry_blob(load)
+            with self._room_for(load.descriptor.size):
+                if isinstance(load.first.decision, Recompress):
+                    self._recompress(load, load.first.decision)
+                else:
+                    self._keep(load)
         except OciConvertError as error:
-            if not self._keep_going:
+            if not self._options.keep_going:
                 self._stopped = True
                 raise
-            for part, _ in load.waiting:
-                part.failure = part.failure or error
+            for move in load.moves:
+                move.source_plan.failure = move.source_plan.failure or error
         except BaseException:
             self._stopped = True
             raise
 
-    def _carry_blob(self, load: _Load) -> None:
-        if load.step.recompress is not None:
-            digest, size = self._recompress(load, load.step.recompress)
-            for _, step in load.waiting:
-                update = {"media_type": step.media_type, "digest": digest, "size": size}
-                step.new = step.node.descriptor.model_copy(update=update)
-            return
-        for part, step in load.waiting:
-            if step.diff_id is not None:
-                self._check_diff_id(part, step, step.diff_id)
-        self._keep(load)
-
     def _keep(self, load: _Load) -> None:
-        descriptor = load.step.node.descriptor
-        if self.sink.has(descriptor, verify=self._verify_existing, watch=self._go_on):
+        for move in load.moves:
+            if move.decision.diff_id is not None:
+                self._check_diff_id(move, move.decision.diff_id)
+        descriptor = load.descriptor
+        verify = self._options.verify_existing
+        if self.sink.has(descriptor, verify=verify, watch=self._go_on):
             self._count(load, descriptor.size)
             return
         self.sink.take(
-            load.part.source, descriptor, load.place, link=self._link, watch=self._watch(load)
+            load.first.source_plan.source,
+            descriptor,
+            load.first.place,
+            link=self._options.link,
+            watch=self._watch(load),
         )
         with self._lock:
             self._bytes_written += descriptor.size
 
-    def _recompress(self, load: _Load, wanted: Compression) -> tuple[Digest, int]:
-        step, descriptor = load.step, load.step.node.descriptor
-        assert step.diff_id is not None
-        packed = step.node.actual or Compression.NONE
-        hashed_once = packed is Compression.NONE and step.diff_id == descriptor.digest
+    def _recompress(self, load: _Load, decision: Recompress) -> None:
+        descriptor, place = load.descriptor, load.first.place
+        packed = decision.node.actual or Compression.NONE
+        hashed_once = packed is Compression.NONE and decision.diff_id == descriptor.digest
         chunks = recompressed(
-            verified(self._watched(load), descriptor.name, descriptor.size, load.place),
+            verified(self._watched(load), descriptor.name, descriptor.size, place),
             packed,
-            None if hashed_once else step.diff_id,
-            wanted,
-            load.place,
+            None if hashed_once else decision.diff_id,
+            decision.to,
+            place,
             descriptor.size,
             level=self._options.level,
             workers=self._jobs if descriptor.size >= _LARGE else 1,
         )
-        digest, size = self.sink.put(chunks, load.place, algorithm=descriptor.name.algorithm)
+        digest, size = self.sink.put(chunks, place, algorithm=descriptor.name.algorithm)
+        new = descriptor.model_copy(update={"digest": digest, "size": size})
         with self._lock:
-            self._packed.add(wanted)
+            self._recompressed[descriptor.digest] = new
+            self._packed.add(decision.to)
             self._bytes_written += size
-        return digest, size
 
-    def _check_diff_id(self, part: SourcePlan, step: Step, diff_id: Digest) -> None:
+    def _check_diff_id(self, move: _Move, diff_id: Digest) -> None:
         """Only the config vouches for this layer: it must hold what the config says."""
-        place = f"{part.source.label}: {step.node.where}"
-        chunks = part.source.read(step.node.descriptor, place)
-        packed, size = step.node.actual or Compression.NONE, step.node.descriptor.size
-        for _ in unpacked(chunks, packed, diff_id, place, size):
+        descriptor = move.node.descriptor
+        chunks = move.source_plan.source.read(descriptor, move.place)
+        packed = move.node.actual or Compression.NONE
+        for _ in unpacked(chunks, packed, diff_id, move.place, descriptor.size):
             if self._stopped:
                 raise _StoppedError
 
@@ -285,7 +299,7 @@ class Transfer:
     def _watched(self, load: _Load) -> Iterator[bytes]:
         """The chunks of a blob, counted."""
         watch = self._watch(load)
-        for chunk in load.part.source.stream(load.step.node.descriptor):
+        for chunk in load.first.source_plan.source.stream(load.descriptor):
             watch(len(chunk))
             yield chunk
 
@@ -305,31 +319,32 @@ class Transfer:
             return
         with self._lock:
             self._done += size
-            moved = (load.step.node.descriptor.digest, load.size, size)
-            self._on_progress(Progress(load.step.node.where, *moved, self._done, self._total))
+            moved = (load.descriptor.digest, load.descriptor.size, size)
+            self._on_progress(Progress(load.first.node.where, *moved, self._done, self._total))
 
     # -- documents --------------------------------------------------------------------------
 
-    def _carry_document(self, part: SourcePlan, step: Step) -> None:
+    def _write_document(self, source_plan: SourcePlan, decision: Decision) -> None:
         try:
-            with self._room_for(step.node.descriptor.size):
-                self._put_document(part, step)
+            with self._room_for(decision.node.descriptor.size):
+                self._put_document(source_plan, decision)
         except OciConvertError as error:
-            if not self._keep_going:
+            if not self._options.keep_going:
                 raise
-            part.failure = error
+            source_plan.failure = error
 
-    def _put_document(self, part: SourcePlan, step: Step) -> None:
-        if step.new is None:
-            for below in documents_below(step):  # also those that end in another: flattened
-                if below.new is None:
-                    part.plan.resolve(below)
-        assert step.new is not None
-        assert step.raw is not None
-        is_document = step.node.kind in (Kind.INDEX, Kind.MANIFEST)
-        if self.sink.has(step.new, document=is_document, verify=self._verify_existing):
-            return
-        chunks: Iterable[bytes] = [step.raw]
-        place = f"{part.source.label}: {step.node.where}"
-        self.sink.put(chunks, place, expected=step.new, document=is_document)
-        self._bytes_written += len(step.raw)
+    def _put_document(self, source_plan: SourcePlan, decision: Decision) -> None:
+        new, raw = source_plan.rendered.settled(decision)
+        document, verify = isinstance(decision.node, DocumentNode), self._options.verify_existing
+        if not self.sink.has(new, document=document, verify=verify):
+            place = f"{source_plan.source.label}: {decision.node.where}"
+            self.sink.put([raw], place, expected=new, document=document)
+            self._bytes_written += len(raw)
+
+
+def _add(loads: dict[object, _Load], key: object, move: _Move) -> None:
+    load = loads.get(key)
+    if load is None:
+        loads[key] = _Load(move, [])
+    else:
+        load.others.append(move)

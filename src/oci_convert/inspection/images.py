@@ -29,7 +29,8 @@ from oci_convert.stores.files.temporary import temporary
 from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.text.suggestion import did_you_mean
 from oci_convert.transform.document_edits import is_attestation, is_loadable
-from oci_convert.tree.reader import Node, platform_of, read_tree
+from oci_convert.tree.nodes import ConfigNode, DocumentNode, Node, platform_of
+from oci_convert.tree.reader import read_tree
 
 __all__ = ["Image", "Images", "Layer", "open_images"]
 
@@ -149,19 +150,18 @@ class Images:
         self, node: Node, entry: Descriptor, seen: set[int]
     ) -> Iterator[tuple[Node, Descriptor]]:
         """An index that others list again and again, which are listed again, is read once."""
-        document = node.document
         passed_over = not node.present and self._open.source.sparse
         if passed_over or node.kind is Kind.ARTIFACT or is_attestation(entry):
             return
-        if document is None or node.faults:
+        if not isinstance(node, DocumentNode) or node.faults:
             yield node, entry
-        elif document.kind is Kind.INDEX:
-            entries = () if id(node) in seen else zip(document.slots, node.children, strict=True)
+        elif node.kind is Kind.INDEX:
+            entries = () if id(node) in seen else node.named
             seen.add(id(node))
             for slot, child in entries:
                 if slot.role is Role.ENTRY:
                     yield from self._below(child, slot.descriptor, seen)
-        elif is_loadable(document):
+        elif is_loadable(node.document):
             yield node, entry
 
 
@@ -191,6 +191,21 @@ class _Open:
             raise node.faults[0].within(self._source.label)
         if not node.present:
             raise self._source.missing(node.descriptor.name)
+
+    def manifest(self, node: Node) -> DocumentNode:
+        """The manifest of an image; raises what is wrong with it, or that it is not there."""
+        self.check(node)
+        if not isinstance(node, DocumentNode):
+            raise self._source.missing(node.descriptor.name)
+        return node
+
+    def config(self, node: Node) -> ConfigNode:
+        """The config of an image; raises what is wrong with it, or that it is not there."""
+        child = self.manifest(node).children[0]
+        self.check(child)
+        if not isinstance(child, ConfigNode):
+            raise self._source.missing(child.descriptor.name)
+        return child
 
     def close(self) -> None:
         self._closed = True
@@ -263,22 +278,16 @@ class Image:
         """The config, typed. Values that break the specification are left out of the view; they
         are in :attr:`config_bytes`.
         """
-        _ = self.config_bytes
+        config = self._open.config(self._node)
         try:
-            found = self._node.image_config
+            return config.view[0]
         except OciConvertError as error:
             raise error.within(self._open.source.label) from None
-        assert found is not None
-        return found[0]
 
     @property
     def config_bytes(self) -> bytes:
         """The config as it is stored; its digest is the image ID."""
-        _ = self._document
-        config = self._node.children[0]
-        self._open.check(config)
-        assert config.raw is not None
-        return config.raw
+        return self._open.config(self._node).raw
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -297,9 +306,7 @@ class Image:
 
     @property
     def _document(self) -> Document:
-        self._open.check(self._node)
-        assert self._node.document is not None
-        return self._node.document
+        return self._open.manifest(self._node).document
 
 
 @dataclass(frozen=True, eq=False)
@@ -340,7 +347,7 @@ class Layer:
         """How it is packed, by its bytes and not by its media type; ``None`` for a blob that is
         absent, encrypted, or not known.
         """
-        return self._node.actual
+        return self._node.compression
 
     def open(self, *, unpacked: bool = False) -> BinaryIO:
         """The layer as a file: as it is stored or, ``unpacked``, the tar inside.

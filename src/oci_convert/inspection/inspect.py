@@ -16,8 +16,9 @@ from oci_convert.spec.names import called
 from oci_convert.stores.base import Root, Source
 from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation, is_image
-from oci_convert.tree.reader import Image, Node, platform_of, read_node, read_tree
-from oci_convert.tree.referrers import Companion, companions_of, sort_out
+from oci_convert.tree.nodes import DocumentNode, Image, Node, platform_of
+from oci_convert.tree.reader import read_node, read_tree
+from oci_convert.tree.referrers import Referrer, referrers_of, sort_roots
 
 __all__ = ["Inspected", "Inspection", "inspect"]
 
@@ -105,17 +106,17 @@ def _images(source: Source, roots: Sequence[Root]) -> Iterator[Inspected]:
     """The images that ``roots`` mean, each with what the source says of it."""
     everything = source.roots()
     named = len(roots) < len(everything)
-    found = sort_out(source, [root for root in everything if not named or root not in roots])
+    found = sort_roots(source, [root for root in everything if not named or root not in roots])
     tops = list(roots) if named else found.images
     read = partial(read_node, source, found.known)
     tree = read_tree(source, tops, known=found.known)
-    digests = {node.descriptor.digest for node in tree.walk() if node.document}
-    companions, others = companions_of(digests, found.others, read)
+    digests: set[str] = {node.descriptor.digest for node in tree.documents()}
+    referrers, others = referrers_of(digests, found.referrers, read)
     images = tree.images
     if not named:  # what speaks of nothing that is here is something of its own
         alone = [root for root, _ in others]
         images += read_tree(source, alone, first=len(tops), known=found.known).images
-    known = _Known.of(source, companions)
+    known = _Known.of(source, referrers)
     for image in images:
         yield _View(known).image(image)
 
@@ -124,20 +125,20 @@ def _images(source: Source, roots: Sequence[Root]) -> Iterator[Inspected]:
 class _Known:
     """What a source says of its images."""
 
-    companions: Mapping[str, Sequence[Companion]]
-    """By the digest that they speak of."""
+    referrers: Mapping[str, Sequence[Referrer]]
+    """By the digest that they refer to."""
     signatures: Mapping[str, Sequence[str]]
     """The names of ``signature-N`` files, likewise."""
 
     @classmethod
-    def of(cls, source: Source, companions: Sequence[Companion]) -> _Known:
-        speaking: dict[str, list[Companion]] = {}
-        for companion in companions:
-            speaking.setdefault(companion.spoken.subject, []).append(companion)
+    def of(cls, source: Source, referrers: Sequence[Referrer]) -> _Known:
+        referring: dict[str, list[Referrer]] = {}
+        for referrer in referrers:
+            referring.setdefault(referrer.subject.digest, []).append(referrer)
         signatures: dict[str, list[str]] = {}
         for name, (digest, _) in source.signatures().items():
             signatures.setdefault(digest, []).append(name)
-        return cls(speaking, signatures)
+        return cls(referring, signatures)
 
 
 @dataclass
@@ -161,14 +162,14 @@ class _View:
         node: Node,
         entry: Descriptor,
         name: str | None = None,
-        companion: Companion | None = None,
+        referrer: Referrer | None = None,
     ) -> Inspected:
-        document = node.document
+        document = node.document_or_none
         again = document is not None and id(node) in self.shown
         self.shown.add(id(node))
-        old = entry if node.upgraded_from is None else node.old
+        old = entry if node.old is node.descriptor else node.old
         platform = platform_of(node, entry) if node.kind in (Kind.MANIFEST, Kind.INDEX) else None
-        subject = _subject(node, entry) if companion is None else companion.spoken.subject
+        subject = _subject(node, entry) if referrer is None else referrer.subject.digest
         return Inspected(
             node.kind,
             node.where,
@@ -176,35 +177,33 @@ class _View:
             "+".join(sorted(families(entry.media_type))) or None,
             None if platform is None else str(platform),
             name,
-            tuple(self._notes(node, entry, companion, again=again)),
+            tuple(self._notes(node, entry, referrer, again=again)),
             () if again else tuple(self._children(node)),
-            node.actual if node.kind is Kind.LAYER else None,
+            node.compression,
             None if document is None else _artifact_type(document),
             subject,
             () if again else tuple(self._referrers(node, old)),
         )
 
     def _children(self, node: Node) -> Iterator[Inspected]:
-        if node.document is not None:
-            for slot, child in zip(node.document.slots, node.children, strict=True):
+        if isinstance(node, DocumentNode):
+            for slot, child in node.named:
                 if slot.role is not Role.SUBJECT:
                     yield self.blob(child, slot.descriptor)
 
     def _referrers(self, node: Node, old: Descriptor) -> Iterator[Inspected]:
-        if node.document is None:
+        if not isinstance(node, DocumentNode):
             return
-        for companion in self.known.companions.get(old.digest, ()):
-            if id(companion.node) not in self.shown:
-                root = companion.root
-                yield self.blob(
-                    companion.node, root.descriptor, called(root.annotations), companion
-                )
+        for referrer in self.known.referrers.get(old.digest, ()):
+            if id(referrer.node) not in self.shown:
+                root = referrer.root
+                yield self.blob(referrer.node, root.descriptor, called(root.annotations), referrer)
 
     def _notes(
-        self, node: Node, entry: Descriptor, companion: Companion | None, *, again: bool
+        self, node: Node, entry: Descriptor, referrer: Referrer | None, *, again: bool
     ) -> Iterator[str]:
         """What is odd about a blob, or worth knowing."""
-        if node.upgraded_from is not None:
+        if node.old is not node.descriptor:
             yield f"schema 1, becomes {node.descriptor.name.short()}"
         if again:
             yield "as above"
@@ -212,8 +211,8 @@ class _View:
             yield "foreign"
         if not node.present:
             yield "absent"
-        if companion is not None:
-            yield "signature" if companion.spoken.signature else "referrer"
+        if referrer is not None:
+            yield "signature" if referrer.subject.signed else "referrer"
         elif is_attestation(entry):
             yield "attestation"
         else:
@@ -221,14 +220,19 @@ class _View:
             if subject is not None:
                 yield f"refers to {Digest(subject).short()}"
         yield from _packing(node, entry)
-        if node.document is not None:
+        if isinstance(node, DocumentNode):
             yield from self.known.signatures.get(node.old.digest, ())
 
 
 def _packing(node: Node, entry: Descriptor) -> Iterator[str]:
     """What the first bytes of a layer say of its media type."""
     meaning = look_up(entry.media_type)
-    if node.kind is Kind.LAYER and node.actual and meaning is not None and meaning.cell.encrypted:
+    if (
+        node.kind is Kind.LAYER
+        and node.compression
+        and meaning is not None
+        and meaning.cell.encrypted
+    ):
         yield "encrypted"
     elif (actual := node.mislabelled) is not None:
         packed = "a plain tar" if actual is Compression.NONE else actual.value
@@ -239,7 +243,8 @@ def _subject(node: Node, entry: Descriptor) -> str | None:
     """What a document speaks of: by its ``subject``, or as an attestation of its index."""
     if is_attestation(entry):
         return (entry.annotations or {}).get(REFERENCE_DIGEST)
-    slots = () if node.document is None else node.document.slots
+    document = node.document_or_none
+    slots = () if document is None else document.slots
     return next((str(s.descriptor.digest) for s in slots if s.role is Role.SUBJECT), None)
 
 

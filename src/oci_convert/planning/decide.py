@@ -1,30 +1,34 @@
 """What becomes of every node of a tree: decided before anything is written.
 
-Pure: a tree and options in, a plan out. Documents whose children all keep their bytes are
-translated here and now; those above a recompressed layer once its new digest is known.
+Pure: a tree and options in, a plan out. Documents whose children all keep their bytes are settled
+here and now; those above a recompressed layer once its new digest is known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from oci_convert.errors import RefusedError
-from oci_convert.findings import CODES, Level
-from oci_convert.planning.decisions import Plan
-from oci_convert.planning.options import OnLoss, Options
+from oci_convert.findings import CODES, Finding, Level
+from oci_convert.options import OnLoss, Options
+from oci_convert.planning.context import Context
+from oci_convert.planning.decisions import Plan, PlannedImage
 from oci_convert.planning.planner import Planner
-from oci_convert.planning.referrer_rules import follow
-from oci_convert.planning.reversibility import judge_way_back
-from oci_convert.tree.reader import Tree
-from oci_convert.tree.referrers import Companion
+from oci_convert.planning.referrer_rules import Followers
+from oci_convert.planning.reversibility import judge
+from oci_convert.spec.media_types import Family
+from oci_convert.tree.nodes import Tree
+from oci_convert.tree.referrers import Referrer
 
-__all__ = ["decide", "refuse_losses"]
+__all__ = ["decide", "refuse_losses", "with_findings"]
 
 
 def decide(
     tree: Tree,
+    family: Family,
     options: Options,
-    companions: Sequence[Companion] = (),
+    referrers: Sequence[Referrer] = (),
     *,
     plain_layers: bool = False,
     room: bool = True,
@@ -32,18 +36,30 @@ def decide(
     """Decide what becomes of ``tree``; raises :class:`RefusedError` before anything is written.
 
     ``plain_layers``: the target keeps the plain layers of a docker-save archive as they are;
-    ``room``: it can hold the ``companions`` of its images.
+    ``room``: it can hold the ``referrers`` of its images.
     """
-    plan = Plan(options)
-    planner = Planner(tree, plan, plain_layers=plain_layers)
-    for image in tree.images:
-        plan.tops.append((image, planner.top(image)))
-    planner.check_platforms()
-    plan.findings += judge_way_back(plan)
-    follow(plan, companions, room=room)
-    plan.findings = list(dict.fromkeys(plan.findings))
+    context = Context(family, options, allow_missing=options.allow_missing or tree.sparse)
+    planner = Planner(tree, context, plain_layers=plain_layers)
+    images = tuple(PlannedImage(image, planner.root(image)) for image in tree.images)
+    context.check_platforms()
+    irreversible, findings = judge(images, family, options, context.rendered)
+    followers = Followers(images, irreversible, family, options, context.rendered, room=room)
+    carried = followers.plan(referrers)
+    plan = Plan(
+        family=family,
+        options=options,
+        images=images,
+        referrers=carried,
+        irreversible=(*irreversible, *followers.irreversible),
+    )
+    plan = with_findings(plan, (*context.findings, *findings, *followers.findings))
     _refuse(plan)
     return plan
+
+
+def with_findings(plan: Plan, findings: Iterable[Finding]) -> Plan:
+    """The same plan with further findings, each told once."""
+    return replace(plan, findings=tuple(dict.fromkeys((*plan.findings, *findings))))
 
 
 def _refuse(plan: Plan) -> None:

@@ -1,246 +1,248 @@
-"""Steps: what becomes of each node of a tree, and the plan that they make up."""
+"""Decisions: what becomes of each node of a tree, and the plan that they make up.
+
+All of this is frozen and can be pickled: a dry run shows a plan, and a run carries it out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-from oci_convert.documents.document import Role, Slot, read_document
-from oci_convert.documents.strict_json import Array
-from oci_convert.errors import DocumentError
+from oci_convert.documents.document import Document, Role, Slot
 from oci_convert.findings import Finding
-from oci_convert.limits import limits
-from oci_convert.planning.options import Options
-from oci_convert.report import Change
+from oci_convert.options import Options
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression, Family
 from oci_convert.spec.models import Descriptor
-from oci_convert.transform.document_edits import REFERENCE_DIGEST, Child, edit
-from oci_convert.tree.reader import Image, Node
-from oci_convert.tree.referrers import Companion
+from oci_convert.tree.nodes import BlobNode, DocumentNode, Image, Node
+from oci_convert.tree.referrers import Referrer
 
-__all__ = ["Entry", "Plan", "Step", "documents_below", "kept"]
+__all__ = [
+    "Decision",
+    "DescriptorPlan",
+    "Drop",
+    "Keep",
+    "Plan",
+    "PlannedImage",
+    "PlannedReferrer",
+    "Recompress",
+    "Relabel",
+    "Restore",
+    "Rewrite",
+    "carried",
+    "documents_below",
+    "in_order",
+    "named",
+    "recompresses",
+    "same_bytes",
+]
 
 
-@dataclass(eq=False)
-class Step:
-    """What becomes of one node."""
+@dataclass(frozen=True, eq=False, slots=True)
+class Keep:
+    """The same bytes under the same media type."""
+
+    node: Node
+    diff_id: Digest | None = None
+    """What the layer must decompress to, where nothing else vouches for it."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Relabel:
+    """The same bytes under another media type."""
 
     node: Node
     media_type: str
-    """Its media type in the target."""
-    recompress: Compression | None = None
     diff_id: Digest | None = None
-    """What the unpacked layer must hash to, where that is checked."""
-    entries: tuple[Entry, ...] = ()
-    """Of a document: parallel to its slots."""
-    new: Descriptor | None = None
-    """What it has become; ``None`` until the layers below are recompressed."""
-    raw: bytes | None = None
-    """Its bytes in the target, where they are in memory."""
-    reversible: bool = True
-    family: Family | None = None
-    """The family that its document is written in, if that is not the one of the run."""
+    """As for :class:`Keep`."""
 
-    @property
-    def change(self) -> Change:
-        """What kind of change this is."""
-        if self.recompress is not None:
-            return Change.REPACKED
-        if self.new is None or self.new.digest != self.node.old.digest:
-            return Change.EDITED
-        same = self.media_type == self.node.old.media_type
-        return Change.KEPT if same else Change.RELABELLED
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Recompress:
+    """A layer whose tar stays, compressed anew."""
+
+    node: BlobNode
+    media_type: str
+    to: Compression
+    diff_id: Digest
+    """What the layer must decompress to."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Rewrite:
+    """A document, edited in place where its family or what it names changes."""
+
+    node: DocumentNode
+    family: Family
+    children: tuple[DescriptorPlan, ...]
+    """Parallel to the slots of the document."""
 
     @property
     def is_emptied(self) -> bool:
         """Whether this is an index that had entries and has lost them all."""
-        listed = [entry for entry in self.entries if entry.slot.role is Role.ENTRY]
-        return bool(listed) and not any(entry.carried for entry in listed)
-
-    @property
-    def below(self) -> Iterator[Step]:
-        """The steps of what it names and carries."""
-        return (e.step for e in self.entries if e.step is not None and e.carried)
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether the new digest of everything that it names is known."""
-        named = (entry.step for entry in self.entries if not entry.removed)
-        return all(step is None or step.new is not None for step in named)
-
-    def all_below(self) -> Iterator[Step]:
-        """The step and everything that travels with it, each once."""
-        return _carried(self, set())
-
-    @cached_property
-    def recompresses(self) -> bool:
-        """Whether a layer at or below this node is recompressed."""
-        return self.recompress is not None or any(step.recompresses for step in self.below)
+        listed = [child for child in self.children if child.slot.role is Role.ENTRY]
+        return bool(listed) and not any(child.carried for child in listed)
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
+@dataclass(frozen=True, eq=False, slots=True)
+class Restore:
+    """A document that gives way to its original, from the record of an earlier conversion."""
+
+    node: DocumentNode
+    original: Document
+    descriptor: Descriptor
+    children: tuple[DescriptorPlan, ...]
+    """What it names, as far as it is in the tree."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Drop:
+    """Left out of the target; the finding of this code says why."""
+
+    node: Node
+    code: str
+
+
+Decision = Keep | Relabel | Recompress | Rewrite | Restore | Drop
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class DescriptorPlan:
     """What becomes of one descriptor in a document."""
 
     slot: Slot
-    step: Step | None
-    """``None`` for an entry that is removed, or that names something outside of the tree."""
-    removed: bool = False
+    decision: Decision
     spliced: bool = False
-    """A nested index whose entries take its place."""
+    """The entries of the nested index that it names take its place."""
     platform: Mapping[str, object] | None = None
+    """A platform that the entry gains."""
     keeps: frozenset[str] = frozenset()
-    without: frozenset[str] = frozenset()
-    reference: Step | None = None
-    """The image that an attestation speaks of."""
+    """Members that stay although Docker's schema does not define them."""
+    stale: frozenset[str] = frozenset()
+    """Annotations that describe bytes which are recompressed."""
+    reference: Decision | None = None
+    """The image that an attestation belongs to."""
+
+    @property
+    def removed(self) -> bool:
+        """Whether the descriptor goes from the document."""
+        return isinstance(self.decision, Drop)
 
     @property
     def carried(self) -> bool:
-        """Whether what it names travels with the document."""
+        """Whether what it names comes with the document."""
         return not self.removed and self.slot.role is not Role.SUBJECT
 
 
-@dataclass
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedImage:
+    """An image, and what becomes of it."""
+
+    image: Image
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedReferrer:
+    """A referrer or a signature that comes with its subject, and what becomes of it."""
+
+    referrer: Referrer
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """The decisions for a whole tree."""
 
+    family: Family
+    """The family of the target."""
     options: Options
-    tops: list[tuple[Image, Step]] = field(default_factory=list)
-    companions: list[tuple[Companion, Step]] = field(default_factory=list)
-    """What speaks of the images and travels with them."""
-    findings: list[Finding] = field(default_factory=list)
+    images: tuple[PlannedImage, ...] = ()
+    referrers: tuple[PlannedReferrer, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    irreversible: tuple[Decision, ...] = ()
+    """The documents that converting back gives other bytes for."""
 
-    def steps(self) -> Iterator[Step]:
-        """Every step that ends in the target, children before parents, each once."""
-        tops = [step for _, step in (*self.tops, *self.companions)]
-        carried = {id(step) for top in tops for step in top.all_below()}
-        seen: set[int] = set()
+    @property
+    def roots(self) -> tuple[Decision, ...]:
+        """What becomes of each image and each referrer."""
+        images = (planned.decision for planned in self.images)
+        return (*images, *(planned.decision for planned in self.referrers))
 
-        def walk(step: Step) -> Iterator[Step]:
-            if id(step) not in seen:
-                seen.add(id(step))
-                for entry in step.entries:  # a subject stands before what refers to it
-                    if entry.step is not None and not entry.removed:
-                        yield from walk(entry.step)
-                if id(step) in carried:
-                    yield step
-
-        for top in tops:
-            yield from walk(top)
-
-    def resolve(self, step: Step) -> tuple[Finding, ...]:
-        """Translate the document of ``step`` by what its children have become.
-
-        Where that is not known yet, only the findings are; ``step.new`` stays ``None``.
-        """
-        document = step.node.document
-        assert document is not None
-        children = _children(step)
-        edited = edit(
-            document,
-            step.family or self.options.to,
-            children,
-            where=step.node.where,
-            keep_extensions=self.options.keep_extensions,
-        )
-        step.media_type = edited.media_type
-        if step.is_settled:
-            old = step.node.descriptor
-            step.raw = edited.raw
-            digest = (
-                old.name
-                if edited.raw is document.raw
-                else Digest.of(edited.raw, old.name.algorithm)
-            )
-            step.new = old.model_copy(
-                update={"media_type": edited.media_type, "digest": digest, "size": len(edited.raw)}
-            )
-        return edited.findings
+    def decisions(self) -> Iterator[Decision]:
+        """Everything that ends in the target, children before parents, each once."""
+        return in_order(self.roots)
 
 
-def kept(node: Node, media_type: str | None = None) -> Step:
-    """A step that leaves the bytes of ``node`` alone, and perhaps changes what they are called."""
-    renamed = node.descriptor.renamed(media_type or node.descriptor.media_type)
-    return Step(node, renamed.media_type, new=renamed)
+def same_bytes(node: Node, media_type: str, diff_id: Digest | None = None) -> Keep | Relabel:
+    """The decision that leaves the bytes alone, and perhaps changes what they are called."""
+    if media_type == node.descriptor.media_type:
+        return Keep(node, diff_id)
+    return Relabel(node, media_type, diff_id)
 
 
-def _children(step: Step) -> list[Child]:
-    """What has become of everything that a document names.
+def named(decision: Decision) -> tuple[DescriptorPlan, ...]:
+    """What becomes of the descriptors of a document."""
+    return decision.children if isinstance(decision, Rewrite | Restore) else ()
 
-    Raises :class:`DocumentError` where the entries of nested indexes are too many: a few small
-    indexes inside each other can name billions.
+
+def carried(roots: Iterable[Decision]) -> Iterator[Decision]:
+    """What ends in the target of some roots, parents first, each once."""
+    given: set[int] = set()
+    followed: set[int] = set()
+
+    def below(decision: Decision, *, spliced: bool = False) -> Iterator[Decision]:
+        # A nested index may be spliced here, and an image of its own elsewhere.
+        if not spliced and id(decision) not in given:
+            given.add(id(decision))
+            yield decision
+        if id(decision) not in followed:
+            followed.add(id(decision))
+            for child in named(decision):
+                if child.carried:
+                    yield from below(child.decision, spliced=child.spliced)
+
+    for root in roots:
+        yield from below(root)
+
+
+def in_order(roots: Iterable[Decision]) -> Iterator[Decision]:
+    """What ends in the target of some roots, each once, behind all that it names.
+
+    So a subject stands before what refers to it.
     """
-    children: list[Child] = []
-    spliced = 0
-    for entry in step.entries:
-        children.append(_child(entry))
-        spliced += sum(len(text) for text in children[-1].spliced or ())
-        if spliced > limits().document_size:
-            raise DocumentError(
-                f"flattened, the index has more than the {limits().document_size} bytes that are "
-                "the limit",
-                code="document-too-large",
-                where=step.node.where,
-                remedy="choose what to convert with --platform",
-            )
-    return children
+    roots = tuple(roots)
+    wanted = {id(decision) for decision in carried(roots)}
+    seen: set[int] = set()
+
+    def below(decision: Decision) -> Iterator[Decision]:
+        if id(decision) in seen:
+            return
+        seen.add(id(decision))
+        for child in named(decision):
+            if not child.removed:
+                yield from below(child.decision)
+        if id(decision) in wanted:
+            yield decision
+
+    for root in roots:
+        yield from below(root)
 
 
-def _child(entry: Entry) -> Child:
-    """What an edit must know of an entry."""
-    old = entry.slot.descriptor
-    step = entry.step
-    if entry.removed:
-        return Child(None)
-    if step is None:
-        return Child(old)
-    if entry.spliced:
-        return Child(None, spliced=_entries_of(step))
-    new = step.new or old.renamed(step.media_type)
-    annotations = None
-    if entry.reference is not None and entry.reference.new is not None:
-        annotations = {REFERENCE_DIGEST: str(entry.reference.new.digest)}
-    return Child(
-        new,
-        content=step.raw,
-        platform=entry.platform,
-        annotations=annotations,
-        keeps=entry.keeps,
-        without=entry.without,
-    )
-
-
-def _entries_of(step: Step) -> tuple[str, ...]:
-    """The JSON texts of the entries of a translated index."""
-    if step.raw is None:
-        return ()
-    document = read_document(step.raw, step.media_type, step.node.where)
-    manifests = document.root.get("manifests")
-    items = manifests.items if isinstance(manifests, Array) else []
-    return tuple(document.text[item.start : item.end] for item in items)
-
-
-def _carried(step: Step, seen: set[int]) -> Iterator[Step]:
-    """The steps whose blobs belong into the target, at and below a step, each once."""
-    if id(step) not in seen:
-        seen.add(id(step))
-        yield step
-        for entry in step.entries:
-            if entry.step is None or not entry.carried:
-                continue
-            below = _carried(entry.step, seen)
-            yield from (made for made in below if not (entry.spliced and made is entry.step))
-
-
-def documents_below(step: Step, seen: set[int] | None = None) -> Iterator[Step]:
-    """The documents at and below a step, children first, each once."""
+def documents_below(
+    decision: Decision, seen: set[int] | None = None
+) -> Iterator[Rewrite | Restore]:
+    """The documents at and below a decision, children first, each once; also spliced ones."""
     seen = set() if seen is None else seen
-    if step.node.document is None or id(step) in seen:
+    if id(decision) in seen or not isinstance(decision, Rewrite | Restore):
         return
-    seen.add(id(step))
-    for entry in step.entries:
-        if entry.step is not None and entry.carried:
-            yield from documents_below(entry.step, seen)
-    yield step
+    seen.add(id(decision))
+    for child in decision.children:
+        if child.carried:
+            yield from documents_below(child.decision, seen)
+    yield decision
+
+
+def recompresses(decision: Decision) -> bool:
+    """Whether a layer at or below a decision is recompressed."""
+    return any(isinstance(below, Recompress) for below in carried((decision,)))

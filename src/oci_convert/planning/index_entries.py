@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from oci_convert.documents.document import Document, Role, Slot
-from oci_convert.errors import BlobError, RefusedError
-from oci_convert.planning.decisions import Entry, Step, kept
-from oci_convert.planning.options import Keep
+from oci_convert.documents.document import Role, Slot
+from oci_convert.errors import RefusedError
+from oci_convert.options import Keep as Policy
+from oci_convert.planning.context import Context, missing_blob
+from oci_convert.planning.decisions import (
+    Decision,
+    DescriptorPlan,
+    Drop,
+    Keep,
+    Rewrite,
+    recompresses,
+)
 from oci_convert.report import Change
 from oci_convert.spec.media_types import Family, Kind
 from oci_convert.transform.document_edits import (
@@ -19,99 +27,106 @@ from oci_convert.transform.document_edits import (
     not_an_image,
 )
 from oci_convert.transform.layer_rules import packing_annotations
-from oci_convert.tree.reader import Node, platform_of
+from oci_convert.tree.nodes import DocumentNode, MissingNode, Node, UnreadNode, platform_of
 
-if TYPE_CHECKING:
-    from oci_convert.planning.planner import Planner
+__all__ = ["plan_entries"]
 
-__all__ = ["missing_blob", "plan_entries"]
+PlanDocument = Callable[[DocumentNode], Rewrite]
+PlanSubject = Callable[[DocumentNode, Slot, Node], DescriptorPlan]
 
 
-def plan_entries(planner: Planner, node: Node) -> list[Entry]:
-    """Decide what becomes of each entry of an index."""
-    return _Entries(planner, node).plan()
+def plan_entries(
+    context: Context, node: DocumentNode, document: PlanDocument, subject: PlanSubject
+) -> list[DescriptorPlan]:
+    """Decide what becomes of each entry of an index.
+
+    ``document`` plans what an entry names, ``subject`` the subject of the index.
+    """
+    entries = _Entries(context, node, document)
+    plans = [
+        subject(node, slot, child) if slot.role is Role.SUBJECT else entries.entry(slot, child)
+        for slot, child in node.named
+    ]
+    return entries.with_references(entries.with_absent(plans))
 
 
 class _Entries:
-    def __init__(self, planner: Planner, node: Node):
-        assert node.document is not None
-        self._planner = planner
+    def __init__(self, context: Context, node: DocumentNode, document: PlanDocument):
+        self._context = context
         self._node = node
-        self._document: Document = node.document
-        self._options = planner.options
-        self._find = planner.find
-        self._moves = changes_family(node.document, planner.family)
-        self._to_docker = self._moves and planner.family is Family.DOCKER
-
-    def plan(self) -> list[Entry]:
-        entries: list[Entry] = []
-        absent: list[Entry] = []
-        for slot, child in zip(self._document.slots, self._node.children, strict=True):
-            if slot.role is Role.SUBJECT:
-                entries.append(self._planner.subject(self._document, slot, self._node.where))
-            elif self._is_missed(slot, child):
-                if not self._planner.allow_missing:
-                    raise missing_blob(child.absent or child)
-                entries.append(Entry(slot, None))
-                absent.append(entries[-1])
-            else:
-                entries.append(self._entry(slot, child))
-        self._settle_absent(entries, absent)
-        self._follow_references(entries)
-        return entries
+        self._plan_document = document
+        self._options = context.options
+        self._find = context.find
+        self._moves = changes_family(node.document, context.family)
+        self._to_docker = self._moves and context.family is Family.DOCKER
+        self._absent: set[int] = set()
+        """The plans of entries that are wanted and not here."""
 
     def _where(self, slot: Slot) -> str:
         return f"{self._node.where}.{slot.label}"
 
-    def _removed(self, slot: Slot, code: str, message: str) -> Entry:
+    def _dropped(self, slot: Slot, child: Node, code: str, message: str) -> DescriptorPlan:
         self._find(code, self._where(slot), message)
-        return Entry(slot, None, removed=True)
+        return DescriptorPlan(slot, Drop(child, code))
 
-    def _entry(self, slot: Slot, child: Node) -> Entry:
+    def entry(self, slot: Slot, child: Node) -> DescriptorPlan:
+        """What becomes of one entry; an absent one is left for :meth:`with_absent`."""
+        if self._is_missed(slot, child):
+            if not self._context.allow_missing:
+                raise missing_blob(child.absent or child)
+            planned = DescriptorPlan(slot, Keep(_missing(child)))
+            self._absent.add(id(planned))
+            return planned
         if is_attestation(slot.descriptor):
             return self._attestation(slot, child)
+        code, message = self._reason_to_drop(slot, child)
+        if code:
+            return self._dropped(slot, child, code, message)
+        if not isinstance(child, DocumentNode):
+            return DescriptorPlan(slot, Keep(child))
+        decision = self._plan_document(child)
+        if child.kind is Kind.INDEX:
+            return self._nested(slot, decision)
+        added = self._added_platform(slot, child) if self._to_docker else None
+        return DescriptorPlan(slot, decision, platform=added, stale=self._stale(slot, decision))
+
+    def _reason_to_drop(self, slot: Slot, child: Node) -> tuple[str, str]:
+        """The code and the message of why an entry goes, or two empty texts."""
         if child.kind is Kind.MANIFEST and self._options.platforms:
             platform = platform_of(child, slot.descriptor)
-            if not self._planner.selected(platform):
-                message = f"{platform or 'an unknown platform'} was not asked for"
-                return self._removed(slot, "platform-not-selected", message)
+            if not self._context.selected(platform):
+                stated = platform or "an unknown platform"
+                return "platform-not-selected", f"{stated} was not asked for"
         obstacle = self._obstacle(slot, child)
-        if obstacle is not None:
-            return self._removed(slot, "entry-dropped", obstacle)
-        if child.document is None:
-            return Entry(slot, kept(child))
-        step = self._planner.document(child)
-        if child.kind is Kind.INDEX:
-            return self._nested(slot, step)
-        added = self._added_platform(slot, child) if self._to_docker else None
-        return Entry(slot, step, platform=added, without=self._stale(slot, step))
+        return ("", "") if obstacle is None else ("entry-dropped", obstacle)
 
     def _obstacle(self, slot: Slot, child: Node) -> str | None:
         """Why the target cannot hold what an entry names, if it cannot."""
-        family = self._planner.family
-        if child.document is None:
+        family = self._context.family
+        if not isinstance(child, DocumentNode):
             media_type = slot.descriptor.media_type
             return f"Docker has no room for {media_type} in a list" if self._to_docker else None
         if changes_family(child.document, family) and not fits(child.document, family):
             return not_an_image(child.document, "").message
         return None
 
-    def _nested(self, slot: Slot, step: Step) -> Entry:
-        if step.is_emptied:
-            if self._options.platforms:
-                return self._removed(slot, "platform-not-selected", "nothing in it was asked for")
-            return self._removed(slot, "entry-dropped", "nothing that it names is left")
+    def _nested(self, slot: Slot, decision: Rewrite) -> DescriptorPlan:
+        if decision.is_emptied:
+            asked = bool(self._options.platforms)
+            code = "platform-not-selected" if asked else "entry-dropped"
+            message = "nothing in it was asked for" if asked else "nothing that it names is left"
+            return self._dropped(slot, decision.node, code, message)
         if self._to_docker:
             message = "Docker has no lists of lists: its entries took its place"
             self._find("nested-index-flattened", self._where(slot), message)
-        return Entry(slot, step, spliced=self._to_docker)
+        return DescriptorPlan(slot, decision, spliced=self._to_docker)
 
     # -- attestations -----------------------------------------------------------------------
 
-    def _attestation(self, slot: Slot, child: Node) -> Entry:
+    def _attestation(self, slot: Slot, child: Node) -> DescriptorPlan:
         policy, digest = self._options.attestations, slot.descriptor.digest
-        document, family = child.document, self._planner.family
-        if policy is Keep.FAIL:
+        family = self._context.family
+        if policy is Policy.FAIL:
             raise RefusedError(
                 "the index holds an attestation",
                 code="attestation-present",
@@ -119,46 +134,53 @@ class _Entries:
                 remedy="--attestations fail refuses this; choose keep or drop",
             )
         becomes_docker = family is Family.DOCKER and (
-            self._moves or (document is not None and changes_family(document, family))
+            self._moves
+            or (isinstance(child, DocumentNode) and changes_family(child.document, family))
         )
-        if policy is Keep.DROP or (policy is Keep.AUTO and becomes_docker):
-            return self._removed(
-                slot, "attestation-dropped", f"the attestation {digest} was left out"
-            )
+        if policy is Policy.DROP or (policy is Policy.AUTO and becomes_docker):
+            message = f"the attestation {digest} was left out"
+            return self._dropped(slot, child, "attestation-dropped", message)
         obstacle = self._obstacle(slot, child)
         if obstacle is not None:
-            return self._removed(slot, "entry-dropped", obstacle)
-        step = kept(child) if document is None else self._planner.document(child)
+            return self._dropped(slot, child, "entry-dropped", obstacle)
+        decision: Decision = Keep(child)
+        if isinstance(child, DocumentNode):
+            decision = self._plan_document(child)
         # Its annotations are the link to its image: BuildKit writes them into Docker lists, too.
-        return Entry(slot, step, keeps=frozenset({"annotations"}))
+        return DescriptorPlan(slot, decision, keeps=frozenset({"annotations"}))
 
-    def _follow_references(self, entries: list[Entry]) -> None:
-        """Let attestations point at what their images have become, or go with them."""
-        images: dict[str, Entry] = {}
-        for entry in entries:
-            digest = entry.slot.descriptor.digest
-            if entry.slot.role is Role.ENTRY and (digest not in images or not entry.removed):
-                images[digest] = entry
-        for entry in entries:
-            named = (entry.slot.descriptor.annotations or {}).get(REFERENCE_DIGEST)
-            image = images.get(named) if named is not None else None
-            if image is None or entry.removed:
-                continue
-            if image.removed:
-                entry.removed, entry.step = True, None
-                message = f"{entry.slot.descriptor.digest} went with the image that it speaks of"
-                self._find("attestation-dropped", self._where(entry.slot), message)
-                continue
-            entry.reference = image.step
-            if image.step is not None and image.step.change is Change.EDITED:
-                message = f"the statement inside names {named}, the digest before the conversion"
-                self._find("attestation-names-old-digest", self._where(entry.slot), message)
+    def with_references(self, plans: list[DescriptorPlan]) -> list[DescriptorPlan]:
+        """The same plans, where attestations name what their images become, or go with them."""
+        images: dict[str, DescriptorPlan] = {}
+        for planned in plans:
+            digest = planned.slot.descriptor.digest
+            if planned.slot.role is Role.ENTRY and (digest not in images or not planned.removed):
+                images[digest] = planned
+        return [self._with_reference(planned, images) for planned in plans]
+
+    def _with_reference(
+        self, planned: DescriptorPlan, images: Mapping[str, DescriptorPlan]
+    ) -> DescriptorPlan:
+        named = (planned.slot.descriptor.annotations or {}).get(REFERENCE_DIGEST)
+        image = images.get(named) if named is not None else None
+        if image is None or planned.removed:
+            return planned
+        if image.removed:
+            message = f"{planned.slot.descriptor.digest} went with the image that it speaks of"
+            node = planned.decision.node
+            return self._dropped(planned.slot, node, "attestation-dropped", message)
+        if self._context.rendered.change(image.decision) is Change.EDITED:
+            message = f"the statement inside names {named}, the digest before the conversion"
+            self._find("attestation-names-old-digest", self._where(planned.slot), message)
+        return replace(planned, reference=image.decision)
 
     # -- what is absent ---------------------------------------------------------------------
 
     def _is_missed(self, slot: Slot, child: Node) -> bool:
         """Whether an entry is wanted and not there. An index is judged by its own entries."""
-        if not child.read or child.absent is None or (child.kind is Kind.INDEX and child.present):
+        if isinstance(child, UnreadNode) or child.absent is None:
+            return False
+        if child.kind is Kind.INDEX and child.present:
             return False
         return not self._unwanted(slot)
 
@@ -166,10 +188,10 @@ class _Entries:
         """Whether an absent entry would be left out anyway, so that nobody misses it."""
         policy, stated = self._options.attestations, slot.descriptor.platform
         if is_attestation(slot.descriptor):
-            dropped = policy is Keep.DROP or (policy is Keep.AUTO and self._to_docker)
+            dropped = policy is Policy.DROP or (policy is Policy.AUTO and self._to_docker)
             return dropped or self._speaks_of_unselected(slot)
         chosen = self._options.platforms
-        return bool(chosen) and stated is not None and not self._planner.selected(stated)
+        return bool(chosen) and stated is not None and not self._context.selected(stated)
 
     def _speaks_of_unselected(self, slot: Slot) -> bool:
         """Whether an attestation belongs to an image that ``--platform`` leaves out."""
@@ -178,25 +200,31 @@ class _Entries:
             other.descriptor.digest == named
             and not is_attestation(other.descriptor)
             and self._unwanted(other)
-            for other in self._document.slots
+            for other in self._node.document.slots
             if other.role is Role.ENTRY
         )
 
-    def _settle_absent(self, entries: list[Entry], absent: list[Entry]) -> None:
-        """Absent children: their entries go from an index that changes, else they stay."""
+    def with_absent(self, plans: list[DescriptorPlan]) -> list[DescriptorPlan]:
+        """The same plans, where absent entries go from an index that changes, else they stay."""
+        absent = self._absent
         changes = self._moves or any(
-            entry.removed or (entry.step is not None and entry.step.change is not Change.KEPT)
-            for entry in entries
+            planned.removed or self._context.rendered.change(planned.decision) is not Change.KEPT
+            for planned in plans
+            if id(planned) not in absent
         )
-        for entry in absent:
-            digest = entry.slot.descriptor.digest
-            if changes:
-                entry.removed = True
-                message = f"the image {digest} is not here, so its entry went"
-                self._find("missing-child", self._where(entry.slot), message)
-            else:
-                message = f"the image {digest} is not here; the index keeps its bytes"
-                self._find("sparse-index", self._where(entry.slot), message)
+        return [
+            self._settled(planned, changes=changes) if id(planned) in absent else planned
+            for planned in plans
+        ]
+
+    def _settled(self, planned: DescriptorPlan, *, changes: bool) -> DescriptorPlan:
+        slot, node = planned.slot, planned.decision.node
+        if changes:
+            message = f"the image {node.descriptor.digest} is not here, so its entry went"
+            return self._dropped(slot, node, "missing-child", message)
+        message = f"the image {node.descriptor.digest} is not here; the index keeps its bytes"
+        self._find("sparse-index", self._where(slot), message)
+        return planned
 
     # -- what an entry says -----------------------------------------------------------------
 
@@ -212,22 +240,19 @@ class _Entries:
         self._find("platform-added", self._where(slot), f"{platform} was taken from the config")
         return platform.model_dump(by_alias=True, exclude_unset=True, mode="json")
 
-    def _stale(self, slot: Slot, step: Step) -> frozenset[str]:
+    def _stale(self, slot: Slot, decision: Decision) -> frozenset[str]:
         """The annotations of an entry that described layers which are recompressed."""
-        if not step.recompresses:
-            return frozenset()
         stale = packing_annotations(slot.descriptor.annotations or {})
+        if not stale or not recompresses(decision):
+            return frozenset()
         for name in sorted(stale):
             message = f"{name} described layers before they were recompressed"
             self._find("packing-annotations-removed", self._where(slot), message)
         return stale
 
 
-def missing_blob(node: Node) -> BlobError:
-    """The error for a blob that should be there and is not."""
-    return BlobError(
-        f"the blob {node.descriptor.digest} is missing",
-        code="blob-missing",
-        where=node.where,
-        remedy="fetch the image again, or choose what is there with --platform or --allow-missing",
+def _missing(child: Node) -> MissingNode:
+    """An image that is not, or not wholly, there: nothing of it is carried."""
+    return MissingNode(
+        kind=child.kind, role=child.role, descriptor=child.descriptor, where=child.where
     )

@@ -10,9 +10,8 @@ from typing import Final
 
 from oci_convert.documents.document import read_object
 from oci_convert.errors import DocumentError, remedied
-from oci_convert.planning.options import Keep, Options
+from oci_convert.options import Keep, Options
 from oci_convert.report import REPORT_LIMIT
-from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor, validate
 from oci_convert.transform.layer_rules import Compress
 
@@ -60,11 +59,10 @@ class Record:
         options = root.value.get("options")
         return cls(originals, olds, options if isinstance(options, dict) else {})
 
-    def planned(self, family: Family) -> Options:
+    def planned(self) -> Options:
         """The options under which the documents were converted."""
         try:
             return Options(
-                to=family,
                 compress=Compress(str(self.options.get("compress", Compress.AUTO.value))),
                 attestations=Keep(str(self.options.get("attestations", Keep.AUTO.value))),
                 keep_extensions=self.options.get("keep_extensions") is True,

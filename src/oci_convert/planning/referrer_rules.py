@@ -1,8 +1,8 @@
-"""What becomes of the companions of an image: carried, re-pointed, or left behind.
+"""What becomes of the referrers of an image: carried, re-pointed, or left behind.
 
-An unsigned referrer follows its subject: its ``subject`` gets the new digest. What is signed speaks
-of the digest that it was made for, and is never re-pointed: it is carried where that digest
-survives, else left behind.
+An unsigned referrer follows its subject: its ``subject`` gets the new digest. What is signed names
+the digest that it was made for, and is never re-pointed: it is carried where that digest survives,
+else left behind.
 """
 
 from __future__ import annotations
@@ -10,217 +10,241 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from oci_convert.documents.document import Role, read_document
-from oci_convert.errors import RefusedError
+from oci_convert.documents.document import Role
+from oci_convert.errors import OciConvertError, RefusedError
 from oci_convert.findings import Finding
-from oci_convert.planning.decisions import Entry, Plan, Step, kept
-from oci_convert.planning.index_entries import missing_blob
-from oci_convert.planning.options import Keep
+from oci_convert.options import Keep as Policy
+from oci_convert.options import Options
+from oci_convert.planning.context import missing_blob
+from oci_convert.planning.decisions import (
+    Decision,
+    DescriptorPlan,
+    Keep,
+    Plan,
+    PlannedImage,
+    PlannedReferrer,
+    Rewrite,
+    carried,
+    in_order,
+)
+from oci_convert.planning.rendering import Rendered
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import REF_NAME
 from oci_convert.transform.document_edits import Child, edit
-from oci_convert.tree.reader import Node
-from oci_convert.tree.referrers import Companion, tag_of
+from oci_convert.tree.nodes import DocumentNode, Node
+from oci_convert.tree.referrers import Referrer, subject_tag
 
-__all__ = ["SUBJECT_ANNOTATION", "annotations_of", "follow", "kept_signatures"]
+__all__ = ["SUBJECT_ANNOTATION", "Followers", "annotations_of", "kept_signatures"]
 
 SUBJECT_ANNOTATION: Final = "io.containerd.manifest.subject"
 """By which Docker's archives say in ``index.json`` what an entry refers to."""
 
 
-def follow(plan: Plan, companions: Sequence[Companion], *, room: bool) -> None:
-    """Decide what becomes of ``companions``; those that are carried join the plan.
+class Followers:
+    """Decides what becomes of the referrers of planned images.
 
-    ``room``: the target can hold more than the image itself. Raises :class:`RefusedError` where a
-    policy says so (``referrer-present``, ``signature-present``).
+    ``room``: the target can hold more than the image itself.
     """
-    made = {step.node.descriptor.digest: step for step in plan.steps()}
-    for companion in companions:
-        subject = made.get(companion.spoken.subject)
-        step = _Follower(plan, companion, subject, made, room=room).step()
-        if step is not None:
-            plan.companions.append((companion, step))
-            made |= {below.node.descriptor.digest: below for below in step.all_below()}
 
-
-class _Follower:
     def __init__(
         self,
-        plan: Plan,
-        companion: Companion,
-        subject: Step | None,
-        made: Mapping[str, Step],
+        images: Sequence[PlannedImage],
+        irreversible: Sequence[Decision],
+        family: Family,
+        options: Options,
+        rendered: Rendered,
         *,
         room: bool,
-    ):
-        self._plan = plan
-        self._companion = companion
-        self._subject = subject
-        self._made = made
+    ) -> None:
+        self._family = family
+        self._options = options
+        self._rendered = rendered
         self._room = room
+        roots = [planned.decision for planned in images]
+        self._made = {below.node.descriptor.digest: below for below in in_order(roots)}
+        self._irreversible = {id(decision) for decision in irreversible}
+        self.findings: list[Finding] = []
+        self.irreversible: list[Decision] = []
+        """Those of the referrers that converting back gives other bytes for."""
 
-    @property
-    def _survives(self) -> bool:
-        """Whether what it speaks of keeps its digest."""
-        new = self._subject.new if self._subject is not None else None
-        return new is not None and new.digest == self._companion.spoken.subject
+    def plan(self, referrers: Sequence[Referrer]) -> tuple[PlannedReferrer, ...]:
+        """Those that are carried. Raises :class:`RefusedError` where a policy says so
+        (``referrer-present``, ``signature-present``).
+        """
+        planned = []
+        for referrer in referrers:
+            subject = self._made.get(referrer.subject.digest)
+            decision = self._decide(referrer, subject)
+            if decision is not None:
+                planned.append(PlannedReferrer(referrer, decision))
+                for below in carried((decision,)):
+                    self._made[below.node.descriptor.digest] = below
+        return tuple(planned)
 
-    def step(self) -> Step | None:
+    def _decide(self, referrer: Referrer, subject: Decision | None) -> Decision | None:
         """What becomes of it; ``None`` if it is left behind."""
-        node, options = self._companion.node, self._plan.options
-        signed = self._companion.spoken.signature
+        node, signed = referrer.node, referrer.subject.signed
         word = "signature" if signed else "referrer"
-        policy = options.signatures if signed else options.referrers
-        if policy is Keep.FAIL:
+        policy = self._options.signatures if signed else self._options.referrers
+        if policy is Policy.FAIL:
             raise RefusedError(
-                f"there is a {word} of {self._companion.spoken.subject}",
+                f"there is a {word} of {referrer.subject.digest}",
                 code=f"{word}-present",
                 where=node.where,
                 remedy=f"--{word}s fail refuses this; choose keep or drop",
             )
-        code = self._left_behind(policy, signed=signed)
+        survives = self._survives(referrer, subject)
+        code = self._left_behind(policy, subject, signed=signed, survives=survives)
+        if code is None and signed and not survives:
+            self._tell("signature-names-old-digest", referrer, subject)
         if code is not None:
-            self._find(code, self._story(code))
+            self._tell(code, referrer, subject)
             return None
         if node.absent is not None:
             raise missing_blob(node.absent)
-        if signed and not self._survives:
-            self._find("signature-names-old-digest", self._story("signature-names-old-digest"))
         return self._verbatim(node, repoint=not signed)
 
-    def _left_behind(self, policy: Keep, *, signed: bool) -> str | None:
+    def _survives(self, referrer: Referrer, subject: Decision | None) -> bool:
+        """Whether what it refers to keeps its digest."""
+        new = None if subject is None else self._rendered.find(subject)
+        return new is not None and new.digest == referrer.subject.digest
+
+    def _left_behind(
+        self, policy: Policy, subject: Decision | None, *, signed: bool, survives: bool
+    ) -> str | None:
         """Under which code it is left behind, if it is."""
-        if policy is Keep.DROP:
+        if policy is Policy.DROP:
             return "signature-dropped" if signed else "referrer-dropped"
         if signed:
-            stays = self._survives or policy is Keep.KEEP
+            stays = survives or policy is Policy.KEEP
             if stays and not self._room:
                 return "signature-dropped"
             return None if stays else "signature-orphaned"
-        towards_docker = self._plan.options.to is Family.DOCKER and not self._survives
-        if self._subject is None or not self._room or (policy is Keep.AUTO and towards_docker):
+        towards_docker = self._family is Family.DOCKER and not survives
+        if subject is None or not self._room or (policy is Policy.AUTO and towards_docker):
             return "referrer-dropped"
         return None
 
-    def _story(self, code: str) -> str:
-        digest, old = self._companion.node.descriptor.digest, self._companion.spoken.subject
-        return f"{digest} {_why(code, self._subject, old)}"
-
-    def _find(self, code: str, message: str) -> None:
-        self._plan.findings.append(Finding.of(code, self._companion.node.where, message))
+    def _tell(self, code: str, referrer: Referrer, subject: Decision | None) -> None:
+        node = referrer.node
+        why = _why(code, self._rendered, subject, referrer.subject.digest)
+        self.findings.append(Finding.of(code, node.where, f"{node.descriptor.digest} {why}"))
 
     # -- carried ----------------------------------------------------------------------------
 
-    def _verbatim(self, node: Node, *, repoint: bool) -> Step:
+    def _verbatim(self, node: Node, *, repoint: bool) -> Decision:
         """Everything as it is, except that a referrer's ``subject`` follows what it names."""
         known = self._made.get(node.descriptor.digest)
         if known is not None:
             return known
-        step = kept(node)
-        if node.document is None:
-            step.raw = node.raw
-            return step
-        step.family = next(iter(sorted(node.document.families)), Family.OCI)
-        step.raw = node.document.raw
-        entries = []
-        for slot, child in zip(node.document.slots, node.children, strict=True):
-            if slot.role is Role.SUBJECT:
-                target = self._made.get(slot.descriptor.digest) if repoint else None
-                entries.append(Entry(slot, target))
-            else:
-                entries.append(Entry(slot, self._verbatim(child, repoint=repoint)))
-        step.entries = tuple(entries)
+        if not isinstance(node, DocumentNode):
+            return Keep(node)
+        family = next(iter(sorted(node.document.families)), Family.OCI)
+        children = []
+        for slot, child in node.named:
+            target = None
+            if slot.role is not Role.SUBJECT:
+                target = self._verbatim(child, repoint=repoint)
+            elif repoint:
+                target = self._made.get(slot.descriptor.digest)
+            children.append(DescriptorPlan(slot, target or Keep(child)))
+        decision = Rewrite(node, family, tuple(children))
         if repoint:
-            step.new = step.raw = None
-            self._plan.resolve(step)
-            self._judge(step)
-        return step
+            self._judge(decision)
+        return decision
 
-    def _judge(self, step: Step) -> None:
+    def _judge(self, decision: Rewrite) -> None:
         """A referrer comes back as itself if what it names does, and the edit can be undone."""
-        document = step.node.document
-        assert document is not None
-        named = [entry.step for entry in step.entries if entry.step is not None]
-        sound = all(other.reversible for other in named)
-        if sound and step.raw is not None and step.raw != document.raw:
-            sound = _undone(step) == document.raw
-        if not sound or step.raw is None:
-            step.reversible = False
-            code = "not-reversible" if step.raw is not None else "not-reversible-repacked"
+        settled = self._rendered.find(decision) is not None
+        sound = settled and not any(
+            id(child.decision) in self._irreversible for child in decision.children
+        )
+        if sound and self._rendered.document(decision).raw != decision.node.document.raw:
+            sound = self._undone(decision) == decision.node.document.raw
+        if not sound:
+            self._irreversible.add(id(decision))
+            self.irreversible.append(decision)
+            code = "not-reversible" if settled else "not-reversible-repacked"
             message = "what it speaks of does not come back as itself"
-            self._plan.findings.append(Finding.of(code, step.node.where, message))
+            self.findings.append(Finding.of(code, decision.node.where, message))
+
+    def _undone(self, decision: Rewrite) -> bytes | None:
+        """The edited document with every name put back."""
+        edited = self._rendered.reread(decision)
+        olds = [Child(child.slot.descriptor) for child in decision.children]
+        try:
+            return edit(edited, decision.family, olds, where=decision.node.where).raw
+        except OciConvertError:
+            return None
 
 
-def _undone(step: Step) -> bytes:
-    """The edited document of ``step`` with every name put back."""
-    assert step.raw is not None
-    assert step.family is not None
-    edited = read_document(step.raw, step.media_type, step.node.where)
-    olds = [entry.slot.descriptor for entry in step.entries if not entry.removed]
-    children = [Child(old) for old in olds]
-    return edit(edited, step.family, children, where=step.node.where).raw
-
-
-def _why(code: str, subject: Step | None, old: str) -> str:
-    new = "nothing in the target" if subject is None else _new_digest(subject)
+def _why(code: str, rendered: Rendered, subject: Decision | None, old: str) -> str:
     if code in ("signature-dropped", "referrer-dropped"):
         return f"speaks of {old} and was left out"
-    return f"speaks of {old}, which became {new}"
+    new = None if subject is None else rendered.find(subject)
+    if subject is None:
+        became = "nothing in the target"
+    elif new is None:
+        became = "an image whose layers are recompressed"
+    else:
+        became = str(new.digest)
+    return f"speaks of {old}, which became {became}"
 
 
-def _new_digest(step: Step) -> str:
-    return "an image whose layers are recompressed" if step.new is None else str(step.new.digest)
-
-
-def annotations_of(companion: Companion, made: Mapping[str, Descriptor]) -> dict[str, str]:
-    """The annotations of a carried companion's entry in the target's ``index.json``.
+def annotations_of(referrer: Referrer, made: Mapping[str, Descriptor]) -> dict[str, str]:
+    """The annotations of a carried referrer's entry in the target's ``index.json``.
 
     ``made`` maps old digests to new descriptors. The referrers tag and containerd's annotation
     follow the subject; a signature keeps the names it has.
     """
-    annotations = dict(companion.root.annotations)
-    new = made.get(companion.spoken.subject)
-    if companion.spoken.signature or new is None:
+    annotations = dict(referrer.root.annotations)
+    new = made.get(referrer.subject.digest)
+    if referrer.subject.signed or new is None:
         return annotations
-    tag = tag_of(companion.root)
-    if tag == (companion.spoken.subject, ""):
+    tag = subject_tag(referrer.root)
+    if tag == (referrer.subject.digest, ""):
         annotations[REF_NAME] = new.digest.replace(":", "-", 1)
-    if annotations.get(SUBJECT_ANNOTATION) == companion.spoken.subject:
+    if annotations.get(SUBJECT_ANNOTATION) == referrer.subject.digest:
         annotations[SUBJECT_ANNOTATION] = str(new.digest)
     return annotations
 
 
 def kept_signatures(
-    plan: Plan, signatures: Mapping[str, tuple[str, bytes]], *, room: bool
-) -> dict[str, bytes]:
-    """The ``signature-N`` files that go with the images of a plan; the others become findings.
+    plan: Plan,
+    rendered: Rendered,
+    signatures: Mapping[str, tuple[str, bytes]],
+    *,
+    room: bool,
+) -> tuple[dict[str, bytes], list[Finding]]:
+    """The ``signature-N`` files that go with the images of a plan, and what is told of the others.
 
     ``signatures`` are those of the source: by name, the digest spoken of and the bytes. ``room``:
     the target has such files, too. Raises :class:`RefusedError` (``signature-present``).
     """
     policy = plan.options.signatures
-    made = {step.node.descriptor.digest: step for step in plan.steps()}
+    made = {below.node.descriptor.digest: below for below in plan.decisions()}
     carried: dict[str, bytes] = {}
+    findings: list[Finding] = []
     for name, (digest, data) in signatures.items():
-        if policy is Keep.FAIL:
+        if policy is Policy.FAIL:
             raise RefusedError(
                 f"there is a signature of {digest}",
                 code="signature-present",
                 where=name,
                 remedy="--signatures fail refuses this; choose keep or drop",
             )
-        step = made.get(digest)
-        new = None if step is None else step.new
+        decision = made.get(digest)
+        new = None if decision is None else rendered.find(decision)
         survives = new is not None and new.digest == digest
-        wanted = policy is not Keep.DROP and (survives or policy is Keep.KEEP)
+        wanted = policy is not Policy.DROP and (survives or policy is Policy.KEEP)
         stays = wanted and room
         if stays:
             carried[name] = data
         if not (stays and survives):
-            dropped = wanted or policy is Keep.DROP
+            dropped = wanted or policy is Policy.DROP
             gone = "signature-dropped" if dropped else "signature-orphaned"
             code = "signature-names-old-digest" if stays else gone
-            message = f"the signature {_why(code, step, digest)}"
-            plan.findings.append(Finding.of(code, name, message))
-    return carried
+            message = f"the signature {_why(code, rendered, decision, digest)}"
+            findings.append(Finding.of(code, name, message))
+    return carried, findings

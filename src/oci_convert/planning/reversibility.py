@@ -1,4 +1,4 @@
-"""The way back: every translation is translated back at once, to see whether the bytes return."""
+"""Reversibility: everything is converted back at once, to see whether the bytes return."""
 
 from __future__ import annotations
 
@@ -6,126 +6,148 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from oci_convert.documents.document import Document, Slot, read_document
+from oci_convert.documents.document import Document, Slot
 from oci_convert.errors import OciConvertError
 from oci_convert.findings import Finding
-from oci_convert.planning.decisions import Plan, Step, documents_below
-from oci_convert.planning.options import Options
+from oci_convert.options import Options
+from oci_convert.planning.context import Context
+from oci_convert.planning.decisions import (
+    Decision,
+    PlannedImage,
+    Restore,
+    Rewrite,
+    documents_below,
+    named,
+)
 from oci_convert.planning.planner import Planner
+from oci_convert.planning.rendering import Rendered
 from oci_convert.spec.media_types import Family, Kind
 from oci_convert.transform.translate import home_of
-from oci_convert.tree.reader import Node, Tree
+from oci_convert.tree.nodes import DocumentNode, Node, Tree, UnreadNode
 
-__all__ = ["converted_again", "judge_way_back"]
+__all__ = ["WHY_IRREVERSIBLE", "convert_again", "judge"]
 
-
-def judge_way_back(plan: Plan) -> list[Finding]:
-    """Translate everything back at once, and find the documents whose bytes do not return.
-
-    The manifest of an image that was built from a row of an archive is no original: nobody misses
-    its bytes.
-    """
-    findings: list[Finding] = []
-    backs: dict[Family, _WayBack] = {}
-    for image, top in plan.tops:
-        if top.node.document is None:
-            continue
-        home = home_of(top.node.document, plan.options.to)
-        if home not in backs:
-            backs[home] = _WayBack(replace(plan.options, to=home, platforms=(), flatten=False))
-        for step in documents_below(top):
-            code = None if not step.reversible else _verdict(step, backs[home])
-            if code is None:
-                continue
-            step.reversible = False
-            if not (image.root.built and step is top):
-                findings.append(Finding.of(code, step.node.where, _WHY[code]))
-    return findings
-
-
-_WHY: Final = {
+WHY_IRREVERSIBLE: Final = {
     "not-reversible": "the way back does not give the same bytes",
     "not-reversible-repacked": "a layer below is recompressed, so the way back gives other bytes",
 }
 
 
-def _verdict(step: Step, back: _WayBack) -> str | None:
-    if step.recompresses:
-        return "not-reversible-repacked"
-    return None if back.returns(step) else "not-reversible"
+def judge(
+    images: tuple[PlannedImage, ...], family: Family, options: Options, rendered: Rendered
+) -> tuple[tuple[Decision, ...], list[Finding]]:
+    """The documents whose bytes do not return, and what is to be said of them.
+
+    The manifest of an image that was built from a row of an archive is no original: nobody misses
+    its bytes.
+    """
+    irreversible: dict[int, Decision] = {}
+    findings: list[Finding] = []
+    backs: dict[Family, _WayBack] = {}
+    for planned in images:
+        root, store = planned.decision, planned.image.root
+        if not isinstance(root, Rewrite):
+            continue
+        home = home_of(root.node.document, family)
+        if home not in backs:
+            back = replace(options, platforms=(), flatten=False)
+            backs[home] = _WayBack(home, back, rendered)
+        for decision in documents_below(root):
+            if id(decision) in irreversible or not isinstance(decision, Rewrite):
+                continue
+            upgraded = decision.node.upgraded_from is not None
+            upgraded = upgraded or (store.upgraded and decision is root)
+            code = None if upgraded else backs[home].verdict(decision)
+            if code is not None and not (store.built and decision is root):
+                place = decision.node.where
+                findings.append(Finding.of(code, place, WHY_IRREVERSIBLE[code]))
+            if upgraded or code is not None:
+                irreversible[id(decision)] = decision
+    return tuple(irreversible.values()), findings
 
 
-def converted_again(original: Document, step: Step, options: Options) -> bytes | None:
-    """What the conversion of ``original`` gives if its children are what ``step`` names.
+def convert_again(
+    original: Document, decision: Rewrite, family: Family, options: Options, rendered: Rendered
+) -> bytes | None:
+    """What the conversion of ``original`` gives if its children are what ``decision`` names.
 
     May raise any :class:`OciConvertError` of a conversion.
     """
-    return _WayBack(options).again(original, step)
+    return _WayBack(family, options, rendered).again(original, decision)
 
 
 class _WayBack:
     """The conversion of what a plan makes, back into the family that it came from."""
 
-    def __init__(self, options: Options):
-        self._nodes: dict[int, Node] = {}
-        self._planner = Planner(Tree(()), Plan(options), plain_layers=True)
+    def __init__(self, family: Family, options: Options, rendered: Rendered) -> None:
+        self._there = rendered
+        self._nodes: dict[int, DocumentNode] = {}
+        self._context = Context(family, options, allow_missing=options.allow_missing)
+        self._planner = Planner(Tree(()), self._context, plain_layers=True)
 
-    def returns(self, step: Step) -> bool:
-        """Whether the way back gives the bytes that the document of ``step`` had."""
-        assert step.node.document is not None
+    def verdict(self, decision: Rewrite) -> str | None:
+        """Why converting back gives other bytes; ``None`` if it gives the same."""
+        if self._there.find(decision) is None:
+            return "not-reversible-repacked"
+        return None if self._returns(decision) else "not-reversible"
+
+    def _returns(self, decision: Rewrite) -> bool:
+        made = self._made(decision)
         try:
-            back = self._planner.document(self._made(step))
+            return self._back(made) == decision.node.document.raw
         except OciConvertError:
             return False
-        return back.raw == step.node.document.raw
 
-    def again(self, original: Document, step: Step) -> bytes | None:
+    def again(self, original: Document, decision: Rewrite) -> bytes | None:
         """The bytes of ``original``, converted."""
-        node = replace(step.node, document=original, children=())
-        node.children = self._children(original, step)
-        return self._planner.document(node).raw
+        children = self._children(original, decision)
+        return self._back(replace(decision.node, document=original, children=children))
 
-    def _made(self, step: Step) -> Node:
-        """What ``step`` makes, as if it had been read."""
-        known = self._nodes.get(id(step))
-        if known is not None:
-            return known
-        assert step.new is not None
-        node = replace(step.node, descriptor=step.new, children=())
-        if step.node.document is not None:
-            assert step.raw is not None
-            node.document = read_document(step.raw, step.media_type, step.node.where)
-            node.children = self._children(node.document, step)
-        self._nodes[id(step)] = node
-        return node
+    def _back(self, node: DocumentNode) -> bytes | None:
+        return self._context.rendered.raw(self._planner.document(node))
 
-    def _children(self, document: Document, step: Step) -> tuple[Node, ...]:
-        made = {below.new.digest: below for below in _named(step) if below.new is not None}
+    def _made(self, decision: Rewrite | Restore) -> DocumentNode:
+        """What a decision makes, as if it had been read."""
+        known = self._nodes.get(id(decision))
+        if known is None:
+            new, document = self._there.descriptor(decision), self._there.reread(decision)
+            known = self._nodes[id(decision)] = replace(
+                decision.node,
+                descriptor=new,
+                document=document,
+                children=self._children(document, decision),
+            )
+        return known
+
+    def _children(self, document: Document, decision: Rewrite | Restore) -> tuple[Node, ...]:
+        made: dict[str, Decision] = {}
+        for below in _named(decision):
+            new = self._there.find(below)
+            if new is not None:
+                made[new.digest] = below
+        where = decision.node.where
         return tuple(
-            self._child(slot, made.get(slot.descriptor.digest), step.node.where)
-            for slot in document.slots
+            self._child(slot, made.get(slot.descriptor.digest), where) for slot in document.slots
         )
 
-    def _child(self, slot: Slot, step: Step | None, where: str) -> Node:
-        if step is not None and step.node.document is not None:
-            return self._made(step)
-        if step is not None:
-            return replace(step.node, descriptor=slot.descriptor, role=slot.role)
-        return Node(
-            Kind.ARTIFACT,
-            slot.role,
-            slot.descriptor,
-            f"{where}.{slot.label}",
-            present=False,
-            read=False,
+    def _child(self, slot: Slot, decision: Decision | None, where: str) -> Node:
+        if isinstance(decision, Rewrite | Restore):
+            return self._made(decision)
+        if decision is not None:
+            return replace(decision.node, descriptor=slot.descriptor, role=slot.role)
+        return UnreadNode(
+            kind=Kind.ARTIFACT,
+            role=slot.role,
+            descriptor=slot.descriptor,
+            where=f"{where}.{slot.label}",
         )
 
 
-def _named(step: Step) -> Iterator[Step]:
-    """The steps of everything that the translated document, or its original, may name."""
-    for entry in step.entries:
-        if entry.step is None or entry.removed:
+def _named(decision: Decision) -> Iterator[Decision]:
+    """The decisions on everything that the document, or its original, may name."""
+    for planned in named(decision):
+        if planned.removed:
             continue
-        yield entry.step
-        if entry.spliced:
-            yield from _named(entry.step)
+        yield planned.decision
+        if planned.spliced:
+            yield from _named(planned.decision)

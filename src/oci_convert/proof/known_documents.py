@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from oci_convert.documents.document import Document
 from oci_convert.errors import OciConvertError
+from oci_convert.options import Keep, Options
 from oci_convert.planning.decide import decide
 from oci_convert.planning.decisions import documents_below
-from oci_convert.planning.options import Keep, Options
+from oci_convert.planning.rendering import render
 from oci_convert.proof.originals import Documents, Original
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression, Family, Kind
@@ -22,7 +22,7 @@ from oci_convert.stores.base import Root
 from oci_convert.transform.image_v1 import MeasuredLayer, upgrade
 from oci_convert.transform.layer_rules import Compress
 from oci_convert.transform.schema1 import Schema1
-from oci_convert.tree.reader import Image, Node, Tree
+from oci_convert.tree.nodes import BlobNode, DocumentNode, Image, MissingNode, Node, Tree
 
 __all__ = ["known_documents"]
 
@@ -32,23 +32,19 @@ def known_documents(tree: Tree, original: Original, digest: str) -> Documents:
 
     ``digest`` is that of the original.
     """
-    nodes = list(_documents(tree))
+    nodes = list(tree.documents())
     found = Documents(
-        (*original.documents, *(document.raw for _, document in nodes), *_ways_back(tree))
+        (*original.documents, *(node.document.raw for node in nodes), *_ways_back(tree))
     )
     schema1 = original.schema1(digest)
-    for node, document in nodes:
+    for node in nodes:
         if node.upgraded_from is not None:
-            found.put(node.upgraded_from.raw, document.raw)
+            found.put(node.upgraded_from.raw, node.document.raw)
         elif schema1 is not None and node.kind is Kind.MANIFEST:
             upgraded = _upgraded(schema1, node)
             if upgraded is not None:
                 found.put(schema1.payload, upgraded)
     return found
-
-
-def _documents(tree: Tree) -> Iterator[tuple[Node, Document]]:
-    return ((node, node.document) for node in tree.walk() if node.document is not None)
 
 
 def _ways_back(tree: Tree) -> Iterator[bytes]:
@@ -59,7 +55,7 @@ def _ways_back(tree: Tree) -> Iterator[bytes]:
             yield from _converted(whole, family)
         except OciConvertError:
             # One image that the family cannot hold must not hide the others.
-            for node, _ in _documents(whole):
+            for node in whole.documents():
                 try:
                     yield from _converted(_tree_of(node), family)
                 except OciConvertError:
@@ -68,15 +64,15 @@ def _ways_back(tree: Tree) -> Iterator[bytes]:
 
 def _converted(tree: Tree, family: Family) -> list[bytes]:
     options = Options(
-        to=family,
         compress=Compress.KEEP,
         attestations=Keep.KEEP,
         keep_extensions=True,
         allow_missing=True,
     )
-    plan = decide(tree, options, plain_layers=True)
-    steps = (step for _, top in plan.tops for step in documents_below(top))
-    return [step.raw for step in steps if step.raw is not None]
+    plan = decide(tree, family, options, plain_layers=True)
+    rendered = render(plan)
+    documents = (made for root in plan.roots for made in documents_below(root))
+    return [raw for made in documents if (raw := rendered.raw(made)) is not None]
 
 
 def _tree_of(node: Node) -> Tree:
@@ -91,10 +87,17 @@ def _whole(tree: Tree) -> Tree:
 
     def whole(node: Node) -> Node:
         if id(node) not in made:
-            present = node.present or node.kind not in (Kind.INDEX, Kind.MANIFEST)
-            children = tuple(whole(child) for child in node.children)
-            made[id(node)] = replace(node, present=present, children=children)
+            made[id(node)] = _replaced(node)
         return made[id(node)]
+
+    def _replaced(node: Node) -> Node:
+        if isinstance(node, DocumentNode):
+            return replace(node, children=tuple(whole(child) for child in node.children))
+        if isinstance(node, MissingNode) and node.kind not in (Kind.INDEX, Kind.MANIFEST):
+            return BlobNode(
+                kind=node.kind, role=node.role, descriptor=node.descriptor, where=node.where
+            )
+        return node
 
     images = tuple(replace(image, node=whole(image.node)) for image in tree.images)
     return replace(tree, images=images)
@@ -112,7 +115,7 @@ def _upgraded(schema1: Schema1, node: Node) -> bytes | None:
         return None
     rootfs = found[0].rootfs if found is not None else None
     measured = {
-        layer.descriptor.digest: _measured(layer.descriptor, diff_id, layer.actual)
+        layer.descriptor.digest: _measured(layer.descriptor, diff_id, layer.compression)
         for layer, diff_id in zip(node.layers(), rootfs.diff_ids if rootfs else (), strict=False)
     }
     layers = [measured[layer.blob] for layer in schema1.kept if layer.blob in measured]

@@ -13,7 +13,7 @@ from oci_convert.proof.matching import Pair, config_of, layers_of
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Root, Source
-from oci_convert.tree.reader import Image, Node, Tree
+from oci_convert.tree.nodes import DocumentNode, Image, Node, Tree
 
 __all__ = ["LinkCheck"]
 
@@ -48,22 +48,22 @@ class LinkCheck:
     def _image(self, pair: Pair) -> Iterator[Link]:
         held, signed = pair.held, pair.signed
         note = "the same" if held.digest == signed.digest else "converted"
-        document = held.node.document
-        if document is None or held.node.faults:
+        node = held.node
+        if not isinstance(node, DocumentNode) or node.faults:
             yield self._lump(pair)
             return
         yield Link("manifest", held.where, signed.digest, held.digest, ok=True, note=note)
         # Where no other document is known, the two are one and the same.
-        theirs = signed.document or document
-        yield self._config(held.node, config_of(theirs), f"{held.where}.config")
-        layers, expected = list(held.node.layers()), layers_of(theirs)
+        theirs = signed.document or node.document
+        yield self._config(node, config_of(theirs), f"{held.where}.config")
+        layers, expected = list(node.layers()), layers_of(theirs)
         if len(layers) != len(expected):
             counts = (str(len(expected)), str(len(layers)))
             yield Link("layers", held.where, *counts, ok=False, note="the number of layers")
             return
         # Of schema 1 only the layers are signed; its config is made from what they hold.
         derived = theirs.digest(Digest(signed.digest).algorithm) != signed.digest
-        diff_ids = _diff_ids(held.node)
+        diff_ids = _diff_ids(node)
         for i, (layer, one) in enumerate(zip(layers, expected, strict=True)):
             diff_id = diff_ids[i] if diff_ids else None
             yield self._layer(layer, one, diff_id, f"{held.where}.layers[{i}]", derived=derived)
@@ -77,11 +77,11 @@ class LinkCheck:
         note = note if ok else self._why(node)
         return Link("manifest", pair.held.where, expected, found, ok=ok, note=note)
 
-    def _config(self, node: Node, expected: Descriptor, where: str) -> Link:
+    def _config(self, node: DocumentNode, expected: Descriptor, where: str) -> Link:
         config = node.children[0]
         found = self._found(config)
         ok = found == expected.digest
-        note = "image ID" if ok and config.raw is not None else self._why(config)
+        note = "image ID" if ok and config.stored is not None else self._why(config)
         return Link("config", where, expected.digest, found, ok=ok, note=note)
 
     def _layer(
@@ -109,7 +109,7 @@ class LinkCheck:
         """What the bytes of a blob hash to; ``None`` if they cannot be read or trusted."""
         if node.faults:
             return None
-        if node.raw is not None:  # a config, verified when the tree was read
+        if node.stored is not None:  # a config, verified when the tree was read
             return node.descriptor.digest
         return self._blobs.packed.get(node.descriptor.digest)
 

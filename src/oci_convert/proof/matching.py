@@ -17,7 +17,7 @@ from oci_convert.proof.answer import Link
 from oci_convert.proof.originals import Documents
 from oci_convert.spec.media_types import Kind
 from oci_convert.spec.models import Descriptor, Platform
-from oci_convert.tree.reader import Node, platform_of
+from oci_convert.tree.nodes import DocumentNode, Node, platform_of
 
 __all__ = [
     "Held",
@@ -93,10 +93,10 @@ def held_below(node: Node, entry: Descriptor, where: str) -> Iterator[Held]:
         if key in seen:
             return
         seen.add(key)
-        if node.kind is not Kind.INDEX or node.document is None or node.faults:
+        if node.kind is not Kind.INDEX or not isinstance(node, DocumentNode) or node.faults:
             yield Held(node, entry, where)
             return
-        for slot, child in zip(node.document.slots, node.children, strict=True):
+        for slot, child in node.named:
             if slot.role is Role.ENTRY:
                 yield from walk(child, slot.descriptor, f"{where}.{slot.label}")
 
@@ -176,7 +176,7 @@ def likeness(signed: Signed, held: Held) -> int:
     """How much two images have in common; 0 if they are different ones."""
     if signed.digest == held.digest:
         return _ITSELF
-    mine, theirs = held.node.document, signed.document
+    mine, theirs = held.node.document_or_none, signed.document
     if mine is None or theirs is None or Kind.INDEX in (mine.kind, theirs.kind):
         return 0
     if config_of(mine).digest != config_of(theirs).digest:
@@ -187,7 +187,7 @@ def likeness(signed: Signed, held: Held) -> int:
 
 def _apart(signed: Signed, held: Held) -> Link:
     """The link between two images that are not the same."""
-    mine, theirs = held.node.document, signed.document
+    mine, theirs = held.node.document_or_none, signed.document
     faults = [fault.message for fault in held.node.faults]
     if mine is None or theirs is None or faults:
         note = faults[0] if faults else "this is no manifest" if held.node.present else "missing"

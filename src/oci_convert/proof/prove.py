@@ -33,8 +33,9 @@ from oci_convert.spec.names import called
 from oci_convert.stores.base import Root, Source
 from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.transform.document_edits import is_attestation, is_image
-from oci_convert.tree.reader import Image, Tree, read_tree
-from oci_convert.tree.referrers import sort_out
+from oci_convert.tree.nodes import DocumentNode, Image, Tree
+from oci_convert.tree.reader import read_tree
+from oci_convert.tree.referrers import sort_roots
 
 __all__ = ["prove"]
 
@@ -67,7 +68,7 @@ def prove(
 
 def _one(source: Source, roots: Sequence[Root]) -> Root:
     """The one image of a source; what speaks of it is not meant."""
-    images = roots if len(roots) == 1 else sort_out(source, roots).images
+    images = roots if len(roots) == 1 else sort_roots(source, roots).images
     distinct = {root.descriptor.digest: root for root in images}
     if len(distinct) != 1:
         names = ", ".join(called(root.annotations) or "(unnamed)" for root in images)
@@ -140,7 +141,7 @@ class _Run:
             return "what the record says"
         if self.given.documents:
             return "what was given"
-        at_hand = any(node.old.digest == self.digest for node in self.tree.walk())
+        at_hand = any(node.old.digest == self.digest for node in self.tree.nodes())
         return "at hand as it was" if at_hand else "the way back gives it"
 
     def _remark(self, pairs: Sequence[Pair], *, alone: bool) -> str:
@@ -200,18 +201,20 @@ def _doubts(image: Image) -> Iterator[str]:
     """What shows that the way back of an image cannot give its original."""
     if image.root.built:
         yield "the archive holds no manifest, and its layers are not those of a registry"
-    for node in image.node.walk():
+    for node in image.node.nodes():
         if (
             node.kind in (Kind.INDEX, Kind.MANIFEST)
             and not node.present
             and node.role is not Role.SUBJECT
         ):
             yield f"{node.where} is not here"
-        if node.document is None or not is_image(node.document):
+        if not isinstance(node, DocumentNode) or not is_image(node.document):
             continue
         for layer in node.layers():
-            if layer.kind is Kind.LAYER and layer.actual not in (None, Compression.GZIP):
-                packing = "a plain tar" if layer.actual is Compression.NONE else layer.actual
+            if layer.kind is Kind.LAYER and layer.compression not in (None, Compression.GZIP):
+                packing = (
+                    "a plain tar" if layer.compression is Compression.NONE else layer.compression
+                )
                 yield f"{layer.where} is {packing} and may have been recompressed"
 
 

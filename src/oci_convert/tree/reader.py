@@ -1,4 +1,4 @@
-"""The tree of images in a source: every document read once, strictly, and verified.
+"""Reading the tree of images in a source: every document once, strictly, and verified.
 
 Of a layer only its size and its first bytes are looked at. What is missing is noted, not judged:
 whether it matters is for the plan to say.
@@ -6,151 +6,36 @@ whether it matters is for the plan to say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypedDict
 
-from oci_convert.documents.document import Document, Role, Slot, read_config, read_document
+from oci_convert.documents.document import Document, Role, Slot, read_document
 from oci_convert.errors import BlobError, DocumentError, OciConvertError, StoreError
 from oci_convert.layers.compression import sniff
 from oci_convert.limits import limits, raised_by
 from oci_convert.spec.digest import Digest, new_hash
-from oci_convert.spec.media_types import SCHEMA1, SCHEMA1_SIGNED, Compression, Kind, look_up
-from oci_convert.spec.models import Descriptor, ImageConfig, Platform
+from oci_convert.spec.media_types import SCHEMA1, SCHEMA1_SIGNED, Kind, look_up
+from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Root, Source
 from oci_convert.transform.document_edits import embedded, is_image
+from oci_convert.tree.nodes import (
+    BlobNode,
+    ConfigNode,
+    DocumentNode,
+    Image,
+    MissingNode,
+    Node,
+    Original,
+    Tree,
+    UnreadableNode,
+    UnreadNode,
+)
 
 if TYPE_CHECKING:
     from oci_convert.transform.image_v1 import MeasuredLayer
 
-__all__ = [
-    "Image",
-    "Node",
-    "Original",
-    "Tree",
-    "platform_of",
-    "read_node",
-    "read_tree",
-    "unreadable",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Original:
-    """A manifest of schema 1, without its signatures, that was upgraded while it was read."""
-
-    descriptor: Descriptor
-    raw: bytes
-
-
-@dataclass(eq=False)
-class Node:
-    """A blob of the tree, at the first of its places."""
-
-    kind: Kind
-    role: Role | None
-    """What it is for its parent; ``None`` for the top of an image."""
-    descriptor: Descriptor
-    where: str
-    present: bool = True
-    document: Document | None = None
-    children: tuple[Node, ...] = ()
-    """Parallel to the slots of :attr:`document`."""
-    raw: bytes | None = None
-    """The bytes of an image config."""
-    actual: Compression | None = None
-    """How a layer is really packed, by its first bytes."""
-    read: bool = True
-    """``False`` for an entry that nobody asked for."""
-    upgraded_from: Original | None = None
-    """What the source holds in the place of :attr:`document`."""
-    faults: list[OciConvertError] = field(default_factory=list)
-    """What was wrong, each with its place, where the reader was told to go on."""
-
-    @cached_property
-    def absent(self) -> Node | None:
-        """The first blob at or below this node that should be there and is not.
-
-        A non-distributable layer need not be there, nor what a subject names.
-        """
-        if not self.present:
-            return None if self.role is Role.SUBJECT or self.is_foreign else self
-        return next((found for child in self.children if (found := child.absent)), None)
-
-    @property
-    def is_foreign(self) -> bool:
-        """Whether this is a layer that may be absent, as it is fetched from elsewhere."""
-        meaning = look_up(self.descriptor.media_type)
-        return meaning is not None and not meaning.cell.distributable
-
-    @property
-    def mislabelled(self) -> Compression | None:
-        """How a layer is really packed, where its media type says something else.
-
-        Of an encrypted one nobody here can tell.
-        """
-        meaning = look_up(self.descriptor.media_type)
-        if self.kind is not Kind.LAYER or meaning is None or meaning.cell.encrypted:
-            return None
-        return None if self.actual is meaning.cell.compression else self.actual
-
-    @property
-    def old(self) -> Descriptor:
-        """What a report calls it: what the source has, not what it was upgraded to."""
-        return self.descriptor if self.upgraded_from is None else self.upgraded_from.descriptor
-
-    @property
-    def bytes_or_none(self) -> bytes | None:
-        """The bytes, where they are in memory: documents and configs."""
-        return self.document.raw if self.document is not None else self.raw
-
-    @cached_property
-    def image_config(self) -> tuple[ImageConfig, list[str]] | None:
-        """Of an image's manifest: the view of its config, and what is odd about it."""
-        if self.document is None or not is_image(self.document):
-            return None
-        config = self.children[0]
-        if config.raw is None:
-            return None
-        return read_config(config.raw, config.where)
-
-    def layers(self) -> Iterator[Node]:
-        """Of a manifest: its layers, in order."""
-        return (child for child in self.children if child.role is Role.LAYER)
-
-    def walk(self, seen: set[int] | None = None) -> Iterator[Node]:
-        """The node and everything below it, each once, parents first."""
-        seen = set() if seen is None else seen
-        if id(self) not in seen:
-            seen.add(id(self))
-            yield self
-            for child in self.children:
-                yield from child.walk(seen)
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """An image of the source and the top of its tree."""
-
-    root: Root
-    node: Node
-
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """Some images of one source; what they share, they share."""
-
-    images: tuple[Image, ...]
-    daemon_layers: bool = False
-    sparse: bool = False
-
-    def walk(self) -> Iterator[Node]:
-        """Every node once, parents first, in the order of the images."""
-        seen: set[int] = set()
-        for image in self.images:
-            yield from image.node.walk(seen)
+__all__ = ["read_node", "read_tree", "unreadable"]
 
 
 def read_tree(
@@ -215,45 +100,48 @@ class _Reader:
             )
         kind = kind or _kind(descriptor, role)
         key = (kind, role, descriptor.media_type, descriptor.digest, descriptor.size)
-        node = self.memo.get(key) or Node(kind, role, descriptor, where)
-        with self._noting(node, where):
-            embedded(descriptor, where)
-        if key not in self.memo:
-            with self._noting(node, where):
-                self._read(node, depth)
-            self.memo[key] = node
-        return node
-
-    @contextmanager
-    def _noting(self, node: Node, where: str) -> Iterator[None]:
-        """Where faults are tolerated, note what is raised inside, and go on."""
+        blob = _Blob(kind, role, descriptor, where)
         try:
-            yield
+            embedded(descriptor, where)
+            fault = None
         except OciConvertError as error:
-            if not self.tolerant:
-                nowhere = error.where in ("", self.source.label)
-                placed = _moved(error, where) if nowhere else error
-                raise placed.within(self.source.label) from None
-            node.faults.append(error if error.where.startswith(where) else _moved(error, where))
+            fault = self._fault(error, where)
+        node = self.memo.get(key)
+        if node is None:
+            node = self.memo[key] = self._tolerated(blob, depth)
+        return node if fault is None else replace(node, faults=(fault, *node.faults))
+
+    def _tolerated(self, blob: _Blob, depth: int) -> Node:
+        """The node of a blob; where faults are tolerated, one that says what is wrong."""
+        try:
+            return self._read(blob, depth)
+        except OciConvertError as error:
+            fault = self._fault(error, blob.where)
         except OSError as error:
             if not self.tolerant:
                 raise
-            node.faults.append(unreadable(error, where))
+            fault = unreadable(error, blob.where)
+        return UnreadableNode(**blob.fields, faults=(fault,))
 
-    def _read(self, node: Node, depth: int) -> None:
-        if node.role is Role.SUBJECT:
-            node.present = node.read = False
-            return
-        node.present = self._is_present(node.descriptor, node.where)
-        if not node.present:
-            return
-        new_hash(node.descriptor.name.algorithm)  # what nobody can check is not carried
-        if node.kind in (Kind.INDEX, Kind.MANIFEST):
-            self._read_document(node, depth)
-        elif node.kind is Kind.CONFIG:
-            node.raw = self._bytes(node.descriptor, node.where)
-        elif node.kind is Kind.LAYER:
-            node.actual = sniff(self.source.head(node.descriptor))
+    def _fault(self, error: OciConvertError, where: str) -> OciConvertError:
+        """What is noted of a fault, with its place; raises it where none is tolerated."""
+        if self.tolerant:
+            return error if error.where.startswith(where) else _moved(error, where)
+        nowhere = error.where in ("", self.source.label)
+        raise (_moved(error, where) if nowhere else error).within(self.source.label) from None
+
+    def _read(self, blob: _Blob, depth: int) -> Node:
+        if blob.role is Role.SUBJECT:
+            return UnreadNode(**blob.fields)
+        if not self._is_present(blob.descriptor, blob.where):
+            return MissingNode(**blob.fields)
+        new_hash(blob.descriptor.name.algorithm)  # what nobody can check is not carried
+        if blob.kind in (Kind.INDEX, Kind.MANIFEST):
+            return self._read_document(blob, depth)
+        if blob.kind is Kind.CONFIG:
+            return ConfigNode(**blob.fields, raw=self._bytes(blob.descriptor, blob.where))
+        head = self.source.head(blob.descriptor) if blob.kind is Kind.LAYER else None
+        return BlobNode(**blob.fields, actual=None if head is None else sniff(head))
 
     def _is_present(self, descriptor: Descriptor, where: str) -> bool:
         made = self.made.get(descriptor.name)
@@ -283,45 +171,75 @@ class _Reader:
                 remedy=raised_by("document_size"),
             )
 
-    def _read_document(self, node: Node, depth: int) -> None:
+    def _read_document(self, blob: _Blob, depth: int) -> DocumentNode:
         if depth > limits().tree_depth:
             raise DocumentError(
                 f"indexes are nested deeper than {limits().tree_depth} levels",
                 code="tree-too-deep",
-                where=node.where,
+                where=blob.where,
                 remedy=raised_by("tree_depth"),
             )
-        if node.descriptor.media_type in (SCHEMA1, SCHEMA1_SIGNED):
-            self._upgrade(node)
-        raw = self._bytes(node.descriptor, node.where)
-        node.document = read_document(raw, node.descriptor.media_type, node.where)
-        node.children = tuple(self._child(node, slot, depth + 1) for slot in node.document.slots)
+        original = None
+        if blob.descriptor.media_type in (SCHEMA1, SCHEMA1_SIGNED):
+            original, blob = self._upgraded(blob)
+        raw = self._bytes(blob.descriptor, blob.where)
+        document = read_document(raw, blob.descriptor.media_type, blob.where)
+        children = tuple(
+            self._child(document, slot, f"{blob.where}.{slot.label}", depth + 1)
+            for slot in document.slots
+        )
+        return DocumentNode(
+            **blob.fields, document=document, children=children, upgraded_from=original
+        )
 
-    def _upgrade(self, node: Node) -> None:
-        """Put the Docker manifest that a manifest of schema 1 becomes in its place."""
+    def _upgraded(self, blob: _Blob) -> tuple[Original, _Blob]:
+        """A manifest of schema 1, and the Docker manifest that takes its place."""
         from oci_convert.stores.upgrade import upgraded  # hardly any image wants it
 
-        self._refuse_large(node.descriptor, node.where)
-        found, upgrade = upgraded(self.source, node.descriptor, node.where, self.measured)
+        self._refuse_large(blob.descriptor, blob.where)
+        found, upgrade = upgraded(self.source, blob.descriptor, blob.where, self.measured)
         original = Descriptor(
             mediaType=found.media_type,
-            digest=Digest.of(found.payload, node.descriptor.name.algorithm),
+            digest=Digest.of(found.payload, blob.descriptor.name.algorithm),
             size=len(found.payload),
         )
-        node.upgraded_from = Original(original, found.payload)
-        node.descriptor = upgrade.descriptor
         self.made.update(upgrade.blobs)
+        return Original(original, found.payload), replace(blob, descriptor=upgrade.descriptor)
 
-    def _child(self, parent: Node, slot: Slot, depth: int) -> Node:
-        where = f"{parent.where}.{slot.label}"
+    def _child(self, document: Document, slot: Slot, where: str, depth: int) -> Node:
         if slot.role is Role.ENTRY and not self.asked(slot.descriptor):
-            entry = _kind(slot.descriptor, slot.role)
-            return Node(entry, slot.role, slot.descriptor, where, read=False)
-        kind = None
-        document = parent.document
-        if slot.role is Role.CONFIG and document is not None and not is_image(document):
+            kind = _kind(slot.descriptor, slot.role)
+            return UnreadNode(kind=kind, role=slot.role, descriptor=slot.descriptor, where=where)
+        kind = _kind(slot.descriptor, slot.role)
+        if slot.role is Role.CONFIG and not is_image(document):
             kind = Kind.ARTIFACT  # the config of something that is no image: never parsed
         return self.node(slot.descriptor, slot.role, where, depth, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class _Blob:
+    """What every node says of its blob."""
+
+    kind: Kind
+    role: Role | None
+    descriptor: Descriptor
+    where: str
+
+    @property
+    def fields(self) -> _Fields:
+        return {
+            "kind": self.kind,
+            "role": self.role,
+            "descriptor": self.descriptor,
+            "where": self.where,
+        }
+
+
+class _Fields(TypedDict):
+    kind: Kind
+    role: Role | None
+    descriptor: Descriptor
+    where: str
 
 
 def _kind(descriptor: Descriptor, role: Role | None) -> Kind:
@@ -346,11 +264,3 @@ def unreadable(error: OSError, where: str) -> StoreError:
         where=where,
         remedy="check the disk and the permissions of the file",
     )
-
-
-def platform_of(node: Node, entry: Descriptor | None = None) -> Platform | None:
-    """The platform of an image: its entry's, else its config's, never the machine's."""
-    if entry is not None and entry.platform is not None:
-        return entry.platform
-    config = node.image_config
-    return None if config is None else config[0].platform

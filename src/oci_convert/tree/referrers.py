@@ -1,4 +1,4 @@
-"""Companions of an image: what speaks of it without being part of it.
+"""Referrers of an image: what refers to it without being part of it.
 
 Referrers (documents with a ``subject``, image-spec ``manifest.md``), the referrers tag schema
 (``sha256-<hex>``, distribution-spec), cosign's tags (``sha256-<hex>.sig`` and the like) and the
@@ -19,9 +19,9 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Kind, look_up
 from oci_convert.spec.names import REF_NAME
 from oci_convert.stores.base import Root, Source
-from oci_convert.tree.reader import Node
+from oci_convert.tree.nodes import DocumentNode, Node
 
-__all__ = ["Companion", "Sorted", "Spoken", "companions_of", "sort_out", "tag_of"]
+__all__ = ["Referrer", "SortedRoots", "Subject", "referrers_of", "sort_roots", "subject_tag"]
 
 _TAG: Final = re.compile(r"(?P<algorithm>sha256|sha512)-(?P<hex>[0-9a-f]{64,128})(?P<kind>\.\w+)?")
 _SIGNATURE: Final = re.compile(
@@ -33,25 +33,24 @@ _SIGNATURE: Final = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
-    """What a root of a store says of another one."""
+class Subject:
+    """What a root of a store refers to."""
 
-    subject: str
-    """The digest that it speaks of."""
-    signature: bool
-    """Whether it is signed, so that nothing in it may be re-pointed."""
+    digest: str
+    signed: bool
+    """Whether the referrer is a signature or signed, so that nothing in it may be re-pointed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Companion:
-    """A companion and its tree."""
+class Referrer:
+    """A referrer, its tree, and what it refers to."""
 
     root: Root
     node: Node
-    spoken: Spoken
+    subject: Subject
 
 
-def tag_of(root: Root) -> tuple[str, str] | None:
+def subject_tag(root: Root) -> tuple[str, str] | None:
     """The digest in a tag such as ``sha256-<hex>.sig``, and what follows it: ``.sig``, if any."""
     match = _TAG.fullmatch(root.annotations.get(REF_NAME, ""))
     if match is None:
@@ -60,76 +59,77 @@ def tag_of(root: Root) -> tuple[str, str] | None:
 
 
 @dataclass
-class Sorted:
+class SortedRoots:
     """The roots of a store, sorted by what they may be for each other."""
 
     images: list[Root] = field(default_factory=list)
-    others: list[tuple[Root, Spoken]] = field(default_factory=list)
-    """What speaks of something, which need not be there."""
+    referrers: list[tuple[Root, Subject]] = field(default_factory=list)
+    """What refers to something, which need not be there."""
     known: dict[Digest, bytes] = field(default_factory=dict)
-    """The top documents, which were read for this and need not be read again."""
+    """The documents of the roots, which were read for this and need not be read again."""
 
 
-def sort_out(source: Source, roots: Sequence[Root]) -> Sorted:
-    """Tell the images among ``roots`` from what may speak of them.
+def sort_roots(source: Source, roots: Sequence[Root]) -> SortedRoots:
+    """Tell the images among ``roots`` from what may refer to them.
 
-    Of each root only the top document is read; one that cannot be read is left to be found out by
+    Of each root only its own document is read; one that cannot be read is left to be found out by
     whoever wants it.
     """
-    found = Sorted()
+    found = SortedRoots()
     for root in roots:
-        spoken = _spoken(source, root, found.known)
-        if spoken is None:
+        subject = _subject(source, root, found.known)
+        if subject is None:
             found.images.append(root)
         else:
-            found.others.append((root, spoken))
+            found.referrers.append((root, subject))
     return found
 
 
-def companions_of(
+def referrers_of(
     digests: set[str],
-    others: list[tuple[Root, Spoken]],
+    candidates: list[tuple[Root, Subject]],
     read: Callable[[Root, str], Node],
-) -> tuple[list[Companion], list[tuple[Root, Spoken]]]:
-    """What speaks of ``digests``, also in a chain, and what speaks of something else.
+) -> tuple[list[Referrer], list[tuple[Root, Subject]]]:
+    """What refers to ``digests``, also in a chain, and what refers to something else.
 
-    ``read`` reads the tree of a root, under the place it is given. A companion stands behind what
-    it speaks of.
+    ``read`` reads the tree of a root, under the place it is given. A referrer stands behind what it
+    refers to.
     """
-    found: list[Companion] = []
+    found: list[Referrer] = []
     known = set(digests)
-    left = others
+    left = candidates
     while True:
-        near = [(root, spoken) for root, spoken in left if spoken.subject in known]
-        left = [(root, spoken) for root, spoken in left if spoken.subject not in known]
+        near = [(root, subject) for root, subject in left if subject.digest in known]
+        left = [(root, subject) for root, subject in left if subject.digest not in known]
         if not near:
             return found, left
-        for root, spoken in near:
-            word = "signatures" if spoken.signature else "referrers"
-            count = sum(companion.spoken.signature is spoken.signature for companion in found)
+        for root, subject in near:
+            word = "signatures" if subject.signed else "referrers"
+            count = sum(referrer.subject.signed is subject.signed for referrer in found)
             node = read(root, f"{word}[{count}]")
-            found.append(Companion(root, node, spoken))
-            known |= {below.descriptor.digest for below in node.walk() if below.document}
+            found.append(Referrer(root, node, subject))
+            below = (one for one in node.nodes() if isinstance(one, DocumentNode))
+            known |= {one.descriptor.digest for one in below}
 
 
-def _spoken(source: Source, root: Root, known: dict[Digest, bytes]) -> Spoken | None:
-    """What a root says of another one, by its tag or by its ``subject``."""
-    tag = tag_of(root)
+def _subject(source: Source, root: Root, known: dict[Digest, bytes]) -> Subject | None:
+    """What a root refers to, by its tag or by its ``subject``."""
+    tag = subject_tag(root)
     if tag is not None and tag[1]:
-        return Spoken(tag[0], signature=True)
-    document = _top(source, root, known)
+        return Subject(tag[0], signed=True)
+    document = _root_document(source, root, known)
     if document is None:
         return None
     for slot in document.slots:
         if slot.role is Role.SUBJECT:
-            return Spoken(slot.descriptor.digest, signature=_is_signed(document))
+            return Subject(slot.descriptor.digest, signed=_is_signed(document))
     if tag is not None and document.kind is Kind.INDEX:
-        return Spoken(tag[0], signature=False)
+        return Subject(tag[0], signed=False)
     return None
 
 
-def _top(source: Source, root: Root, known: dict[Digest, bytes]) -> Document | None:
-    """The top document of a root, unless it can have no subject or cannot be trusted."""
+def _root_document(source: Source, root: Root, known: dict[Digest, bytes]) -> Document | None:
+    """The document of a root, unless it can have no subject or cannot be trusted."""
     descriptor = root.descriptor
     meaning = look_up(descriptor.media_type)
     if meaning is None or meaning.cell.kind not in (Kind.INDEX, Kind.MANIFEST):
@@ -139,7 +139,7 @@ def _top(source: Source, root: Root, known: dict[Digest, bytes]) -> Document | N
     try:
         raw = known[descriptor.name] = b"".join(source.read(descriptor, source.label))
         # Most documents have no subject, and reading them twice would double the work.
-        if tag_of(root) is None and b"subject" not in raw and b"\\u" not in raw:
+        if subject_tag(root) is None and b"subject" not in raw and b"\\u" not in raw:
             return None
         return read_document(raw, descriptor.media_type)
     except (OciConvertError, OSError):

@@ -24,7 +24,8 @@ from oci_convert.stores.docker_archive import DockerArchiveSource
 from oci_convert.stores.files.folder import UNFINISHED
 from oci_convert.stores.oci_layout import OciLayoutSource, blob_name
 from oci_convert.stores.opening import SourceLike, opened
-from oci_convert.tree.reader import Node, Tree, read_tree
+from oci_convert.tree.nodes import Node, Tree
+from oci_convert.tree.reader import read_tree
 
 __all__ = ["Effort", "Verification", "VerifiedImage", "verify"]
 
@@ -122,7 +123,7 @@ class _Run:
         self._source = source
         self._roots = roots
         self.tree = read_tree(source, roots, tolerant=True)
-        self.bytes_read = sum(len(node.bytes_or_none or b"") for node in self.tree.walk())
+        self.bytes_read = sum(len(node.stored or b"") for node in self.tree.nodes())
 
     @property
     def images(self) -> tuple[VerifiedImage, ...]:
@@ -133,7 +134,7 @@ class _Run:
 
     @property
     def blobs(self) -> int:
-        nodes = (node for node in self.tree.walk() if node.present)
+        nodes = (node for node in self.tree.nodes() if node.present)
         return len({node.descriptor.digest for node in nodes})
 
     def findings(
@@ -179,15 +180,17 @@ def _of_store(source: Source, tree: Tree, *, everything: bool) -> Iterator[Findi
 
 def _refers(node: Node) -> bool:
     """Whether it belongs to another image, so that nobody expects it to have a name."""
-    return any(child.role is Role.SUBJECT for child in node.children)
+    document = node.document_or_none
+    return document is not None and any(slot.role is Role.SUBJECT for slot in document.slots)
 
 
 def _orphans(source: OciLayoutSource, tree: Tree) -> Iterator[Finding]:
     """The files below ``blobs/`` that no image names."""
     named = {blob_name(image.root.descriptor.name) for image in tree.images}
-    for node in tree.walk():
-        if node.document is not None:
-            named.update(blob_name(slot.descriptor.name) for slot in node.document.slots)
+    for node in tree.nodes():
+        document = node.document_or_none
+        if document is not None:
+            named.update(blob_name(slot.descriptor.name) for slot in document.slots)
         elif node.kind in (Kind.INDEX, Kind.MANIFEST) and node.role is not Role.SUBJECT:
             return  # nobody can say what it names
     for name in sorted(source.files.names("blobs")):

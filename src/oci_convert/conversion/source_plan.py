@@ -1,0 +1,76 @@
+"""What one source has to do with a conversion: its plan, and what its images are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from oci_convert.errors import OciConvertError
+from oci_convert.planning.decisions import Decision, Plan
+from oci_convert.planning.referrer_rules import annotations_of
+from oci_convert.planning.rendering import Rendered, render
+from oci_convert.spec.models import Descriptor
+from oci_convert.spec.names import renamed
+from oci_convert.stores.base import Root, Source
+
+__all__ = ["SourcePlan"]
+
+
+@dataclass(eq=False)
+class SourcePlan:
+    """The share of one source in a run, or of one of its images where each stands for itself."""
+
+    origin: str
+    """The reference that it was opened by."""
+    source: Source
+    plan: Plan
+    signatures: Mapping[str, bytes]
+    """The ``signature-N`` files that go with its images."""
+    roots: Sequence[Root] = ()
+    """What its images are called in the target; parallel to ``plan.images``."""
+    failure: OciConvertError | None = None
+    rendered: Rendered = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.settle({})
+        self.roots = [planned.image.root for planned in self.plan.images]
+
+    def settle(self, recompressed: Mapping[str, Descriptor]) -> None:
+        """Render the documents, now that ``recompressed`` layers have their digests."""
+        self.rendered = render(self.plan, recompressed)
+
+    def only_first(self) -> None:
+        """Keep the first image alone: the others are the same one under other names."""
+        self.plan = replace(self.plan, images=self.plan.images[:1])
+        self.roots = self.roots[:1]
+
+    def rename(self, ref: str) -> None:
+        """Let its one image be called ``ref`` in the target."""
+        first = self.roots[0]
+        self.roots = [replace(first, annotations=renamed(first.annotations, ref))]
+
+    def images(self) -> list[Root]:
+        """Its images as they stand in the target."""
+        pairs = zip(self.roots, self.plan.images, strict=True)
+        return [replace(root, descriptor=self._entry(root, p.decision)) for root, p in pairs]
+
+    def referrers(self) -> list[Root]:
+        """What refers to its images and goes with them, as it stands in the target."""
+        made = {
+            below.node.descriptor.digest: self.rendered.descriptor(below)
+            for below in self.plan.decisions()
+        }
+        return [
+            Root(
+                self._entry(planned.referrer.root, planned.decision),
+                annotations_of(planned.referrer, made),
+                companion=True,
+            )
+            for planned in self.plan.referrers
+        ]
+
+    def _entry(self, root: Root, decision: Decision) -> Descriptor:
+        """The descriptor of what became of a root, as it stands in an ``index.json``."""
+        new = self.rendered.descriptor(decision)
+        update = {"media_type": new.media_type, "digest": new.digest, "size": new.size}
+        return root.descriptor.model_copy(update=update)

@@ -1,0 +1,213 @@
+"""What a conversion is asked to do: one frozen object, which can be pickled and written as JSON."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from enum import Enum, StrEnum
+from typing import Any, Final, TypedDict, Unpack, cast
+
+from oci_convert.enums import chosen
+from oci_convert.errors import UsageError
+from oci_convert.spec.media_types import Family
+from oci_convert.spec.platforms import check_platform
+from oci_convert.transform.layer_rules import Compress, check_compress
+
+__all__ = ["Keep", "OnLoss", "OptionValues", "Options"]
+
+
+class Keep(StrEnum):
+    """What to do with attestations, referrers or signatures."""
+
+    AUTO = "auto"
+    KEEP = "keep"
+    DROP = "drop"
+    FAIL = "fail"
+
+
+class OnLoss(StrEnum):
+    """What to do when something of the source would not be in the target."""
+
+    REPORT = "report"
+    FAIL = "fail"
+
+
+class OptionValues(TypedDict, total=False):
+    """The values that :class:`Options` takes, as callers may spell them."""
+
+    to: Family | str | None
+    platforms: str | Iterable[str]
+    compress: Compress | str
+    level: int | None
+    attestations: Keep | str
+    referrers: Keep | str
+    signatures: Keep | str
+    keep_extensions: bool
+    on_loss: OnLoss | str
+    strict: bool
+    allow_missing: bool
+    flatten: bool
+    dry_run: bool
+    jobs: int | None
+    verify_existing: bool
+    fsync: bool
+    force: bool
+    link: bool
+    keep_going: bool
+    tmpdir: str | os.PathLike[str] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
+class Options:
+    """How to convert. The defaults lose as little as the target can hold.
+
+    Values are checked when the object is made: :class:`UsageError` says which one is wrong. Names
+    of choices may be given as text (``compress="zstd"``).
+    """
+
+    to: Family | None = None
+    """The family of the target; ``None``: what the destination implies."""
+    platforms: tuple[str, ...] = ()
+    """The images to convert, as ``OS/ARCH[/VARIANT]``; empty for all. One text is one platform."""
+    compress: Compress = Compress.AUTO
+    """How the layers of images are compressed in the target."""
+    level: int | None = None
+    """Compression level, 1 to 9; ``None`` for the codec's default."""
+    attestations: Keep = Keep.AUTO
+    """What to do with the attestations in indexes."""
+    referrers: Keep = Keep.AUTO
+    """What to do with unsigned referrers of the images."""
+    signatures: Keep = Keep.AUTO
+    """What to do with signatures of the images."""
+    keep_extensions: bool = False
+    """Keep fields that the Docker schema does not define."""
+    on_loss: OnLoss = OnLoss.REPORT
+    """Whether a conversion that loses something is refused before anything is written."""
+    strict: bool = False
+    """Refuse what is only a warning otherwise."""
+    allow_missing: bool = False
+    """Convert an index of which some images are absent."""
+    flatten: bool = False
+    """Replace an index by its only image."""
+    dry_run: bool = False
+    """Write nothing, and report what would be written."""
+    jobs: int | None = None
+    """How many layers to work on at a time; ``None``: as many as there are cores."""
+    verify_existing: bool = False
+    """Check the digest of what the target has already, and not only its size."""
+    fsync: bool = True
+    """Flush new files to the disk before the image appears."""
+    force: bool = False
+    """Replace the image in a ``dir:`` or in an archive."""
+    link: bool = False
+    """Let blobs of source and target be one file where they can be."""
+    keep_going: bool = False
+    """Convert what can be converted, and report the rest as failures."""
+    tmpdir: str | None = None
+    """The directory for temporary files where the target is on no disk."""
+
+    def __init__(self, **values: Unpack[OptionValues]) -> None:
+        given: dict[str, Any] = {**values}
+        for field in fields(self):
+            value = given.pop(field.name, field.default)
+            typed = _TYPED.get(field.name)
+            object.__setattr__(self, field.name, value if typed is None else typed(value))
+        for name in given:
+            raise TypeError(f"Options() got an unexpected keyword argument {name!r}")
+        self._check()
+
+    def _check(self) -> None:
+        """Raise :class:`UsageError` for what can be seen to be wrong before anything is read."""
+        if self.to is not None:
+            check_compress(self.compress, self.to)
+        if self.level is not None and not 1 <= self.level <= 9:
+            raise UsageError(
+                f"there is no compression level {self.level}",
+                code="invalid-level",
+                where="--level",
+                remedy="choose 1 to 9",
+            )
+        for platform in self.platforms:
+            check_platform(platform)
+
+    def but(self, **values: Unpack[OptionValues]) -> Options:
+        """The same options with other values for some of them."""
+        same = cast(
+            "OptionValues", {field.name: getattr(self, field.name) for field in fields(self)}
+        )
+        same.update(values)
+        return Options(**same)
+
+    def to_json(self) -> dict[str, Any]:
+        """The options that differ from the defaults, as plain data."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            field.name: _plain(values[field.name])
+            for field in fields(self)
+            if values[field.name] != field.default
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Options:
+        """Options from what :meth:`to_json` gives.
+
+        Raises :class:`UsageError` for unknown names and for values of another type.
+        """
+        known = {field.name: field.default for field in fields(cls)}
+        for name, given in value.items():
+            if name not in known:
+                raise UsageError(
+                    f"there is no option {name!r}",
+                    code="invalid-choice",
+                    where="options",
+                    remedy=f"choose from {', '.join(known)}",
+                )
+            if not _is_plain(given, known[name]):
+                raise UsageError(
+                    f"the option {name} cannot be {given!r}",
+                    code="invalid-choice",
+                    where="options",
+                    remedy=f"its default is {_plain(known[name])!r}",
+                )
+        return cls(**value)
+
+
+def _platforms(value: str | Iterable[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _family(value: Family | str | None) -> Family | None:
+    return None if value is None else chosen(Family, value, "--to")
+
+
+def _path(value: str | os.PathLike[str] | None) -> str | None:
+    return None if value is None else os.fspath(value)
+
+
+_TYPED: Final[Mapping[str, Callable[[Any], object]]] = {
+    "to": _family,
+    "platforms": _platforms,
+    "compress": lambda value: chosen(Compress, value, "--compress"),
+    "attestations": lambda value: chosen(Keep, value, "--attestations"),
+    "referrers": lambda value: chosen(Keep, value, "--referrers"),
+    "signatures": lambda value: chosen(Keep, value, "--signatures"),
+    "on_loss": lambda value: chosen(OnLoss, value, "--on-loss"),
+    "tmpdir": _path,
+}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Enum):
+        return value.value
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _is_plain(value: object, default: object) -> bool:
+    """Whether a value of JSON can be one of an option that has this default."""
+    if isinstance(default, bool):
+        return isinstance(value, bool)
+    if isinstance(default, tuple):
+        texts = value if isinstance(value, list) else [value]
+        return all(isinstance(text, str) for text in texts)
+    return value is None or isinstance(value, str | int)

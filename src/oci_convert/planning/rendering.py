@@ -1,0 +1,212 @@
+"""Rendering: the one place where documents get their bytes, from the decisions about them.
+
+Pure. The dry run, the run, the check that a conversion is reversible, ``restore`` and ``prove`` all
+render the same decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from oci_convert.documents.document import Document, read_document
+from oci_convert.documents.strict_json import Array
+from oci_convert.errors import DocumentError
+from oci_convert.findings import Finding
+from oci_convert.limits import limits
+from oci_convert.planning.decisions import (
+    Decision,
+    DescriptorPlan,
+    Drop,
+    Keep,
+    Plan,
+    Recompress,
+    Relabel,
+    Restore,
+    Rewrite,
+)
+from oci_convert.report import Change
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.models import Descriptor
+from oci_convert.transform.document_edits import REFERENCE_DIGEST, Child, edit
+from oci_convert.tree.nodes import ConfigNode, DocumentNode
+
+__all__ = ["Rendered", "RenderedDocument", "render"]
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedDocument:
+    """A document as it stands in the target."""
+
+    raw: bytes
+    media_type: str
+    descriptor: Descriptor | None
+    """``None`` as long as the digest of something that it names is not known: :attr:`raw` then
+    names the old one."""
+    findings: tuple[Finding, ...]
+    """What was removed from it."""
+
+
+def render(plan: Plan, recompressed: Mapping[str, Descriptor] | None = None) -> Rendered:
+    """Every document of ``plan``, bottom up.
+
+    ``recompressed`` has the new digest and size of each recompressed layer by its old digest;
+    documents above layers that it lacks are not settled yet.
+    """
+    return Rendered(keep_extensions=plan.options.keep_extensions, recompressed=recompressed or {})
+
+
+class Rendered:
+    """The documents of a plan. Each is rendered when it is first asked for."""
+
+    def __init__(
+        self, *, keep_extensions: bool, recompressed: Mapping[str, Descriptor] | None = None
+    ) -> None:
+        self._keep_extensions = keep_extensions
+        self._recompressed = recompressed or {}
+        self._memo: dict[int, tuple[Rewrite, RenderedDocument]] = {}
+
+    def find(self, decision: Decision) -> Descriptor | None:
+        """What a blob has become; ``None`` where it is dropped, or not known yet."""
+        match decision:
+            case Keep(node=node):
+                return node.descriptor
+            case Relabel(node=node, media_type=media_type):
+                return node.descriptor.renamed(media_type)
+            case Recompress(node=node, media_type=media_type):
+                made = self._recompressed.get(node.descriptor.digest)
+                return None if made is None else _named(node.descriptor, media_type, made)
+            case Restore(descriptor=descriptor):
+                return descriptor
+            case Rewrite():
+                return self.document(decision).descriptor
+            case Drop():
+                return None
+
+    def descriptor(self, decision: Decision) -> Descriptor:
+        """What a blob has become; raises :class:`LookupError` where :meth:`find` finds nothing."""
+        found = self.find(decision)
+        if found is None:
+            raise LookupError(f"{decision.node.where} has no descriptor yet")
+        return found
+
+    def raw(self, decision: Decision) -> bytes | None:
+        """The bytes of a document or a config; ``None`` for other blobs, and if not settled."""
+        if isinstance(decision, Restore):
+            return decision.original.raw
+        if isinstance(decision, Rewrite):
+            document = self.document(decision)
+            return None if document.descriptor is None else document.raw
+        node = decision.node
+        if isinstance(node, DocumentNode):
+            return node.document.raw
+        return node.raw if isinstance(node, ConfigNode) else None
+
+    def settled(self, decision: Decision) -> tuple[Descriptor, bytes]:
+        """A document or a config for the target; raises :class:`LookupError` as above."""
+        raw = self.raw(decision)
+        if raw is None:
+            raise LookupError(f"{decision.node.where} has no bytes yet")
+        return self.descriptor(decision), raw
+
+    def change(self, decision: Decision) -> Change:
+        """What kind of change a decision comes to."""
+        if isinstance(decision, Drop):
+            return Change.DROPPED
+        if isinstance(decision, Recompress):
+            return Change.REPACKED
+        new, old = self.find(decision), decision.node.old
+        if new is None or new.digest != old.digest:
+            return Change.EDITED
+        return Change.KEPT if new.media_type == old.media_type else Change.RELABELLED
+
+    def reread(self, decision: Rewrite | Restore) -> Document:
+        """The document that a decision gives, as a reader of the target would read it."""
+        if isinstance(decision, Restore):
+            return decision.original
+        made = self.document(decision)
+        return read_document(made.raw, made.media_type, decision.node.where)
+
+    def document(self, decision: Rewrite) -> RenderedDocument:
+        """The document that a decision gives; raises :class:`DocumentError` if it grows too large.
+
+        A few small indexes inside each other can name billions of entries.
+        """
+        known = self._memo.get(id(decision))
+        if known is None:
+            known = self._memo[id(decision)] = (decision, self._rendered(decision))
+        return known[1]
+
+    def _rendered(self, decision: Rewrite) -> RenderedDocument:
+        node, old = decision.node, decision.node.descriptor
+        edited = edit(
+            node.document,
+            decision.family,
+            self._children(decision),
+            where=node.where,
+            keep_extensions=self._keep_extensions,
+        )
+        descriptor = None
+        if all(child.removed or self.find(child.decision) for child in decision.children):
+            same = edited.raw is node.document.raw
+            digest = old.name if same else Digest.of(edited.raw, old.name.algorithm)
+            made = old.model_copy(update={"digest": digest, "size": len(edited.raw)})
+            descriptor = _named(old, edited.media_type, made)
+        return RenderedDocument(edited.raw, edited.media_type, descriptor, edited.findings)
+
+    def _children(self, decision: Rewrite) -> list[Child]:
+        """What an edit must know of everything that a document names."""
+        children: list[Child] = []
+        spliced = 0
+        for planned in decision.children:
+            children.append(self._child(planned))
+            spliced += sum(len(text) for text in children[-1].spliced or ())
+            if spliced > limits().document_size:
+                raise DocumentError(
+                    f"flattened, the index has more than the {limits().document_size} bytes that "
+                    "are the limit",
+                    code="document-too-large",
+                    where=decision.node.where,
+                    remedy="choose what to convert with --platform",
+                )
+        return children
+
+    def _child(self, planned: DescriptorPlan) -> Child:
+        decision = planned.decision
+        if isinstance(decision, Drop):
+            return Child(None)
+        if planned.spliced:
+            return Child(None, spliced=self._entries(decision))
+        reference = None if planned.reference is None else self.find(planned.reference)
+        return Child(
+            self.find(decision) or planned.slot.descriptor.renamed(self._media_type(decision)),
+            content=self.raw(decision),
+            platform=planned.platform,
+            annotations=None if reference is None else {REFERENCE_DIGEST: str(reference.digest)},
+            keeps=planned.keeps,
+            without=planned.stale,
+        )
+
+    def _media_type(self, decision: Decision) -> str:
+        """The media type in the target, also of what is not settled yet."""
+        match decision:
+            case Rewrite():
+                return self.document(decision).media_type
+            case Recompress(media_type=media_type):
+                return media_type
+            case _:
+                return decision.node.descriptor.media_type
+
+    def _entries(self, decision: Decision) -> tuple[str, ...]:
+        """The JSON texts of the entries of a nested index, as it would stand in the target."""
+        if not isinstance(decision, Rewrite):
+            return ()
+        document = self.reread(decision)
+        manifests = document.root.get("manifests")
+        items = manifests.items if isinstance(manifests, Array) else []
+        return tuple(document.text[item.start : item.end] for item in items)
+
+
+def _named(old: Descriptor, media_type: str, new: Descriptor) -> Descriptor:
+    """What ``old`` says besides, with the media type, digest and size of what it has become."""
+    return old.model_copy(update={"media_type": media_type, "digest": new.digest, "size": new.size})

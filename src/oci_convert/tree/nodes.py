@@ -1,0 +1,263 @@
+"""The nodes of a tree: what a blob is, and what was read of it. Frozen, and read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from oci_convert.documents.document import Document, Role, Slot, read_config
+from oci_convert.errors import OciConvertError
+from oci_convert.spec.media_types import Compression, Kind, look_up
+from oci_convert.spec.models import Descriptor, ImageConfig, Platform
+from oci_convert.stores.base import Root
+from oci_convert.transform.document_edits import is_image
+
+__all__ = [
+    "BlobNode",
+    "ConfigNode",
+    "DocumentNode",
+    "Image",
+    "MissingNode",
+    "Node",
+    "Original",
+    "Tree",
+    "UnreadNode",
+    "UnreadableNode",
+    "platform_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A manifest of schema 1, without its signatures, that was upgraded while it was read."""
+
+    descriptor: Descriptor
+    raw: bytes
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Node:
+    """A blob of the tree, at the first of its places. Each is of one of the classes below."""
+
+    kind: Kind
+    role: Role | None
+    """What it is for its parent; ``None`` for the root of an image."""
+    descriptor: Descriptor
+    where: str
+    faults: tuple[OciConvertError, ...] = ()
+    """What was wrong, each with its place, where the reader was told to go on."""
+
+    @property
+    def old(self) -> Descriptor:
+        """What a report calls it: what the source has, not what it was upgraded to."""
+        return self.descriptor
+
+    @property
+    def present(self) -> bool:
+        """Whether the source has it."""
+        return True
+
+    @property
+    def absent(self) -> Node | None:
+        """The first blob at or below this node that should be there and is not.
+
+        A non-distributable layer need not be there, nor what a subject names.
+        """
+        return None
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether this is a layer that may be absent, as it is fetched from elsewhere."""
+        meaning = look_up(self.descriptor.media_type)
+        return meaning is not None and not meaning.cell.distributable
+
+    @property
+    def stored(self) -> bytes | None:
+        """The bytes in the source, where they are in memory: those of documents and configs."""
+        return None
+
+    @property
+    def document_or_none(self) -> Document | None:
+        """The document that was read here, if one was."""
+        return None
+
+    @property
+    def image_config(self) -> tuple[ImageConfig, list[str]] | None:
+        """Of an image's manifest: the view of its config, and what is odd about it."""
+        return None
+
+    @property
+    def compression(self) -> Compression | None:
+        """How a layer is really compressed, by its first bytes; ``None`` if nobody can tell."""
+        return None
+
+    @property
+    def mislabelled(self) -> Compression | None:
+        """How a layer is really compressed, where its media type says something else."""
+        return None
+
+    def layers(self) -> Iterator[Node]:
+        """Of a manifest: its layers, in order."""
+        return iter(())
+
+    def nodes(self, seen: set[int] | None = None) -> Iterator[Node]:
+        """The node and everything below it, each once, parents first."""
+        seen = set() if seen is None else seen
+        if id(self) not in seen:
+            seen.add(id(self))
+            yield self
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MissingNode(Node):
+    """A blob that the source does not have."""
+
+    @property
+    def present(self) -> bool:
+        return False
+
+    @property
+    def absent(self) -> Node | None:
+        return None if self.is_foreign else self
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class UnreadNode(Node):
+    """A blob that was not looked for: what a subject names, or an entry that nobody asked for."""
+
+    @property
+    def present(self) -> bool:
+        return self.role is not Role.SUBJECT
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class UnreadableNode(Node):
+    """A blob that is there and is at fault: only a reader that goes on leaves one behind."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class BlobNode(Node):
+    """A layer, or a blob that is carried and never interpreted."""
+
+    actual: Compression | None = None
+
+    @property
+    def compression(self) -> Compression | None:
+        return self.actual
+
+    @property
+    def mislabelled(self) -> Compression | None:
+        # Of an encrypted layer nobody here can tell.
+        meaning = look_up(self.descriptor.media_type)
+        if self.kind is not Kind.LAYER or meaning is None or meaning.cell.encrypted:
+            return None
+        return None if self.actual is meaning.cell.compression else self.actual
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ConfigNode(Node):
+    """The config of an image."""
+
+    raw: bytes
+
+    @property
+    def stored(self) -> bytes:
+        return self.raw
+
+    @cached_property
+    def view(self) -> tuple[ImageConfig, list[str]]:
+        """The config, and what is odd about it; raises :class:`DocumentError`."""
+        return read_config(self.raw, self.where)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DocumentNode(Node):
+    """A manifest or an index, and what it names."""
+
+    document: Document
+    children: tuple[Node, ...]
+    """Parallel to the slots of :attr:`document`."""
+    upgraded_from: Original | None = None
+    """What the source has in the place of :attr:`document`."""
+
+    @property
+    def old(self) -> Descriptor:
+        return self.descriptor if self.upgraded_from is None else self.upgraded_from.descriptor
+
+    @property
+    def stored(self) -> bytes:
+        # Of schema 1 not those of its upgrade.
+        return self.document.raw if self.upgraded_from is None else self.upgraded_from.raw
+
+    @cached_property
+    def absent(self) -> Node | None:
+        return next((found for child in self.children if (found := child.absent)), None)
+
+    @property
+    def named(self) -> Iterator[tuple[Slot, Node]]:
+        """Each descriptor of the document, with the node that it names."""
+        return zip(self.document.slots, self.children, strict=True)
+
+    @property
+    def config(self) -> ConfigNode | None:
+        """The config of an image, where there is one to read."""
+        found = self.children[0] if self.children and is_image(self.document) else None
+        return found if isinstance(found, ConfigNode) else None
+
+    @property
+    def document_or_none(self) -> Document | None:
+        return self.document
+
+    @property
+    def image_config(self) -> tuple[ImageConfig, list[str]] | None:
+        return None if self.config is None else self.config.view
+
+    def layers(self) -> Iterator[Node]:
+        return (child for child in self.children if child.role is Role.LAYER)
+
+    def nodes(self, seen: set[int] | None = None) -> Iterator[Node]:
+        seen = set() if seen is None else seen
+        if id(self) not in seen:
+            seen.add(id(self))
+            yield self
+            for child in self.children:
+                yield from child.nodes(seen)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image of the source: what the store says of it, and its tree."""
+
+    root: Root
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Some images of one source; what they share, they share."""
+
+    images: tuple[Image, ...]
+    daemon_layers: bool = False
+    sparse: bool = False
+
+    def nodes(self) -> Iterator[Node]:
+        """Every node once, parents first, in the order of the images."""
+        seen: set[int] = set()
+        for image in self.images:
+            yield from image.node.nodes(seen)
+
+    def documents(self) -> Iterator[DocumentNode]:
+        """Every manifest and index that could be read, once, parents first."""
+        return (node for node in self.nodes() if isinstance(node, DocumentNode))
+
+
+def platform_of(node: Node, entry: Descriptor | None = None) -> Platform | None:
+    """The platform of an image: its entry's, else its config's, never the machine's.
+
+    Raises :class:`DocumentError` for a config that cannot be trusted.
+    """
+    if entry is not None and entry.platform is not None:
+        return entry.platform
+    config = node.image_config if isinstance(node, DocumentNode) else None
+    return None if config is None else config[0].platform
