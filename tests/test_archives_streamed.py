@@ -148,9 +148,9 @@ BROKEN = {
     "no archive, compressed": (gzip.compress(b"hello" * 1000), "no tar file in it"),
     "compressed twice": (gzip.compress(gzip.compress(CLASSIC)), "no tar file in it"),
     "cut off": (CLASSIC[:70_000], "it ends after 70000 bytes, inside of a member"),
-    "cut off, compressed": (gzip.compress(CLASSIC)[:-9], "ends too early"),
+    "cut off, compressed": (gzip.compress(CLASSIC)[:-9], "is truncated"),
     "damaged": (zstd(CLASSIC)[:-4] + b"XXXX", "damaged"),
-    "followed by others": (gzip.compress(CLASSIC) + b"X", "do not belong to it"),
+    "followed by others": (gzip.compress(CLASSIC) + b"X", "is followed by other bytes"),
 }
 
 

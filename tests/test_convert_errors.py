@@ -308,7 +308,7 @@ def test_a_wrong_call_says_what_there_is(tmp_path: Path) -> None:
     image = write_dir(IMAGE, tmp_path / "image")
     full = write_files({"notes.txt": b"mine"}, tmp_path / "full")
     calls: list[tuple[Sequence[str], dict[str, Any], type[OciConvertError], str, str]] = [
-        ((f"oci:{layout}:c", "oci:x"), {}, StoreError, "unknown-reference", "there is a, b"),
+        ((f"oci:{layout}:c", "oci:x"), {}, StoreError, "unknown-reference", "available: a, b"),
         ((f"oci:{layout}:@7", "oci:x"), {}, StoreError, "unknown-reference", "@0 to @1"),
         ((f"oci:{layout}", "dir:x"), {"to": "docker"}, UsageError, "several-images", "a, b"),
         ((f"oci:{layout}", "oci:x:1"), {}, UsageError, "several-images", "one of a, b"),

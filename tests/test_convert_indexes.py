@@ -392,7 +392,7 @@ def test_a_docker_list_with_attestations_tells_that_it_does_not_come_back() -> N
     assert back.images[0].new.digest == index.digest
 
 
-WAYS_BACK: list[tuple[Image, str, dict[str, Any]]] = [
+REVERSIBLE: list[tuple[Image, str, dict[str, Any]]] = [
     *((image, to, {}) for image, _ in AT_HOME.values() for to in ("docker", "oci")),
     *((image, to, {}) for image, to in UNRETURNABLE.values()),
     *((image, "docker", {"keep_extensions": True}) for image, _ in UNRETURNABLE.values()),
@@ -409,7 +409,7 @@ WAYS_BACK: list[tuple[Image, str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("image", "to", "options"), WAYS_BACK)
+@pytest.mark.parametrize(("image", "to", "options"), REVERSIBLE)
 def test_a_run_is_reversible_exactly_if_converting_back_gives_the_same_image(
     image: Image, to: str, options: dict[str, Any]
 ) -> None:

@@ -366,7 +366,7 @@ def test_find_zstd(tmp_path: Path) -> None:
         f"{layout} zstd (linux/amd64) 1 of 2",
         f"{directory} images[0] 1 of 2",
     ]
-    assert error.startswith(f"{layout}: {layout}: images[2]: the bytes do not match")
+    assert error.startswith(f"{layout}: {layout}: images[2]: digest mismatch")
 
 
 # -- what is right and what is not -----------------------------------------------------------------

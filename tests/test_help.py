@@ -243,13 +243,16 @@ USAGE: dict[str, tuple[str, str]] = {
     "an option that is misspelt": ("convert a b --compres gzip", "--compress"),
     "a choice in another case": (
         "convert a b --to OCI",
-        "no choice 'OCI'; did you mean oci?",
+        "'OCI' is not a choice; did you mean oci?",
     ),
     "a choice that is misspelt": (
         "translate a --to docke",
         "did you mean docker? ",
     ),
-    "a choice like no other": ("convert a b --on-loss x", "'x'; the choices are report, fail"),
+    "a choice like no other": (
+        "convert a b --on-loss x",
+        "'x' is not a choice; choices: report, fail",
+    ),
     "a level that is no number": ("convert a b --level high", "Invalid value for '--level'"),
     "an argument too few": ("diff a", "Missing argument 'B'"),
 }

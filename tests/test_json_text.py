@@ -175,7 +175,7 @@ def test_size_is_bounded() -> None:
     with pytest.raises(DocumentError) as refused:
         scan(b'"12345"', size_limit=6)
     assert refused.value.code == "document-too-large"
-    assert refused.value.message == "the document has 7 bytes, and 6 are the limit"
+    assert refused.value.message == "the document has 7 bytes, more than the limit of 6"
 
 
 def test_integers_are_integers_and_nothing_else_is() -> None:

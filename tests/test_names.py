@@ -172,7 +172,7 @@ def test_a_name_of_several_images_is_refused_with_all_their_names() -> None:
         find(three, "1", "docker-archive:app.tar")
     assert refused.value.code == "ambiguous-reference"
     assert str(refused.value) == (
-        "docker-archive:app.tar: '1' means several images; "
+        "docker-archive:app.tar: '1' matches several images; "
         "choose one of example.com/a:1, example.com/b:1, example.com/c:1"
     )
     assert find(three, "example.com/b:1", "") is three[1]

@@ -252,7 +252,7 @@ def test_one_image_is_found_by(what: str) -> None:
 NOT_FOUND: dict[str, tuple[str | None, str | None, str, type[OciConvertError], str]] = {
     "nothing said": (None, None, "several-images", UsageError, "choose one of many (linux/amd64)"),
     "two variants": (None, "linux/arm", "several-images", UsageError, "many (linux/arm/v6), many"),
-    "no name": ("none", None, "unknown-reference", StoreError, "there is many, one"),
+    "no name": ("none", None, "unknown-reference", StoreError, "available: many, one"),
     "no platform": ("one", "linux/s390x", "no-such-platform", RefusedError, "there is one"),
     "no variant": ("many", "linux/arm/v5", "no-such-platform", RefusedError, "many (linux/arm/v7)"),
     "a typo": (None, "arm64", "invalid-platform", UsageError, "OS/ARCH"),

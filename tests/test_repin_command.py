@@ -174,7 +174,7 @@ def test_a_file_that_does_not_change_is_not_touched(here: Path, command: Command
     after = [(os.stat(name).st_ino, os.stat(name).st_mtime) for name in ("new", "other")]
     assert before == after
     assert answer.said == (
-        f"other:1: app@{OTHER[:19]} unknown: no map has it\n"
+        f"other:1: app@{OTHER[:19]} unknown: not in any map\n"
         "no pins rewritten, 1 up to date, 1 unknown\n"
     )
 
@@ -204,7 +204,7 @@ def test_a_file_that_cannot_be_read_leaves_all_as_they_are(here: Path, command: 
     answer = command("repin", "--map", "r.json", "a", "nowhere/b")
     assert answer.status == 1
     assert answer.said.startswith(
-        "error: nowhere/b: this cannot be read: there is no such file or folder; "
+        "error: nowhere/b: the file cannot be read: there is no such file or folder; "
     )
     assert Path("a").read_text() == OLD_TEXT
 
@@ -223,7 +223,7 @@ def test_a_file_that_cannot_be_written_leaves_all_as_they_are(
     monkeypatch.setattr(text_files, "_liken", liken)
     answer = command("repin", "--map", "r.json", "a", "b/c")
     assert answer.status == 1
-    assert answer.said.startswith("error: b/c: this cannot be written: the disk is full")
+    assert answer.said.startswith("error: b/c: the file cannot be written: the disk is full")
     assert texts(["a", "b/c"]) == [OLD_TEXT, OLD_TEXT]
     assert listed(".") == ["a", "b", "r.json"]
     assert listed("b") == ["c"]
@@ -293,10 +293,10 @@ def test_what_editing_would_make_false_is_left_alone(here: Path, command: Comman
     assert {name: Path(name).read_bytes() for name in files} == files
     assert answer.status == 0
     assert answer.said.splitlines() == [
-        "index.json: left alone: this is an index",
-        "manifest.json: left alone: this is a manifest",
-        "record.json: left alone: this is a report of oci-convert",
-        "report.json: left alone: this is a report of oci-convert",
+        "index.json: not edited: this is an index",
+        "manifest.json: not edited: this is a manifest",
+        "record.json: not edited: this is a report of oci-convert",
+        "report.json: not edited: this is a report of oci-convert",
         "no pins rewritten",
     ]
     told = command("repin", "--map", "r.json", "--json", "-q", *files).json
@@ -422,8 +422,8 @@ HEX: Final = OLD.removeprefix("sha256:")
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (f"app@{OTHER}", f"app@{OTHER[:19]} unknown: no map has it"),
-        (f"sha: {HEX}", f"{HEX[:12]} an old digest without its algorithm; --bare rewrites it"),
+        (f"app@{OTHER}", f"app@{OTHER[:19]} unknown: not in any map"),
+        (f"sha: {HEX}", f"{HEX[:12]} an old digest without sha256:; --bare rewrites it"),
     ],
 )
 def test_strict_wants_every_pin_known(here: Path, command: Command, text: str, said: str) -> None:
@@ -446,8 +446,7 @@ def test_a_pin_to_a_dropped_image_is_told(here: Path, command: Command) -> None:
     answer = command("repin", "--map", "r.json", "pod.yaml")
     assert answer.status == 0
     assert answer.said == (
-        f"pod.yaml:1: app@{OLD[:19]} dropped: the conversion left this image out\n"
-        "no pins rewritten, 1 dropped\n"
+        f"pod.yaml:1: app@{OLD[:19]} dropped by the conversion\nno pins rewritten, 1 dropped\n"
     )
     assert command("repin", "--map", "r.json", "--strict", "pod.yaml").status == 3
 
@@ -531,7 +530,7 @@ def test_maps_that_contradict_each_other_are_refused(here: Path, command: Comman
     answer = command("repin", "--map", "r.json", "--map", "z.json", "pod.yaml")
     assert answer.status == 2
     assert answer.said.startswith(
-        f"error: z.json: {OLD[:19]} is {NEW[:19]} by r.json, and {other[:19]} by this one; "
+        f"error: z.json: r.json maps {OLD[:19]} to {NEW[:19]}, this file maps it to {other[:19]}; "
     )
     assert Path("pod.yaml").read_text() == OLD_TEXT
 
@@ -570,18 +569,22 @@ ERRORS: Final = {
     "a pipe": (
         ["--map", "r.json", "pipe"],
         1,
-        "error: pipe: this is neither a file nor a folder; - reads standard input",
+        "error: pipe: this is neither a file nor a directory; - reads standard input",
     ),
-    "a circle of links": (["--map", "r.json", "circle"], 1, "error: circle: this cannot be read: "),
+    "a circle of links": (
+        ["--map", "r.json", "circle"],
+        1,
+        "error: circle: the file cannot be read: ",
+    ),
     "a binary": (
         ["--map", "r.json", "utf-16"],
         1,
-        "error: utf-16: this is no text: there are NUL bytes in it; if it is UTF-16, save it as",
+        "error: utf-16: this is not a text: it contains NUL bytes; if it is UTF-16, save it as",
     ),
     "a pipe and a file": (
         ["--map", "r.json", "-", "pod.yaml"],
         2,
-        "error: -: standard input goes to standard output alone; give files and folders in",
+        "error: -: standard input cannot be combined with files; give files and directories in",
     ),
     "JSON and a patch": (
         ["--map", "r.json", "--json", "--diff", "pod.yaml"],

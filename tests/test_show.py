@@ -313,33 +313,36 @@ def test_a_summary_says_what_was_done_and_that_it_can_be_undone(drawn: Drawn) ->
     assert summary(drawn, report).splitlines() == [
         f"app  {image.old.digest[7:19]} → {image.new.digest[7:19]}",
         "1 manifest edited, 2 layers kept, none recompressed, image ID kept",
-        f"{show.bytes_of(report.totals.bytes_written)} written; the way back gives the same bytes",
+        (
+            f"{show.bytes_of(report.totals.bytes_written)} written; reversible: "
+            "converting back gives the same bytes"
+        ),
     ]
 
 
-WAYS_BACK: dict[str, tuple[Callable[[], Image], str, str]] = {
-    "same bytes": (docker_image, "oci", "the way back gives the same bytes"),
+REVERSIBLE: dict[str, tuple[Callable[[], Image], str, str]] = {
+    "same bytes": (docker_image, "oci", "reversible: converting back gives the same bytes"),
     "repacked": (
         lambda: oci_image([layer("z", ZSTD)]),
         "docker",
-        "the way back gives other bytes, because 1 layer is recompressed",
+        "not reversible: 1 layer recompressed",
     ),
     "lost": (
         lambda: oci_image(annotations={"a": "b"}),
         "docker",
-        "2 losses; the way back gives other bytes, because of what was lost",
+        "2 losses; not reversible: annotations removed",
     ),
     "both": (
         lambda: oci_image([layer("z", ZSTD), layer("y", ZSTD)], annotations={"a": "b"}),
         "docker",
-        "because 2 layers are recompressed and of what was lost",
+        "not reversible: 2 layers recompressed, annotations removed",
     ),
 }
 
 
-@pytest.mark.parametrize("case", WAYS_BACK)
-def test_a_summary_says_why_there_is_no_way_back(case: str, drawn: Drawn) -> None:
-    make, to, told = WAYS_BACK[case]
+@pytest.mark.parametrize("case", REVERSIBLE)
+def test_a_summary_says_why_it_is_not_reversible(case: str, drawn: Drawn) -> None:
+    make, to, told = REVERSIBLE[case]
     report = reported(make(), to)
     hint = " (--record FILE keeps the originals)" if report.losses else ""
     assert summary(drawn, report).endswith(f"{told}{hint}\n")

@@ -51,9 +51,9 @@ def test_what_is_too_long_is_refused_at_the_first_chunk_too_many() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (DATA[:-1], "sha256:.* has 999999 bytes, not the 1000000 of its descriptor"),
-        (DATA + b"!", "sha256:.* goes on after the 1000000 bytes of its descriptor"),
-        (DATA[:-1] + b"!", "the bytes do not match sha256:.*: they hash to sha256:"),
+        (DATA[:-1], "sha256:.* has 999999 bytes, but its descriptor says 1000000"),
+        (DATA + b"!", "sha256:.* is longer than the 1000000 bytes of its descriptor"),
+        (DATA[:-1] + b"!", "digest mismatch: expected sha256:.*, found sha256:"),
     ],
 )
 def test_the_error_says_what_is_wrong(data: bytes, message: str) -> None:

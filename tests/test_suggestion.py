@@ -68,13 +68,13 @@ REFERENCES = {
     # what was written, the code, what is asked
     "oci:layout:ap": (
         "unknown-reference",
-        "did you mean app? there is app, example.com/team/web:1",
+        "did you mean app? available: app, example.com/team/web:1",
     ),
     "oci:layout:APP": ("unknown-reference", "did you mean app? "),
     "oci:layout:web": ("unknown-reference", "did you mean example.com/team/web:1? "),
     "oci:layout:team/web:2": ("unknown-reference", "did you mean example.com/team/web:1? "),
-    "oci:layout:@2": ("unknown-reference", "there is @0 to @1"),
-    "oci:layout:nginx": ("unknown-reference", "there is app, example.com/team/web:1"),
+    "oci:layout:@2": ("unknown-reference", "available: @0 to @1"),
+    "oci:layout:nginx": ("unknown-reference", "available: app, example.com/team/web:1"),
     "oci:layuot:app": ("no-such-store", "did you mean oci:layout:app?"),
     "oci:Layout": ("no-such-store", "did you mean oci:layout?"),
     "archive/app.tar": ("no-such-store", "did you mean archives/app.tar?"),
@@ -129,7 +129,7 @@ def test_a_digest_that_was_cut_off_is_shown_whole() -> None:
 
 
 def test_a_layout_of_one_image_and_one_of_none_say_how_many_there_are(tmp_path: Path) -> None:
-    for images, counted in (({"app": oci_image()}, "one image, @0"), ({}, "holds no image")):
+    for images, counted in (({"app": oci_image()}, "available: @0"), ({}, "holds no image")):
         target = write_layout(images, tmp_path / str(len(images)))
         with pytest.raises(StoreError) as caught:
             inspect(f"oci:{target}:@7")
@@ -145,14 +145,14 @@ def test_a_target_with_a_misspelt_transport_is_not_made() -> None:
 
 
 CHOICES: dict[str, tuple[Callable[[], object], str]] = {
-    "--to": (lambda: convert(Memory(), Memory(), to="OCI"), "did you mean oci? the choices are "),
+    "--to": (lambda: convert(Memory(), Memory(), to="OCI"), "did you mean oci? choices: "),
     "--compress": (
         lambda: convert(Memory(), Memory(), to="oci", compress="gz"),
-        "did you mean gzip? the choices are auto, keep, gzip, zstd, none",
+        "did you mean gzip? choices: auto, keep, gzip, zstd, none",
     ),
     "--signatures": (
         lambda: convert(Memory(), Memory(), to="oci", signatures="always"),
-        "the choices are auto, keep, drop, fail",
+        "choices: auto, keep, drop, fail",
     ),
     "--to, of a document": (lambda: translate(b"{}", to="Docker"), "did you mean docker? "),
     "--compress, of a document": (
@@ -199,9 +199,9 @@ PLATFORMS = {
     # what was asked for, the code, what is answered
     "amd64": ("invalid-platform", "did you mean linux/amd64? a platform is OS/ARCH "),
     "linux": ("invalid-platform", "a platform is OS/ARCH "),
-    "linux/amd": ("no-such-platform", "did you mean linux/amd64? there is linux/amd64, linux/"),
-    "linux/aarch64": ("no-such-platform", "did you mean linux/arm64? there is "),
-    "linux/s390x": ("no-such-platform", "there is linux/amd64, linux/arm64, linux/arm/v7"),
+    "linux/amd": ("no-such-platform", "did you mean linux/amd64? available: linux/amd64, linux/"),
+    "linux/aarch64": ("no-such-platform", "did you mean linux/arm64? available: "),
+    "linux/s390x": ("no-such-platform", "available: linux/amd64, linux/arm64, linux/arm/v7"),
 }
 
 

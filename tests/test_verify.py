@@ -239,7 +239,7 @@ FAULTY: dict[str, tuple[Image, str, str]] = {
     "a manifest is not UTF-8": (document(b'{"\xff":1}'), "not-utf-8", TOP),
     "a manifest is nested deeply": (document(b'{"a":' + b"[" * 99), "too-deep", TOP),
     "a string is half a character": (document(b'{"a":"\\ud800"}'), "lone-surrogate", TOP),
-    "a member stands twice in a config": (
+    "a field appears twice in a config": (
         with_config(b'{"os":"linux","os":"plan9"}'),
         "duplicate-member",
         f"{TOP}.config",
@@ -645,7 +645,7 @@ def test_the_answer_as_plain_data() -> None:
                 "code": "digest-mismatch",
                 "level": "error",
                 "where": f"{TOP}.layers[1]",
-                "message": f"the bytes do not match {APP.digest[:19]}: they hash to {actual}",
+                "message": f"digest mismatch: expected {APP.digest[:19]}, found {actual}",
             }
         ],
         "totals": {"blobs": 4, "bytes_read": sum(map(len, IMAGE.blobs.values()))},

@@ -19,8 +19,8 @@ def chosen(kind: type[E], value: str, option: str) -> E:
         return kind(value)
     except ValueError:
         raise UsageError(
-            f"there is no choice {value!r}",
+            f"{value!r} is not a choice",
             code="invalid-choice",
             where=option,
-            remedy=did_you_mean(nearest(str(value), kind), f"the choices are {', '.join(kind)}"),
+            remedy=did_you_mean(nearest(str(value), kind), f"choices: {', '.join(kind)}"),
         ) from None

@@ -80,7 +80,7 @@ class UsageError(OciConvertError):
 class DocumentError(OciConvertError):
     """A document is not strict JSON, is ambiguous, or breaks its specification."""
 
-    usual_remedy = "fetch the image again; if it has the same bytes, whoever made it must mend it"
+    usual_remedy = "fetch the image again, or ask its producer to fix it"
 
 
 class BlobError(OciConvertError):

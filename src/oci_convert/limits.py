@@ -88,12 +88,10 @@ class Limits:
             value, most = getattr(self, limit.name), limit.metadata["most"]
             if value < 1 or (most is not None and value > most):
                 raise UsageError(
-                    f"{value} is no value for {_option(limit.name)}",
+                    f"{value} is not a valid value for {_option(limit.name)}",
                     code="invalid-limit",
                     where="--limit",
-                    remedy="it takes at least 1"
-                    if most is None
-                    else f"it takes 1 to {most}, as readers recurse",
+                    remedy="it must be at least 1" if most is None else f"it must be 1 to {most}",
                 )
 
 
@@ -142,7 +140,7 @@ def inherited(function: Callable[P, R]) -> Callable[P, R]:
 
 def raised_by(name: str) -> str:
     """What to do about a limit that was met, for the remedy of an error."""
-    return f"if you trust it, --limit {_option(name)}=… takes more"
+    return f"if you trust it, raise the limit: --limit {_option(name)}=…"
 
 
 def parse_limits(texts: Iterable[str]) -> Limits:
@@ -157,19 +155,19 @@ def parse_limits(texts: Iterable[str]) -> Limits:
         match = _VALUE.fullmatch(value)
         if name not in known:
             raise UsageError(
-                f"there is no limit {name!r}",
+                f"{name!r} is not a limit",
                 code="invalid-limit",
                 where="--limit",
-                remedy=did_you_mean(nearest(name, known), f"the limits are {', '.join(known)}"),
+                remedy=did_you_mean(nearest(name, known), f"limits: {', '.join(known)}"),
             )
         if match is None or (match[2] and not known[name].metadata["size"]):
             usual = spelled(getattr(Limits(), known[name].name))
-            what = "bytes, or KiB, MiB, GiB, TiB" if known[name].metadata["size"] else "a number"
+            what = "a size, also in KiB, MiB, …" if known[name].metadata["size"] else "a number"
             raise UsageError(
-                f"{value!r} is no value for {name}",
+                f"{value!r} is not a valid value for {name}",
                 code="invalid-limit",
                 where="--limit",
-                remedy=f"it takes {what}, as in {name}={usual}",
+                remedy=f"it must be {what}, as in {name}={usual}",
             )
         changes[known[name].name] = int(match[1]) * _UNITS[match[2]]
     return replace(limits(), **changes)

@@ -91,7 +91,7 @@ ARCHIVES: dict[str, Malformed] = {
         saved(header_flipped(PLAIN, 1024)), "bad-archive", "it is damaged at byte 1024", ""
     ),
     "an archive that is packed and cut off": Malformed(
-        saved(gzip.compress(PLAIN, mtime=0)[:-20]), "bad-archive", "the gzip data ends", ""
+        saved(gzip.compress(PLAIN, mtime=0)[:-20]), "bad-archive", "the gzip data is truncated", ""
     ),
     "an archive that is packed and damaged": Malformed(
         saved(flipped(gzip.compress(PLAIN, mtime=0), -8)),
@@ -142,7 +142,7 @@ ARCHIVES: dict[str, Malformed] = {
     "rows that say something twice": Malformed(
         saved({**CLASSIC, "manifest.json": b'[{"Config":"a","Config":"b"}]'}),
         "duplicate-member",
-        "the member 'Config' stands twice",
+        "the field 'Config' appears twice",
         "manifest.json",
     ),
     "rows with a byte order mark": Malformed(
@@ -279,17 +279,17 @@ ARCHIVES: dict[str, Malformed] = {
     "a saved layer with another bit": Malformed(
         saved(layer_is(flipped(LAYERS[0].tar))),
         "digest-mismatch",
-        "the bytes do not match",
+        "digest mismatch",
         FIRST,
         verified="wrong-diff-id",
     ),
     "a saved layer that is packed and cut off": Malformed(
-        saved(layer_is(GZIPPED[:-6])), "corrupt-layer", "the gzip data ends too early", FIRST
+        saved(layer_is(GZIPPED[:-6])), "corrupt-layer", "the gzip data is truncated", FIRST
     ),
     "a saved layer that is packed and something else": Malformed(
         saved(layer_is(gzip.compress(NOT_THE_TAR, mtime=0))),
         "wrong-diff-id",
-        "the unpacked layer hashes to",
+        "the unpacked layer has",
         FIRST,
     ),
     # layouts with rows
@@ -313,7 +313,7 @@ ARCHIVES: dict[str, Malformed] = {
             }
         ),
         "ambiguous-document",
-        "an index with a member 'config'",
+        "an index with a field 'config'",
         "index.json",
     ),
     # before 1.10
@@ -333,7 +333,7 @@ ARCHIVES: dict[str, Malformed] = {
         "",
     ),
     "an image version 1 with an id that is a path": Malformed(
-        version1(BASE, id="../x"), "invalid-document", "id has another form", f"{BASE}/json"
+        version1(BASE, id="../x"), "invalid-document", "id has the wrong form", f"{BASE}/json"
     ),
     "an image version 1 with two ids": Malformed(
         version1(BASE, ID=TOPMOST), "ambiguous-document", "'ID' differs from 'id'", f"{BASE}/json"

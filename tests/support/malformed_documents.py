@@ -38,8 +38,8 @@ TEXTS: dict[str, tuple[bytes, str, str]] = {
     "is empty": (b"", "invalid-json", "the JSON text ends early (line 1, column 1)"),
     "is cut off": (RAW[:-1], "invalid-json", "(line 21, column 1)"),
     "is not JSON": (b"manifest", "invalid-json", "a JSON value is expected"),
-    "is YAML": (b"{schemaVersion: 2}", "invalid-json", "a member name is expected"),
-    "has a comma too many": (RAW[:-2] + b",}", "invalid-json", "a member name is expected"),
+    "is YAML": (b"{schemaVersion: 2}", "invalid-json", "a field name is expected"),
+    "has a comma too many": (RAW[:-2] + b",}", "invalid-json", "a field name is expected"),
     "lacks a comma": (RAW.replace(b",", b"", 1), "invalid-json", "a comma or '}' is expected"),
     "lacks a colon": (RAW.replace(b":", b"", 1), "invalid-json", "a colon is expected"),
     "holds NaN": (RAW.replace(b": 2,", b": NaN,", 1), "invalid-json", "NaN is not JSON"),
@@ -53,12 +53,12 @@ TEXTS: dict[str, tuple[bytes, str, str]] = {
     "holds a line end in a string": (
         RAW.replace(b"docker", b"doc\nker", 1),
         "invalid-json",
-        "a string holds a control character",
+        "a string contains a control character",
     ),
     "holds an escape that JSON does not know": (
         RAW.replace(b"docker", rb"\docker", 1),
         "invalid-json",
-        "a string holds an escape that JSON lacks",
+        "a string has an escape that JSON does not define",
     ),
     "begins with a byte order mark": (b"\xef\xbb\xbf" + RAW, "byte-order-mark", "mark"),
     "is UTF-16": (RAW.decode().encode("utf-16"), "not-utf-8", "(byte 0)"),
@@ -72,15 +72,15 @@ TEXTS: dict[str, tuple[bytes, str, str]] = {
     "says something twice": (
         RAW.replace(b'"layers"', b'"layers": [], "layers"'),
         "duplicate-member",
-        "the member 'layers' stands twice",
+        "the field 'layers' appears twice",
     ),
     "says something twice in two spellings": (
         RAW.replace(b'"config"', b'"\\u0063onfig": {}, "config"'),
         "duplicate-member",
-        "the member 'config' stands twice",
+        "the field 'config' appears twice",
     ),
-    "goes on": (RAW + b"\n{}", "trailing-data", "there is more behind the JSON value"),
-    "goes on with a zero byte": (RAW + b"\0", "trailing-data", "there is more behind"),
+    "goes on": (RAW + b"\n{}", "trailing-data", "there is data after the JSON value"),
+    "goes on with a zero byte": (RAW + b"\0", "trailing-data", "there is data after"),
     "is too large": (RAW + b" " * 4 * 1024 * 1024, "document-too-large", "4194304 are the limit"),
     "is nested too deep": (
         b'{"a":' + b"[" * 70 + b"]" * 70 + b"}",
@@ -117,25 +117,25 @@ MEMBERS: dict[str, tuple[Any, str, str, str]] = {
     "a manifest that is an index, too": (
         changed(manifests=[]),
         "ambiguous-document",
-        "a manifest with a member 'manifests'",
+        "a manifest with a field 'manifests'",
         TOP,
     ),
     "a manifest that is of schema 1, too": (
         changed(fsLayers=[]),
         "ambiguous-document",
-        "a manifest with a member 'fsLayers'",
+        "a manifest with a field 'fsLayers'",
         TOP,
     ),
     "an index with layers": (
         index(ENTRY, layers=[]),
         "ambiguous-document",
-        "an index with a member 'layers'",
+        "an index with a field 'layers'",
         TOP,
     ),
     "an index with a config": (
         index(ENTRY, config={}),
         "ambiguous-document",
-        "an index with a member 'config'",
+        "an index with a field 'config'",
         TOP,
     ),
     "a member in another case": (
@@ -165,13 +165,13 @@ MEMBERS: dict[str, tuple[Any, str, str, str]] = {
     "a body that contradicts its descriptor": (
         layout(RAW, OCI_MANIFEST),
         "contradictory-media-type",
-        f"calls itself {DOCKER_MANIFEST}, its descriptor calls it {OCI_MANIFEST}",
+        f"type is {DOCKER_MANIFEST}, but the descriptor says {OCI_MANIFEST}",
         TOP,
     ),
     "a manifest that says it is an index": (
         changed(mediaType=OCI_INDEX),
         "contradictory-media-type",
-        f"calls itself {OCI_INDEX}",
+        f"type is {OCI_INDEX}",
         TOP,
     ),
     "a media type that is a number": (
@@ -250,13 +250,13 @@ MEMBERS: dict[str, tuple[Any, str, str, str]] = {
     "a size that no file can have": (
         changed("layers", 0, size=2**63),
         "invalid-document",
-        "layers[0].size must not be larger than any file can be",
+        "layers[0].size is larger than any file can be",
         TOP,
     ),
     "a size of 30 digits": (
         changed("layers", 1, size=10**30),
         "invalid-document",
-        "layers[1].size must not be larger",
+        "layers[1].size is larger than",
         TOP,
     ),
     "no size": (
@@ -364,13 +364,13 @@ MEMBERS: dict[str, tuple[Any, str, str, str]] = {
     "data that is something else": (
         changed("config", data=base64.b64encode(flipped(IMAGE.config)).decode()),
         "wrong-data",
-        "the embedded data is not the content",
+        "the embedded data is not what its descriptor says",
         CONFIG,
     ),
     "a manifest of schema 1 by another name": (
         layout(compact(schema1.body()), DOCKER_MANIFEST),
         "ambiguous-document",
-        "a manifest with a member 'fsLayers'",
+        "a manifest with a field 'fsLayers'",
         TOP,
     ),
 }

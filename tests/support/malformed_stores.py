@@ -117,26 +117,26 @@ BLOBS: dict[str, Malformed] = {
     "a layer with another bit": Malformed(
         spoiled(layout(), LAYER_FILE, holding(flipped(LAYERS[0].data))),
         "digest-mismatch",
-        "the bytes do not match",
+        "digest mismatch",
         FIRST,
     ),
     "a config with another bit": Malformed(
         spoiled(layout(), CONFIG_FILE, holding(flipped(IMAGE.config, 9))),
         "digest-mismatch",
-        "the bytes do not match",
+        "digest mismatch",
         CONFIG,
     ),
     "a manifest with another bit": Malformed(
         spoiled(layout(), MANIFEST_FILE, holding(flipped(RAW, 9))),
         "digest-mismatch",
-        "the bytes do not match",
+        "digest mismatch",
     ),
     "an index that names itself": Malformed(
         files(
             layout_files({}) | {"index.json": CYCLE, "blobs/sha256/" + "0" * 64: CYCLE},
         ),
         "digest-mismatch",
-        "the bytes do not match sha256:000000000000",
+        "digest mismatch: expected sha256:000000000000",
     ),
     "a digest of an algorithm that nobody knows": Malformed(
         spoiled(
@@ -179,7 +179,7 @@ BLOBS: dict[str, Malformed] = {
     "gzip that is cut off": Malformed(
         with_layer(GZIPPED[:-6], DOCKER_LAYER),
         "corrupt-layer",
-        "the gzip data ends",
+        "the gzip data is truncated",
         FIRST,
         REPACK,
     ),
@@ -207,21 +207,21 @@ BLOBS: dict[str, Malformed] = {
     "gzip with rubbish behind": Malformed(
         with_layer(GZIPPED + b"rubbish", DOCKER_LAYER),
         "corrupt-layer",
-        "is followed by bytes that do not belong to it",
+        "is followed by other bytes",
         FIRST,
         REPACK,
     ),
     "zstd that is cut off": Malformed(
         with_layer(pack(LAYERS[0].tar, Compression.ZSTD)[:-6], f"{DOCKER_LAYER[:-4]}zstd"),
         "corrupt-layer",
-        "the zstd data ends",
+        "the zstd data is truncated",
         FIRST,
         {"compress": "gzip"},
     ),
     "zstd with rubbish behind": Malformed(
         with_layer(pack(LAYERS[0].tar, Compression.ZSTD) + b"more", f"{DOCKER_LAYER[:-4]}zstd"),
         "corrupt-layer",
-        "bytes that are no zstd frame",
+        "bytes that are not a zstd frame",
         FIRST,
         {"compress": "gzip"},
     ),
@@ -262,7 +262,7 @@ BLOBS: dict[str, Malformed] = {
     "a plain tar that is called gzip": Malformed(
         with_layer(LAYERS[0].tar, DOCKER_LAYER),
         "mislabelled-layer",
-        "but the bytes are a plain tar",
+        "but the bytes are uncompressed",
         FIRST,
         {"strict": True},
     ),
@@ -273,7 +273,7 @@ BLOBS: dict[str, Malformed] = {
     "a config that says something twice": Malformed(
         with_config(b'{"rootfs":{},"rootfs":{}}'),
         "duplicate-member",
-        "the member 'rootfs' stands twice",
+        "the field 'rootfs' appears twice",
         CONFIG,
         REPACK,
     ),
@@ -347,11 +347,11 @@ STORES: dict[str, Malformed] = {
     "an index.json that lists its images twice": Malformed(
         indexed(INDEX.replace(b'"manifests"', b'"manifests":[],"manifests"')),
         "duplicate-member",
-        "the member 'manifests' stands twice",
+        "the field 'manifests' appears twice",
         "index.json",
     ),
     "an index.json that is a manifest": Malformed(
-        indexed(RAW), "contradictory-media-type", "its descriptor calls it", "index.json"
+        indexed(RAW), "contradictory-media-type", "but the descriptor says", "index.json"
     ),
     "an index.json that is an array": Malformed(
         indexed(b"[]"), "invalid-document", "is not a JSON object", "index.json"
@@ -362,7 +362,7 @@ STORES: dict[str, Malformed] = {
     "an index.json with a manifest's layers": Malformed(
         indexed(INDEX[:-1] + b',"layers":[]}'),
         "ambiguous-document",
-        "an index with a member 'layers'",
+        "an index with a field 'layers'",
         "index.json",
     ),
     "an index.json with a digest that is a path": Malformed(
@@ -423,7 +423,7 @@ STORES: dict[str, Malformed] = {
     "an oci-layout with two versions": Malformed(
         headed(LAYOUT_HEADER[:-1] + b',"imageLayoutVersion":"2.0.0"}'),
         "duplicate-member",
-        "the member 'imageLayoutVersion' stands twice",
+        "the field 'imageLayoutVersion' appears twice",
         "oci-layout",
     ),
     "an oci-layout with two versions in two spellings": Malformed(
@@ -507,7 +507,7 @@ STORES: dict[str, Malformed] = {
     ),
     # schema 1
     "schema 1 with a history that is too short": Malformed(
-        old(history=[]), "invalid-document", "0 entries in history for 3 in fsLayers", TOP
+        old(history=[]), "invalid-document", "history has 0 entries, fsLayers 3", TOP
     ),
     "schema 1 without layers": Malformed(
         old(history=[], fsLayers=[]), "invalid-document", "the image has no layers", TOP
@@ -521,7 +521,7 @@ STORES: dict[str, Malformed] = {
     "schema 1 with a history that is not JSON": Malformed(
         old(history=[{"v1Compatibility": "{"}] * 3),
         "invalid-json",
-        "a member name is expected",
+        "a field name is expected",
         f"{TOP}.history[0].v1Compatibility",
     ),
     "schema 1 that signs something else": Malformed(
@@ -532,7 +532,7 @@ STORES: dict[str, Malformed] = {
             "dir",
         ),
         "ambiguous-document",
-        "what it says is not what is signed",
+        "its content is not what is signed",
         TOP,
     ),
     "schema 1 without a layer": Malformed(

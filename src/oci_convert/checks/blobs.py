@@ -182,9 +182,9 @@ def _mislabelled(blob: _Blob) -> Iterator[Finding]:
     """Where a media type contradicts the bytes, or the bytes tell nothing."""
     for node, cell in blob.labels:
         if node.compression is None and cell.compression is Compression.NONE:
-            message = "the bytes are no tar and fit no known compression"
+            message = "the bytes are not a tar in a known compression"
             yield Finding.of("unrecognised-layer", node.where, message)
         elif (actual := node.mislabelled) is not None:
-            called = "a plain tar" if actual is Compression.NONE else actual.value
-            message = f"labelled {node.descriptor.media_type}, but the bytes are {called}"
+            label = node.descriptor.media_type
+            message = f"the media type is {label}, but the bytes are {actual.spoken}"
             yield Finding("mislabelled-layer", Level.ERROR, node.where, message)

@@ -102,9 +102,7 @@ class DocumentCheck:
         if config.history and steps != count:
             # Docker refuses a history of more layers than there are; nobody minds a shorter one.
             level = Level.ERROR if steps > count else Level.WARNING
-            message = (
-                f"the history tells of another number of layers ({steps}) than there are ({count})"
-            )
+            message = f"number of layers: {count} in the manifest, {steps} in the history"
             self.findings.append(Finding("count-mismatch", level, node.where, message))
 
     def _check_platform(self, entry: Descriptor, node: Node, where: str) -> None:
@@ -129,7 +127,7 @@ class DocumentCheck:
             self._check_platform(slot.descriptor, child, where)
             subject = (slot.descriptor.annotations or {}).get(REFERENCE_DIGEST)
             if subject is not None and subject not in listed:
-                message = f"the attestation speaks of {subject}, which the index does not list"
+                message = f"the attestation is for {subject}, which the index does not list"
                 self._error("dangling-reference", where, message)
 
     def _check_subject(self, node: Node) -> None:
@@ -153,7 +151,7 @@ class DocumentCheck:
                 stated.setdefault(known, node.where)
         if stated and not frozenset.intersection(*stated):
             told = (f"{_named(known)} ({where})" for known, where in stated.items())
-            message = f"its media types are of several formats: {', '.join(told)}"
+            message = f"media types of several formats: {', '.join(told)}"
             self._find("mixed-families", image.node.where, message)
 
     def _check_presence(self, node: Node, seen: set[int]) -> None:
@@ -165,14 +163,14 @@ class DocumentCheck:
             self._find(
                 "foreign-layer-absent",
                 node.where,
-                "the layer is not here; it is fetched from its urls",
+                "the layer is absent; it is fetched from its urls",
             )
         elif not node.present and node.role is not Role.SUBJECT:
             self._error("blob-missing", node.where, f"the blob {digest} is missing")
         partial = self.tree.sparse and node.kind is Kind.INDEX and _is_usable(node)
         for child in node.children if isinstance(node, DocumentNode) else ():
             if partial and not _is_usable(child):
-                message = f"{child.descriptor.digest} is not, or not wholly, in this partial store"
+                message = f"{child.descriptor.digest} is missing or incomplete in this store"
                 self._find("sparse-index", child.where, message)
             else:
                 self._check_presence(child, seen)

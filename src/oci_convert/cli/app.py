@@ -51,12 +51,12 @@ Source = Annotated[
         autocompletion=complete_reference,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no findings.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the complete result as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no findings.")]
 Jobs = Annotated[
     int | None,
     typer.Option(
-        "--jobs", "-j", metavar="N", min=1, help="Blobs worked on at a time; as many as cores."
+        "--jobs", "-j", metavar="N", min=1, help="Blobs processed in parallel; default: all cores."
     ),
 ]
 
@@ -72,7 +72,7 @@ Limit = Annotated[
         metavar="NAME=VALUE",
         callback=_raise_limits,
         autocompletion=_complete_limit,
-        help="Read more (or less) of something than usual, as in document-size=8MiB.",
+        help="Change a limit, as in document-size=8MiB.",
     ),
 ]
 """Takes effect when it is read: what a command then calls keeps to it."""

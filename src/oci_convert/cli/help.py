@@ -88,5 +88,5 @@ def told(message: str) -> str:
     from oci_convert.text.suggestion import did_you_mean, nearest
 
     choices = re.findall("'([^']*)'", match[2])
-    listed = f"the choices are {', '.join(choices)}"
-    return f"there is no choice {match[1]!r}; {did_you_mean(nearest(match[1], choices), listed)}"
+    listed = f"choices: {', '.join(choices)}"
+    return f"{match[1]!r} is not a choice; {did_you_mean(nearest(match[1], choices), listed)}"

@@ -25,10 +25,10 @@ def read_maps(maps: Sequence[Path]) -> dict[str, str | None]:
             if known is not None and new is not None and known != new:
                 was, one, other = (Digest(digest).short() for digest in (old, known, new))
                 raise UsageError(
-                    f"{was} is {one} by {homes[old]}, and {other} by this one",
+                    f"{homes[old]} maps {was} to {one}, this file maps it to {other}",
                     code="contradictory-maps",
                     where=str(path),
-                    remedy="give the map of the conversion that the files are to follow",
+                    remedy="give only the map of the conversion that the files should follow",
                 )
             if known is None:
                 pins[old], homes[old] = new, path
@@ -45,5 +45,5 @@ def _read_map(path: Path) -> bytes:
             f"the map cannot be read: {system_error(error).message}",
             code="cannot-read",
             where=str(path),
-            remedy="convert --record FILE writes one, and so does convert --json > FILE",
+            remedy="convert --record FILE and convert --json > FILE write one",
         ) from error

@@ -24,7 +24,7 @@ def written(path: Path | None) -> Iterator[Callable[[str], object]]:
             f"there is no directory {str(path.parent)!r}",
             code="no-such-directory",
             where="--record",
-            remedy="make it first, or choose another one",
+            remedy="create it first, or choose another one",
         )
     with replacement(path) as new:
         with new.open("w", encoding="utf-8", newline="\n") as file:

@@ -39,7 +39,7 @@ def _run() -> int:
     except OSError as error:
         return _refused(error)
     except StoppedError as stopped:
-        complain("stopped; an image is there whole or not at all")
+        complain("stopped; the target has the complete image or none")
         return 128 + stopped.number
     return status
 

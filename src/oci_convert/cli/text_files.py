@@ -86,7 +86,7 @@ def _read(name: str, *, is_named: bool) -> bytes | None:
     try:
         if is_named and not stat.S_ISREG(os.stat(name).st_mode):
             raise StoreError(
-                "this is neither a file nor a folder",
+                "this is neither a file nor a directory",
                 code="not-a-file",
                 where=name,
                 remedy="- reads standard input and writes to standard output",
@@ -99,7 +99,7 @@ def _read(name: str, *, is_named: bool) -> bytes | None:
         _fail(error)
     if is_named:
         raise StoreError(
-            "this is no text: there are NUL bytes in it",
+            "this is not a text: it contains NUL bytes",
             code="not-a-text",
             where=name,
             remedy="if it is UTF-16, save it as UTF-8",
@@ -111,10 +111,10 @@ def _fail(error: OSError) -> NoReturn:
     from oci_convert.stores.files.system import system_error
 
     raise StoreError(
-        f"this cannot be read: {system_error(error).message}",
+        f"the file cannot be read: {system_error(error).message}",
         code="cannot-read",
         where=str(error.filename),
-        remedy="no file was changed; name what is there and what you may read",
+        remedy="no file was changed; check the path and its permissions",
     ) from error
 
 
@@ -134,10 +134,10 @@ def write_texts(files: Iterable[TextFile]) -> None:
                 from oci_convert.stores.files.system import system_error
 
                 raise StoreError(
-                    f"this cannot be written: {system_error(error).message}",
+                    f"the file cannot be written: {system_error(error).message}",
                     code="cannot-write",
                     where=file.name,
-                    remedy="no file was changed; a new one must have room beside the old one",
+                    remedy="no file was changed; the new file is first written beside the old one",
                 ) from error
 
 

@@ -213,7 +213,7 @@ class _Run:
         for side, companion in ((self.left, left), (self.right, right)):
             if companion is not None:
                 place = f"{side.label}: {companion.where}"
-                message = f"{companion.digest} is {companion}, and left out"
+                message = f"{companion.digest} is {companion}, and not compared"
                 self.notes.append(Finding.of("not-compared", place, message))
 
 
@@ -262,14 +262,14 @@ def _unseen(layer: Layer) -> str:
     """Why nobody saw what a layer holds."""
     meaning = look_up(layer.node.descriptor.media_type)
     if not layer.node.present:
-        why = "is foreign and not here" if layer.node.is_foreign else "is not here"
+        why = "is foreign and absent" if layer.node.is_foreign else "is absent"
     elif meaning is not None and meaning.cell.encrypted:
         why = "is encrypted"
     elif layer.node.is_foreign:
         why = "is foreign, and never unpacked"
     else:
         why = "has no diff_id in its config"
-    return f"{why}; its content was believed"
+    return f"{why}; its content was not checked"
 
 
 def _labels(images: _Images) -> tuple[str, ...]:

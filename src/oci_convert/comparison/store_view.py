@@ -147,7 +147,7 @@ class Companion:
 
     def __str__(self) -> str:
         article = "an" if self.what[0] in "ai" else "a"
-        return f"{article} {self.what}{'' if self.present else ' that is not here'}"
+        return f"{article} {self.what}{'' if self.present else ' that is absent'}"
 
 
 @dataclass

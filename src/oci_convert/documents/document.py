@@ -183,10 +183,10 @@ def read_document(
     for name in _FOREIGN_TO[kind]:
         if name in root.members:
             raise DocumentError(
-                f"the document is ambiguous: {_article(kind)} with a member {name!r}",
+                f"the document is ambiguous: {_article(kind)} with a field {name!r}",
                 code="ambiguous-document",
                 where=where,
-                remedy="readers would disagree on what it is (CVE-2021-41190); do not use it",
+                remedy="tools would read it differently (CVE-2021-41190); do not use it",
             )
     document = Document(raw, text, root, kind, resolved, where)
     for slot in document.slots:
@@ -234,10 +234,10 @@ def _resolve(root: Object, described: str | None, where: str) -> str:
         raise DocumentError("mediaType must be a string", code="invalid-document", where=where)
     if described is not None and stated is not None and described != stated:
         raise DocumentError(
-            f"the document calls itself {stated}, its descriptor calls it {described}",
+            f"the media type is {stated}, but the descriptor says {described}",
             code="contradictory-media-type",
             where=where,
-            remedy="one of the two lies; fetch the image again, or ask whoever made it",
+            remedy="one of them is wrong; fetch the image again, or ask its producer to fix it",
         )
     return described or stated or _shape(root, where)
 
@@ -258,9 +258,7 @@ def _kind(media_type: str, where: str) -> Kind:
     return meaning.cell.kind
 
 
-_SCHEMA1_REMEDY = (
-    "it is upgraded by its layers: convert the image (a dir:, a layout), not the document alone"
-)
+_SCHEMA1_REMEDY = "upgrading it needs its layers: convert the image, not only the document"
 
 
 def _shape(root: Object, where: str) -> str:
@@ -277,7 +275,7 @@ def _shape(root: Object, where: str) -> str:
         name = None
     if name is None:
         raise DocumentError(
-            "the document is neither a manifest nor an index: it has none of the members config, "
+            "the document is neither a manifest nor an index: it has none of the fields config, "
             "manifests and fsLayers",
             code="unknown-media-type",
             where=where,
@@ -296,11 +294,10 @@ def refuse_case_variants(target: Object, known: frozenset[str], where: str) -> N
         twin = folded.get(name.casefold())
         if twin is not None:
             raise DocumentError(
-                f"the document is ambiguous: its member {name!r} differs from {twin!r} only by "
-                "case",
+                f"the document is ambiguous: its field {name!r} differs from {twin!r} only by case",
                 code="ambiguous-document",
                 where=where,
-                remedy="readers would disagree on what it says; do not use it",
+                remedy="tools would read it differently; do not use it",
             )
 
 
@@ -323,7 +320,7 @@ def spelled_as_go_reads(
                 "only by case",
                 code="ambiguous-document",
                 where=where,
-                remedy="readers would disagree on what it says; do not use it",
+                remedy="tools would read it differently; do not use it",
             )
         spelled[meant] = name
         found[meant] = value

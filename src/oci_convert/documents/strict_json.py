@@ -49,9 +49,9 @@ _LITERALS: Final = ("true", "false", "null")
 _STRANGERS: Final = ("NaN", "Infinity", "-Infinity", "True", "False", "None")
 """What other languages write where JSON has something else, or nothing."""
 _STRING_FAULTS: Final = {
-    "Unterminated": "a string does not end",
-    "Invalid control": "a string holds a control character",
-    "Invalid \\": "a string holds an escape that JSON lacks",
+    "Unterminated": "a string is not closed",
+    "Invalid control": "a string contains a control character",
+    "Invalid \\": "a string has an escape that JSON does not define",
 }
 """How the messages of :mod:`json` about strings begin, and what they mean."""
 _SPELLED_CHARACTER = re.compile(
@@ -128,7 +128,7 @@ def scan(raw: bytes, *, size_limit: int | None = None, where: str = "") -> tuple
     most = limits().document_size if size_limit is None else size_limit
     if len(raw) > most:
         raise DocumentError(
-            f"the document has {len(raw)} bytes, and {most} are the limit",
+            f"the document has {len(raw)} bytes, more than the limit of {most}",
             code="document-too-large",
             where=where,
             remedy=raised_by("document_size") if size_limit is None else "",
@@ -138,7 +138,7 @@ def scan(raw: bytes, *, size_limit: int | None = None, where: str = "") -> tuple
             "the document begins with a byte order mark",
             code="byte-order-mark",
             where=where,
-            remedy="readers would disagree on what it is; whoever made it must leave it out",
+            remedy="JSON forbids it; ask its producer to remove it",
         )
     try:
         text = raw.decode("utf-8")
@@ -178,7 +178,7 @@ def _is_too_deep(value: dict[str, Any] | list[Any]) -> bool:
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a member stands twice")
+        raise ValueError("a field appears twice")
     return members
 
 
@@ -222,7 +222,7 @@ class _Judge:
         """Raise :class:`DocumentError` unless the text is one sound value."""
         end = _skip(self._text, self._value(_skip(self._text, 0), 1))
         if end != len(self._text):
-            raise self._error("there is more behind the JSON value", end, code="trailing-data")
+            raise self._error("there is data after the JSON value", end, code="trailing-data")
 
     def _error(self, message: str, at: int, code: str = "invalid-json") -> DocumentError:
         line = self._text.count("\n", 0, at) + 1
@@ -262,7 +262,7 @@ class _Judge:
             faults = (said for sign, said in _STRING_FAULTS.items() if error.msg.startswith(sign))
             raise self._error(next(faults, "a string is not valid JSON"), error.pos) from None
         if not string.isascii() and _SURROGATE.search(string):
-            raise self._error("a string holds half a surrogate pair", at, code="lone-surrogate")
+            raise self._error("a string contains half a surrogate pair", at, code="lone-surrogate")
         return string, end
 
     def _number(self, at: int) -> int:
@@ -279,10 +279,10 @@ class _Judge:
         closed = self._text[at : at + 1] == "}"
         while not closed:
             if self._text[at : at + 1] != '"':
-                raise self._error("a member name is expected", at)
+                raise self._error("a field name is expected", at)
             name, key_end = self._string(at)
             if name in names:
-                raise self._error(f"the member {name!r} stands twice", at, code="duplicate-member")
+                raise self._error(f"the field {name!r} appears twice", at, code="duplicate-member")
             names.add(name)
             colon = _skip(self._text, key_end)
             if self._text[colon : colon + 1] != ":":

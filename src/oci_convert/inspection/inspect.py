@@ -235,8 +235,7 @@ def _packing(node: Node, entry: Descriptor) -> Iterator[str]:
     ):
         yield "encrypted"
     elif (actual := node.mislabelled) is not None:
-        packed = "a plain tar" if actual is Compression.NONE else actual.value
-        yield f"mislabelled: the bytes are {packed}"
+        yield f"mislabelled: the bytes are {actual.spoken}"
 
 
 def _subject(node: Node, entry: Descriptor) -> str | None:

@@ -66,7 +66,7 @@ _TAR_BLOCK: Final = 512
 _ZSTD_HEADER: Final = 18  # bytes of the longest frame header
 _ZSTD_RLE: Final = 1
 _PIECE: Final = 32 * 1024
-_TRUNCATED: Final = "ends too early"
+_TRUNCATED: Final = "is truncated"
 _NUMBER: Final = re.compile(r"^Error -?\d+ ?(?:while decompressing data: )?")
 """What zlib and ISA-L begin their messages with."""
 _OVER_LIMIT: Final = ("Memory usage limit", "too much memory")  # as liblzma and zstd put it
@@ -148,7 +148,7 @@ def compress(
     chosen = DEFAULT_LEVELS[compression] if level is None else level
     if not 1 <= chosen <= 9:
         raise UsageError(
-            f"there is no compression level {chosen}", code="invalid-level", remedy="choose 1 to 9"
+            f"{chosen} is not a compression level", code="invalid-level", remedy="choose 1 to 9"
         )
     writer = _gzip if compression is Compression.GZIP else _zstd
     return writer(chunks, chosen, max(1, workers))
@@ -263,7 +263,7 @@ class _Source:
         """Accept nothing but zero bytes up to the end."""
         while data := self.read(_OUTPUT):
             if bytes(data).strip(b"\0"):
-                raise self.fault("is followed by bytes that do not belong to it")
+                raise self.fault("is followed by other bytes")
 
     def _some(self, limit: int) -> memoryview:
         data = self.read(limit)
@@ -281,7 +281,7 @@ class _Source:
             f"the {self._compression} data {what}",
             code="corrupt-layer",
             where=self._where,
-            remedy="fetch the image again, or build it again if its registry has the same bytes",
+            remedy="fetch the image again, or rebuild it if the registry has the same bytes",
         )
 
     def damaged(self, error: Exception) -> BlobError:
@@ -311,13 +311,13 @@ def _bounded(content: Iterator[bytes], source: _Source, packed: int | None) -> I
         size += len(data)
         if size > most:
             raise source.beyond(
-                f"unpacks to more than the {spelled(most)} that are the limit",
+                f"unpacks to more than the limit of {spelled(most)}",
                 "layer-too-large",
                 "layer_size",
             )
         if size > RATIO_COUNTS_FROM and size > ratio * (packed or source.taken):
             raise source.beyond(
-                f"unpacks to more than {ratio} times its size, as a bomb does",
+                f"unpacks to more than {ratio} times its size, like a decompression bomb",
                 "decompression-bomb",
                 "layer_ratio",
             )
@@ -434,7 +434,7 @@ def _zstd_frames(source: _Source) -> Iterator[bytes]:
             except zstandard.ZstdError as error:
                 raise source.damaged(error) from error
         else:
-            raise source.fault("goes on with bytes that are no zstd frame")
+            raise source.fault("is followed by bytes that are not a zstd frame")
 
 
 def _zstd_frame(source: _Source, decompressor: ZstdDecompressor) -> Iterator[bytes]:

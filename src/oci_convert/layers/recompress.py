@@ -40,10 +40,10 @@ def unpacked(
 def wrong_diff_id(found: Digest, diff_id: Digest, where: str) -> BlobError:
     """The error of a layer that is not the one that the config names."""
     return BlobError(
-        f"the unpacked layer hashes to {found.short()}, but the config says {diff_id.short()}",
+        f"the unpacked layer has {found.short()}, but its diff_id is {diff_id.short()}",
         code="wrong-diff-id",
         where=where,
-        remedy="the image is broken: no runtime would run it; fetch or build it again",
+        remedy="the image is broken; fetch it again, or rebuild it",
     )
 
 

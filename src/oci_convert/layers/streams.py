@@ -46,16 +46,16 @@ class Tally:
         if size is not None and self.size != size:
             code = "blob-truncated" if self.size < size else "wrong-size"
             raise BlobError(
-                f"the blob {digest.short()} has {self.size} bytes, not the {size} of its descriptor"
+                f"the blob {digest.short()} has {self.size} bytes, but its descriptor says {size}"
                 if self.size < size
-                else f"the blob {digest.short()} goes on after the {size} bytes of its descriptor",
+                else f"the blob {digest.short()} is longer than the {size} bytes of its descriptor",
                 code=code,
                 where=where,
                 remedy="fetch the image again",
             )
         if self.digest != digest:
             raise BlobError(
-                f"the bytes do not match {digest.short()}: they hash to {self.digest.short()}",
+                f"digest mismatch: expected {digest.short()}, found {self.digest.short()}",
                 code="digest-mismatch",
                 where=where,
                 remedy="fetch the image again",

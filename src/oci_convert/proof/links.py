@@ -73,7 +73,7 @@ class LinkCheck:
         node, expected = pair.held.node, pair.signed.digest
         found = self._found(node) if node.present else pair.held.digest
         ok = found == expected
-        note = "the same" if node.present else "not here, but truly named"
+        note = "the same" if node.present else "absent, but the same digest"
         note = note if ok else self._why(node)
         return Link("manifest", pair.held.where, expected, found, ok=ok, note=note)
 
@@ -95,13 +95,13 @@ class LinkCheck:
             note = f"diff_id {diff_id}" if holds else "the same bytes"
             return Link("layer", where, signed.digest, found, ok=True, note=note)
         if not layer.present and layer.is_foreign and digest == signed.digest and not layer.faults:
-            note = "not here; it is fetched from its urls"
+            note = "absent; it is fetched from its urls"
             return Link("layer", where, signed.digest, digest, ok=True, note=note)
         if holds and (found == digest or self.built):
             note = f"diff_id of {digest}, which is recompressed"
             return Link("layer", where, str(diff_id), str(diff_id), ok=True, note=note)
         if diff_id is not None and found == digest and content:
-            note = f"diff_id; {digest} holds something else"
+            note = f"diff_id; the content of {digest} is different"
             return Link("layer", where, str(diff_id), str(content[0]), ok=False, note=note)
         return Link("layer", where, signed.digest, found, ok=False, note=self._why(layer))
 

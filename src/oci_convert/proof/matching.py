@@ -190,7 +190,7 @@ def _apart(signed: Signed, held: Held) -> Link:
     mine, theirs = held.node.document_or_none, signed.document
     faults = [fault.message for fault in held.node.faults]
     if mine is None or theirs is None or faults:
-        note = faults[0] if faults else "this is no manifest" if held.node.present else "missing"
+        note = faults[0] if faults else "not a manifest" if held.node.present else "missing"
         return Link("manifest", held.where, signed.digest, None, ok=False, note=note)
     config, expected = config_of(mine).digest, config_of(theirs).digest
     return Link("config", f"{held.where}.config", expected, config, ok=False, note="another image")

@@ -75,7 +75,7 @@ def _one(source: Source, roots: Sequence[Root]) -> Root:
         if not images:
             raise source.empty()
         raise UsageError(
-            f"there are {len(distinct)} images, and one is to be proved",
+            f"there are {len(distinct)} images; only one can be proved",
             code="several-images",
             where=source.label,
             remedy=f"choose one of {names}",
@@ -124,7 +124,7 @@ class _Run:
         return Answer.PROVED, chain, self._remark(pairs, alone=alone)
 
     def _nothing(self, signed: Signed) -> Link:
-        note = "nothing that the original lists is here"
+        note = "no image of the original is present"
         return Link("manifest", self.image.node.where, signed.digest, None, ok=False, note=note)
 
     def _is_at_hand(self, signed: Signed) -> bool:
@@ -138,28 +138,26 @@ class _Run:
     def _how(self) -> str:
         """Where the digest of the original comes from."""
         if self.given.digest is None:
-            return "what the record says"
+            return "from the record"
         if self.given.documents:
-            return "what was given"
+            return "as given"
         at_hand = any(node.old.digest == self.digest for node in self.tree.nodes())
-        return "at hand as it was" if at_hand else "the way back gives it"
+        return "unchanged" if at_hand else "converting back gives it"
 
     def _remark(self, pairs: Sequence[Pair], *, alone: bool) -> str:
         """What a proof leaves open."""
         others = len(self.held) - len(pairs)
         if alone and others:
-            return f"proved is {pairs[0].held} alone, and nothing of what else its index names"
+            return f"only {pairs[0].held} is proved, not the other images of its index"
         return ""
 
     # -- what is not known ------------------------------------------------------------------
 
     def _unrecorded(self) -> _Answer:
         digest = self.image.node.old.digest
-        note = "the record does not speak of this image"
+        note = "this image is not in the record"
         link = Link("original", ORIGINAL, None, digest, ok=False, note=note)
-        reason = (
-            f"the record does not speak of {digest}; give its own record, or the original document"
-        )
+        reason = f"the record has no {digest}; give the record of its conversion, or the original"
         return Answer.NOT_PROVED, [link], reason
 
     def _unknown(self) -> _Answer:
@@ -175,14 +173,14 @@ class _Run:
                 [Link("manifest", node.where, None, node.old.digest, ok=False, note=note)]
             )
         doubt = next(_doubts(self.image), None)
-        note = "no way back gives it"
+        note = "converting back does not give it"
         link = Link("original", ORIGINAL, self.digest, None, ok=False, note=note)
         if doubt is not None:
             reason = f"not decidable from a digest alone: {doubt}; give the original document"
             return Answer.NOT_DECIDABLE, [link], reason
         reason = (
-            "no way back gives this digest: it is another image, or its conversion left out or "
-            "recompressed something; the original document tells which"
+            "converting back does not give this digest: it is another image, or its conversion "
+            "dropped or recompressed something; give the original document to find out"
         )
         return Answer.NOT_PROVED, [link], reason
 
@@ -192,7 +190,7 @@ class _Run:
             found = str(Digest.of(claimed, Digest(self.digest).algorithm))
         except BlobError as error:
             found = error.message
-        note = "what the record holds is not what it says"
+        note = "the document in the record does not have its digest"
         link = Link("original", ORIGINAL, self.digest, found, ok=False, note=note)
         return Answer.NOT_PROVED, [link], note
 
@@ -200,22 +198,19 @@ class _Run:
 def _doubts(image: Image) -> Iterator[str]:
     """What shows that the way back of an image cannot give its original."""
     if image.root.built:
-        yield "the archive holds no manifest, and its layers are not those of a registry"
+        yield "the archive has no manifest, and its layers are not those of a registry"
     for node in image.node.nodes():
         if (
             node.kind in (Kind.INDEX, Kind.MANIFEST)
             and not node.present
             and node.role is not Role.SUBJECT
         ):
-            yield f"{node.where} is not here"
+            yield f"{node.where} is absent"
         if not isinstance(node, DocumentNode) or not is_image(node.document):
             continue
         for layer in node.layers():
             if layer.kind is Kind.LAYER and layer.compression not in (None, Compression.GZIP):
-                packing = (
-                    "a plain tar" if layer.compression is Compression.NONE else layer.compression
-                )
-                yield f"{layer.where} is {packing} and may have been recompressed"
+                yield f"{layer.where} is {layer.compression.spoken} and may have been recompressed"
 
 
 # -- the end of the chain -----------------------------------------------------------------------
@@ -238,8 +233,8 @@ def _apart(origin: Link, found: Sequence[Pair | Link]) -> _Answer:
         return _broken([origin, *(_told(one) for one in found if not isinstance(one, Unknown))])
     unknown = next(one for one in found if isinstance(one, Unknown))
     reason = (
-        f"no way back gives {unknown.signed.digest}; give its document, or the record of the "
-        "conversion"
+        f"converting back does not give {unknown.signed.digest}; give its document, or the record "
+        "of the conversion"
     )
     return Answer.NOT_DECIDABLE, [origin, *map(_told, found)], reason
 
@@ -247,7 +242,7 @@ def _apart(origin: Link, found: Sequence[Pair | Link]) -> _Answer:
 def _broken(chain: list[Link]) -> _Answer:
     """The answer where a link is broken, and what the first one says."""
     link = next(link for link in chain if not link.ok)
-    expected, found = link.expected or "nothing", link.found or "nothing"
+    expected, found = link.expected or "none", link.found or "none"
     note = f": {link.note}" if link.note else ""
     return Answer.NOT_PROVED, chain, f"{link.where}: expected {expected}, found {found}{note}"
 
@@ -259,5 +254,5 @@ def _left_out(signed: Sequence[Signed], pairs: Sequence[Pair]) -> Iterator[Link]
         if id(one) not in used:
             attestation = one.entry is not None and is_attestation(one.entry)
             platform = None if one.entry is None else one.entry.platform
-            note = "an attestation" if attestation else f"{platform or 'no platform'}"
+            note = "attestation" if attestation else f"{platform or 'no platform'}"
             yield Link("left-out", one.where, one.digest, None, ok=True, note=note)

@@ -85,6 +85,6 @@ def new_hash(algorithm: str) -> _Hash:
         raise BlobError(
             f"the digest algorithm {algorithm!r} is not supported",
             code="unsupported-algorithm",
-            remedy=f"build the image again with one of {', '.join(_REGISTERED)}",
+            remedy=f"rebuild the image with one of {', '.join(_REGISTERED)}",
         )
     return hashlib.new(algorithm, usedforsecurity=False)

@@ -65,13 +65,18 @@ class Kind(StrEnum):
 
 
 class Compression(StrEnum):
-    """How the tar of a layer is packed. Only the first three have media types."""
+    """How the tar of a layer is compressed. Only the first three have media types."""
 
     NONE = "none"
     GZIP = "gzip"
     ZSTD = "zstd"
     BZIP2 = "bzip2"
     XZ = "xz"
+
+    @property
+    def spoken(self) -> str:
+        """What messages call it: ``uncompressed`` or the name."""
+        return "uncompressed" if self is Compression.NONE else self.value
 
 
 class Standing(StrEnum):

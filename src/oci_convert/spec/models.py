@@ -260,9 +260,9 @@ _SENTENCES: Final = {
     "list_type": "must be an array",
     "dict_type": "must be an object",
     "model_type": "must be an object",
-    "string_pattern_mismatch": "has another form than it must have",
+    "string_pattern_mismatch": "has the wrong form",
     "greater_than_equal": "must not be negative",
-    "less_than_equal": "must not be larger than any file can be",
+    "less_than_equal": "is larger than any file can be",
 }
 """What pydantic finds, in the words of JSON instead of Python's."""
 

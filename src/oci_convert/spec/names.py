@@ -144,7 +144,7 @@ def find(roots: Sequence[N], ref: str, where: str) -> N:
             return next(iter(distinct.values()))
         if distinct:
             raise StoreError(
-                f"{ref!r} means several images",
+                f"{ref!r} matches several images",
                 code="ambiguous-reference",
                 where=where,
                 remedy=f"choose one of {_listed(roots, matches)}",
@@ -153,7 +153,7 @@ def find(roots: Sequence[N], ref: str, where: str) -> N:
         f"there is no image {ref!r}",
         code="unknown-reference",
         where=where,
-        remedy=did_you_mean(_meant(roots, ref), f"there is {_listed(roots, roots)}")
+        remedy=did_you_mean(_meant(roots, ref), f"available: {_listed(roots, roots)}")
         if roots
         else _counted(0),
     )
@@ -162,7 +162,7 @@ def find(roots: Sequence[N], ref: str, where: str) -> N:
 def _counted(images: int) -> str:
     if images == 0:
         return "the store holds no image"
-    return f"there is @0 to @{images - 1}" if images > 1 else "there is one image, @0"
+    return f"available: @0 to @{images - 1}" if images > 1 else "available: @0"
 
 
 def _meant(roots: Sequence[N], ref: str) -> str | None:

@@ -85,4 +85,4 @@ def listed(wanted: str, known: Iterable[str]) -> str:
     if not there:
         return "the image states no platform"
     more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
-    return did_you_mean(near(wanted, there), f"there is {', '.join(there[:_SHOWN])}{more}")
+    return did_you_mean(near(wanted, there), f"available: {', '.join(there[:_SHOWN])}{more}")

@@ -268,7 +268,7 @@ def _told(name: str, target: Object) -> str:
     if name == "subject" and isinstance(value, dict):
         return f"Docker has no subject: {value.get('digest')}"
     if name == "data":
-        return "Docker has no embedded data; the blob itself is carried"
+        return "Docker has no embedded data; the blob itself is kept"
     told = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return f"Docker has no {name} here: {told}"
 
@@ -286,7 +286,7 @@ def embedded(descriptor: Descriptor, where: str) -> bytes | None:
         raise _wrong_data("base64", where) from None
     right_size = len(content) == descriptor.size
     if not right_size or Digest.of(content, descriptor.name.algorithm) != descriptor.digest:
-        raise _wrong_data("the content that the descriptor describes", where)
+        raise _wrong_data("what its descriptor says", where)
     return content
 
 
@@ -295,7 +295,7 @@ def _wrong_data(what: str, where: str) -> DocumentError:
         f"the embedded data is not {what}",
         code="wrong-data",
         where=where,
-        remedy="readers would disagree on what it says; do not use it",
+        remedy="tools would read it differently; do not use it",
     )
 
 
@@ -338,8 +338,8 @@ def not_an_image(document: Document, where: str) -> RefusedError:
     config = next((slot for slot in document.slots if slot.role is Role.CONFIG), None)
     described = f" (its config is {config.descriptor.media_type})" if config is not None else ""
     return RefusedError(
-        f"this is no image but an artifact{described}, and Docker has only images",
+        f"this is an artifact{described}, and Docker has only images",
         code="not-an-image",
         where=where,
-        remedy="convert towards oci, or copy it as it is",
+        remedy="convert to oci, or copy it unchanged",
     )

@@ -91,7 +91,7 @@ def check_compress(compress: Compress, family: Family) -> None:
     meaning = look_up(name) if name is not None else None
     if meaning is None or meaning.standing is Standing.UNOFFICIAL:
         raise UsageError(
-            f"{family.spoken} has no media type for layers packed with {forced}",
+            f"{family.spoken} has no media type for {forced.spoken} layers",
             code="no-media-type",
             where="--compress",
             remedy="choose gzip, or convert to oci",
@@ -106,7 +106,7 @@ def plan_layer(layer: Layer, family: Family, compress: Compress) -> LayerPlan:
     """
     meaning = look_up(layer.media_type)
     if meaning is None or meaning.cell.kind is not Kind.LAYER:
-        return _carried(layer, family)
+        return _kept_as_is(layer, family)
     if meaning.cell.encrypted:
         return _encrypted(layer, meaning.cell, family)
     if not layer.of_image:
@@ -130,16 +130,12 @@ def _truth(layer: Layer, meaning: Meaning) -> tuple[Compression, tuple[Finding, 
     if layer.actual is None:
         if not layer.present:
             return label, ()
-        message = "the bytes are no tar and fit no known compression; the media type was believed"
+        message = "the bytes are not a tar in a known compression; treated as the media type says"
         return label, (Finding.of("unrecognised-layer", layer.where, message),)
     if layer.actual is label:
         return label, ()
-    message = f"labelled {layer.media_type}, but the bytes are {_called(layer.actual)}"
+    message = f"the media type is {layer.media_type}, but the bytes are {layer.actual.spoken}"
     return layer.actual, (Finding.of("mislabelled-layer", layer.where, message),)
-
-
-def _called(compression: Compression) -> str:
-    return "a plain tar" if compression is Compression.NONE else compression.value
 
 
 def _wanted(layer: Layer, cell: Cell, family: Family, compress: Compress) -> Compression:
@@ -169,22 +165,20 @@ def _recompressed(
     name = name_of(layer_cell(cell, wanted), family)
     if name is None:
         raise _nameless(layer, layer_cell(cell, wanted), family, "no-media-type")
-    message = (
-        f"{_called(cell.compression or Compression.NONE)} is recompressed as {_called(wanted)}"
-    )
+    message = f"recompressed: {(cell.compression or Compression.NONE).spoken} → {wanted.spoken}"
     return LayerPlan(name, wanted, (*findings, Finding.of("layer-repacked", layer.where, message)))
 
 
-def _carried(layer: Layer, family: Family) -> LayerPlan:
+def _kept_as_is(layer: Layer, family: Family) -> LayerPlan:
     """A blob of a type that is not a layer's: its bytes and its type travel as they are."""
     meaning = look_up(layer.media_type)
     known = meaning is not None and (layer.media_type == IN_TOTO or family in meaning.families)
     if family is Family.DOCKER and not layer.at_home and not known:
         raise RefusedError(
-            f"no table knows layers of the type {layer.media_type}, so Docker has no name for them",
+            f"unknown layer type {layer.media_type}, for which Docker has no media type",
             code="unknown-layer",
             where=layer.where,
-            remedy="convert towards oci, which carries them as they are",
+            remedy="convert to oci, which keeps it unchanged",
         )
     return LayerPlan(layer.media_type)
 
@@ -209,7 +203,7 @@ def _encrypted(layer: Layer, cell: Cell, family: Family) -> LayerPlan:
         f"{family.spoken} has no encrypted layers",
         code="encrypted-layer",
         where=layer.where,
-        remedy="decrypt the image first, or convert towards oci",
+        remedy="decrypt the image first, or convert to oci",
     )
 
 
@@ -230,9 +224,7 @@ def _foreign_name(layer: Layer, cell: Cell, family: Family, compress: Compress) 
 
 def _nameless(layer: Layer, cell: Cell, family: Family, code: str) -> RefusedError:
     official = name_of(cell, family) is None
-    remedy = (
-        "--compress auto recompresses it as gzip" if cell.distributable else "convert towards oci"
-    )
+    remedy = "--compress auto recompresses it as gzip" if cell.distributable else "convert to oci"
     return RefusedError(
         f"{family.spoken} has no {'' if official else 'official '}media type for a {cell}",
         code=code,

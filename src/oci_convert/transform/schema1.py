@@ -29,7 +29,7 @@ _OTHER_KINDS: Final = ("config", "layers", "manifests")
 _KNOWN: Final = frozenset(
     (*_OTHER_KINDS, "schemaVersion", "mediaType", "fsLayers", "history", "signatures")
 )
-_AMBIGUOUS: Final = "readers would disagree on what it says; do not use it"
+_AMBIGUOUS: Final = "tools would read it differently; do not use it"
 
 
 class _Blob(Model):
@@ -108,8 +108,8 @@ def read_schema1(raw: bytes, where: str = "") -> Schema1:
 def _layers(manifest: _Manifest, where: str) -> list[Layer]:
     """The layers from the top down, as they stand in the document."""
     if len(manifest.history) != len(manifest.blobs):
-        counts = f"{len(manifest.history)} entries in history for {len(manifest.blobs)} in fsLayers"
-        _invalid(f"there are {counts}", where)
+        counts = f"history has {len(manifest.history)} entries, fsLayers {len(manifest.blobs)}"
+        _invalid(counts, where)
     return [
         Layer(
             read_v1(entry.v1.encode(), _at(where, f"history[{i}].v1Compatibility")),
@@ -141,18 +141,18 @@ def _refuse_other_kinds(root: Object, where: str) -> None:
     stated = root.value.get("mediaType")
     if stated not in (None, "", SCHEMA1, SCHEMA1_SIGNED):
         raise DocumentError(
-            f"the document calls itself {stated}, and it should be a manifest of schema 1",
+            f"the media type is {stated}, but this is a manifest of schema 1",
             code="contradictory-media-type",
             where=where,
-            remedy="one of the two lies; fetch the image again, or ask whoever made it",
+            remedy="one of them is wrong; fetch the image again, or ask its producer to fix it",
         )
     for name in _OTHER_KINDS:
         if name in root.members:
             raise DocumentError(
-                f"the document is ambiguous: a manifest of schema 1 with a member {name!r}",
+                f"the document is ambiguous: a manifest of schema 1 with a field {name!r}",
                 code="ambiguous-document",
                 where=where,
-                remedy="readers would disagree on what it is (CVE-2021-41190); do not use it",
+                remedy="tools would read it differently (CVE-2021-41190); do not use it",
             )
 
 
@@ -173,13 +173,13 @@ def _payload(raw: bytes, whole: Object, where: str) -> bytes:
         _invalid("the signatures disagree on what they sign", _at(where, "signatures"), _AMBIGUOUS)
     ((length, tail),) = found
     if length > len(raw):
-        _invalid("the signatures sign more than there is", _at(where, "signatures"))
+        _invalid("the signatures sign more bytes than the document has", _at(where, "signatures"))
     payload = raw[:length] + tail
     _, signed = read_object(payload, _at(where, "signatures (the signed document)"))
     unsigned = {name: value for name, value in whole.value.items() if name != "signatures"}
     if signed.value != unsigned:
         raise DocumentError(
-            "the document is ambiguous: what it says is not what is signed",
+            "the document is ambiguous: its content is not what is signed",
             code="ambiguous-document",
             where=where,
             remedy=_AMBIGUOUS,
@@ -218,14 +218,15 @@ def _check_chain(images: Sequence[V1Image], where: str) -> None:
     if not images:
         _invalid("the image has no layers", where)
     if images[-1].parent is not None:
-        _invalid("the base has a parent", _at(where, f"history[{len(images) - 1}].v1Compatibility"))
+        place = _at(where, f"history[{len(images) - 1}].v1Compatibility")
+        _invalid("the lowest layer has a parent", place)
     known = {images[0].identity}
     for i, (image, below) in enumerate(pairwise(images)):
         place = _at(where, f"history[{i}].v1Compatibility")
         if image.identity == below.identity:
             continue
         if below.identity in known:
-            _invalid(f"the id {below.identity} stands in two places", place)
+            _invalid(f"the id {below.identity} appears twice", place)
         if image.parent != below.identity:
-            _invalid(f"the parent is {image.parent}, and {below.identity} comes next", place)
+            _invalid(f"the parent is {image.parent}, but {below.identity} is next", place)
         known.add(below.identity)

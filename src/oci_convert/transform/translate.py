@@ -77,7 +77,7 @@ def translate(
     edited = alone.edit(document, family)
     findings = list(edited.findings)
     if edited.raw != raw and alone.back(document, edited, home_of(document, family)) != raw:
-        message = "the way back does not give the same bytes"
+        message = "converting back gives other bytes"
         findings.append(Finding.of("not-reversible", where, message))
     return Translation(edited.raw, edited.media_type, tuple(findings))
 
@@ -156,7 +156,7 @@ class _Alone:
     ) -> Child:
         new = self._map.get(old.digest)
         if new is None and changes_family(document, family) and family is not Family.DOCKER:
-            message = f"what became of the subject {old.digest} is not known"
+            message = f"the new digest of the subject {old.digest} is not known"
             findings.append(Finding.of("subject-not-carried", where, message))
         return Child(new or old)
 
@@ -171,7 +171,7 @@ class _Alone:
                 f"the layer would have to be recompressed as {plan.recompress}",
                 code="needs-repacking",
                 where=where,
-                remedy="convert the image, not the document alone, or use --compress keep",
+                remedy="convert the image, not only the document, or use --compress keep",
             )
         return plan.media_type
 
@@ -185,22 +185,22 @@ class _Alone:
     ) -> Child:
         to_docker = family is Family.DOCKER and changes_family(document, family)
         if to_docker and is_attestation(old):
-            message = f"the attestation {old.digest} was left out"
+            message = f"attestation {old.digest} dropped"
             findings.append(Finding.of("attestation-dropped", where, message))
             return Child(None)
         meaning = look_up(old.media_type)
         if meaning is None or meaning.cell.kind not in (Kind.INDEX, Kind.MANIFEST):
             if not to_docker:
                 return Child(old)
-            message = f"Docker has no room for {old.media_type} in a list"
+            message = f"a Docker manifest list cannot contain {old.media_type}"
             findings.append(Finding.of("entry-dropped", where, message))
             return Child(None)
         if to_docker and meaning.cell.kind is Kind.INDEX:
             raise RefusedError(
-                "Docker has no lists of lists",
+                "a Docker manifest list cannot contain another list",
                 code="nested-index",
                 where=where,
-                remedy="convert the image, not the document alone: that flattens it",
+                remedy="convert the image, not only the document: that flattens it",
             )
         if to_docker and old.platform is None:
             findings.append(Finding.of("platform-unknown", where, "the entry states no platform"))
@@ -211,6 +211,6 @@ class _Alone:
                 f"the new digest of {old.digest} is not known",
                 code="unknown-child",
                 where=where,
-                remedy="give the report of its conversion with --map",
+                remedy="give the report of its conversion: --map FILE",
             )
         return Child((new or old).renamed(media_type))

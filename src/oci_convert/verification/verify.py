@@ -195,4 +195,4 @@ def _orphans(source: OciLayoutSource, tree: Tree) -> Iterator[Finding]:
             return  # nobody can say what it names
     for name in sorted(source.files.names("blobs")):
         if name not in named:
-            yield Finding.of("orphan-blob", name, "no image of the layout names it")
+            yield Finding.of("orphan-blob", name, "not referenced by any image")

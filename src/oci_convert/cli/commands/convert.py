@@ -21,15 +21,15 @@ from oci_convert.transform.layer_rules import Compress
 __all__ = ["convert"]
 
 _FORMAT: Final = "Format"
-_IMAGES: Final = "Images, and what belongs to them"
+_IMAGES: Final = "Images"
 _SAFETY: Final = "Safety"
 _DISK: Final = "Disk"
 
 
 @app.command(
     cls=Command,
-    short_help="Convert images, all with one commit: all of them or none.",
-    epilog="0 converted; 1 failed, with --keep-going in part; 2 wrong call",
+    short_help="Convert images: all of them, or none if one fails.",
+    epilog="0 converted; 1 failed (with --keep-going: in part); 2 wrong usage",
 )
 def convert(
     sources: Annotated[
@@ -51,7 +51,7 @@ def convert(
     *,
     to: Annotated[
         Family | None,
-        typer.Option(help="The format to convert to; oci: implies oci.", rich_help_panel=_FORMAT),
+        typer.Option(help="Target format; oci: implies oci.", rich_help_panel=_FORMAT),
     ] = None,
     platform: Annotated[
         list[str] | None,
@@ -62,7 +62,7 @@ def convert(
         ),
     ] = None,
     compress: Annotated[
-        Compress, typer.Option(help="How layers are packed.", rich_help_panel=_FORMAT)
+        Compress, typer.Option(help="Compression of layers.", rich_help_panel=_FORMAT)
     ] = Compress.AUTO,
     level: Annotated[
         int | None,
@@ -77,38 +77,39 @@ def convert(
     attestations: Annotated[
         Keep,
         typer.Option(
-            help="Attestations; auto drops those that would change to Docker.",
+            help="Attestations; auto drops them for Docker.",
             rich_help_panel=_IMAGES,
         ),
     ] = Keep.AUTO,
     referrers: Annotated[
         Keep,
         typer.Option(
-            help="What refers to an image; auto drops it towards Docker.", rich_help_panel=_IMAGES
+            help="Referrers (subject); auto drops them for Docker.", rich_help_panel=_IMAGES
         ),
     ] = Keep.AUTO,
     signatures: Annotated[
         Keep,
-        typer.Option(
-            help="Signatures; auto carries those that stay valid.", rich_help_panel=_IMAGES
-        ),
+        typer.Option(help="Signatures; auto keeps those that stay valid.", rich_help_panel=_IMAGES),
     ] = Keep.AUTO,
     keep_extensions: Annotated[
         bool,
         typer.Option(
             "--keep-extensions",
-            help="Leave in place what Docker's schema lacks.",
+            help="Keep fields that the Docker schema does not define.",
             rich_help_panel=_FORMAT,
         ),
     ] = False,
     on_loss: Annotated[
-        OnLoss, typer.Option(help="What to do about losses.", rich_help_panel=_SAFETY)
+        OnLoss,
+        typer.Option(
+            help="What to do about losses: report or refuse them.", rich_help_panel=_SAFETY
+        ),
     ] = OnLoss.REPORT,
     strict: Annotated[
         bool,
         typer.Option(
             "--strict",
-            help="Refuse images with faults such as lying labels.",
+            help="Refuse images with faults such as wrong media types.",
             rich_help_panel=_SAFETY,
         ),
     ] = False,
@@ -116,7 +117,7 @@ def convert(
         bool,
         typer.Option(
             "--allow-missing",
-            help="Convert what is there of a sparse index.",
+            help="Convert the images of an index that are present.",
             rich_help_panel=_IMAGES,
         ),
     ] = False,
@@ -124,7 +125,7 @@ def convert(
         bool,
         typer.Option(
             "--flatten",
-            help="An index of one image gives way to that image.",
+            help="Replace an index of one image by that image.",
             rich_help_panel=_IMAGES,
         ),
     ] = False,
@@ -132,21 +133,23 @@ def convert(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write the report here, with what no way back gives.",
+            help="Write the report and what cannot be converted back.",
             rich_help_panel=_SAFETY,
         ),
     ] = None,
     restore: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Give back the originals in a record.", rich_help_panel=_FORMAT
+            metavar="FILE",
+            help="Restore the original documents from a record.",
+            rich_help_panel=_FORMAT,
         ),
     ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
             "--dry-run",
-            help="Report, with real digests, and write nothing.",
+            help="Write nothing; report what would be done, with digests.",
             rich_help_panel=_SAFETY,
         ),
     ] = False,
@@ -155,7 +158,7 @@ def convert(
         bool,
         typer.Option(
             "--verify-existing",
-            help="Verify blobs that the target holds already.",
+            help="Read and verify blobs that the target already has.",
             rich_help_panel=_SAFETY,
         ),
     ] = False,
@@ -163,7 +166,7 @@ def convert(
         bool,
         typer.Option(
             "--no-fsync",
-            help="Do not flush to disk before the image appears.",
+            help="Do not flush files to disk.",
             rich_help_panel=_DISK,
         ),
     ] = False,
@@ -171,7 +174,7 @@ def convert(
         bool,
         typer.Option(
             "--force",
-            help="Replace the image of a dir: directory, or an archive.",
+            help="Replace an existing dir: image or archive.",
             rich_help_panel=_SAFETY,
         ),
     ] = False,
@@ -180,7 +183,7 @@ def convert(
         typer.Option(
             metavar="DIR",
             envvar="TMPDIR",
-            help="What must wait goes here, but only if nothing is written to disk.",
+            help="Directory for temporary files, if DEST is not on disk.",
             rich_help_panel=_DISK,
         ),
     ] = None,
@@ -188,7 +191,7 @@ def convert(
         bool,
         typer.Option(
             "--link",
-            help="Hard-link blobs instead of copying: source and target are one file.",
+            help="Hard-link blobs instead of copying them.",
             rich_help_panel=_DISK,
         ),
     ] = False,
@@ -196,7 +199,7 @@ def convert(
         bool,
         typer.Option(
             "--keep-going",
-            help="Convert what can be converted, report the rest.",
+            help="Convert what can be converted; report the rest.",
             rich_help_panel=_IMAGES,
         ),
     ] = False,
@@ -204,7 +207,7 @@ def convert(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Convert images, all with one commit: all of them or none.
+    """Convert images: all of them, or none if one fails.
 
     Example: oci-convert convert docker-archive:app.tar oci:layout:app
     """

@@ -19,7 +19,7 @@ __all__ = ["diff"]
 @app.command(
     cls=Command,
     short_help="Show in what two images differ.",
-    epilog="0 equal, or equal but for the format; 1 failed; 2 wrong call; 3 different",
+    epilog="0 equal, or equal except for the format; 1 failed; 2 wrong usage; 3 different",
 )
 def diff(
     left: Annotated[
@@ -34,7 +34,7 @@ def diff(
         str,
         typer.Argument(
             metavar="B",
-            help="Another one, whatever its format.",
+            help="Another image, in any format.",
             autocompletion=complete_reference,
         ),
     ],
@@ -42,11 +42,11 @@ def diff(
     jobs: Jobs = None,
     _limit: Limit = None,
     as_json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="The answer alone.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")] = False,
 ) -> None:
     """Show in what two images differ: config, layers, platforms, media types, annotations.
 
-    The answer is equal, equal but for the format, or different.
+    The answer is equal, equal except for the format, or different.
 
     Example: oci-convert diff app.tar oci:layout:app
     """

@@ -14,20 +14,22 @@ __all__ = ["inspect"]
 
 @app.command(
     cls=Command,
-    short_help="Show what a source holds, as a tree.",
-    epilog="0 shown; 1 failed; 2 wrong call",
+    short_help="Show the images of a source as trees.",
+    epilog="0 shown; 1 failed; 2 wrong usage",
 )
 def inspect(
     source: Source,
     *,
-    full: Annotated[bool, typer.Option("--full", help="Digests and media types whole.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Show complete digests and media types.")
+    ] = False,
     as_graph: Annotated[
         bool, typer.Option("--graph", help="Print the tree as a diagram for Mermaid.")
     ] = False,
     _limit: Limit = None,
     as_json: Json = False,
 ) -> None:
-    """Show the tree: kinds, media types, digests, sizes, platforms, names, and what is odd.
+    """Show images as trees: media types, digests, sizes, platforms, names, problems.
 
     Example: oci-convert inspect oci:layout:app
     """

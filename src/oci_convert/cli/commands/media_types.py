@@ -14,11 +14,11 @@ __all__ = ["media_types"]
 @app.command(
     "media-types",
     cls=Command,
-    short_help="Print the compatibility matrix: what each format calls what.",
-    epilog="0 printed; 2 wrong call",
+    short_help="Print the media types of each format side by side.",
+    epilog="0 printed; 2 wrong usage",
 )
 def media_types(*, as_json: Json = False) -> None:
-    """Print the compatibility matrix: what each family calls what.
+    """Print the compatibility matrix: the media types of each format side by side.
 
     Example: oci-convert media-types --json
     """

@@ -19,7 +19,7 @@ __all__ = ["prove"]
 @app.command(
     cls=Command,
     short_help="Show that an image is the conversion of a signed one.",
-    epilog="0 proved; 1 failed; 2 wrong call; 3 not proved, or not decidable",
+    epilog="0 proved; 1 failed; 2 wrong usage; 3 not proved, or not decidable",
 )
 def prove(
     source: Source,

@@ -34,14 +34,14 @@ _STREAM = "-"
 
 @app.command(
     cls=Command,
-    short_help="Rewrite pinned digests to those after a conversion.",
-    epilog="0 done; 1 failed; 2 wrong call; 3 --check found what would change, or --strict refused",
+    short_help="Replace pinned digests by those after a conversion.",
+    epilog="0 done; 1 failed; 2 wrong usage; 3 --check found changes, or --strict refused",
 )
 def repin(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE…", help="Texts, folders of them, or - (standard input to output)."
+            metavar="FILE…", help="Text files, directories, or - (standard input to output)."
         ),
     ],
     *,
@@ -50,7 +50,7 @@ def repin(
         typer.Option("--map", metavar="FILE", help="A report or a record; may be repeated."),
     ],
     bare: Annotated[
-        bool, typer.Option("--bare", help="Rewrite hex digits without sha256: before them, too.")
+        bool, typer.Option("--bare", help="Also replace hex digits without sha256:.")
     ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit status 3 if a pin would change.")
@@ -60,24 +60,22 @@ def repin(
     ] = False,
     strict: Annotated[
         bool,
-        typer.Option(
-            "--strict", help="Unless the maps know every pin, write nothing; exit status 3."
-        ),
+        typer.Option("--strict", help="Write nothing if a pin is not in the maps; exit status 3."),
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Rewrite pinned digests to those after a conversion, and touch nothing else.
+    """Replace pinned digests by those after a conversion, and change nothing else.
 
     Example: oci-convert repin --map report.json deploy/
     """
     streams = _STREAM in files
     if streams and len(files) > 1:
         raise UsageError(
-            "standard input goes to standard output alone",
+            "standard input cannot be combined with files",
             code="two-inputs",
             where=_STREAM,
-            remedy="give files and folders in another run",
+            remedy="give files and directories in another run",
         )
     if as_json and (diff or (streams and not check)):
         raise UsageError(

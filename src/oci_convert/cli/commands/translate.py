@@ -20,7 +20,7 @@ __all__ = ["translate"]
 @app.command(
     cls=Command,
     short_help="Translate one document, byte for byte.",
-    epilog="0 translated; 1 failed; 2 wrong call",
+    epilog="0 translated; 1 failed; 2 wrong usage",
 )
 def translate(
     file: Annotated[str, typer.Argument(metavar="[FILE|-]", help="A manifest or an index.")] = "-",
@@ -28,13 +28,18 @@ def translate(
     to: Annotated[Family, typer.Option(help="The format to translate to.")],
     digest_map: Annotated[
         Path | None,
-        typer.Option("--map", metavar="FILE", help="The report of an index's children."),
+        typer.Option(
+            "--map", metavar="FILE", help="Report of the conversion of an index's images."
+        ),
     ] = None,
     compress: Annotated[
-        Compress, typer.Option(help="keep: unofficial names are taken as well.")
+        Compress, typer.Option(help="Compression of layers; keep allows unofficial types.")
     ] = Compress.AUTO,
     keep_extensions: Annotated[
-        bool, typer.Option("--keep-extensions", help="Leave in place what Docker's schema lacks.")
+        bool,
+        typer.Option(
+            "--keep-extensions", help="Keep fields that the Docker schema does not define."
+        ),
     ] = False,
     _limit: Limit = None,
     quiet: Quiet = False,

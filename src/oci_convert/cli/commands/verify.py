@@ -32,7 +32,7 @@ __all__ = ["verify"]
 @app.command(
     cls=Command,
     short_help="Check that images are sound, or that two are the same.",
-    epilog="0 sound, or the same; 1 failed; 2 wrong call; 3 not sound, or different",
+    epilog="0 sound, or the same; 1 failed; 2 wrong usage; 3 not sound, or different",
 )
 def verify(
     source: Source,
@@ -41,7 +41,7 @@ def verify(
         str | None,
         typer.Option(
             metavar="OTHER",
-            help="Compare with another image, whatever its format.",
+            help="Compare with another image, in any format.",
             autocompletion=complete_reference,
         ),
     ] = None,

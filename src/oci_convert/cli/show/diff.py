@@ -35,20 +35,20 @@ _SIGNS: Final = {
 }
 _ANSWERS: Final = {
     "equal": Text("equal", Style.GOOD),
-    "format": Text("equal but for the format", Style.GOOD),
+    "format": Text("equal except for the format", Style.GOOD),
     "different": Text("different", Style.ERROR),
 }
 _TITLES: Final = {
     "digest": "digests",
     "media-type": "media types",
-    "packing": "packing",
-    "mislabelled": "wrong media types (what the layers are)",
+    "packing": "compression",
+    "mislabelled": "wrong media types (with the actual compression)",
     "annotation": "annotations",
-    "member": "other members",
+    "member": "other fields",
     "index": "indexes",
     "order": "order of the platforms",
-    "repeated": "listed once more",
-    "companion": "beside the images",
+    "repeated": "listed more than once",
+    "companion": "attestations, referrers, signatures, artifacts",
 }
 """The parts of the format, in the order in which they are shown."""
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["pins", "pins_summary"]
 
 _REMARKS: Final = {
-    Outcome.DROPPED: ("dropped", ": the conversion left this image out"),
-    Outcome.UNKNOWN: ("unknown", ": no map has it"),
-    Outcome.BARE: ("an old digest without its algorithm", "; --bare rewrites it"),
+    Outcome.DROPPED: ("dropped", " by the conversion"),
+    Outcome.UNKNOWN: ("unknown", ": not in any map"),
+    Outcome.BARE: ("an old digest without sha256:", "; --bare rewrites it"),
 }
 _HEX: Final = 12
 
@@ -31,7 +31,7 @@ def pins(found: FoundPins) -> None:
             if pin.outcome is not Outcome.ALREADY:
                 tell(Text(f"{file.name}:{pin.line}", Style.PLACE) + ": " + _line(pin))
     for name, what in found.left_alone:
-        tell(Text(name, Style.PLACE) + f": left alone: this is {what}")
+        tell(Text(name, Style.PLACE) + f": not edited: this is {what}")
 
 
 def _line(pin: Pin) -> Text:
@@ -60,7 +60,7 @@ def pins_summary(found: FoundPins) -> None:
             (Outcome.ALREADY, "up to date"),
             (Outcome.DROPPED, "dropped"),
             (Outcome.UNKNOWN, "unknown"),
-            (Outcome.BARE, "without an algorithm"),
+            (Outcome.BARE, "without sha256:"),
         )
         if counts[outcome]
     ]

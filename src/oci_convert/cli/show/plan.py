@@ -47,11 +47,11 @@ _STYLES: Final = {
 }
 _REASONS: Final = {
     "config-type-corrected": "mislabelled",
-    "foreign-layer-absent": "not here",
+    "foreign-layer-absent": "absent",
     "mislabelled-layer": "mislabelled",
     "schema1-upgraded": "schema 1",
     "sparse-index": "sparse",
-    "unrecognised-layer": "no known tar",
+    "unrecognised-layer": "not a tar",
 }
 """Findings that say why something becomes what it does, in few words."""
 
@@ -110,9 +110,8 @@ class _Plan:
     def _rule(self, row: MapRow) -> str:
         match row.change.value:
             case "kept":
-                return (
-                    "already so" if self._report.to in families(row.old.media_type) else "as it is"
-                )
+                to = self._report.to
+                return f"already {to}" if to in families(row.old.media_type) else "unchanged"
             case "relabelled":
                 return "same bytes"
             case "edited":

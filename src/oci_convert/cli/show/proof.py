@@ -24,7 +24,7 @@ _ANSWERS: Final = {
 def proof(found: Proof) -> None:
     """A chain, one line a link, then what it leaves open, then the answer."""
     answer = found.answer.value
-    otherwise = Text("open", Style.WARNING)
+    otherwise = Text("unknown", Style.WARNING)
     if answer == "not-proved":
         otherwise = Text("BROKEN", Style.ERROR)
     for link in found.chain:
@@ -40,7 +40,7 @@ def _link(link: Link, otherwise: Text) -> Text:
     elif link.ok:
         told = f"{link.expected} → {link.found}"
     else:
-        told = f"{link.found or 'nothing'} instead of {link.expected or 'nothing'}"
+        told = f"expected {link.expected or 'none'}, found {link.found or 'none'}"
     if link.link == "layer" and link.ok:
         told = _DIGEST.sub(r"\1", told)
     words = [

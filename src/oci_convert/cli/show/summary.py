@@ -24,10 +24,10 @@ def summary(report: Report) -> None:
     """What a conversion did, on standard error."""
     for line in _images(report):
         tell(line)
-    tell(", ".join(_blobs(report)) or "there was nothing to convert")
+    tell(", ".join(_blobs(report)) or "nothing to convert")
     written = report.totals.bytes_written
     done = "would be written" if report.dry_run else "written"
-    tell(Text(f"{bytes_of(written)} {done}; ") + _way_back(report))
+    tell(Text(f"{bytes_of(written)} {done}; ") + _reversible(report))
 
 
 def _images(report: Report) -> Iterator[Text]:
@@ -76,31 +76,34 @@ def _blobs(report: Report) -> Iterator[str]:
             yield f"{count_of(kind.value, counts[kind, 'dropped'])} dropped"
 
 
+def _reasons(report: Report) -> Iterator[str]:
+    """Why converting back gives other bytes: what was recompressed, and what was lost."""
+    if recompressed := sum(row.change.value == "repacked" for row in report.map):
+        yield f"{count_of('layer', recompressed)} recompressed"
+    lost = Counter(loss.code for loss in report.losses if loss.where.startswith("images["))
+    del lost["not-reversible"]
+    for code, times in lost.items():
+        yield code.replace("-", " ") + (f" ({times})" if times > 1 else "")
+
+
 def _fate(change: str) -> str:
     """What became of the bytes; that a layer is called otherwise does not change them."""
     return "kept" if change == "relabelled" else change
 
 
-def _way_back(report: Report) -> Text:
-    """Whether the way back gives the same bytes, or why not."""
+def _reversible(report: Report) -> Text:
+    """Whether converting back gives the same bytes, or why not."""
     losses = len(report.losses)
     told = Text(count_of("loss", losses), Style.LOSS) if losses else Text()
     if not report.images:
         return told or Text("no image")
     if report.reversible:
-        back = Text("the way back gives the same bytes", Style.GOOD)
-        return joined("; ", [told, back + (" for the images" if losses else "")])
-    recompressed = sum(row.change.value == "repacked" for row in report.map)
-    reasons = []
-    if recompressed:
-        reasons.append(
-            f"{count_of('layer', recompressed)} {'is' if recompressed == 1 else 'are'} recompressed"
-        )
-    if losses:
-        reasons.append("of what was lost")
-    back = Text("the way back gives other bytes", Style.WARNING)
-    if reasons:
-        back = back + f", because {' and '.join(reasons)}"
+        back = Text("reversible", Style.GOOD) + ": converting back gives the same bytes"
+        back = back + (" of the images" if losses else "")
+        return joined("; ", [told, back])
+    back = Text("not reversible", Style.WARNING)
+    if reasons := list(_reasons(report)):
+        back = back + f": {', '.join(reasons)}"
     if losses and report.originals:
         back = back + Text(" (--record FILE keeps the originals)", Style.FAINT)
     return joined("; ", [told, back])
