@@ -17,7 +17,7 @@ from oci_convert.inspection.inspect import inspect
 from oci_convert.report import Report
 from oci_convert.spec.media_types import Family
 from oci_convert.stores.memory import Memory
-from oci_convert.stores.opening import Store
+from oci_convert.stores.opening import SourceLike
 from oci_convert.verification.verify import Verification, verify
 from stores import LAYOUTS
 from support.images import DOCKER_LIST, DOCKER_MANIFEST, OCI_MANIFEST, RC2_LIST
@@ -74,7 +74,7 @@ def options(draws: Draws) -> dict[str, Any]:
     return asked
 
 
-def assert_sound(target: Store, source: Store, *, sparse: bool) -> None:
+def assert_sound(target: SourceLike, source: SourceLike, *, sparse: bool) -> None:
     """Nothing is wrong with a target but what it took over: no byte of any blob is among that.
 
     A config is carried as it is, and read only where something in it is needed.
