@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import tarfile
-import tempfile
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from typing import Final
 
 from base import ours
+from oci_convert.stores.files.borrowed import View
 from oci_convert.stores.files.paths import cleaned
 from oci_convert.stores.files.tar import Tar
 from stores import SAVED, archive_of_testdata
@@ -33,11 +33,8 @@ def run(data: bytes) -> None:
         _compare(data, read)
 
 
-def _file(data: bytes) -> BinaryIO:
-    file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - the place closes it
-    file.write(data)
-    file.seek(0)
-    return file
+def _file(data: bytes) -> View:
+    return View.of(io.BytesIO(data))
 
 
 def _content(place: Tar, name: str) -> bytes:
