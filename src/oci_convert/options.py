@@ -163,7 +163,7 @@ class Options:
                     where="options",
                     remedy=f"choose from {', '.join(known)}",
                 )
-            if not _is_plain(given, known[name]):
+            if not _is_plain(name, given, known[name]):
                 raise UsageError(
                     f"the option {name} cannot be {given!r}",
                     code="invalid-choice",
@@ -203,11 +203,12 @@ def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _is_plain(value: object, default: object) -> bool:
-    """Whether a value of JSON can be one of an option that has this default."""
+def _is_plain(name: str, value: object, default: object) -> bool:
+    """Whether a value of JSON can be one of the option of that name and default."""
     if isinstance(default, bool):
         return isinstance(value, bool)
     if isinstance(default, tuple):
         texts = value if isinstance(value, list) else [value]
         return all(isinstance(text, str) for text in texts)
-    return value is None or isinstance(value, str | int)
+    kind = int if name in ("level", "jobs") else str
+    return value is None or (isinstance(value, kind) and not isinstance(value, bool))
