@@ -144,8 +144,8 @@ def test_the_copy_is_beside_the_target(
 
 BROKEN = {
     "nothing": (b"", "no tar file"),
-    "no archive": (b"hello" * 1000, "no tar file"),
-    "no archive, compressed": (gzip.compress(b"hello" * 1000), "no tar file in it"),
+    "no archive": (b"\x01hello" * 1000, "no tar file"),
+    "no archive, compressed": (gzip.compress(b"\x01hello" * 1000), "no tar file in it"),
     "compressed twice": (gzip.compress(gzip.compress(CLASSIC)), "no tar file in it"),
     "cut off": (CLASSIC[:70_000], "it ends after 70000 bytes, inside of a member"),
     "cut off, compressed": (gzip.compress(CLASSIC)[:-9], "is truncated"),
@@ -262,7 +262,7 @@ def test_a_file_as_standard_input_is_read_in_place(tmp_path: Path) -> None:
 
 def test_errors_name_standard_input() -> None:
     done = run("convert", "-", "oci:out", data=b"nothing", status=1)
-    assert done.stderr.startswith(b"error: standard input: the archive cannot be read")
+    assert done.stderr.startswith(b"error: standard input: this is no archive but text")
 
 
 def test_standard_output_is_the_archive_and_nothing_else(tmp_path: Path) -> None:

@@ -327,7 +327,8 @@ def test_a_wrong_call_says_what_there_is(tmp_path: Path) -> None:
             for platform in ("linux", "linux/", "linux//v8", "linux/arm/v7/", "a/b/c/d")
         ),
         (("oci:none", "oci:x"), {}, StoreError, "no-such-store", "oci:none"),
-        ((f"oci:{image}", "oci:x"), {}, StoreError, "not-an-image-store", "index.json"),
+        ((f"oci:{image}", "oci:x"), {}, StoreError, "other-store", f"write dir:{image}"),
+        ((f"oci:{full}", "oci:x"), {}, StoreError, "not-an-image-store", "index.json"),
         ((f"dir:{full}", "oci:x"), {}, StoreError, "not-an-image-store", "manifest.json"),
         ((f"oci:{layout}:a", f"dir:{image}"), {"to": "docker"}, StoreError, "target-exists", "--f"),
         (

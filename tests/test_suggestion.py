@@ -89,12 +89,12 @@ REFERENCES = {
     ),
     "oci:elsewhere": ("no-such-store", "references are spelled like oci:PATH[:REF], "),
     "no/where/at/all": ("no-such-store", "references are spelled like oci:PATH[:REF], "),
-    "ocidir:layout": ("unknown-transport", "did you mean oci:? there is oci:, dir:, "),
-    "docker-dir:app": ("unknown-transport", "did you mean dir:? there is oci:, dir:, "),
-    "docker_archive:app.tar": ("unknown-transport", "did you mean docker-archive:? "),
+    "ocidir:layout": ("unknown-transport", "did you mean oci:layout? there is oci:, dir:, "),
+    "docker-dir:app": ("unknown-transport", "did you mean dir:app? there is oci:, dir:, "),
+    "docker_archive:app.tar": ("unknown-transport", "did you mean docker-archive:app.tar? "),
     "OCI:layout": ("unknown-transport", "a file of that name is spelled ./OCI:layout"),
     "docker://alpine": ("unknown-transport", "copy the image to disk first, as one of oci:, "),
-    "oci:archives/app.tar": ("not-a-folder", "an archive is docker-archive:FILE or "),
+    "oci:archives/app.tar:app:1": ("other-store", "write docker-archive:archives/app.tar:app:1"),
 }
 
 

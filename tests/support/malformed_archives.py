@@ -80,7 +80,10 @@ def header_flipped(data: bytes, at: int) -> bytes:
 ARCHIVES: dict[str, Malformed] = {
     # the tar
     "an archive that is empty": Malformed(saved(b""), "bad-archive", "empty", ""),
-    "an archive that is text": Malformed(saved(b"hello\n" * 400), "bad-archive", "", ""),
+    "an archive that is text": Malformed(saved(b"hello\n" * 400), "not-an-archive", "text", ""),
+    "an archive that is nothing that is known": Malformed(
+        saved(b"\x01hello\n" * 400), "bad-archive", "", ""
+    ),
     "an archive that is cut off in a member": Malformed(
         saved(PLAIN[: PLAIN.index(b"etc/motd") + 700]),
         "bad-archive",

@@ -242,7 +242,7 @@ REFERENCES: Final[dict[str, Provoked]] = {
     "a path that is not there": Provoked("no-such-store", "verify nowhere/app"),
     "a bare path with a name": Provoked("no-such-store", "verify layout:app", (layout(app=OCI),)),
     "a file where a folder is meant": Provoked(
-        "not-a-folder", "inspect oci:a.txt", (files(a_txt="a"),)
+        "not-a-folder", "inspect oci:a.tar", (files(a_tar=bytes(1024)),)
     ),
     "a folder that is no store": Provoked("not-an-image-store", "inspect .", (files(a_txt="a"),)),
     "a name that is misspelt": Provoked(
@@ -280,6 +280,59 @@ REFERENCES: Final[dict[str, Provoked]] = {
     "an archive from a terminal": Provoked("terminal", "inspect -", within=a_terminal),
     "an archive to a terminal": Provoked(
         "terminal", "convert oci:layout docker-archive:-", (layout(app=OCI),), a_terminal
+    ),
+}
+
+SAVED_FILE: Final = files(app_tar=SAVED)
+DOORS: Final[dict[str, Provoked]] = {
+    "a layout as dir:": Provoked("other-store", "inspect dir:layout", (layout(app=OCI),)),
+    "a dir: as a layout": Provoked("other-store", "inspect oci:app", (folder(ONE),)),
+    "an archive as a layout": Provoked("other-store", "inspect oci:app.tar:app:1", (SAVED_FILE,)),
+    "an OCI archive as one of docker save": Provoked(
+        "other-store",
+        "inspect docker-archive:app.tar",
+        (files(app_tar=archive({**layout_files({"app": OCI})})),),
+    ),
+    "a layout where a dir: is to be written": Provoked(
+        "other-store", "convert oci:layout dir:layout --to docker", (layout(app=OCI),)
+    ),
+    "a file of a layout": Provoked(
+        "not-an-image-store", "inspect layout/index.json", (layout(app=OCI),)
+    ),
+    "a layout one folder down": Provoked(
+        "not-an-image-store", "inspect oci:.", (layout(app=OCI), SAVED_FILE)
+    ),
+    "an archive with a folder on top": Provoked(
+        "not-an-image-store",
+        "inspect app.tar",
+        (files(app_tar=archive({**layout_files({"app": OCI})}, prefix="app/")),),
+    ),
+    "a file system": Provoked(
+        "not-an-image-store",
+        "inspect app.tar",
+        (files(app_tar=archive({"etc/passwd": b"", "bin/sh": b""})),),
+    ),
+    "a page": Provoked("not-an-archive", "inspect app.tar", (files(app_tar="<html>404</html>"),)),
+    "a page that is packed": Provoked(
+        "not-an-archive", "inspect app.tgz", (files(app_tgz=gzip.compress(b"<html>")),)
+    ),
+    "an error text": Provoked("not-an-archive", "inspect app.tar", (files(app_tar="Error: no\n"),)),
+    "a document": Provoked("not-an-archive", "inspect a.json", (files(a_json=ONE.manifest),)),
+    "a text of PowerShell": Provoked(
+        "not-an-archive", "inspect app.tar", (files(app_tar="ustar".encode("utf-16")),)
+    ),
+    "a zip": Provoked("not-an-archive", "inspect a.zip", (files(a_zip=b"PK\x03\x04" + bytes(99)),)),
+    "what the daemon keeps": Provoked("unknown-transport", "inspect docker-daemon:app:1"),
+    "what podman keeps, as a target": Provoked(
+        "unknown-transport", "convert oci:layout containers-storage:app:1"
+    ),
+    "an address of the web": Provoked("unknown-transport", "inspect https://example.com/app.tar"),
+    "a path behind two slashes": Provoked("invalid-reference", "convert oci:layout oci://new"),
+    "an archive whose name would be cut off": Provoked(
+        "invalid-reference", "convert oci:layout docker-archive:app:1.0.tar"
+    ),
+    "a link to nothing": Provoked(
+        "no-such-store", "inspect app.tar", (lambda: Path("app.tar").symlink_to("../app.tar"),)
     ),
 }
 
@@ -917,6 +970,7 @@ SYSTEM: Final[dict[str, Provoked]] = {
 
 PROVOKED: Final[dict[str, Provoked]] = {
     **REFERENCES,
+    **DOORS,
     **CALLS,
     **TARGETS,
     **REFUSED,

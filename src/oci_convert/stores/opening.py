@@ -53,7 +53,7 @@ def source_store(given: SourceLike) -> SourceStore:
 
 def sink_store(given: SinkLike) -> SinkStore:
     """The same for what is written to."""
-    found: SinkStore = _named(given) or _kept(given, SinkStore)
+    found: SinkStore = _named(given, destination=True) or _kept(given, SinkStore)
     return found
 
 
@@ -71,9 +71,9 @@ def _is_data(given: object) -> bool:
     return isinstance(given, bytes | bytearray | memoryview) or hasattr(given, "read")
 
 
-def _named(given: object) -> Any:
+def _named(given: object, *, destination: bool = False) -> Any:
     if isinstance(given, str):
-        return parse(given)
+        return parse(given, destination=destination)
     return bare(os.fsdecode(given)) if isinstance(given, PathLike) else None
 
 

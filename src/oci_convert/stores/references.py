@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Final
 
-from oci_convert.errors import StoreError, UsageError
+from oci_convert.errors import OciConvertError, StoreError, UsageError
 from oci_convert.spec.media_types import Family
 from oci_convert.stores.base import Sink, SinkOptions, Source, SourceOptions
 from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSource
@@ -22,9 +21,9 @@ from oci_convert.stores.files.base import Files, Scratch
 from oci_convert.stores.files.folder import Folder, WritableFolder
 from oci_convert.stores.files.outputs import NewFile, Output, Stream
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource, is_layout
-from oci_convert.text.suggestion import did_you_mean, nearest
+from oci_convert.stores.other_spellings import refuse_elsewhere, refuse_misspelt, refuse_url
 
-__all__ = ["Reference", "archive_sink", "bare", "parse", "source_over"]
+__all__ = ["SPELLING", "Reference", "archive_sink", "bare", "parse", "source_over"]
 
 _WINDOWS: Final = os.name == "nt"
 _DRIVE: Final = re.compile(r"[A-Za-z]:[\\/]")
@@ -34,18 +33,14 @@ _DOCKER_ARCHIVE: Final = "docker-archive"
 _OCI_ARCHIVE: Final = "oci-archive"
 _ARCHIVES: Final = (_DOCKER_ARCHIVE, _OCI_ARCHIVE)
 _TRANSPORTS: Final = (_LAYOUT, _DIRECTORY, _DOCKER_ARCHIVE, _OCI_ARCHIVE)
-_ELSEWHERE: Final = ("docker", "docker-daemon", "containers-storage", "registry", "sif")
-_OTHER_TOOLS: Final = {
-    "ocidir": _LAYOUT,
-    "oci-dir": _LAYOUT,
-    "oci-layout": _LAYOUT,
-    "docker-dir": _DIRECTORY,
-}
-"""What other tools, and people, call a transport that we have."""
-_SPELLING: Final = (
+_ELSEWHERE: Final = ("docker", "registry")
+_FORMATS: Final = {_DOCKER_ARCHIVE: Family.DOCKER, _OCI_ARCHIVE: Family.OCI}
+_COLONS: Final = 16
+"""Colons of a reference behind which a path may end."""
+SPELLING: Final = (
     "references are spelled like oci:PATH[:REF], dir:PATH or docker-archive:FILE[:REF]"
 )
-_NEAR_TRANSPORT: Final = re.compile("[a-zA-Z]{2,}(?:[-_][a-zA-Z]+)*")
+_PACKED: Final = re.compile(r"\.(?:tar|tgz|txz|tzst)(?:\.[a-z0-9]+)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,49 +88,53 @@ class Reference:
         return _open_sink(self, options)
 
 
-def parse(text: str) -> Reference:
-    """Take a reference apart; raises :class:`UsageError` (``invalid-reference``)."""
+def parse(text: str, *, destination: bool = False) -> Reference:
+    """Take a reference apart; raises :class:`UsageError` (``invalid-reference`` and the like).
+
+    A path may hold colons: it is the longest one that exists, else what stands before the first.
+    ``destination`` says that the reference is written to.
+    """
     if "\0" in text:
         raise _invalid(text, "no path holds a null character")
+    if not text:
+        raise _invalid(text, "it is empty")
     transport, colon, rest = text.partition(":")
-    if not colon or (transport not in _TRANSPORTS and transport not in _ELSEWHERE):
-        if not text:
-            raise _invalid(text, "it is empty")
-        if colon:
-            _refuse_misspelt(transport, text)
-        return Reference(None, text)
-    if transport in _ELSEWHERE:
+    if colon:
+        refuse_elsewhere(transport, rest, text, destination=destination)
+    if transport in _ELSEWHERE and colon:
         raise UsageError(
             f"{transport}: is not a store on disk",
             code="unknown-transport",
             where=text,
             remedy=f"copy the image to disk first, as one of {_listed()}",
         )
-    if transport == _DIRECTORY:
-        path, ref = rest, ""
-    else:
-        start = 2 if _WINDOWS and _DRIVE.match(rest) else 0
-        path, _, ref = rest[start:].partition(":")
-        path = rest[:start] + path
+    if not colon or transport not in _TRANSPORTS:
+        if colon:
+            refuse_misspelt(transport, rest, text, _TRANSPORTS)
+        return Reference(None, text)
+    refuse_url(transport, rest, text)
+    path, ref = (rest, "") if transport == _DIRECTORY else _divided(rest)
     if not path:
         raise _invalid(text, "there is no path in it")
+    if destination and transport in _ARCHIVES and _PACKED.search(ref) and not _PACKED.search(path):
+        raise UsageError(
+            f"this would write the file {path}, and an image called {ref} into it",
+            code="invalid-reference",
+            where=text,
+            remedy=f"a file of that name is written as ./{rest} --to {_FORMATS[transport]}",
+        )
     return Reference(transport, path, ref or None)
 
 
-def _refuse_misspelt(transport: str, text: str) -> None:
-    """A path may hold colons; one that begins nearly as a reference does was meant as one."""
-    if _NEAR_TRANSPORT.fullmatch(transport) is None:
-        return
-    near = _OTHER_TOOLS.get(transport) or nearest(transport, _TRANSPORTS)
-    if near is not None:
-        raise UsageError(
-            f"there is no transport {transport!r}",
-            code="unknown-transport",
-            where=text,
-            remedy=did_you_mean(
-                f"{near}:", f"there is {_listed()}; a file of that name is spelled ./{text}"
-            ),
-        )
+def _divided(rest: str) -> tuple[str, str]:
+    """What stands behind a transport, as path and REF."""
+    start = 2 if _WINDOWS and _DRIVE.match(rest) else 0
+    first, _, _ = rest[start:].partition(":")
+    ends = [match.start() for match in re.finditer(":|$", rest) if match.start() >= start]
+    for end in reversed(ends[:_COLONS]):
+        if os.path.lexists(rest[:end]):
+            return rest[:end], rest[end + 1 :]
+    return rest[: start + len(first)], rest[start + len(first) + 1 :]
 
 
 def _listed() -> str:
@@ -146,7 +145,7 @@ def _invalid(text: str, why: str) -> UsageError:
     return UsageError(
         f"{text!r} is no reference: {why}",
         code="invalid-reference",
-        remedy=_SPELLING,
+        remedy=SPELLING,
     )
 
 
@@ -167,38 +166,15 @@ def _open_files(reference: Reference, scratch: Scratch) -> Files:
     if reference.is_stream:
         return open_archive(None, "standard input", scratch)
     if not path.exists():
-        raise StoreError(
-            "there is no such file or directory",
-            code="no-such-store",
-            where=reference.label,
-            remedy=did_you_mean(_meant(reference)) or _SPELLING,
-        )
-    if reference.transport in (_LAYOUT, _DIRECTORY):
-        raise StoreError(
-            "this is a file, and no directory",
-            code="not-a-folder",
-            where=reference.label,
-            remedy="an archive is docker-archive:FILE or oci-archive:FILE",
-        )
-    return open_archive(reference.path, reference.label, scratch)
+        from oci_convert.stores.recognition import absent
 
+        raise absent(reference)
+    try:
+        return open_archive(reference.path, reference.label, scratch)
+    except StoreError as error:
+        from oci_convert.stores.recognition import part_of_a_store
 
-def _meant(reference: Reference) -> str | None:
-    """The reference that somebody may have meant who wrote one to a path that is not there."""
-    store, colon, ref = reference.path.partition(":")
-    if reference.transport is None and colon and Path(store).exists():
-        transport = _LAYOUT if Path(store).is_dir() else _DOCKER_ARCHIVE
-        return f"{transport}:{store}:{ref}"
-    path = Path(reference.path)
-    there = next((folder for folder in path.parents if folder.is_dir()), None)
-    if there is None:
-        return None
-    missing, *below = path.relative_to(there).parts
-    with suppress(OSError), os.scandir(there) as entries:
-        near = nearest(missing, (entry.name for entry in entries))
-        if near is not None and there.joinpath(near, *below).exists():
-            return str(replace(reference, path=str(there.joinpath(near, *below))))
-    return None
+        raise part_of_a_store(path, reference.label) or error from None
 
 
 def source_over(files: Files, reference: Reference) -> Source:
@@ -215,7 +191,17 @@ def source_over(files: Files, reference: Reference) -> Source:
 
 def _source_over(files: Files, reference: Reference) -> Source:
     label = files.label if reference.is_stream else reference.label
-    transport = reference.transport
+    try:
+        if reference.transport in (_LAYOUT, _DIRECTORY) and not isinstance(files, Folder):
+            raise _no_folder(label)
+        return _store_over(files, reference.transport, label)
+    except OciConvertError as error:
+        from oci_convert.stores.recognition import explained
+
+        raise explained(error, files, reference, label) from None
+
+
+def _store_over(files: Files, transport: str | None, label: str) -> Source:
     if transport in (None, _DOCKER_ARCHIVE):
         saved = _saved(files, label, certain=transport is not None)
         if saved is not None:
@@ -230,6 +216,15 @@ def _source_over(files: Files, reference: Reference) -> Source:
     if files.size("manifest.json") is not None:
         return ContainersDirSource(files, label)
     raise _unrecognised(label, "no image store that is known")
+
+
+def _no_folder(label: str) -> StoreError:
+    return StoreError(
+        "this is a file, and no directory",
+        code="not-a-folder",
+        where=label,
+        remedy="an archive is docker-archive:FILE or oci-archive:FILE",
+    )
 
 
 def _saved(files: Files, label: str, *, certain: bool) -> Source | None:
@@ -271,7 +266,13 @@ def _open_sink(reference: Reference, options: SinkOptions) -> Sink:
         )
     files = WritableFolder(path, fsync=options.fsync)
     if transport == _DIRECTORY:
-        return ContainersDirSink(files, label, force=options.force)
+        try:
+            return ContainersDirSink(files, label, force=options.force)
+        except StoreError:
+            from oci_convert.stores.recognition import refuse_other_stores
+
+            refuse_other_stores(path, label)
+            raise
     return OciLayoutSink(files, label, family=family)
 
 

@@ -215,7 +215,7 @@ def convert(
     from oci_convert.conversion.convert import convert as run
     from oci_convert.stores.references import parse
 
-    streams = parse(dest).is_stream
+    streams = parse(dest, destination=True).is_stream
     if streams and as_json:
         raise UsageError(
             "--json and an archive cannot both go to standard output",

@@ -15,29 +15,30 @@ from itertools import chain
 from typing import BinaryIO, Final
 
 from oci_convert.errors import BlobError, StoreError, UsageError
-from oci_convert.layers.compression import decompress, sniff
+from oci_convert.layers.compression import SNIFF_BYTES, decompress, sniff
 from oci_convert.layers.streams import read_chunks
 from oci_convert.spec.media_types import Compression
 from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.borrowed import OneWay, View
 from oci_convert.stores.files.copying import pump, write_all
 from oci_convert.stores.files.file import File
+from oci_convert.stores.files.strangers import not_an_archive, recognised
 from oci_convert.stores.files.tar import Tar
 
 __all__ = ["open_archive"]
 
 _STDIN: Final = 0
-_BLOCK: Final = 512
 
 
 def open_archive(archive: str | View | OneWay | None, label: str, scratch: Scratch) -> Tar:
     """The members of a tar file, by its path or opened; ``None`` is standard input.
 
-    Raises :class:`StoreError` (``bad-archive``) for what is no tar, compressed or not.
+    Raises :class:`StoreError` for what is no tar, compressed or not: ``not-an-archive`` where it is
+    something else that is known, else ``bad-archive``.
     """
     file = _opened(archive, label)
     try:
-        if not isinstance(file, OneWay) and _is_plain(file):
+        if not isinstance(file, OneWay) and _is_plain(file, label):
             return Tar(label, file)
         with file if isinstance(file, File) else BufferedReader(file) as stream:
             spool = _spooled(stream, label, scratch, _size(file))
@@ -62,19 +63,28 @@ def _opened(archive: str | View | OneWay | None, label: str) -> File | View | On
     return File(_STDIN, name=label, closefd=False)
 
 
-def _is_plain(file: File | View) -> bool:
+def _is_plain(file: File | View, label: str) -> bool:
     """Whether an archive can be read in place: a file from its beginning, not compressed."""
     if _size(file) is None or file.tell() != 0:
         return False
-    packing = sniff(file.read(_BLOCK))
+    packing = _packing(file.read(SNIFF_BYTES), label)
     file.seek(0)
     return packing in (None, Compression.NONE)  # of what is no archive at all, the place complains
 
 
+def _packing(head: bytes, label: str, within: str = "") -> Compression | None:
+    """How an archive is packed; what is recognised as something else is refused."""
+    packing = sniff(head)
+    stranger = recognised(head) if packing is None else None
+    if stranger is not None:
+        raise not_an_archive(stranger, label, within)
+    return packing
+
+
 def _spooled(file: BinaryIO, label: str, scratch: Scratch, size: int | None) -> BinaryIO:
     """The archive that ``file`` holds, of ``size`` bytes, unpacked into a scratch file."""
-    head = _head(iter(lambda: file.read(_BLOCK), b""))
-    packing = sniff(head)
+    head = _head(iter(lambda: file.read(SNIFF_BYTES), b""))
+    packing = _packing(head, label)
     if packing is None:
         raise _no_archive(label, "it is no tar file")
     spool = scratch()
@@ -104,7 +114,7 @@ def _unpack(
     """Unpack a tar; what is none is refused at its beginning, not after its end."""
     content = _content(chunks, packing, label, size)
     head = _head(content)
-    if sniff(head) is not Compression.NONE:
+    if _packing(head, label, packing) is not Compression.NONE:
         raise _no_archive(label, "there is no tar file in it")
     for chunk in chain([head], content):
         write_all(spool, chunk)
@@ -124,7 +134,7 @@ def _content(
 def _head(chunks: Iterator[bytes]) -> bytes:
     """The first chunks of a stream, as many as are enough to know a tar by."""
     head = b""
-    while len(head) < _BLOCK and (chunk := next(chunks, b"")):
+    while len(head) < SNIFF_BYTES and (chunk := next(chunks, b"")):
         head += chunk
     return head
 

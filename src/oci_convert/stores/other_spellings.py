@@ -1,0 +1,128 @@
+"""References as other tools spell them, and how they are spelled here."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from oci_convert.errors import UsageError
+from oci_convert.text.suggestion import did_you_mean, nearest
+
+__all__ = ["refuse_elsewhere", "refuse_misspelt", "refuse_url"]
+
+_OTHER_TOOLS: Final = {
+    "ocidir": "oci",
+    "oci-dir": "oci",
+    "oci-layout": "oci",
+    "docker-dir": "dir",
+    "tarball": "docker-archive",
+    "file": None,
+}
+"""What other tools, and people, call a transport that we have; ``None``: a bare path."""
+_WEB: Final = ("http", "https", "ftp", "s3", "gs", "oras", "git")
+_LIKE_A_TRANSPORT: Final = re.compile("[a-zA-Z][a-zA-Z0-9]*(?:[-_][a-zA-Z0-9]+)*")
+_USER: Final = re.compile("//[^/@]*@")
+_STORAGE: Final = re.compile(r"^\[[^\]]*\]")
+"""Where containers-storage has its files: podman knows."""
+
+
+def _piped(save: str, load: str) -> Callable[[str, bool], str]:
+    """The remedy for what a program keeps to itself: the pipe that works."""
+
+    def remedy(image: str, destination: bool) -> str:  # noqa: FBT001 - which end of the pipe it is
+        if destination:
+            return f"pipe it: oci-convert convert … - --to docker | {load}"
+        name = shlex.quote(image) if image else "IMAGE"
+        return f"pipe it: {save} {name} | oci-convert convert - …"
+
+    return remedy
+
+
+_DOCKER: Final = _piped("docker save", "docker load")
+_PODMAN: Final = _piped("podman save", "podman load")
+_CONTAINERD: Final = _piped("ctr image export -", "ctr image import -")
+_ELSEWHERE: Final[dict[str, tuple[str, Callable[[str, bool], str]]]] = {
+    "docker-daemon": ("what the daemon keeps is not read", _DOCKER),
+    "containers-storage": ("what podman keeps is not read", _PODMAN),
+    "podman": ("what podman keeps is not read", _PODMAN),
+    "containerd": ("what containerd keeps is not read", _CONTAINERD),
+    "sif": (
+        "an image of Apptainer or Singularity (SIF) has no layers",
+        lambda _, destination: (
+            "write docker-archive: or oci:, which Apptainer reads"
+            if destination
+            else "convert the image that it was built from"
+        ),
+    ),
+}
+"""What we have no transport for, why, and what to do instead."""
+
+
+def refuse_elsewhere(transport: str, rest: str, text: str, *, destination: bool) -> None:
+    """Raise for what is on no disk that is read here, with the pipe that works."""
+    found = _ELSEWHERE.get(transport)
+    if found is None:
+        return
+    why, remedy = found
+    image = _STORAGE.sub("", rest.lstrip("/"))
+    raise UsageError(why, code="unknown-transport", where=text, remedy=remedy(image, destination))
+
+
+def refuse_url(transport: str, rest: str, text: str) -> None:
+    """Raise for a path behind two slashes: nobody knows whether it begins at the root."""
+    if rest.startswith("//") and not rest.startswith("///"):
+        raise UsageError(
+            "two slashes are for registries, and a path has none before it",
+            code="invalid-reference",
+            where=text,
+            remedy=did_you_mean(f"{transport}:{_path(rest)}"),
+        )
+
+
+def refuse_misspelt(transport: str, rest: str, text: str, known: Sequence[str]) -> None:
+    """Raise for what begins nearly as a reference does: it was meant as one.
+
+    A path may hold colons, so one that exists is a path.
+    """
+    if _LIKE_A_TRANSPORT.fullmatch(transport) is None or os.path.lexists(text):
+        return
+    listed = f"there is {', '.join(f'{name}:' for name in known)}"
+    if rest.startswith("//") and transport in _WEB:
+        raise UsageError(
+            "nothing is fetched from there",
+            code="unknown-transport",
+            where=_USER.sub("//", text),
+            remedy="fetch it first, and give what is on disk",
+        )
+    if transport in _OTHER_TOOLS:
+        name = _OTHER_TOOLS[transport]
+        meant: str | None = _path(rest) if name is None else f"{name}:{_path(rest)}"
+    else:
+        name = nearest(transport, known) if len(transport) > 1 else None
+        meant = None if name is None else f"{name}:{rest}"
+    if meant is not None:
+        raise UsageError(
+            f"there is no transport {transport!r}",
+            code="unknown-transport",
+            where=text,
+            remedy=did_you_mean(meant, f"{listed}; a file of that name is spelled ./{text}"),
+        )
+
+
+def _path(rest: str) -> str:
+    """The path that was meant behind the slashes of a URL: a relative one, unless only that at the
+    root is there.
+    """
+    bare = rest.lstrip("/")
+    if not rest.startswith("/") or not bare:
+        return rest
+    rooted = rest.startswith("///") or not rest.startswith("//")
+    return f"/{bare}" if rooted or (_is_there(f"/{bare}") and not _is_there(bare)) else bare
+
+
+def _is_there(path: str) -> bool:
+    """Whether a path, or what it begins with up to a colon, exists."""
+    return os.path.lexists(path) or os.path.lexists(path.partition(":")[0])

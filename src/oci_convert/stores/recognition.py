@@ -1,0 +1,268 @@
+"""What stands at a path: a store of which kind, a part of one, or what people take for one.
+
+A reference says what it leads to. Where something else is there, that is told in one line, with the
+spelling that leads to it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from enum import Enum
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from oci_convert.errors import OciConvertError, StoreError
+from oci_convert.stores.docker_archive import is_docker_archive
+from oci_convert.stores.docker_legacy import is_docker_legacy
+from oci_convert.stores.files import Files
+from oci_convert.stores.files.folder import Folder
+from oci_convert.stores.oci_layout import is_layout
+from oci_convert.stores.references import SPELLING, Reference
+from oci_convert.text.suggestion import did_you_mean, nearest
+
+__all__ = ["StoreKind", "absent", "explained", "part_of_a_store", "refuse_other_stores"]
+
+_ROWS: Final = "manifest.json"
+_MOST: Final = 1_000
+"""Entries of a folder that are looked at: to say no must not take long."""
+_SHOWN: Final = 5
+_LEVELS: Final = 3
+"""Folders above a path in which a store may be: a blob of a layout has as many."""
+_PART: Final = re.compile(
+    r"(?:index|manifest)\.json|oci-layout|repositories|version|(?:blobs|refs)(?:/.*)?"
+    r"|(?:\w+[-:])?[0-9a-f]{64}[^/]*(?:/.*)?|signature-[0-9]+"
+)
+"""What files and folders of a store are called."""
+_FILE_SYSTEM: Final = frozenset(
+    ("bin", "dev", "etc", "home", "lib", "lib64", "opt", "proc", "root", "run", "sbin", "sys")
+) | {"tmp", "usr", "var", "Windows", "Users", "ProgramData", "Program Files"}
+"""What stands at the root of a file system."""
+_BLOB: Final = re.compile("[0-9a-f]{64}")
+_ARCHIVES: Final = (".tar", ".tgz", ".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2")
+
+
+class StoreKind(Enum):
+    """A kind of store, as people call it."""
+
+    SAVED = "a docker-save archive"
+    LAYOUT = "an OCI layout"
+    DIRECTORY = "an image as dir: has it"
+
+    def called(self, files: Files) -> str:
+        """What people call the store of this kind that ``files`` hold."""
+        packed = self is StoreKind.LAYOUT and not isinstance(files, Folder)
+        return "an OCI archive" if packed else self.value
+
+    def transports(self, files: Files) -> tuple[str, ...]:
+        """What it can be opened with, the usual one first; a tar of a ``dir:`` only by its path."""
+        return (_OF_FOLDERS if isinstance(files, Folder) else _OF_ARCHIVES)[self]
+
+    def reference(self, files: Files, path: str, ref: str | None = None) -> str:
+        """How it is spelled."""
+        named = [] if ref is None or self is StoreKind.DIRECTORY else [ref]
+        return ":".join([*self.transports(files)[:1], path, *named])
+
+
+_OF_FOLDERS: Final = {
+    StoreKind.SAVED: ("docker-archive",),
+    StoreKind.LAYOUT: ("oci", "oci-archive"),
+    StoreKind.DIRECTORY: ("dir",),
+}
+_OF_ARCHIVES: Final = {
+    StoreKind.SAVED: ("docker-archive",),
+    StoreKind.LAYOUT: ("oci-archive",),
+    StoreKind.DIRECTORY: (),
+}
+
+
+def explained(
+    error: OciConvertError, files: Files, reference: Reference, label: str
+) -> OciConvertError:
+    """A better answer than ``error``, which says that a place is not the store that was wanted."""
+    transport, path = reference.transport, reference.path
+    with suppress(OciConvertError, OSError):
+        kinds = _kinds_of(files)
+        fitting = {name for kind in kinds for name in kind.transports(files)}
+        if kinds and (transport is None or transport in fitting):
+            return error  # it is that store, and something is wrong with it
+        if kinds:
+            return StoreError(
+                f"this is {kinds[0].called(files)}",
+                code="other-store",
+                where=label,
+                remedy=f"write {kinds[0].reference(files, path, reference.ref)}",
+            )
+        stranger = (
+            _strange_folder(path, label)
+            if isinstance(files, Folder)
+            else _strange_archive(files, path, label)
+        )
+        return part_of_a_store(Path(path), label) or stranger or error
+    return error
+
+
+def refuse_other_stores(folder: Path, label: str) -> None:
+    """Raise where a folder that a ``dir:`` is to be written to holds a store of another kind."""
+    kinds = _kinds_at(folder)
+    if kinds and StoreKind.DIRECTORY not in kinds:
+        added = f" or, to add to it, write oci:{folder}" if StoreKind.LAYOUT in kinds else ""
+        raise StoreError(
+            f"the folder holds {kinds[0].value} already",
+            code="other-store",
+            where=label,
+            remedy=f"choose another folder{added}",
+        )
+
+
+def _kinds_of(files: Files) -> tuple[StoreKind, ...]:
+    """Every kind of store that a place is, what a bare path means first: archives may be two.
+
+    Links out of the place, and what is no file, are a :class:`StoreError`.
+    """
+    rows = files.size(_ROWS) is not None
+    saved = is_docker_archive(files) or (not rows and is_docker_legacy(files))
+    found = {
+        StoreKind.SAVED: saved,
+        StoreKind.LAYOUT: is_layout(files),
+        StoreKind.DIRECTORY: rows and _is_directory(files, saved=saved),
+    }
+    return tuple(kind for kind, is_one in found.items() if is_one)
+
+
+def _is_directory(files: Files, *, saved: bool) -> bool:
+    """Whether a ``manifest.json`` is that of a ``dir:``: many folders have one of their own."""
+    if files.size("version") is not None:
+        return True
+    return not saved and any(map(_BLOB.fullmatch, files.names()))
+
+
+def _kinds_at(folder: Path) -> tuple[StoreKind, ...]:
+    """What a folder that nobody has named surely is: many have an ``index.json`` of their own."""
+    with suppress(OciConvertError, OSError):
+        files = Folder(folder)
+        kinds = _kinds_of(files)
+        if kinds[:1] != (StoreKind.LAYOUT,) or files.size("oci-layout") is not None:
+            return kinds
+    return ()
+
+
+# -- what is not there --------------------------------------------------------------------------
+
+
+def absent(reference: Reference) -> StoreError:
+    """The error for a path that is not there, with the one that was probably meant."""
+    path = Path(reference.path)
+    if path.is_symlink():
+        return StoreError(
+            f"this is a link to {path.readlink()}, and nothing is there",
+            code="no-such-store",
+            where=reference.label,
+            remedy="fetch what it leads to",
+        )
+    return StoreError(
+        "there is no such file or directory",
+        code="no-such-store",
+        where=reference.label,
+        remedy=did_you_mean(_meant(reference)) or SPELLING,
+    )
+
+
+def _meant(reference: Reference) -> str | None:
+    """The reference that somebody may have meant who wrote one to a path that is not there."""
+    store, colon, ref = reference.path.partition(":")
+    if reference.transport is None and colon and Path(store).exists():
+        transport = "oci" if Path(store).is_dir() else "docker-archive"
+        return f"{transport}:{store}:{ref}"
+    path = Path(reference.path)
+    there = next((folder for folder in path.parents if folder.is_dir()), None)
+    if there is None:
+        return None
+    missing, *below = path.relative_to(there).parts
+    with suppress(OSError), os.scandir(there) as entries:
+        near = nearest(missing, (entry.name for entry in entries))
+        if near is not None and there.joinpath(near, *below).exists():
+            return str(replace(reference, path=str(there.joinpath(near, *below))))
+    return None
+
+
+# -- what holds no store ------------------------------------------------------------------------
+
+
+def part_of_a_store(path: Path, where: str) -> StoreError | None:
+    """The error for a file or a folder that is a part of a store: one gives the whole store."""
+    whole = Path.cwd() / path
+    for folder in islice(whole.parents, _LEVELS):
+        if not _PART.fullmatch(whole.relative_to(folder).as_posix()):
+            continue
+        for kind in _kinds_at(folder):
+            spelled = kind.reference(Folder(folder), os.path.relpath(folder))
+            return _nothing(f"a part of {kind.value}", f"give all of it: {spelled}", where)
+    return None
+
+
+def _strange_folder(path: str, where: str) -> StoreError | None:
+    try:
+        with os.scandir(path) as entries:
+            some = sorted(islice(entries, _MOST), key=lambda entry: entry.name)
+    except OSError:
+        return None
+    below = [Path(path, entry.name) for entry in some if entry.is_dir()]
+    stores = [(folder, kinds[0]) for folder in below if (kinds := _kinds_at(folder))]
+    spelled = [kind.reference(Folder(folder), str(folder)) for folder, kind in stores]
+    spelled += [str(Path(path, it.name)) for it in some if it.name.lower().endswith(_ARCHIVES)]
+    if spelled:
+        return _nothing("a folder of images, and no image itself", _choice(spelled), where)
+    if _is_file_system(entry.name for entry in some):
+        return _file_system(where)
+    return None
+
+
+def _strange_archive(files: Files, path: str, where: str) -> StoreError | None:
+    names = sorted(files.names(), key=lambda name: (name.count("/"), name))
+    for name in names:
+        folder, _, last = name.rpartition("/")
+        if folder and last in ("index.json", _ROWS):
+            store = "oci" if last == "index.json" else "docker-archive"
+            return _nothing(
+                f"an archive with a folder on top: the image is in {folder}/",
+                f"unpack it (tar -xf {path}) and give {store}:{folder}",
+                where,
+            )
+        if last == "Chart.yaml" and folder.count("/") == 0:
+            return _nothing("a Helm chart, and no image", "give an archive of images", where)
+    within = [it for it in names if it.lower().endswith(_ARCHIVES) and not _PART.fullmatch(it)]
+    if _is_file_system(name.partition("/")[0] for name in names):
+        return _file_system(where)
+    if within:
+        return _nothing("an archive of archives", f"unpack it; {_choice(within)}", where)
+    return None
+
+
+def _is_file_system(tops: Iterable[str]) -> bool:
+    return len(_FILE_SYSTEM.intersection(tops)) > 1
+
+
+def _file_system(where: str) -> StoreError:
+    return _nothing(
+        "a file system, as docker export writes that of a container, and no image: it has neither "
+        "config nor layers",
+        "save the image instead: docker save IMAGE -o FILE",
+        where,
+    )
+
+
+def _choice(spelled: list[str]) -> str:
+    if len(spelled) == 1:
+        return f"give {spelled[0]}"
+    shown = ", ".join(spelled[:_SHOWN])
+    more = len(spelled) - _SHOWN
+    return f"give one of {shown}" + (f" and {more} more" if more > 0 else "")
+
+
+def _nothing(what: str, remedy: str, where: str) -> StoreError:
+    return StoreError(f"this is {what}", code="not-an-image-store", where=where, remedy=remedy)

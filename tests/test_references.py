@@ -1,0 +1,181 @@
+"""References with colons and slashes, and those that are spelled as for other tools."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oci_convert import OciConvertError, UsageError, convert, inspect
+from oci_convert.stores.references import Reference, parse
+from support.images import docker_image, oci_image, save_tar, write_files, write_layout
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stores whose paths hold colons, and others that begin like them."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("lay:1.0", "plain"):
+        write_layout({"1.0": oci_image(), "app": docker_image()}, tmp_path / name)
+    saved = save_tar({"app:1.0": docker_image()})
+    write_files({"app:1.0.tar": saved, "app.tar": saved, "deep/app.tar": saved}, tmp_path)
+    return tmp_path
+
+
+LONGEST = {
+    "oci:lay:1.0": ("lay:1.0", None),
+    "oci:lay:1.0:app": ("lay:1.0", "app"),
+    "oci:plain:1.0": ("plain", "1.0"),
+    "oci:plain:example.com:5000/app:1": ("plain", "example.com:5000/app:1"),
+    "docker-archive:app:1.0.tar": ("app:1.0.tar", None),
+    "docker-archive:app:1.0.tar:app:1.0": ("app:1.0.tar", "app:1.0"),
+    "docker-archive:app.tar:app:1.0": ("app.tar", "app:1.0"),
+    "oci:plain:": ("plain", None),
+    # What is not there ends at its first colon, as skopeo reads it.
+    "oci:new:app:1": ("new", "app:1"),
+    "oci:lay:2.0": ("lay", "2.0"),
+    "dir:lay:1.0": ("lay:1.0", None),
+}
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("text", LONGEST)
+@pytest.mark.parametrize("destination", [False, True])
+def test_the_longest_path_that_is_there_wins(text: str, destination: bool) -> None:
+    path, ref = LONGEST[text]
+    assert parse(text, destination=destination) == Reference(text.partition(":")[0], path, ref)
+    assert str(parse(text)) == text.removesuffix(":")
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("text", ["oci:lay:1.0", "docker-archive:app:1.0.tar", "oci:lay:1.0:app"])
+def test_a_store_with_a_colon_is_read(text: str) -> None:
+    assert inspect(text).images
+
+
+def test_a_layout_with_a_colon_grows(here: Path) -> None:
+    convert("app.tar", "oci:lay:1.0:new", fsync=False)
+    assert {image.name for image in inspect("oci:lay:1.0").images} >= {"1.0", "app", "new"}
+    assert not (here / "lay").exists()
+
+
+@given(st.text(st.sampled_from("a:/.@"), min_size=1, max_size=12))
+def test_a_reference_reads_as_it_is_shown(rest: str) -> None:
+    try:
+        found = parse(f"oci:{rest}")
+    except UsageError:
+        return
+    assert parse(str(found)) == found
+
+
+# -- two slashes --------------------------------------------------------------------------------
+
+SLASHES = {
+    "oci://plain": "oci:plain",
+    "oci://plain:1.0": "oci:plain:1.0",
+    "oci-archive://app.tar": "oci-archive:app.tar",
+    "docker-archive://app.tar": "docker-archive:app.tar",
+    "docker-archive://deep/app.tar:app:1.0": "docker-archive:deep/app.tar:app:1.0",
+    "dir://new": "dir:new",
+    "file://app.tar": "app.tar",
+    "file:app.tar": "app.tar",
+    "ocidir://plain:1.0": "oci:plain:1.0",
+    "oci-dir:plain": "oci:plain",
+}
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("text", SLASHES)
+def test_two_slashes_get_the_right_spelling(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        inspect(text)
+    assert caught.value.remedy.startswith(f"did you mean {SLASHES[text]}?")
+
+
+@pytest.mark.parametrize("transport", ["oci", "dir", "docker-archive", "oci-archive", "file"])
+def test_two_slashes_write_nothing_at_the_root_nor_here(here: Path, transport: str) -> None:
+    before = sorted(here.iterdir()), sorted(Path("/").iterdir())
+    with pytest.raises(UsageError, match=r"did you mean (\w|-)*:?new\?"):
+        convert("app.tar", f"{transport}://new", to="oci")
+    assert (sorted(here.iterdir()), sorted(Path("/").iterdir())) == before
+
+
+def test_what_is_only_at_the_root_is_meant_there(here: Path) -> None:
+    outside = str(here / "plain").lstrip("/")
+    with pytest.raises(UsageError, match=f"did you mean oci:/{outside}"):
+        inspect(f"oci://{outside}")
+
+
+def test_three_slashes_are_a_path_from_the_root(here: Path) -> None:
+    assert inspect(f"oci://{here}/plain").images
+    with pytest.raises(UsageError) as caught:
+        inspect(f"file://{here}/plain")
+    assert caught.value.remedy.startswith(f"did you mean {here}/plain?")
+
+
+# -- what a new archive is called ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["new:1.0.tar", "new:1.0.tar.gz", "new:a:1.TGZ"])
+@pytest.mark.parametrize("transport", ["docker-archive", "oci-archive"])
+def test_a_name_that_would_be_cut_off_is_refused(here: Path, transport: str, name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        convert("app.tar", f"{transport}:{name}")
+    assert caught.value.code == "invalid-reference"
+    said, _, option = caught.value.remedy.rpartition(" --to ")
+    assert said.endswith(f"written as ./{name}")
+    assert not list(here.glob("new*"))
+    convert("app.tar", f"./{name}", to=option, fsync=False)
+    assert parse(f"{transport}:{name}").path == name
+
+
+def test_a_tag_that_ends_so_is_one_behind_an_archive(here: Path) -> None:
+    convert("app.tar", "docker-archive:new.tar:app:1.tar", fsync=False)
+    assert inspect("docker-archive:new.tar:app:1.tar").images
+    assert (here / "new.tar").is_file()
+
+
+# -- what is not on disk ------------------------------------------------------------------------
+
+ELSEWHERE = {
+    "docker-daemon:app:1": (
+        "docker save app:1 | oci-convert convert - …",
+        "oci-convert convert … - --to docker | docker load",
+    ),
+    "containers-storage:[overlay@/var/lib]localhost/app:1": (
+        "podman save localhost/app:1 | oci-convert convert - …",
+        "oci-convert convert … - --to docker | podman load",
+    ),
+    "containerd:app": ("ctr image export - app |", "| ctr image import -"),
+    "docker-daemon:": ("docker save IMAGE |", "| docker load"),
+    "docker-daemon:a;b": ("docker save 'a;b' |", "| docker load"),
+    "sif:app.sif": ("the image that it was built from", "docker-archive: or oci:"),
+    "https://example.com/app.tar": ("fetch it first", "fetch it first"),
+    "oras://example.com/app": ("fetch it first", "fetch it first"),
+}
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("text", ELSEWHERE)
+def test_what_others_keep_is_told_with_the_pipe_that_works(text: str) -> None:
+    read, written = ELSEWHERE[text]
+    for call, said in ((("source", "oci:new"), read), (("app.tar", "target"), written)):
+        arguments = [text if name in ("source", "target") else name for name in call]
+        with pytest.raises(UsageError) as caught:
+            convert(*arguments, to="oci")
+        assert caught.value.code == "unknown-transport"
+        assert said in caught.value.remedy
+
+
+def test_what_a_url_says_of_its_user_is_not_repeated() -> None:
+    with pytest.raises(OciConvertError) as caught:
+        inspect("https://me:secret@example.com/app.tar")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["c:app", "ocidir:x", "oic:x", "https:x"])
+def test_a_path_that_is_there_is_a_path(here: Path, name: str) -> None:
+    (here / "app.tar").rename(here / name)
+    assert inspect(name).images
