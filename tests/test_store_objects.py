@@ -351,7 +351,7 @@ def test_a_stream_is_read_once() -> None:
 def test_a_file_that_is_no_archive_is_told(data: bytes, make: Callable[[bytes], Any]) -> None:
     with pytest.raises(OciConvertError) as refused:
         inspect(OciArchive(make(data)))
-    assert refused.value.code in ("bad-archive", "not-an-image-store")
+    assert refused.value.code in ("bad-archive", "not-an-archive")
     assert refused.value.where == f"oci-archive:<{make.__name__}>"
 
 
