@@ -11,8 +11,12 @@ from typing import Final
 from oci_convert.errors import UsageError
 from oci_convert.text.suggestion import did_you_mean, nearest
 
-__all__ = ["refuse_elsewhere", "refuse_misspelt", "refuse_url"]
+__all__ = ["SPELLING", "refuse_elsewhere", "refuse_misspelt", "refuse_url"]
 
+SPELLING: Final = (
+    "references are spelled like oci:PATH[:REF], dir:PATH or docker-archive:FILE[:REF]"
+)
+"""What is said to whoever seems not to know it."""
 _OTHER_TOOLS: Final = {
     "ocidir": "oci",
     "oci-dir": "oci",

@@ -10,11 +10,10 @@ import os
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 from enum import Enum
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from oci_convert.errors import OciConvertError, StoreError
 from oci_convert.stores.docker_archive import is_docker_archive
@@ -22,10 +21,17 @@ from oci_convert.stores.docker_legacy import is_docker_legacy
 from oci_convert.stores.files import Files
 from oci_convert.stores.files.folder import Folder
 from oci_convert.stores.oci_layout import is_layout
-from oci_convert.stores.references import SPELLING, Reference
+from oci_convert.stores.other_spellings import SPELLING
 from oci_convert.text.suggestion import did_you_mean, nearest
 
-__all__ = ["StoreKind", "absent", "explained", "part_of_a_store", "refuse_other_stores"]
+__all__ = [
+    "Sought",
+    "StoreKind",
+    "absent",
+    "explained",
+    "part_of_a_store",
+    "refuse_other_stores",
+]
 
 _ROWS: Final = "manifest.json"
 _MOST: Final = 1_000
@@ -80,11 +86,24 @@ _OF_ARCHIVES: Final = {
 }
 
 
-def explained(
-    error: OciConvertError, files: Files, reference: Reference, label: str
-) -> OciConvertError:
-    """A better answer than ``error``, which says that a place is not the store that was wanted."""
-    transport, path = reference.transport, reference.path
+class Sought(NamedTuple):
+    """What a reference says of a store."""
+
+    transport: str | None
+    """``None`` for a bare path."""
+    path: str
+    ref: str | None
+    label: str
+    """The store without the image, as errors show it."""
+
+    def at(self, path: str) -> str:
+        """The reference to another path."""
+        return ":".join(part for part in (self.transport, path, self.ref) if part)
+
+
+def explained(error: OciConvertError, files: Files, sought: Sought) -> OciConvertError:
+    """A better answer than ``error``, which says that a place is not the store that was sought."""
+    transport, path, ref, label = sought
     with suppress(OciConvertError, OSError):
         kinds = _kinds_of(files)
         fitting = {name for kind in kinds for name in kind.transports(files)}
@@ -95,7 +114,7 @@ def explained(
                 f"this is {kinds[0].called(files)}",
                 code="other-store",
                 where=label,
-                remedy=f"write {kinds[0].reference(files, path, reference.ref)}",
+                remedy=f"write {kinds[0].reference(files, path, ref)}",
             )
         stranger = (
             _strange_folder(path, label)
@@ -154,31 +173,31 @@ def _kinds_at(folder: Path) -> tuple[StoreKind, ...]:
 # -- what is not there --------------------------------------------------------------------------
 
 
-def absent(reference: Reference) -> StoreError:
+def absent(sought: Sought) -> StoreError:
     """The error for a path that is not there, with the one that was probably meant."""
-    path = Path(reference.path)
+    path = Path(sought.path)
     if path.is_symlink():
         return StoreError(
             f"this is a link to {path.readlink()}, and nothing is there",
             code="no-such-store",
-            where=reference.label,
+            where=sought.label,
             remedy="fetch what it leads to",
         )
     return StoreError(
         "there is no such file or directory",
         code="no-such-store",
-        where=reference.label,
-        remedy=did_you_mean(_meant(reference)) or SPELLING,
+        where=sought.label,
+        remedy=did_you_mean(_meant(sought)) or SPELLING,
     )
 
 
-def _meant(reference: Reference) -> str | None:
+def _meant(sought: Sought) -> str | None:
     """The reference that somebody may have meant who wrote one to a path that is not there."""
-    store, colon, ref = reference.path.partition(":")
-    if reference.transport is None and colon and Path(store).exists():
+    store, colon, ref = sought.path.partition(":")
+    if sought.transport is None and colon and Path(store).exists():
         transport = "oci" if Path(store).is_dir() else "docker-archive"
         return f"{transport}:{store}:{ref}"
-    path = Path(reference.path)
+    path = Path(sought.path)
     there = next((folder for folder in path.parents if folder.is_dir()), None)
     if there is None:
         return None
@@ -186,7 +205,7 @@ def _meant(reference: Reference) -> str | None:
     with suppress(OSError), os.scandir(there) as entries:
         near = nearest(missing, (entry.name for entry in entries))
         if near is not None and there.joinpath(near, *below).exists():
-            return str(replace(reference, path=str(there.joinpath(near, *below))))
+            return sought.at(str(there.joinpath(near, *below)))
     return None
 
 

@@ -21,9 +21,14 @@ from oci_convert.stores.files.base import Files, Scratch
 from oci_convert.stores.files.folder import Folder, WritableFolder
 from oci_convert.stores.files.outputs import NewFile, Output, Stream
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource, is_layout
-from oci_convert.stores.other_spellings import refuse_elsewhere, refuse_misspelt, refuse_url
+from oci_convert.stores.other_spellings import (
+    SPELLING,
+    refuse_elsewhere,
+    refuse_misspelt,
+    refuse_url,
+)
 
-__all__ = ["SPELLING", "Reference", "archive_sink", "bare", "parse", "source_over"]
+__all__ = ["Reference", "archive_sink", "bare", "parse", "source_over"]
 
 _WINDOWS: Final = os.name == "nt"
 _DRIVE: Final = re.compile(r"[A-Za-z]:[\\/]")
@@ -37,9 +42,6 @@ _ELSEWHERE: Final = ("docker", "registry")
 _FORMATS: Final = {_DOCKER_ARCHIVE: Family.DOCKER, _OCI_ARCHIVE: Family.OCI}
 _COLONS: Final = 16
 """Colons of a reference behind which a path may end."""
-SPELLING: Final = (
-    "references are spelled like oci:PATH[:REF], dir:PATH or docker-archive:FILE[:REF]"
-)
 _PACKED: Final = re.compile(r"\.(?:tar|tgz|txz|tzst)(?:\.[a-z0-9]+)?$", re.IGNORECASE)
 
 
@@ -166,9 +168,9 @@ def _open_files(reference: Reference, scratch: Scratch) -> Files:
     if reference.is_stream:
         return open_archive(None, "standard input", scratch)
     if not path.exists():
-        from oci_convert.stores.recognition import absent
+        from oci_convert.stores.recognition import Sought, absent
 
-        raise absent(reference)
+        raise absent(Sought(reference.transport, reference.path, reference.ref, reference.label))
     try:
         return open_archive(reference.path, reference.label, scratch)
     except StoreError as error:
@@ -196,9 +198,10 @@ def _source_over(files: Files, reference: Reference) -> Source:
             raise _no_folder(label)
         return _store_over(files, reference.transport, label)
     except OciConvertError as error:
-        from oci_convert.stores.recognition import explained
+        from oci_convert.stores.recognition import Sought, explained
 
-        raise explained(error, files, reference, label) from None
+        sought = Sought(reference.transport, reference.path, reference.ref, label)
+        raise explained(error, files, sought) from None
 
 
 def _store_over(files: Files, transport: str | None, label: str) -> Source:
