@@ -29,6 +29,7 @@ from support.images import (
     Blob,
     Image,
     Spelling,
+    artifact_manifest,
     attestation,
     digest_of,
     docker_image,
@@ -36,7 +37,10 @@ from support.images import (
     layer,
     layout_files,
     manifest,
+    mislabelled,
     oci_image,
+    opaque,
+    referrer,
 )
 
 NONE, ZSTD = Compression.NONE, Compression.ZSTD
@@ -61,11 +65,16 @@ ARTIFACTS: Final = (
         [layer("a").blob(Family.DOCKER)],
         family=Family.DOCKER,
     ),
+    artifact_manifest([Blob("text/plain", b"hello"), layer("a").blob(Family.OCI)]),
+    opaque(b"neither a manifest nor an index", "text/plain"),
 )
 
 
 def rarely(draw: st.DrawFn) -> bool:
     return draw(st.integers(0, 5)) == 0
+
+
+odd_types: Final = st.sampled_from(["", "application/json", "invalid", "text/plain; charset=utf-8"])
 
 
 def odd_members(draw: st.DrawFn) -> dict[str, Any]:
@@ -89,6 +98,8 @@ def images(draw: st.DrawFn) -> Image:
         **options,
     )
     if rarely(draw):
+        image = mislabelled(image, draw(odd_types))
+    if rarely(draw):
         image = image.with_entry(platform=None)
     return image.with_entry(annotations={"e": "f"}) if rarely(draw) else image
 
@@ -106,6 +117,8 @@ def indexes(draw: st.DrawFn, children: st.SearchStrategy[Image]) -> Image:
         draw(st.sampled_from(Spelling)),
         **odd_members(draw),
     )
+    if rarely(draw):
+        index = mislabelled(index, draw(odd_types))
     absent = draw(st.sampled_from(sorted(index.blobs))) if rarely(draw) else index.digest
     return index if absent == index.digest else index.without(absent)
 
@@ -153,17 +166,27 @@ def run(source: Memory, to: str, options: dict[str, Any]) -> Run | OciConvertErr
 
 def home_of(image: Image, to: str) -> str:
     """The family that an image came from."""
-    if image.media_type in (DOCKER_MANIFEST, DOCKER_LIST):
+    known = (DOCKER_MANIFEST, DOCKER_LIST, RC2_LIST, OCI_MANIFEST)
+    media_type = image.media_type if image.media_type in known else type_of(image.manifest)
+    if media_type in (DOCKER_MANIFEST, DOCKER_LIST):
         return "docker"
-    if image.media_type == RC2_LIST or (image.media_type, to) == (OCI_MANIFEST, "oci-rc2"):
+    if media_type == RC2_LIST or (media_type, to) == (OCI_MANIFEST, "oci-rc2"):
         return "oci-rc2"
     return "oci"
+
+
+def type_of(raw: bytes) -> str:
+    """What a document says that it is, or shows by its config."""
+    document: dict[str, Any] = json.loads(raw) if raw[:1] == b"{" else {}
+    if document.get("config", {}).get("mediaType") == DOCKER_CONFIG:
+        return str(document.get("mediaType", DOCKER_MANIFEST))
+    return str(document.get("mediaType", "" if "manifests" in document else OCI_MANIFEST))
 
 
 def assert_closed(blobs: dict[str, bytes], digest: str, *, sparse: bool) -> None:
     """Every blob is what its name says, and whatever is named is there."""
     assert all(digest_of(data, name.partition(":")[0]) == name for name, data in blobs.items())
-    document = json.loads(blobs[digest])
+    document = json.loads(blobs[digest]) if blobs[digest][:1] == b"{" else {}
     named = [*document.get("layers", ()), document["config"]] if "config" in document else []
     for described in named:
         foreign = any(word in described["mediaType"] for word in ("foreign", "nondistributable"))
@@ -172,6 +195,68 @@ def assert_closed(blobs: dict[str, bytes], digest: str, *, sparse: bool) -> None
         assert sparse or entry["digest"] in blobs
         if entry["digest"] in blobs and "manifest" in entry["mediaType"]:
             assert_closed(blobs, entry["digest"], sparse=sparse)
+
+
+# -- nothing is left behind -----------------------------------------------------------------------
+
+LISTS: Final = ("manifests", "layers", "blobs")
+DROPPED: Final = frozenset(
+    {
+        "attestation-dropped",
+        "entry-dropped",
+        "missing-child",
+        "platform-not-selected",
+        "referrer-dropped",
+        "signature-dropped",
+        "signature-orphaned",
+        "sparse-index",
+    }
+)
+"""Findings by which everything below a place is left behind."""
+
+
+def reached(files: dict[str, bytes]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Every blob that a layout leads to: its places, each with the digests that lead there.
+
+    By its JSON alone: through whatever has the members of a manifest or an index.
+    """
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+
+    def follow(described: Any, where: str, above: tuple[str, ...]) -> None:
+        digest = described["digest"]
+        data = files.get(f"blobs/{digest.replace(':', '/')}")
+        if data is None:
+            return
+        way = found.setdefault(digest, {})[where] = (*above, digest)
+        document = json.loads(data) if data[:1] == b"{" else None
+        if not isinstance(document, dict):
+            return
+        if isinstance(document.get("config"), dict) and "digest" in document["config"]:
+            follow(document["config"], f"{where}.config", way)
+        for name in LISTS:
+            for i, one in enumerate(document.get(name) or ()):
+                follow(one, f"{where}.{name}[{i}]", way)
+
+    for i, entry in enumerate(json.loads(files["index.json"])["manifests"]):
+        follow(entry, f"images[{i}]", ())
+    return found
+
+
+def assert_nothing_is_left(source: Memory, made: Run) -> None:
+    """Whatever the source leads to is in the target, or a finding names it."""
+    become = {row.old.digest: row.new for row in made.report.map}
+    found = made.report.findings
+    there = reached(source.files)
+    told = {it.where for it in found}
+    gone = {it.where for it in found if it.code in DROPPED}
+    # What is told at one place holds for all; what refers to an image is told by its digest.
+    said = " ".join(it.message for it in found if it.code in DROPPED)
+    dropped = {digest for digest, places in there.items() if gone & set(places) or digest in said}
+    for digest, places in there.items():
+        new = become.get(digest)
+        if digest in made.blobs or (new is not None and new.digest in made.blobs):
+            continue
+        assert told & set(places) or all(dropped & set(way) for way in places.values()), places
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
@@ -197,6 +282,7 @@ def test_what_is_promised_holds_for_any_tree(
     assert dry.report.findings == made.report.findings
     # The target is whole, and of the family: converting it again changes nothing.
     assert_closed(made.blobs, made.digest, sparse=both_ways["allow_missing"])
+    assert_nothing_is_left(source, made)
     again = run(made.target, to, both_ways)
     assert isinstance(again, Run)
     assert again.digest == made.digest
@@ -214,3 +300,33 @@ def test_what_is_promised_holds_for_any_tree(
     if isinstance(restored, Run) and not one_way:
         event("restored")
         assert restored.digest == image.digest
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(trees, min_size=1, max_size=3),
+    st.sampled_from(["docker", "oci", "oci-rc2"]),
+    options_of_both_ways,
+    options_of_one_way,
+    st.data(),
+)
+def test_a_conversion_leaves_nothing_behind_that_it_does_not_tell(
+    found: list[Image],
+    to: str,
+    both_ways: dict[str, Any],
+    one_way: dict[str, Any],
+    data: st.DataObject,
+) -> None:
+    images = {f"app{i}": image for i, image in enumerate(found)}
+    for i, image in enumerate(found):
+        if data.draw(st.booleans()) and image.media_type not in ("", "invalid"):
+            note = referrer(image, f"{i}")
+            odd = data.draw(st.booleans())
+            images[f"note{i}"] = mislabelled(note, data.draw(odd_types)) if odd else note
+    source = Memory(layout_files(images))
+    made = run(source, to, both_ways | one_way)
+    if isinstance(made, OciConvertError):
+        event(made.code)
+        return
+    event("converted")
+    assert_nothing_is_left(source, made)

@@ -315,6 +315,37 @@ def _account_members(
             assert new[name] == old[name]
 
 
+# -- labels -------------------------------------------------------------------------------------
+
+
+def test_a_misspelled_media_type_is_put_right_wherever_it_stands() -> None:
+    raw = manifest(DOCKER_CONFIG.upper(), f"{DOCKER_LAYER}; q=1", media_type=DOCKER_MANIFEST)
+    made = translate(raw, "docker")
+    body = json.loads(made.raw)
+    assert [it["mediaType"] for it in (body["config"], *body["layers"])] == [
+        DOCKER_CONFIG,
+        DOCKER_LAYER,
+    ]
+    codes = [(it.code, it.where) for it in made.findings]
+    assert codes[:2] == [
+        ("misspelled-media-type", "config"),
+        ("misspelled-media-type", "layers[0]"),
+    ]
+    assert not made.reversible
+
+
+def test_the_report_knows_what_an_entry_is_that_no_media_type_vouches_for() -> None:
+    entry = described("application/json")
+    raw = json.dumps({"schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": [entry]}).encode()
+    alone = translate(raw, "oci")
+    assert json.loads(alone.raw)["manifests"] == [entry]
+    assert "opaque-blob" in {it.code for it in alone.findings}
+    new = Descriptor.model_validate(described(OCI_MANIFEST))
+    mapped = translate(raw, "oci", digest_map={entry["digest"]: new})
+    assert json.loads(mapped.raw)["manifests"] == [described(OCI_MANIFEST)]
+    assert "opaque-blob" not in {it.code for it in mapped.findings}
+
+
 # -- what is refused ----------------------------------------------------------------------------
 
 documents = st.builds(spelled, odd_documents(), seeds)

@@ -11,6 +11,7 @@ from typing import Final
 
 from base import DICE, ours, split
 from oci_convert.documents.document import read_config, read_document, type_of
+from oci_convert.documents.opaque import look_inside, named_blobs
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.models import LayoutHeader, SavedImage, validate
 from oci_convert.transform.image_v1 import read_v1
@@ -34,6 +35,12 @@ def run(data: bytes) -> None:
             assert described["size"] == slot.descriptor.size >= 0
     with ours():
         assert type_of(raw)
+    with ours():
+        found = look_inside(raw, draws.one_of(_TYPES) or "", "images[0]")
+        assert found is None or found.media_type
+    with ours():
+        for slot in named_blobs(raw, "images[0]"):
+            assert slot.descriptor.name == slot.object.value["digest"]
     with ours():
         config, problems = read_config(raw)
         assert all(problem.isprintable() for problem in problems)

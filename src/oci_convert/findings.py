@@ -88,6 +88,28 @@ CODES: Final[dict[str, Code]] = {
     "artifactType-removed": _removed("artifactType", "The type of an artifact was lost."),
     "data-removed": _removed("data", "An embedded copy of a blob was lost; the blob itself stays."),
     "urls-removed": _removed("urls", "Download addresses were lost."),
+    "misspelled-media-type": Code(
+        Level.WARNING,
+        "The media type of a manifest, index, config or layer is known except for its case or for "
+        "parameters (`; charset=utf-8`). Other tools may not recognise it. It is read as the known "
+        "media type, which is also what the target says.",
+        "Ask the image's producer to fix it; `--strict` refuses such images.",
+        fault=True,
+    ),
+    "mislabelled-document": Code(
+        Level.WARNING,
+        "A descriptor of a manifest or an index has no media type, a generic one "
+        "(`application/json`) or an unknown one. What the document is follows from its own "
+        "`mediaType`, or from its fields; the descriptor in the target says so.",
+        "Ask the image's producer to fix it; `--strict` refuses such images.",
+        fault=True,
+    ),
+    "opaque-blob": Code(
+        Level.WARNING,
+        "An index or a store lists a blob that is neither a manifest nor an index. It is copied "
+        "unchanged, together with the blobs that it describes by digest and size, or dropped.",
+        "Nothing to do if it is meant to be there; `inspect` shows its media type.",
+    ),
     "mislabelled-layer": Code(
         Level.WARNING,
         "The media type of a layer does not match its bytes. The media type was corrected.",

@@ -517,6 +517,44 @@ def attestation(image: Image, family: Family = Family.OCI) -> Image:
     )
 
 
+def opaque(content: bytes, media_type: str, blobs: Iterable[Blob] = ()) -> Image:
+    """Something else in the place of a manifest, and the blobs that it names."""
+    named = {blob.digest: blob.data for blob in blobs if blob.present}
+    return Image(content, media_type, {**named, digest_of(content): content}, {})
+
+
+def artifact_manifest(blobs: Sequence[Blob], **members: Any) -> Image:
+    """The artifact manifest of OCI 1.1.0-rc1 and rc2, which later versions do not know."""
+    media_type = "application/vnd.oci.artifact.manifest.v1+json"
+    body = {
+        "mediaType": media_type,
+        "artifactType": "application/vnd.example.note",
+        "blobs": [_described(blob, Spelling.COMPACT) for blob in blobs],
+        **members,
+    }
+    return opaque(Spelling.COMPACT.write(body), media_type, blobs)
+
+
+def mislabelled(image: Image, media_type: str) -> Image:
+    """The same image under another media type, wherever it is listed."""
+    return replace(image, media_type=media_type)
+
+
+ODD_TYPES: Final = {
+    "generic": "application/json",
+    "with parameters": f"{OCI_MANIFEST}; charset=utf-8",
+    "empty": "",
+    "in upper case": OCI_MANIFEST.upper(),
+    "in mixed case": "Application/vnd.OCI.image.manifest.v1+JSON",
+    "no media type": "invalid",
+    "binary": "application/octet-stream",
+    "text": "text/plain; charset=utf-8",
+    "unknown": "application/vnd.example.thing.v1+json",
+    "between spaces": f" {OCI_MANIFEST} ",
+}
+"""What manifests are wrongly called, where that is no other thing's name."""
+
+
 def referrer(subject: Image, text: str = "signed", **members: Any) -> Image:
     """An OCI 1.1 artifact that refers to ``subject``."""
     return manifest(

@@ -26,7 +26,7 @@ from oci_convert import convert, open_images, translate
 from oci_convert.cli.show import complain
 from oci_convert.errors import OciConvertError
 from oci_convert.layers.compression import compress
-from oci_convert.spec.media_types import Compression
+from oci_convert.spec.media_types import Compression, Family
 from oci_convert.stores.files.file import File
 from oci_convert.stores.files.system import REFUSALS, system_error
 from oci_convert.stores.files.tar import Tar
@@ -40,9 +40,11 @@ from support.images import (
     LAYERS,
     OCI_CONFIG,
     OCI_LAYER,
+    OCI_MANIFEST,
     Blob,
     Image,
     Layer,
+    artifact_manifest,
     attestation,
     cosign_signature,
     cosign_tag,
@@ -53,7 +55,9 @@ from support.images import (
     layout_files,
     manifest,
     minimal_config,
+    mislabelled,
     oci_image,
+    opaque,
     referrer,
     save_tar,
     write_files,
@@ -740,6 +744,40 @@ FINDINGS: Final[dict[str, Provoked]] = {
         "artifactType-removed",
         "convert oci:layout dir:new --to docker",
         (layout(app=image_list([OCI], artifactType="application/vnd.example")),),
+    ),
+    "a manifest whose media type has parameters": Provoked(
+        "misspelled-media-type",
+        "convert oci:layout oci:new",
+        (layout(app=mislabelled(OCI, f"{OCI_MANIFEST}; charset=utf-8")),),
+    ),
+    "a manifest of a generic media type": Provoked(
+        "mislabelled-document",
+        "convert oci:layout oci:new",
+        (layout(app=mislabelled(OCI, "application/json")),),
+    ),
+    "a manifest without a media type, verified": Provoked(
+        "mislabelled-document",
+        "verify oci:layout",
+        (layout(app=mislabelled(oci_image(stated=False), "")),),
+    ),
+    "something else in the place of a manifest": Provoked(
+        "opaque-blob", "convert oci:layout oci:new", (layout(app=opaque(b"hello", "text/plain")),)
+    ),
+    "something else, and what it names": Provoked(
+        "opaque-blob",
+        "convert oci:layout oci:new",
+        (
+            layout(
+                app=artifact_manifest(
+                    [Blob("text/plain", b"hello"), Blob("text/plain", b"world", present=False)]
+                )
+            ),
+        ),
+    ),
+    "an entry of an unknown type as a part of a document": Provoked(
+        "opaque-blob",
+        "translate a.json --to oci",
+        (files(a_json=image_list([opaque(b"hello", "text/plain")], Family.DOCKER).manifest),),
     ),
     "a layer with a wrong label": Provoked(
         "mislabelled-layer",

@@ -6,11 +6,11 @@ Nothing is read here but sizes: the tree holds every document, and what was wron
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from oci_convert.documents.document import Role
 from oci_convert.errors import DocumentError
-from oci_convert.findings import Finding, Level
+from oci_convert.findings import CODES, Finding, Level
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Family, Kind, families
 from oci_convert.spec.models import Descriptor, ImageConfig, Platform, diff_ids_for
@@ -52,6 +52,10 @@ class DocumentCheck:
         for node in nodes:
             for fault in node.faults:
                 self._error(fault.code, fault.where, fault.message)
+            for remark in node.remarks:
+                # What a conversion puts right is wrong as long as nobody does.
+                level = Level.ERROR if CODES[remark.code].fault else remark.level
+                self.findings.append(replace(remark, level=level))
             if node.kind is Kind.MANIFEST:
                 self._check_image(node)
         for node in nodes:
@@ -168,7 +172,7 @@ class DocumentCheck:
         elif not node.present and node.role is not Role.SUBJECT:
             self._error("blob-missing", node.where, f"the blob {digest} is missing")
         partial = self.tree.sparse and node.kind is Kind.INDEX and _is_usable(node)
-        for child in node.children if isinstance(node, DocumentNode) else ():
+        for _, child in node.named:
             if partial and not _is_usable(child):
                 message = f"{child.descriptor.digest} is missing or incomplete in this store"
                 self._find("sparse-index", child.where, message)

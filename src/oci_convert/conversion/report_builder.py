@@ -111,14 +111,15 @@ def _rows(source_plans: Sequence[SourcePlan]) -> Iterator[MapRow]:
         built = {id(p.image.node) for p in one.plan.images if p.image.root.built}
         roots = [planned.image.node for planned in one.plan.images]
         roots += [planned.referrer.node for planned in one.plan.referrers]
-        for root in roots:
-            for visit in walk(root):
-                old = visit.node.old
-                key = (old.media_type, old.digest, old.size)
-                if key in seen or visit.node.role is Role.SUBJECT or id(visit.node) in built:
-                    continue
-                seen.add(key)
-                yield _row(visit, decisions.get(id(visit.node)), one.rendered)
+        visits = [visit for root in roots for visit in walk(root)]
+        # What an opaque blob names keeps its bytes, whatever becomes of it where it is read.
+        for visit in sorted(visits, key=lambda visit: visit.node.role is Role.BLOB):
+            old = visit.node.old
+            key = (old.media_type, old.digest, old.size)
+            if key in seen or visit.node.role is Role.SUBJECT or id(visit.node) in built:
+                continue
+            seen.add(key)
+            yield _row(visit, decisions.get(id(visit.node)), one.rendered)
 
 
 def _row(visit: Visit, decision: Decision | None, rendered: Rendered) -> MapRow:

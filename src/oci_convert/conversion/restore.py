@@ -24,7 +24,7 @@ from oci_convert.planning.record import Record
 from oci_convert.planning.rendering import render
 from oci_convert.planning.reversibility import convert_again
 from oci_convert.spec.digest import Digest
-from oci_convert.spec.media_types import SCHEMA1, SCHEMA1_SIGNED, families
+from oci_convert.spec.media_types import SCHEMA1, SCHEMA1_SIGNED
 from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Sink
 from oci_convert.transform.translate import home_of
@@ -55,8 +55,9 @@ class _Restoration:
     def plan(self) -> Plan:
         images = []
         for planned in self._plan.images:
-            self._check_family(planned.decision)
-            images.append(replace(planned, decision=self._restored(planned.decision)))
+            restored = self._restored(planned.decision)
+            self._check_family(restored)
+            images.append(replace(planned, decision=restored))
         referrers = tuple(
             replace(planned, decision=self._restored(planned.decision))
             for planned in self._plan.referrers
@@ -70,10 +71,9 @@ class _Restoration:
         )
 
     def _check_family(self, root: Decision) -> None:
-        old, family = self._record.olds.get(root.node.descriptor.digest), self._plan.family
-        known = old is None or old.media_type in _SCHEMA1 or family in families(old.media_type)
-        if old is not None and not known:
-            why = f"its original is {old.media_type}, and --to is {family}"
+        family = self._plan.family
+        if isinstance(root, Restore) and family not in root.original.families:
+            why = f"its original is {root.original.media_type}, and --to is {family}"
             raise _mismatch(root.node.where, why, "convert to the format of the original")
 
     def _restored(self, decision: Decision) -> Decision:

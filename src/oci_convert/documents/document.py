@@ -1,8 +1,7 @@
 """Documents: the bytes of a manifest or an index, together with the view of them.
 
-Unchanged means the same bytes. What a document *is* comes from its descriptor, then from its own
-``mediaType``, then from its shape; a document that can be read as two things is refused
-(CVE-2021-41190).
+Unchanged means the same bytes. What a document *is*, :mod:`~oci_convert.documents.identity` says;
+one that can be read as two things is refused (CVE-2021-41190).
 """
 
 from __future__ import annotations
@@ -13,23 +12,25 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, Final
 
+from oci_convert.documents.identity import Identity, identify
 from oci_convert.documents.strict_json import Array, Object, compact, scan
 from oci_convert.errors import DocumentError
 from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.spec.media_types import (
     SCHEMA1,
     SCHEMA1_SIGNED,
+    SPELLINGS,
     Cell,
     Family,
     Kind,
     families,
-    look_up,
     name_of,
 )
 from oci_convert.spec.models import Descriptor, ImageConfig, Index, Manifest, validate
 
 __all__ = [
     "DESCRIPTOR_MEMBERS",
+    "DOCUMENT_MEMBERS",
     "Document",
     "Role",
     "Slot",
@@ -42,11 +43,10 @@ __all__ = [
     "type_of",
 ]
 
-_SHARED: Final = ("schemaVersion", "mediaType", "artifactType", "annotations", "subject")
-_KNOWN: Final[Mapping[Kind, frozenset[str]]] = {
-    kind: frozenset((*_SHARED, "manifests", "layers", "config", "fsLayers"))
-    for kind in (Kind.INDEX, Kind.MANIFEST)
-}
+DOCUMENT_MEMBERS: Final = frozenset(
+    ("schemaVersion", "mediaType", "artifactType", "annotations", "subject", "manifests", "layers")
+) | {"config", "fsLayers"}
+"""What a manifest or an index can say, in both families."""
 DESCRIPTOR_MEMBERS: Final = frozenset(
     ("mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType")
 )
@@ -68,6 +68,8 @@ class Role(StrEnum):
     LAYER = "layers"
     ENTRY = "manifests"
     SUBJECT = "subject"
+    BLOB = "blobs"
+    """Something that a document names which is not read here."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,15 +92,17 @@ class Document:
     """A manifest or an index: :attr:`raw` is what it is, everything else a view of it."""
 
     def __init__(
-        self, raw: bytes, text: str, root: Object, kind: Kind, media_type: str, where: str
+        self, raw: bytes, text: str, root: Object, kind: Kind, identity: Identity, where: str
     ):
         self.raw = raw
         self.text = text
         self.root = root
         self.kind = kind
         """:attr:`Kind.INDEX` or :attr:`Kind.MANIFEST`."""
-        self.media_type = media_type
-        """What the document is, also where its body does not say so."""
+        self.media_type = identity.media_type
+        """What the document is, also where nobody calls it so."""
+        self.fault = identity.fault
+        """What is wrong with what it is called: the code of a finding, and its message."""
         self.model: Manifest | Index = (
             validate(Manifest, root.value, where)
             if kind is Kind.MANIFEST
@@ -106,6 +110,11 @@ class Document:
         )
         if self.model.schema_version != 2:
             raise DocumentError("schemaVersion must be 2", code="invalid-document", where=where)
+
+    @property
+    def is_misnamed(self) -> bool:
+        """Whether it calls itself something else than it is."""
+        return (self.root.value.get("mediaType") or self.media_type) != self.media_type
 
     @property
     def families(self) -> frozenset[Family]:
@@ -177,9 +186,9 @@ def read_document(
     :func:`~oci_convert.documents.strict_json.scan`.
     """
     text, root = read_object(raw, where, size_limit=size_limit)
-    refuse_case_variants(root, _KNOWN[Kind.MANIFEST], where)
-    resolved = _resolve(root, media_type, where)
-    kind = _kind(resolved, where)
+    refuse_case_variants(root, DOCUMENT_MEMBERS, where)
+    identity = _identity(root, media_type, where)
+    kind = _kind(identity.media_type, where)
     for name in _FOREIGN_TO[kind]:
         if name in root.members:
             raise DocumentError(
@@ -188,7 +197,7 @@ def read_document(
                 where=where,
                 remedy="tools would read it differently (CVE-2021-41190); do not use it",
             )
-    document = Document(raw, text, root, kind, resolved, where)
+    document = Document(raw, text, root, kind, identity, where)
     for slot in document.slots:
         refuse_case_variants(slot.object, DESCRIPTOR_MEMBERS, f"{where}.{slot.label}".lstrip("."))
         platform = slot.object.get("platform")
@@ -203,10 +212,7 @@ def type_of(raw: bytes, where: str = "") -> str:
     Raises :class:`DocumentError` as :func:`read_document` does, but not for schema 1.
     """
     _, root = read_object(raw, where)
-    media_type = _resolve(root, None, where)
-    if media_type not in (SCHEMA1, SCHEMA1_SIGNED):
-        _kind(media_type, where)
-    return media_type
+    return _identity(root, None, where).media_type
 
 
 def read_config(raw: bytes, where: str = "") -> tuple[ImageConfig, list[str]]:
@@ -227,19 +233,20 @@ def _article(kind: Kind) -> str:
     return "an index" if kind is Kind.INDEX else "a manifest"
 
 
-def _resolve(root: Object, described: str | None, where: str) -> str:
-    """The media type of a document: by descriptor, else by body, else by shape."""
-    stated = root.value.get("mediaType") or None
-    if stated is not None and not isinstance(stated, str):
-        raise DocumentError("mediaType must be a string", code="invalid-document", where=where)
-    if described is not None and stated is not None and described != stated:
+def _identity(root: Object, media_type: str | None, where: str) -> Identity:
+    """What a document is, which its descriptor calls ``media_type``."""
+    found = identify(root, media_type, where)
+    if found is None:
+        named = media_type or root.value.get("mediaType")
         raise DocumentError(
-            f"the media type is {stated}, but the descriptor says {described}",
-            code="contradictory-media-type",
+            f"{named} is neither a manifest nor an index"
+            if named
+            else "the document is neither a manifest nor an index: it has none of the fields "
+            "config, manifests and fsLayers",
+            code="unknown-media-type",
             where=where,
-            remedy="one of them is wrong; fetch the image again, or ask its producer to fix it",
         )
-    return described or stated or _shape(root, where)
+    return found
 
 
 def _kind(media_type: str, where: str) -> Kind:
@@ -248,39 +255,10 @@ def _kind(media_type: str, where: str) -> Kind:
         raise DocumentError(
             "the manifest is schema 1", code="schema-1", where=where, remedy=_SCHEMA1_REMEDY
         )
-    meaning = look_up(media_type)
-    if meaning is None or meaning.cell.kind not in (Kind.INDEX, Kind.MANIFEST):
-        raise DocumentError(
-            f"{media_type} is neither a manifest nor an index",
-            code="unknown-media-type",
-            where=where,
-        )
-    return meaning.cell.kind
+    return SPELLINGS[media_type].cell.kind
 
 
 _SCHEMA1_REMEDY = "upgrading it needs its layers: convert the image, not only the document"
-
-
-def _shape(root: Object, where: str) -> str:
-    """The media type of a document that nobody names, from its members."""
-    config = root.get("config")
-    if "manifests" in root.members:
-        name = name_of(Cell(Kind.INDEX), Family.OCI)
-    elif isinstance(config, Object):
-        docker = families(str(config.value.get("mediaType"))) == {Family.DOCKER}
-        name = name_of(Cell(Kind.MANIFEST), Family.DOCKER if docker else Family.OCI)
-    elif "fsLayers" in root.members:
-        name = SCHEMA1_SIGNED if "signatures" in root.members else SCHEMA1
-    else:
-        name = None
-    if name is None:
-        raise DocumentError(
-            "the document is neither a manifest nor an index: it has none of the fields config, "
-            "manifests and fsLayers",
-            code="unknown-media-type",
-            where=where,
-        )
-    return name
 
 
 def refuse_case_variants(target: Object, known: frozenset[str], where: str) -> None:

@@ -20,7 +20,7 @@ from oci_convert.layers.chunk_reader import ChunkReader
 from oci_convert.layers.compression import decompress
 from oci_convert.layers.recompress import unpacked
 from oci_convert.spec.digest import Digest
-from oci_convert.spec.media_types import Compression, Kind
+from oci_convert.spec.media_types import Compression, Kind, meant
 from oci_convert.spec.models import Descriptor, ImageConfig, Manifest, Platform
 from oci_convert.spec.names import called, find
 from oci_convert.spec.platforms import check_platform, matches, near
@@ -151,7 +151,7 @@ class Images:
     ) -> Iterator[tuple[Node, Descriptor]]:
         """An index that others list again and again, which are listed again, is read once."""
         passed_over = not node.present and self._open.source.sparse
-        if passed_over or node.kind is Kind.ARTIFACT or is_attestation(entry):
+        if passed_over or _is_leaf(node) or is_attestation(entry):
             return
         if not isinstance(node, DocumentNode) or node.faults:
             yield node, entry
@@ -163,6 +163,12 @@ class Images:
                     yield from self._below(child, slot.descriptor, seen)
         elif is_loadable(node.document):
             yield node, entry
+
+
+def _is_leaf(node: Node) -> bool:
+    """Whether it is known to be no image: of what is missing, only its media type can tell."""
+    told = node.present or meant(node.descriptor.media_type) is not None
+    return node.kind is Kind.ARTIFACT and told and not node.faults
 
 
 class _Open:

@@ -16,7 +16,7 @@ from oci_convert.spec.names import called
 from oci_convert.stores.base import Root, Source
 from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation, is_image
-from oci_convert.tree.nodes import DocumentNode, Image, Node, platform_of
+from oci_convert.tree.nodes import DocumentNode, Image, Node, OpaqueNode, platform_of
 from oci_convert.tree.reader import read_node, read_tree
 from oci_convert.tree.referrers import Referrer, referrers_of, sort_roots
 
@@ -165,7 +165,7 @@ class _View:
         referrer: Referrer | None = None,
     ) -> Inspected:
         document = node.document_or_none
-        again = document is not None and id(node) in self.shown
+        again = isinstance(node, DocumentNode | OpaqueNode) and id(node) in self.shown
         self.shown.add(id(node))
         old = entry if node.old is node.descriptor else node.old
         platform = platform_of(node, entry) if node.kind in (Kind.MANIFEST, Kind.INDEX) else None
@@ -186,10 +186,9 @@ class _View:
         )
 
     def _children(self, node: Node) -> Iterator[Inspected]:
-        if isinstance(node, DocumentNode):
-            for slot, child in node.named:
-                if slot.role is not Role.SUBJECT:
-                    yield self.blob(child, slot.descriptor)
+        for slot, child in node.named:
+            if slot.role is not Role.SUBJECT:
+                yield self.blob(child, slot.descriptor)
 
     def _referrers(self, node: Node, old: Descriptor) -> Iterator[Inspected]:
         if not isinstance(node, DocumentNode):
@@ -220,6 +219,7 @@ class _View:
             if subject is not None:
                 yield f"refers to {Digest(subject).short()}"
         yield from _packing(node, entry)
+        yield from _labels(node)
         if isinstance(node, DocumentNode):
             yield from self.known.signatures.get(node.old.digest, ())
 
@@ -236,6 +236,18 @@ def _packing(node: Node, entry: Descriptor) -> Iterator[str]:
         yield "encrypted"
     elif (actual := node.mislabelled) is not None:
         yield f"mislabelled: the bytes are {actual.spoken}"
+
+
+def _labels(node: Node) -> Iterator[str]:
+    """What is odd about the media type of a blob."""
+    document = node.document_or_none
+    for remark in node.remarks:
+        if remark.code == "misspelled-media-type":
+            yield "misspelled media type"
+        elif remark.code == "mislabelled-document" and document is not None:
+            yield f"mislabelled: it is {document.media_type}"
+        elif remark.code == "opaque-blob":
+            yield "neither a manifest nor an index"
 
 
 def _subject(node: Node, entry: Descriptor) -> str | None:

@@ -52,7 +52,9 @@ def decide(
         referrers=carried,
         irreversible=(*irreversible, *followers.irreversible),
     )
-    plan = with_findings(plan, (*context.findings, *findings, *followers.findings))
+    roots = (*(image.node for image in tree.images), *(referrer.node for referrer in referrers))
+    remarks = (remark for root in roots for node in root.nodes() for remark in node.remarks)
+    plan = with_findings(plan, (*context.findings, *findings, *followers.findings, *remarks))
     _refuse(plan)
     return plan
 

@@ -32,6 +32,7 @@ __all__ = [
     "carried",
     "documents_below",
     "in_order",
+    "kept",
     "named",
     "recompresses",
     "same_bytes",
@@ -45,6 +46,8 @@ class Keep:
     node: Node
     diff_id: Digest | None = None
     """What the layer must decompress to, where nothing else vouches for it."""
+    children: tuple[DescriptorPlan, ...] = ()
+    """What the blob names, if it is a document or an opaque blob: it comes along."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -174,16 +177,22 @@ class Plan:
         return in_order(self.roots)
 
 
+def kept(node: Node, diff_id: Digest | None = None) -> Keep:
+    """The decision that leaves a blob, and everything that it names, as it is."""
+    below = (pair for pair in node.named if pair[0].role is not Role.SUBJECT)
+    return Keep(node, diff_id, tuple(DescriptorPlan(slot, kept(child)) for slot, child in below))
+
+
 def same_bytes(node: Node, media_type: str, diff_id: Digest | None = None) -> Keep | Relabel:
     """The decision that leaves the bytes alone, and perhaps changes what they are called."""
     if media_type == node.descriptor.media_type:
-        return Keep(node, diff_id)
+        return kept(node, diff_id)
     return Relabel(node, media_type, diff_id)
 
 
 def named(decision: Decision) -> tuple[DescriptorPlan, ...]:
-    """What becomes of the descriptors of a document."""
-    return decision.children if isinstance(decision, Rewrite | Restore) else ()
+    """What becomes of the descriptors of a document, or of an opaque blob."""
+    return decision.children if isinstance(decision, Rewrite | Restore | Keep) else ()
 
 
 def carried(roots: Iterable[Decision]) -> Iterator[Decision]:

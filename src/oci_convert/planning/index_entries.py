@@ -15,6 +15,7 @@ from oci_convert.planning.decisions import (
     Drop,
     Keep,
     Rewrite,
+    kept,
     recompresses,
 )
 from oci_convert.report import Change
@@ -83,7 +84,7 @@ class _Entries:
         if code:
             return self._dropped(slot, child, code, message)
         if not isinstance(child, DocumentNode):
-            return DescriptorPlan(slot, Keep(child))
+            return DescriptorPlan(slot, kept(child))
         decision = self._plan_document(child)
         if child.kind is Kind.INDEX:
             return self._nested(slot, decision)
@@ -92,11 +93,13 @@ class _Entries:
 
     def _reason_to_drop(self, slot: Slot, child: Node) -> tuple[str, str]:
         """The code and the message of why an entry goes, or two empty texts."""
-        if child.kind is Kind.MANIFEST and self._options.platforms:
+        stated = slot.descriptor.platform is not None
+        chosen = child.kind is Kind.MANIFEST or (child.kind is Kind.ARTIFACT and stated)
+        if chosen and self._options.platforms:
             platform = platform_of(child, slot.descriptor)
             if not self._context.selected(platform):
-                stated = platform or "an unknown platform"
-                return "platform-not-selected", f"{stated} was not asked for"
+                told = platform or "an unknown platform"
+                return "platform-not-selected", f"{told} was not asked for"
         obstacle = self._obstacle(slot, child)
         return ("", "") if obstacle is None else ("entry-dropped", obstacle)
 
@@ -104,7 +107,7 @@ class _Entries:
         """Why the target cannot hold what an entry names, if it cannot."""
         family = self._context.family
         if not isinstance(child, DocumentNode):
-            media_type = slot.descriptor.media_type
+            media_type = slot.descriptor.media_type or "a blob without a media type"
             return f"Docker has no room for {media_type} in a list" if self._to_docker else None
         if changes_family(child.document, family) and not fits(child.document, family):
             return not_an_image(child.document, "").message
@@ -143,7 +146,7 @@ class _Entries:
         obstacle = self._obstacle(slot, child)
         if obstacle is not None:
             return self._dropped(slot, child, "entry-dropped", obstacle)
-        decision: Decision = Keep(child)
+        decision: Decision = kept(child)
         if isinstance(child, DocumentNode):
             decision = self._plan_document(child)
         # Its annotations are the link to its image: BuildKit writes them into Docker lists, too.

@@ -12,6 +12,7 @@ from oci_convert.planning.decisions import (
     Recompress,
     Relabel,
     Rewrite,
+    kept,
     same_bytes,
 )
 from oci_convert.planning.index_entries import plan_entries
@@ -59,7 +60,7 @@ class Planner:
                     where=node.where,
                     remedy="convert towards oci, which carries it as it is",
                 )
-            return Keep(node)
+            return kept(node)
         if node.kind is Kind.MANIFEST and context.options.platforms:
             platform = platform_of(node, image.root.descriptor)
             if not context.selected(platform):

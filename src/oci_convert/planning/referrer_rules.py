@@ -26,6 +26,7 @@ from oci_convert.planning.decisions import (
     Rewrite,
     carried,
     in_order,
+    kept,
 )
 from oci_convert.planning.rendering import Rendered
 from oci_convert.spec.media_types import Family
@@ -103,7 +104,9 @@ class Followers:
             return None
         if node.absent is not None:
             raise missing_blob(node.absent)
-        return self._verbatim(node, repoint=not signed)
+        if not signed:
+            return self._repointed(node)
+        return self._made.get(node.descriptor.digest) or kept(node)
 
     def _survives(self, referrer: Referrer, subject: Decision | None) -> bool:
         """Whether what it refers to keeps its digest."""
@@ -133,25 +136,23 @@ class Followers:
 
     # -- carried ----------------------------------------------------------------------------
 
-    def _verbatim(self, node: Node, *, repoint: bool) -> Decision:
-        """Everything as it is, except that a referrer's ``subject`` follows what it names."""
+    def _repointed(self, node: Node) -> Decision:
+        """Everything as it is, except that a ``subject`` follows what it names."""
         known = self._made.get(node.descriptor.digest)
         if known is not None:
             return known
         if not isinstance(node, DocumentNode):
-            return Keep(node)
+            return kept(node)
         family = next(iter(sorted(node.document.families)), Family.OCI)
         children = []
         for slot, child in node.named:
-            target = None
-            if slot.role is not Role.SUBJECT:
-                target = self._verbatim(child, repoint=repoint)
-            elif repoint:
-                target = self._made.get(slot.descriptor.digest)
-            children.append(DescriptorPlan(slot, target or Keep(child)))
+            if slot.role is Role.SUBJECT:
+                target = self._made.get(slot.descriptor.digest) or Keep(child)
+            else:
+                target = self._repointed(child)
+            children.append(DescriptorPlan(slot, target))
         decision = Rewrite(node, family, tuple(children))
-        if repoint:
-            self._judge(decision)
+        self._judge(decision)
         return decision
 
     def _judge(self, decision: Rewrite) -> None:

@@ -26,10 +26,13 @@ __all__ = [
     "Meaning",
     "Standing",
     "counterpart",
+    "document_type",
     "families",
     "layer_cell",
     "look_up",
+    "meant",
     "name_of",
+    "names_blobs",
 ]
 
 
@@ -88,7 +91,7 @@ class Standing(StrEnum):
     UNOFFICIAL = "unofficial"
     """Some tools read it; written only when asked for (``--compress keep``)."""
     LEGACY = "legacy"
-    """An older spelling: read, and replaced when its document is converted."""
+    """An older spelling, or a wrong one: read, and replaced when its document is converted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,14 +269,50 @@ SPELLINGS: Final = _spellings()
 """Every media type that is recognised, and what it means."""
 
 
+_ARTIFACT_MANIFESTS: Final = frozenset(
+    (
+        "application/vnd.oci.artifact.manifest.v1+json",
+        "application/vnd.cncf.oras.artifact.manifest.v1+json",
+    )
+)
+"""Documents of the release candidates of OCI 1.1 and of their forerunner: they name ``blobs``."""
+
+
+def meant(media_type: str) -> str | None:
+    """The recognised media type that is spelled so, whatever its case and parameters (RFC 6838)."""
+    if media_type in SPELLINGS:
+        return media_type
+    bare = media_type.partition(";")[0].strip().lower()
+    return bare if bare in SPELLINGS else None
+
+
 def look_up(media_type: str) -> Meaning | None:
-    """What ``media_type`` means, or ``None`` if no table knows it."""
-    return SPELLINGS.get(media_type)
+    """What ``media_type`` means, or ``None`` if no table knows it.
+
+    One that is misspelled (:func:`meant`) is current in no family, so that it is replaced.
+    """
+    meaning = SPELLINGS.get(media_type)
+    if meaning is None and (known := meant(media_type)) is not None:
+        meaning = Meaning(SPELLINGS[known].cell, frozenset(), Standing.LEGACY)
+    return meaning
+
+
+def document_type(media_type: str) -> str | None:
+    """The type of manifest or index that ``media_type`` spells, if it is one."""
+    known = meant(media_type)
+    if known is None or SPELLINGS[known].cell.kind not in (Kind.INDEX, Kind.MANIFEST):
+        return None
+    return known
+
+
+def names_blobs(media_type: str) -> bool:
+    """Whether what has this type names other blobs: a document, also one that is not read here."""
+    return document_type(media_type) is not None or media_type in _ARTIFACT_MANIFESTS
 
 
 def families(media_type: str) -> frozenset[Family]:
     """The families in which ``media_type`` is a current name of an image's part."""
-    meaning = SPELLINGS.get(media_type)
+    meaning = look_up(media_type)
     if meaning is None or meaning.cell.kind is Kind.ARTIFACT:
         return frozenset()
     return meaning.families
@@ -289,7 +328,7 @@ def counterpart(media_type: str, family: Family) -> str | None:
 
     The type itself where it already is a current name of the family.
     """
-    meaning = SPELLINGS.get(media_type)
+    meaning = look_up(media_type)
     if meaning is None:
         return None
     return name_of(meaning.cell, family)

@@ -14,10 +14,11 @@ from functools import cached_property
 from typing import Final
 
 from oci_convert.documents.document import Role, read_document
+from oci_convert.documents.opaque import begins_object, look_inside
 from oci_convert.errors import BlobError, DocumentError, OciConvertError
 from oci_convert.limits import limits
 from oci_convert.spec.digest import Digest
-from oci_convert.spec.media_types import Kind, look_up
+from oci_convert.spec.media_types import document_type
 from oci_convert.spec.models import Descriptor, Manifest
 from oci_convert.spec.names import (
     CONTAINERD_NAME,
@@ -169,14 +170,24 @@ class Entries:
 
     def _below(self, descriptor: Descriptor, depth: int = 0) -> dict[Digest, Manifest]:
         """The same by their digests, each once: indexes may name each other again and again."""
-        meaning = look_up(descriptor.media_type)
-        if meaning is None or meaning.cell.kind not in (Kind.INDEX, Kind.MANIFEST):
-            return {}
         if depth == _DEPTH or self._layout.size(descriptor.name) is None:
+            return {}
+        if not self._may_be_document(descriptor):
             return {}
         if descriptor.name not in self._read:
             self._read[descriptor.name] = self._documents(descriptor, depth)
         return self._read[descriptor.name]
+
+    def _may_be_document(self, descriptor: Descriptor) -> bool:
+        """Whether a blob is called a manifest or an index, or is one all the same."""
+        if document_type(descriptor.media_type) is not None:
+            return True
+        if descriptor.size > limits().document_size or not begins_object(
+            self._layout.head(descriptor)
+        ):
+            return False
+        raw = b"".join(self._layout.stream(descriptor))
+        return look_inside(raw, descriptor.media_type, self._layout.label) is not None
 
     def _documents(self, descriptor: Descriptor, depth: int) -> dict[Digest, Manifest]:
         if descriptor.size > limits().document_size:

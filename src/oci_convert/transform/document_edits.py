@@ -56,6 +56,7 @@ _SLOT_EXTENSIONS: Final[Mapping[Role, tuple[str, ...]]] = {
     Role.LAYER: ("annotations", "artifactType", "data"),
     Role.ENTRY: ("annotations", "artifactType", "data", "urls"),
     Role.SUBJECT: (),
+    Role.BLOB: (),
 }
 """What Docker's schema has no room for, by the place of a descriptor."""
 
@@ -162,6 +163,8 @@ class _Edit:
     def run(self, children: Sequence[Child]) -> Edit:
         if self._moves:
             self._name_document()
+        elif self._document.is_misnamed:
+            self._name()
         gone: set[str] = set()
         if self._strips:
             gone = self._strip(self._document.root, _DOCUMENT_EXTENSIONS, self._where)
@@ -183,6 +186,17 @@ class _Edit:
 
     def _name_document(self) -> None:
         """State the new media type, and lists where Docker's schema wants lists."""
+        self._name()
+        root = self._document.root
+        name = "layers" if self._document.kind is Kind.MANIFEST else "manifests"
+        listed = root.get(name)
+        if listed is None:
+            anchor = "config" if name == "layers" else "schemaVersion"
+            self._editor.insert(root, name, "[]", after=anchor)
+        elif listed.value is None:
+            self._editor.replace(listed, "[]")
+
+    def _name(self) -> None:
         root = self._document.root
         stated = root.get("mediaType")
         if stated is None:
@@ -191,13 +205,6 @@ class _Edit:
             )
         else:
             self._editor.replace_string(stated, self._media_type)
-        name = "layers" if self._document.kind is Kind.MANIFEST else "manifests"
-        listed = root.get(name)
-        if listed is None:
-            anchor = "config" if name == "layers" else "schemaVersion"
-            self._editor.insert(root, name, "[]", after=anchor)
-        elif listed.value is None:
-            self._editor.replace(listed, "[]")
 
     def _rename(self, slot: Slot, child: Child) -> None:
         """Let a descriptor name what its blob has become."""

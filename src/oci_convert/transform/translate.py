@@ -6,11 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from oci_convert.documents.document import Document, Role, Slot, read_document
+from oci_convert.documents.identity import misspelled
 from oci_convert.enums import chosen
 from oci_convert.errors import RefusedError
 from oci_convert.findings import Finding
 from oci_convert.spec.digest import Digest
-from oci_convert.spec.media_types import Family, Kind, counterpart, look_up
+from oci_convert.spec.media_types import (
+    SPELLINGS,
+    Family,
+    Kind,
+    counterpart,
+    document_type,
+    look_up,
+    meant,
+)
 from oci_convert.spec.models import Descriptor
 from oci_convert.transform.document_edits import (
     Child,
@@ -76,6 +85,9 @@ def translate(
     alone = _Alone(digest_map or {}, compress, where, keep_extensions=keep_extensions)
     edited = alone.edit(document, family)
     findings = list(edited.findings)
+    if document.fault is not None:
+        code, message = document.fault
+        findings.insert(0, Finding.of(code, where, message))
     if edited.raw != raw and alone.back(document, edited, home_of(document, family)) != raw:
         message = "converting back gives other bytes"
         findings.append(Finding.of("not-reversible", where, message))
@@ -138,6 +150,10 @@ class _Alone:
         old = slot.descriptor
         where = f"{self._where}.{slot.label}".lstrip(".")
         embedded(old, where)
+        fault = None if slot.role is Role.SUBJECT else misspelled(old.media_type)
+        if fault is not None:
+            code, message = fault
+            findings.append(Finding.of(code, where, message))
         if slot.role is Role.CONFIG:
             return Child(old.renamed(config_type(document, old.media_type, family)))
         if slot.role is Role.LAYER:
@@ -188,14 +204,14 @@ class _Alone:
             message = f"attestation {old.digest} dropped"
             findings.append(Finding.of("attestation-dropped", where, message))
             return Child(None)
-        meaning = look_up(old.media_type)
-        if meaning is None or meaning.cell.kind not in (Kind.INDEX, Kind.MANIFEST):
-            if not to_docker:
-                return Child(old)
-            message = f"a Docker manifest list cannot contain {old.media_type}"
-            findings.append(Finding.of("entry-dropped", where, message))
-            return Child(None)
-        if to_docker and meaning.cell.kind is Kind.INDEX:
+        new = self._map.get(old.digest)
+        # Of a blob that no media type vouches for, the report of its conversion knows what it is.
+        listed = document_type(old.media_type)
+        if listed is None and new is not None:
+            listed = document_type(new.media_type)
+        if listed is None:
+            return self._unlisted(old, new, where, findings, to_docker=to_docker)
+        if to_docker and SPELLINGS[listed].cell.kind is Kind.INDEX:
             raise RefusedError(
                 "a Docker manifest list cannot contain another list",
                 code="nested-index",
@@ -204,8 +220,7 @@ class _Alone:
             )
         if to_docker and old.platform is None:
             findings.append(Finding.of("platform-unknown", where, "the entry states no platform"))
-        media_type = counterpart(old.media_type, family) or old.media_type
-        new = self._map.get(old.digest)
+        media_type = counterpart(listed, family) or listed
         if new is None and media_type != old.media_type:
             raise RefusedError(
                 f"the new digest of {old.digest} is not known",
@@ -214,3 +229,23 @@ class _Alone:
                 remedy="give the report of its conversion: --map FILE",
             )
         return Child((new or old).renamed(media_type))
+
+    def _unlisted(
+        self,
+        old: Descriptor,
+        new: Descriptor | None,
+        where: str,
+        findings: list[Finding],
+        *,
+        to_docker: bool,
+    ) -> Child:
+        """An entry whose media type is no document's."""
+        if to_docker:
+            what = old.media_type or "a blob without a media type"
+            message = f"a Docker manifest list cannot contain {what}"
+            findings.append(Finding.of("entry-dropped", where, message))
+            return Child(None)
+        if new is None and meant(old.media_type) is None:
+            message = f"no table knows {old.media_type!r}; {old.digest} was left as it is"
+            findings.append(Finding.of("opaque-blob", where, message))
+        return Child(new or old)

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from oci_convert.documents.document import Document, Role, Slot, read_config
 from oci_convert.errors import OciConvertError
+from oci_convert.findings import Finding
 from oci_convert.spec.media_types import Compression, Kind, look_up
 from oci_convert.spec.models import Descriptor, ImageConfig, Platform
 from oci_convert.stores.base import Root
@@ -20,6 +21,7 @@ __all__ = [
     "Image",
     "MissingNode",
     "Node",
+    "OpaqueNode",
     "Original",
     "Tree",
     "UnreadNode",
@@ -47,6 +49,13 @@ class Node:
     where: str
     faults: tuple[OciConvertError, ...] = ()
     """What was wrong, each with its place, where the reader was told to go on."""
+    remarks: tuple[Finding, ...] = ()
+    """What is worth telling, whatever becomes of it."""
+
+    @property
+    def named(self) -> Iterator[tuple[Slot, Node]]:
+        """Each descriptor in it, with the node that this names."""
+        return iter(())
 
     @property
     def old(self) -> Descriptor:
@@ -107,6 +116,8 @@ class Node:
         if id(self) not in seen:
             seen.add(id(self))
             yield self
+            for _, child in self.named:
+                yield from child.nodes(seen)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -156,6 +167,20 @@ class BlobNode(Node):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class OpaqueNode(BlobNode):
+    """A blob that is no document of a known kind, and describes others by digest and size."""
+
+    slots: tuple[Slot, ...]
+    """What it describes and the source has."""
+    children: tuple[Node, ...]
+    """Parallel to :attr:`slots`."""
+
+    @property
+    def named(self) -> Iterator[tuple[Slot, Node]]:
+        return zip(self.slots, self.children, strict=True)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class ConfigNode(Node):
     """The config of an image."""
 
@@ -196,7 +221,6 @@ class DocumentNode(Node):
 
     @property
     def named(self) -> Iterator[tuple[Slot, Node]]:
-        """Each descriptor of the document, with the node that it names."""
         return zip(self.document.slots, self.children, strict=True)
 
     @property
@@ -215,14 +239,6 @@ class DocumentNode(Node):
 
     def layers(self) -> Iterator[Node]:
         return (child for child in self.children if child.role is Role.LAYER)
-
-    def nodes(self, seen: set[int] | None = None) -> Iterator[Node]:
-        seen = set() if seen is None else seen
-        if id(self) not in seen:
-            seen.add(id(self))
-            yield self
-            for child in self.children:
-                yield from child.nodes(seen)
 
 
 @dataclass(frozen=True, slots=True)

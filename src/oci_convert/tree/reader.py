@@ -11,14 +11,24 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypedDict
 
 from oci_convert.documents.document import Document, Role, Slot, read_document
+from oci_convert.documents.identity import misspelled
 from oci_convert.errors import BlobError, DocumentError, OciConvertError, StoreError
+from oci_convert.findings import Finding
 from oci_convert.layers.compression import sniff
 from oci_convert.limits import limits, raised_by
 from oci_convert.spec.digest import Digest, new_hash
-from oci_convert.spec.media_types import SCHEMA1, SCHEMA1_SIGNED, Kind, look_up
+from oci_convert.spec.media_types import (
+    SCHEMA1,
+    SCHEMA1_SIGNED,
+    SPELLINGS,
+    Kind,
+    document_type,
+    look_up,
+)
 from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Root, Source
 from oci_convert.transform.document_edits import embedded, is_image
+from oci_convert.tree.look import look_at, refuse_large
 from oci_convert.tree.nodes import (
     BlobNode,
     ConfigNode,
@@ -26,6 +36,7 @@ from oci_convert.tree.nodes import (
     Image,
     MissingNode,
     Node,
+    OpaqueNode,
     Original,
     Tree,
     UnreadableNode,
@@ -133,15 +144,18 @@ class _Reader:
     def _read(self, blob: _Blob, depth: int) -> Node:
         if blob.role is Role.SUBJECT:
             return UnreadNode(**blob.fields)
+        if blob.kind in (Kind.CONFIG, Kind.LAYER):
+            blob = blob.remarked(misspelled(blob.descriptor.media_type))
         if not self._is_present(blob.descriptor, blob.where):
             return MissingNode(**blob.fields)
         new_hash(blob.descriptor.name.algorithm)  # what nobody can check is not carried
         if blob.kind in (Kind.INDEX, Kind.MANIFEST):
-            return self._read_document(blob, depth)
+            return self._read_document(blob, depth, document_type(blob.descriptor.media_type))
         if blob.kind is Kind.CONFIG:
             return ConfigNode(**blob.fields, raw=self._bytes(blob.descriptor, blob.where))
-        head = self.source.head(blob.descriptor) if blob.kind is Kind.LAYER else None
-        return BlobNode(**blob.fields, actual=None if head is None else sniff(head))
+        if blob.kind is Kind.LAYER:
+            return BlobNode(**blob.fields, actual=sniff(self.source.head(blob.descriptor)))
+        return self._look_inside(blob, depth)
 
     def _is_present(self, descriptor: Descriptor, where: str) -> bool:
         made = self.made.get(descriptor.name)
@@ -157,21 +171,30 @@ class _Reader:
         return size is not None
 
     def _bytes(self, descriptor: Descriptor, where: str) -> bytes:
-        self._refuse_large(descriptor, where)
+        refuse_large(descriptor, where)
         made = self.made.get(descriptor.name)
         return b"".join(self.source.read(descriptor, where)) if made is None else made
 
-    def _refuse_large(self, descriptor: Descriptor, where: str) -> None:
-        if descriptor.size > limits().document_size:
-            raise DocumentError(
-                f"the document has {descriptor.size} bytes, and {limits().document_size} are the "
-                "limit",
-                code="document-too-large",
-                where=where,
-                remedy=raised_by("document_size"),
+    def _look_inside(self, blob: _Blob, depth: int) -> Node:
+        """What a blob is that no media type vouches for: perhaps it is a document all the same."""
+        listed = blob.role in (None, Role.ENTRY)
+        found = look_at(self.source, blob.descriptor, blob.where, listed=listed)
+        blob = blob.remarked(found.remark)
+        if found.media_type is not None:
+            blob = replace(blob, kind=SPELLINGS[found.media_type].cell.kind)
+            return self._read_document(blob, depth, found.media_type)
+        if not found.named:
+            return BlobNode(**blob.fields)
+        self._refuse_deep(blob, depth)
+        children = tuple(
+            self.node(
+                slot.descriptor, slot.role, f"{blob.where}.{slot.label}", depth + 1, Kind.ARTIFACT
             )
+            for slot in found.named
+        )
+        return OpaqueNode(**blob.fields, slots=found.named, children=children)
 
-    def _read_document(self, blob: _Blob, depth: int) -> DocumentNode:
+    def _refuse_deep(self, blob: _Blob, depth: int) -> None:
         if depth > limits().tree_depth:
             raise DocumentError(
                 f"indexes are nested deeper than {limits().tree_depth} levels",
@@ -179,11 +202,16 @@ class _Reader:
                 where=blob.where,
                 remedy=raised_by("tree_depth"),
             )
+
+    def _read_document(self, blob: _Blob, depth: int, media_type: str | None) -> DocumentNode:
+        self._refuse_deep(blob, depth)
         original = None
-        if blob.descriptor.media_type in (SCHEMA1, SCHEMA1_SIGNED):
+        if media_type in (SCHEMA1, SCHEMA1_SIGNED):
+            blob = blob.remarked(misspelled(blob.descriptor.media_type))
             original, blob = self._upgraded(blob)
         raw = self._bytes(blob.descriptor, blob.where)
         document = read_document(raw, blob.descriptor.media_type, blob.where)
+        blob = blob.remarked(document.fault)
         children = tuple(
             self._child(document, slot, f"{blob.where}.{slot.label}", depth + 1)
             for slot in document.slots
@@ -196,7 +224,7 @@ class _Reader:
         """A manifest of schema 1, and the Docker manifest that takes its place."""
         from oci_convert.stores.upgrade import upgraded  # hardly any image wants it
 
-        self._refuse_large(blob.descriptor, blob.where)
+        refuse_large(blob.descriptor, blob.where)
         found, upgrade = upgraded(self.source, blob.descriptor, blob.where, self.measured)
         original = Descriptor(
             mediaType=found.media_type,
@@ -224,6 +252,15 @@ class _Blob:
     role: Role | None
     descriptor: Descriptor
     where: str
+    remarks: tuple[Finding, ...] = ()
+
+    def remarked(self, fault: tuple[str, str] | None) -> _Blob:
+        """The same with one more remark, if there is one: the code of a finding, its message."""
+        if fault is None:
+            return self
+        code, message = fault
+        remarks = dict.fromkeys((*self.remarks, Finding.of(code, self.where, message)))
+        return replace(self, remarks=tuple(remarks))
 
     @property
     def fields(self) -> _Fields:
@@ -232,6 +269,7 @@ class _Blob:
             "role": self.role,
             "descriptor": self.descriptor,
             "where": self.where,
+            "remarks": self.remarks,
         }
 
 
@@ -240,6 +278,7 @@ class _Fields(TypedDict):
     role: Role | None
     descriptor: Descriptor
     where: str
+    remarks: tuple[Finding, ...]
 
 
 def _kind(descriptor: Descriptor, role: Role | None) -> Kind:

@@ -13,10 +13,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from oci_convert.documents.document import Document, Role, read_document
+from oci_convert.documents.opaque import begins_object
 from oci_convert.errors import OciConvertError
 from oci_convert.limits import limits
 from oci_convert.spec.digest import Digest
-from oci_convert.spec.media_types import Kind, look_up
+from oci_convert.spec.media_types import Kind, document_type
 from oci_convert.spec.names import REF_NAME
 from oci_convert.stores.base import Root, Source
 from oci_convert.tree.nodes import DocumentNode, Node
@@ -131,12 +132,12 @@ def _subject(source: Source, root: Root, known: dict[Digest, bytes]) -> Subject 
 def _root_document(source: Source, root: Root, known: dict[Digest, bytes]) -> Document | None:
     """The document of a root, unless it can have no subject or cannot be trusted."""
     descriptor = root.descriptor
-    meaning = look_up(descriptor.media_type)
-    if meaning is None or meaning.cell.kind not in (Kind.INDEX, Kind.MANIFEST):
-        return None
     if root.built or descriptor.size > limits().document_size:
         return None
     try:
+        vouched = document_type(descriptor.media_type) is not None
+        if not (vouched or begins_object(source.head(descriptor))):
+            return None
         raw = known[descriptor.name] = b"".join(source.read(descriptor, source.label))
         # Most documents have no subject, and reading them twice would double the work.
         if subject_tag(root) is None and b"subject" not in raw and b"\\u" not in raw:

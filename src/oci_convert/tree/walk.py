@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from oci_convert.documents.document import Role, Slot
 from oci_convert.spec.models import Descriptor, Platform
-from oci_convert.tree.nodes import DocumentNode, Node, platform_of
+from oci_convert.tree.nodes import Node, platform_of
 
 __all__ = ["Visit", "walk"]
 
@@ -20,7 +20,7 @@ class Visit:
     entry: Descriptor
     """The descriptor that names it here: that of its parent, or of the store."""
     slot: Slot | None = None
-    """Where the parent's document names it; ``None`` at the root."""
+    """Where its parent names it; ``None`` at the root."""
     parent: Visit | None = None
     first: bool = True
     """``False`` where the node was visited before, at another place."""
@@ -63,7 +63,7 @@ def walk(
         if visit.first or again:
             yield visit
         found = visit.node
-        if not visit.first or not isinstance(found, DocumentNode) or not into(visit):
+        if not visit.first or not into(visit):
             return
         for slot, child in found.named:
             if slot.role in roles:

@@ -188,11 +188,10 @@ def _orphans(source: OciLayoutSource, tree: Tree) -> Iterator[Finding]:
     """The files below ``blobs/`` that no image names."""
     named = {blob_name(image.root.descriptor.name) for image in tree.images}
     for node in tree.nodes():
-        document = node.document_or_none
-        if document is not None:
-            named.update(blob_name(slot.descriptor.name) for slot in document.slots)
-        elif node.kind in (Kind.INDEX, Kind.MANIFEST) and node.role is not Role.SUBJECT:
+        unread = node.kind in (Kind.INDEX, Kind.MANIFEST) or node.faults
+        if node.document_or_none is None and unread and node.role is not Role.SUBJECT:
             return  # nobody can say what it names
+        named.update(blob_name(slot.descriptor.name) for slot, _ in node.named)
     for name in sorted(source.files.names("blobs")):
         if name not in named:
             yield Finding.of("orphan-blob", name, "not referenced by any image")
