@@ -39,3 +39,11 @@ def test_importing_the_library_loads_neither_a_command_line_nor_codecs() -> None
 
 def test_importing_the_package_alone_loads_nothing() -> None:
     assert not {"pydantic", "oci_convert.conversion"} & loaded_by("import oci_convert")
+
+
+def test_the_help_needs_no_models_and_no_codecs() -> None:
+    called = "import sys; sys.argv = ['oci-convert', '--help']"
+    said = "from contextlib import suppress, redirect_stdout; import io"
+    run = "with suppress(SystemExit), redirect_stdout(io.StringIO()):\n    main()"
+    program = f"{called}\n{said}\nfrom oci_convert.__main__ import main\n{run}"
+    assert not {"pydantic", "rich", "zstandard", "asyncio"} & loaded_by(program)

@@ -10,6 +10,7 @@ from oci_convert.cli.show.terminal import say_json as print_json
 from oci_convert.limits import parse_limits, set_limits
 
 __all__ = [
+    "Debug",
     "Jobs",
     "Json",
     "Limit",
@@ -52,6 +53,8 @@ Source = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the complete result as JSON.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")]
+"""Looked for by :mod:`oci_convert.cli.run`, as an error may come before options are read."""
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no findings.")]
 Jobs = Annotated[
     int | None,

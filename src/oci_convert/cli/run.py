@@ -10,8 +10,10 @@ from functools import partial
 from typing import NoReturn
 
 from oci_convert.cli.show import complain
+from oci_convert.cli.show.terminal import tell
+from oci_convert.cli.show.text import Style, Text
 from oci_convert.cli.signals import StoppedError, listen
-from oci_convert.cli.status import DONE, FAILED, USAGE
+from oci_convert.cli.status import DONE, FAILED, INTERNAL, USAGE
 from oci_convert.errors import OciConvertError, UsageError
 
 __all__ = ["main"]
@@ -30,18 +32,29 @@ def _run() -> int:
     try:
         status = _status(_loaded())
         sys.stdout.flush()
-    except UsageError as error:
-        complain(str(error))
-        return USAGE
-    except OciConvertError as error:
-        complain(str(error))
-        return FAILED
-    except OSError as error:
-        return _refused(error)
     except StoppedError as stopped:
         complain("stopped; the target has the complete image or none")
         return 128 + stopped.number
+    except Exception as error:
+        return _failed(error)
     return status
+
+
+def _failed(error: Exception) -> int:
+    """Tell what ended the run, in one line; where in the program, only if that was asked for."""
+    if "--debug" in sys.argv:
+        import traceback
+
+        for line in "".join(traceback.format_exception(error)).splitlines():
+            tell(line)
+    if isinstance(error, OciConvertError):
+        complain(str(error))
+        return USAGE if isinstance(error, UsageError) else FAILED
+    if isinstance(error, OSError):
+        return _refused(error)
+    what = "".join((type(error).__name__, ": " if str(error) else "", *str(error).splitlines()[:1]))
+    tell(Text("internal error", Style.ERROR) + f": {what}, please report it with --debug")
+    return INTERNAL
 
 
 def _loaded() -> Callable[[], object]:

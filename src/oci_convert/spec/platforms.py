@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from oci_convert.errors import UsageError
-from oci_convert.spec.models import Platform
 from oci_convert.text.suggestion import did_you_mean, nearest
+
+if TYPE_CHECKING:
+    from oci_convert.spec.models import Platform
 
 __all__ = ["check_platform", "listed", "matches", "meant", "near"]
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from oci_convert.cli import show
-from oci_convert.cli.app import Jobs, Json, Limit, Quiet, app, complete_reference, print_json
+from oci_convert.cli.app import Debug, Jobs, Json, Limit, Quiet, app, complete_reference, print_json
 from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
 from oci_convert.cli.record import written
@@ -204,6 +204,7 @@ def convert(
         ),
     ] = False,
     _limit: Limit = None,
+    _debug: Debug = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

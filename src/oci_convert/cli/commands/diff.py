@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 
 from oci_convert.cli import show
-from oci_convert.cli.app import Jobs, Json, Limit, app, complete_reference, print_json
+from oci_convert.cli.app import Debug, Jobs, Json, Limit, app, complete_reference, print_json
 from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
-from oci_convert.cli.show import diff as shown
 from oci_convert.cli.status import DONE, NO
 
 __all__ = ["diff"]
@@ -41,6 +40,7 @@ def diff(
     *,
     jobs: Jobs = None,
     _limit: Limit = None,
+    _debug: Debug = False,
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")] = False,
 ) -> None:
@@ -50,6 +50,7 @@ def diff(
 
     Example: oci-convert diff app.tar oci:layout:app
     """
+    from oci_convert.cli.show import diff as shown
     from oci_convert.comparison.diff import diff as run
 
     with progress(wanted=not quiet) as on_progress:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from oci_convert.cli.app import Json, Limit, Source, app, print_json
+from oci_convert.cli.app import Debug, Json, Limit, Source, app, print_json
 from oci_convert.cli.help import Command
 
 __all__ = ["inspect"]
@@ -27,6 +27,7 @@ def inspect(
         bool, typer.Option("--graph", help="Print the tree as a diagram for Mermaid.")
     ] = False,
     _limit: Limit = None,
+    _debug: Debug = False,
     as_json: Json = False,
 ) -> None:
     """Show images as trees: media types, digests, sizes, platforms, names, problems.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from oci_convert.cli.app import Json, app, print_json
+from oci_convert.cli.app import Debug, Json, app, print_json
 from oci_convert.cli.help import Command
 from oci_convert.spec.matrix import matrix, other_spellings, text
 
@@ -17,7 +17,7 @@ __all__ = ["media_types"]
     short_help="Print the media types of each format side by side.",
     epilog="0 printed; 2 wrong usage",
 )
-def media_types(*, as_json: Json = False) -> None:
+def media_types(*, _debug: Debug = False, as_json: Json = False) -> None:
     """Print the compatibility matrix: the media types of each format side by side.
 
     Example: oci-convert media-types --json

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from oci_convert.cli.app import Jobs, Json, Limit, Quiet, Source, app, print_json
+from oci_convert.cli.app import Debug, Jobs, Json, Limit, Quiet, Source, app, print_json
 from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
 from oci_convert.cli.status import DONE, NO
@@ -32,6 +32,7 @@ def prove(
     ],
     jobs: Jobs = None,
     _limit: Limit = None,
+    _debug: Debug = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

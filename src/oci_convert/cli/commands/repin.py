@@ -10,10 +10,8 @@ from typing import Annotated
 
 import typer
 
-from oci_convert.cli.app import Json, Quiet, app, print_json
-from oci_convert.cli.found_pins import find_pins
+from oci_convert.cli.app import Debug, Json, Quiet, app, print_json
 from oci_convert.cli.help import Command
-from oci_convert.cli.maps import read_maps
 from oci_convert.cli.patch import patch
 from oci_convert.cli.show.pins import pins as show_pins
 from oci_convert.cli.show.pins import pins_summary
@@ -62,6 +60,7 @@ def repin(
         bool,
         typer.Option("--strict", help="Write nothing if a pin is not in the maps; exit status 3."),
     ] = False,
+    _debug: Debug = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -69,6 +68,9 @@ def repin(
 
     Example: oci-convert repin --map report.json deploy/
     """
+    from oci_convert.cli.found_pins import find_pins
+    from oci_convert.cli.maps import read_maps
+
     streams = _STREAM in files
     if streams and len(files) > 1:
         raise UsageError(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from oci_convert.cli import show
-from oci_convert.cli.app import Limit, Quiet, app
+from oci_convert.cli.app import Debug, Limit, Quiet, app
 from oci_convert.cli.help import Command
 from oci_convert.spec.media_types import Family
 from oci_convert.transform.layer_rules import Compress
@@ -42,6 +42,7 @@ def translate(
         ),
     ] = False,
     _limit: Limit = None,
+    _debug: Debug = False,
     quiet: Quiet = False,
 ) -> None:
     """Translate one document from standard input to standard output, byte for byte.

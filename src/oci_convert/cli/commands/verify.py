@@ -8,6 +8,7 @@ import typer
 
 from oci_convert.cli import show
 from oci_convert.cli.app import (
+    Debug,
     Jobs,
     Json,
     Limit,
@@ -47,6 +48,7 @@ def verify(
     ] = None,
     jobs: Jobs = None,
     _limit: Limit = None,
+    _debug: Debug = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

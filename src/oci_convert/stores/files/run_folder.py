@@ -6,6 +6,7 @@ left. The lock of the root is held for moments only, by whoever makes or removes
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -120,14 +121,11 @@ class RunFolder:
             try:
                 self._make_root()
                 lock = _lock_folder(self._root)
+                break
             except FileNotFoundError:
                 attempts += 1
                 if attempts == _ATTEMPTS:
                     raise
-                continue
-            if lock is None or _same_file(lock, self._root):
-                break
-            os.close(lock)
         self._held = True
         try:
             _sweep(self._root / UNFINISHED, own=self._path)
@@ -275,17 +273,21 @@ def make_real_folder(path: Path) -> bool:
 def _lock_folder(path: Path, patience: float | None = None) -> int | None:
     """Lock a folder; closing the returned file descriptor lets go. ``None``: no locks here.
 
-    Raises :class:`BlockingIOError` if another process holds it for longer than ``patience``.
+    Raises :class:`FileNotFoundError` if it went while its lock was waited for, and
+    :class:`BlockingIOError` if another process holds it for longer than ``patience``.
     """
     if fcntl is None:
         return None
-    with naming(path):
-        descriptor = os.open(path, FOLDER)
-        try:
+    descriptor = None
+    try:
+        with naming(path):
+            descriptor = os.open(path, FOLDER)
             _flock(descriptor, patience)
-        except BaseException:
+            _check_there(descriptor, path)
+    except BaseException:
+        if descriptor is not None:
             os.close(descriptor)
-            raise
+        raise
     return descriptor
 
 
@@ -305,11 +307,10 @@ def _flock(descriptor: int, patience: float | None) -> None:
             return
 
 
-def _same_file(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except FileNotFoundError:
-        return False
+def _check_there(descriptor: int, path: Path) -> None:
+    """Raise unless what is open is what stands there: another one may have taken its place."""
+    if not os.path.samestat(os.fstat(descriptor), os.stat(path)):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def _sweep(unfinished: Path, own: Path | None = None) -> list[Path]:
