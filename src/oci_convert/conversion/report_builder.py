@@ -14,7 +14,7 @@ from oci_convert.planning.rendering import Rendered
 from oci_convert.report import Change, ConvertedImage, Failure, MapRow, Report, Totals
 from oci_convert.spec.media_types import Family, Kind
 from oci_convert.spec.names import called
-from oci_convert.tree.nodes import BlobNode, ConfigNode, DocumentNode, platform_of
+from oci_convert.tree.nodes import BlobNode, ConfigNode, DocumentNode
 from oci_convert.tree.walk import Visit, walk
 
 __all__ = ["build_report"]
@@ -137,10 +137,13 @@ def _row(visit: Visit, decision: Decision | None, rendered: Rendered) -> MapRow:
 def _platform(visit: Visit) -> str | None:
     """The platform of an image, if it is known: here a config that nobody can read is no error.
 
-    It was carried as it is, and the images are in the target by now.
+    It was carried as it is, and the images are in the target by now. None is read for this.
     """
+    stated = None if visit.slot is None else visit.entry.platform
+    config = visit.node.config if isinstance(visit.node, DocumentNode) else None
     try:
-        stated = visit.platform if visit.slot is not None else platform_of(visit.node)
+        if stated is None and config is not None and config.stored is not None:
+            stated = config.view[0].platform
     except DocumentError:
         return None
     return None if stated is None else str(stated)

@@ -15,7 +15,15 @@ from oci_convert.layers.recompress import recompressed, unpacked
 from oci_convert.layers.streams import verified
 from oci_convert.limits import inherited
 from oci_convert.options import Options
-from oci_convert.planning.decisions import Decision, Keep, Recompress, Relabel
+from oci_convert.planning.decisions import (
+    Decision,
+    Drop,
+    Keep,
+    Recompress,
+    Relabel,
+    Restore,
+    Rewrite,
+)
 from oci_convert.progress import Progress
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression
@@ -51,7 +59,7 @@ class _Move:
 
     source_plan: SourcePlan
     decision: Keep | Relabel | Recompress
-    node: BlobNode
+    node: BlobNode | ConfigNode
 
     @property
     def place(self) -> str:
@@ -113,23 +121,10 @@ class Transfer:
         A transfer that keeps going raises no :class:`OciConvertError` but notes it as the failure
         of every source that needed the blob.
         """
-        loads: dict[object, _Load] = {}
-        documents: list[tuple[SourcePlan, Decision]] = []
-        for source_plan in source_plans:
-            for decision in source_plan.plan.decisions():
-                match decision:
-                    case Keep(node=BlobNode() as node) | Relabel(node=BlobNode() as node):
-                        _add(loads, node.descriptor.digest, _Move(source_plan, decision, node))
-                    case Recompress(node=node, to=to, diff_id=diff_id):
-                        key = (node.descriptor.digest, to, diff_id)
-                        _add(loads, key, _Move(source_plan, decision, node))
-                    case _ if isinstance(decision.node, DocumentNode | ConfigNode):
-                        documents.append((source_plan, decision))
-                    case _:
-                        pass  # a foreign layer, or an entry, that is not here
-        self._left = sum(load.descriptor.size for load in loads.values())
+        loads, documents = _sorted(source_plans)
+        self._left = sum(load.descriptor.size for load in loads)
         self._left += sum(decision.node.descriptor.size for _, decision in documents)
-        self._move_all(list(loads.values()))
+        self._move_all(loads)
         for source_plan in source_plans:
             if source_plan.failure is None:
                 source_plan.settle(self._recompressed)
@@ -276,7 +271,7 @@ class Transfer:
         """Only the config vouches for this layer: it must hold what the config says."""
         descriptor = move.node.descriptor
         chunks = move.source_plan.source.read(descriptor, move.place)
-        packed = move.node.actual or Compression.NONE
+        packed = move.node.compression or Compression.NONE
         for _ in unpacked(chunks, packed, diff_id, move.place, descriptor.size):
             if self._stopped:
                 raise _StoppedError
@@ -342,9 +337,26 @@ class Transfer:
             self._bytes_written += len(raw)
 
 
-def _add(loads: dict[object, _Load], key: object, move: _Move) -> None:
-    load = loads.get(key)
-    if load is None:
-        loads[key] = _Load(move, [])
-    else:
-        load.others.append(move)
+def _sorted(
+    source_plans: Sequence[SourcePlan],
+) -> tuple[list[_Load], list[tuple[SourcePlan, Decision]]]:
+    """What ends in the target: blobs to be moved, and documents and configs that are in memory."""
+    loads: dict[object, _Load] = {}
+    documents: list[tuple[SourcePlan, Decision]] = []
+    for source_plan in source_plans:
+        for decision in source_plan.plan.decisions():
+            node = decision.node
+            if isinstance(node, DocumentNode) or node.stored is not None:
+                documents.append((source_plan, decision))
+            elif isinstance(node, BlobNode | ConfigNode) and not isinstance(
+                decision, Rewrite | Restore | Drop
+            ):
+                to = decision.to if isinstance(decision, Recompress) else None
+                key = (node.descriptor.digest, to, to and decision.diff_id)
+                move = _Move(source_plan, decision, node)
+                if key in loads:
+                    loads[key].others.append(move)
+                else:
+                    loads[key] = _Load(move, [])
+            # Else it is a foreign layer, or an entry of a sparse index, that is not here.
+    return list(loads.values()), documents

@@ -100,7 +100,7 @@ class Rendered:
         node = decision.node
         if isinstance(node, DocumentNode):
             return node.document.raw
-        return node.raw if isinstance(node, ConfigNode) else None
+        return node.stored if isinstance(node, ConfigNode) else None
 
     def settled(self, decision: Decision) -> tuple[Descriptor, bytes]:
         """A document or a config for the target; raises :class:`LookupError` as above."""

@@ -98,6 +98,10 @@ class Source(ABC):
     sparse: bool = False
     """Indexes of this store may name images that are not here, as a matter of course."""
 
+    remote: bool = False
+    """Every read is a request to somewhere else: what descriptors state is believed, and nothing is
+    read that is not needed."""
+
     @abstractmethod
     def roots(self) -> Sequence[Root]:
         """Every image, in the order of the store."""
@@ -141,6 +145,9 @@ class Source(ABC):
         """The first bytes of a blob, at most :data:`HEAD`; not verified."""
         with self.open(descriptor.name) as file:
             return file.read(HEAD)
+
+    def prefetch(self, descriptors: Sequence[Descriptor]) -> None:
+        """Documents that are going to be read soon: a source may begin to fetch them together."""
 
     def missing(self, digest: Digest) -> BlobError:
         """The error for a blob that is not there."""

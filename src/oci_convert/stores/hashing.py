@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from oci_convert.layers.streams import Tally
 from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.spec.models import Descriptor
-from oci_convert.stores.base import Root, Sink, unwatched
+from oci_convert.stores.base import Root, Sink, Source, unwatched
 
 __all__ = ["HashingSink"]
 
@@ -45,6 +45,19 @@ class HashingSink(Sink):
         if expected is not None:
             tally.check(expected.name, expected.size, where)
         return tally.digest, tally.size
+
+    def take(
+        self,
+        source: Source,
+        descriptor: Descriptor,
+        where: str,
+        *,
+        watch: Callable[[int], None] = unwatched,
+        link: bool = False,
+    ) -> None:
+        """Read the blob, so that what is wrong with it shows, unless that costs requests."""
+        if not source.remote:
+            super().take(source, descriptor, where, watch=watch, link=link)
 
     def commit(self, roots: Sequence[Root]) -> None:
         """Nothing was written, so nothing appears."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 
 from oci_convert.documents.document import Document, Role, Slot, read_config
 from oci_convert.errors import OciConvertError
@@ -17,6 +18,7 @@ from oci_convert.transform.document_edits import is_image
 __all__ = [
     "BlobNode",
     "ConfigNode",
+    "Content",
     "DocumentNode",
     "Image",
     "MissingNode",
@@ -166,6 +168,32 @@ class BlobNode(Node):
         return None if self.actual is meaning.cell.compression else self.actual
 
 
+class Content:
+    """The bytes of a blob, read when they are first asked for. Several threads may ask."""
+
+    def __init__(self, read: Callable[[], bytes]) -> None:
+        self._read = read
+        self._lock = Lock()
+        self.known: bytes | None = None
+        """The bytes, if they were read."""
+
+    def get(self) -> bytes:
+        """The bytes; raises :class:`OciConvertError` if they cannot be read or trusted."""
+        with self._lock:
+            if self.known is None:
+                self.known = self._read()
+            return self.known
+
+    def __reduce__(self) -> tuple[Callable[[bytes], Content], tuple[bytes]]:
+        return _content_of, (self.get(),)
+
+
+def _content_of(raw: bytes) -> Content:
+    content = Content(lambda: raw)
+    content.known = raw
+    return content
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OpaqueNode(BlobNode):
     """A blob that is no document of a known kind, and describes others by digest and size."""
@@ -182,13 +210,18 @@ class OpaqueNode(BlobNode):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ConfigNode(Node):
-    """The config of an image."""
+    """The config of an image. Where reading costs a request, it is read when it is needed."""
 
-    raw: bytes
+    content: Content
 
     @property
-    def stored(self) -> bytes:
-        return self.raw
+    def raw(self) -> bytes:
+        """The bytes, read now if they were not."""
+        return self.content.get()
+
+    @property
+    def stored(self) -> bytes | None:
+        return self.content.known
 
     @cached_property
     def view(self) -> tuple[ImageConfig, list[str]]:

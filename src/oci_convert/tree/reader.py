@@ -21,6 +21,7 @@ from oci_convert.spec.media_types import (
     SCHEMA1,
     SCHEMA1_SIGNED,
     SPELLINGS,
+    Compression,
     Kind,
     document_type,
     look_up,
@@ -32,6 +33,7 @@ from oci_convert.tree.look import look_at, refuse_large
 from oci_convert.tree.nodes import (
     BlobNode,
     ConfigNode,
+    Content,
     DocumentNode,
     Image,
     MissingNode,
@@ -152,12 +154,27 @@ class _Reader:
         if blob.kind in (Kind.INDEX, Kind.MANIFEST):
             return self._read_document(blob, depth, document_type(blob.descriptor.media_type))
         if blob.kind is Kind.CONFIG:
-            return ConfigNode(**blob.fields, raw=self._bytes(blob.descriptor, blob.where))
+            return self._config(blob)
         if blob.kind is Kind.LAYER:
-            return BlobNode(**blob.fields, actual=sniff(self.source.head(blob.descriptor)))
+            return BlobNode(**blob.fields, actual=self._compression(blob.descriptor))
         return self._look_inside(blob, depth)
 
+    def _config(self, blob: _Blob) -> ConfigNode:
+        content = Content(lambda: self._bytes(blob.descriptor, blob.where))
+        if not self.source.remote:
+            content.get()
+        return ConfigNode(**blob.fields, content=content)
+
+    def _compression(self, layer: Descriptor) -> Compression | None:
+        """How a layer is compressed: by its first bytes, where these are at hand."""
+        if not self.source.remote:
+            return sniff(self.source.head(layer))
+        meaning = look_up(layer.media_type)
+        return None if meaning is None else meaning.cell.compression
+
     def _is_present(self, descriptor: Descriptor, where: str) -> bool:
+        if self.source.remote:
+            return True
         made = self.made.get(descriptor.name)
         size = self.source.size(descriptor.name) if made is None else len(made)
         if size is not None and size != descriptor.size:
@@ -203,15 +220,21 @@ class _Reader:
                 remedy=raised_by("tree_depth"),
             )
 
-    def _read_document(self, blob: _Blob, depth: int, media_type: str | None) -> DocumentNode:
+    def _read_document(self, blob: _Blob, depth: int, media_type: str | None) -> Node:
         self._refuse_deep(blob, depth)
         original = None
         if media_type in (SCHEMA1, SCHEMA1_SIGNED):
             blob = blob.remarked(misspelled(blob.descriptor.media_type))
             original, blob = self._upgraded(blob)
-        raw = self._bytes(blob.descriptor, blob.where)
+        try:
+            raw = self._bytes(blob.descriptor, blob.where)
+        except BlobError as error:
+            if self.source.remote and error.code == "blob-missing":
+                return MissingNode(**blob.fields)
+            raise
         document = read_document(raw, blob.descriptor.media_type, blob.where)
         blob = blob.remarked(document.fault)
+        self.source.prefetch([slot.descriptor for slot in document.slots if self._is_next(slot)])
         children = tuple(
             self._child(document, slot, f"{blob.where}.{slot.label}", depth + 1)
             for slot in document.slots
@@ -219,6 +242,12 @@ class _Reader:
         return DocumentNode(
             **blob.fields, document=document, children=children, upgraded_from=original
         )
+
+    def _is_next(self, slot: Slot) -> bool:
+        """Whether what a descriptor names is a document that will be read."""
+        if slot.role is not Role.ENTRY or not self.asked(slot.descriptor):
+            return False
+        return _kind(slot.descriptor, slot.role) in (Kind.INDEX, Kind.MANIFEST)
 
     def _upgraded(self, blob: _Blob) -> tuple[Original, _Blob]:
         """A manifest of schema 1, and the Docker manifest that takes its place."""
