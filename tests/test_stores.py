@@ -25,7 +25,8 @@ from oci_convert.stores.base import Root, Sink, Source
 from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSource
 from oci_convert.stores.files import MemoryFiles
 from oci_convert.stores.files.folder import Folder, WritableFolder
-from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource, is_layout, merged_index
+from oci_convert.stores.layout_index import LayoutIndex
+from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource, is_layout
 from support.contract import (
     FolderContract,
     StoreContract,
@@ -240,6 +241,11 @@ def test_an_index_that_needs_no_change_is_not_written(tmp_path: Path) -> None:
     assert (tmp_path / "index.json").stat() == before
 
 
+def merged_index(old: bytes | None, new: list[Root], where: str) -> bytes:
+    index = LayoutIndex.empty() if old is None else LayoutIndex.read(old, where)
+    return index.merged(new).raw
+
+
 EMPTY_INDEXES = {
     "an empty list": b'{"schemaVersion":2,"manifests":[]}',
     "null, as Go writes an empty list": b'{"schemaVersion":2,"manifests":null,"x":1}',
@@ -308,7 +314,7 @@ def test_an_entry_keeps_its_platform_type_and_annotations() -> None:
         "index.json": json.dumps(index).encode(),
         "oci-layout": b'{"imageLayoutVersion":"1.0.0"}',
     }
-    roots = OciLayoutSource(MemoryFiles(files), "memory").roots()
+    roots = [*OciLayoutSource(MemoryFiles(files), "memory").roots()]
     assert json.loads(merged_index(None, roots, ""))["manifests"] == [entry]
 
 

@@ -6,7 +6,7 @@ one that can be read as two things is refused (CVE-2021-41190).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -84,8 +84,11 @@ class Slot:
     @property
     def label(self) -> str:
         """``config``, ``layers[3]``, ``manifests[0]`` or ``subject``."""
-        single = self.role in (Role.CONFIG, Role.SUBJECT)
-        return self.role.value if single else f"{self.role}[{self.index}]"
+        return _label(self.role, self.index)
+
+
+def _label(role: Role, index: int) -> str:
+    return role.value if role in (Role.CONFIG, Role.SUBJECT) else f"{role}[{index}]"
 
 
 class Document:
@@ -198,12 +201,22 @@ def read_document(
                 remedy="tools would read it differently (CVE-2021-41190); do not use it",
             )
     document = Document(raw, text, root, kind, identity, where)
-    for slot in document.slots:
-        refuse_case_variants(slot.object, DESCRIPTOR_MEMBERS, f"{where}.{slot.label}".lstrip("."))
-        platform = slot.object.get("platform")
-        if isinstance(platform, Object):
-            refuse_case_variants(platform, _PLATFORM_NAMES, f"{where}.{slot.label}.platform")
+    for label, descriptor in _descriptors(root.value):
+        _refuse_variants(descriptor, DESCRIPTOR_MEMBERS, where, label)
+        platform = descriptor.get("platform")
+        if isinstance(platform, dict):
+            _refuse_variants(platform, _PLATFORM_NAMES, where, f"{label}.platform")
     return document
+
+
+def _descriptors(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The descriptors of a document with their labels, without looking up where they stand."""
+    for role in Role:
+        found = document.get(role.value)
+        items = [found] if role in (Role.CONFIG, Role.SUBJECT) else found or ()
+        for i, item in enumerate(items):
+            if isinstance(item, dict):
+                yield _label(role, i), item
 
 
 def type_of(raw: bytes, where: str = "") -> str:
@@ -266,7 +279,13 @@ def refuse_case_variants(target: Object, known: frozenset[str], where: str) -> N
 
     Go reads ``Layers`` as ``layers``; nobody else does.
     """
-    strange = target.value.keys() - known
+    _refuse_variants(target.value, known, where)
+
+
+def _refuse_variants(
+    members: Mapping[str, Any], known: frozenset[str], where: str, label: str = ""
+) -> None:
+    strange = members.keys() - known
     folded = {name.casefold(): name for name in known} if strange else {}
     for name in sorted(strange):
         twin = folded.get(name.casefold())
@@ -274,7 +293,7 @@ def refuse_case_variants(target: Object, known: frozenset[str], where: str) -> N
             raise DocumentError(
                 f"the document is ambiguous: its field {name!r} differs from {twin!r} only by case",
                 code="ambiguous-document",
-                where=where,
+                where=f"{where}.{label}".strip("."),
                 remedy="tools would read it differently; do not use it",
             )
 

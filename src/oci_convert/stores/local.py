@@ -15,7 +15,14 @@ from oci_convert.stores.base import Sink, SinkOptions, Source, SourceOptions
 from oci_convert.stores.files.borrowed import BinaryReader, BinaryWriter, Borrowed
 from oci_convert.stores.files.outputs import GivenFile
 from oci_convert.stores.files.spool import open_archive
-from oci_convert.stores.references import Reference, archive_sink, source_over
+from oci_convert.stores.layout_index import IndexReader
+from oci_convert.stores.references import (
+    Reference,
+    archive_sink,
+    open_files,
+    open_sink,
+    source_over,
+)
 
 __all__ = ["ContainersDir", "DockerArchive", "OciArchive", "OciLayout"]
 
@@ -45,10 +52,13 @@ class _Local:
         return self._reference.sink(options)
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and vars(other) == vars(self)
+        return isinstance(other, _Local) and other._identity() == self._identity()
 
     def __hash__(self) -> int:
-        return hash(self._reference)
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[object, ...]:
+        return type(self), self._reference
 
     def __str__(self) -> str:
         return str(self._reference)
@@ -61,10 +71,32 @@ class _Local:
 
 
 class OciLayout(_Local):
-    """An OCI layout in a directory: ``oci:PATH[:REF]``."""
+    """An OCI layout in a directory: ``oci:PATH[:REF]``.
+
+    Runs that are given the same object share what they know of ``index.json``, which otherwise each
+    of them parses: in a layout of many thousand images that takes longer than to add one. What
+    others write there meanwhile is noticed.
+    """
 
     def __init__(self, path: str | PathLike[str], ref: str | None = None) -> None:
         super().__init__("oci", os.fspath(path), ref)
+        self._reader = IndexReader()
+
+    def image(self, ref: str) -> OciLayout:
+        """One image of this very layout: the one of that name, or one that is to have it."""
+        one = OciLayout(self._reference.path, ref)
+        one._reader = self._reader
+        return one
+
+    def source(self, options: SourceOptions = SourceOptions()) -> Source:
+        files = open_files(self._reference, options.scratch)
+        return source_over(files, self._reference, self._reader)
+
+    def sink(self, options: SinkOptions = SinkOptions()) -> Sink:
+        return open_sink(self._reference, options, self._reader)
+
+    def __reduce__(self) -> tuple[type[OciLayout], tuple[str, str | None]]:
+        return OciLayout, (self._reference.path, self.ref)
 
 
 class ContainersDir(_Local):
@@ -96,6 +128,9 @@ class _Archive(_Local):
             )
         self._given = Borrowed(file)
         super().__init__(self._transport, self._given.name, ref)
+
+    def _identity(self) -> tuple[object, ...]:
+        return (*super()._identity(), self._given)
 
     def source(self, options: SourceOptions = SourceOptions()) -> Source:
         if self._given is None:

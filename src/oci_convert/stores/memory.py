@@ -5,6 +5,7 @@ from __future__ import annotations
 from oci_convert.spec.media_types import Family
 from oci_convert.stores.base import SinkOptions, SourceOptions
 from oci_convert.stores.files.memory import Held, MemoryFiles
+from oci_convert.stores.layout_index import IndexReader
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource
 
 __all__ = ["Memory"]
@@ -24,6 +25,7 @@ class Memory:
 
     def __init__(self, files: dict[str, bytes] | None = None, ref: str | None = None) -> None:
         self._held = Held({} if files is None else files)
+        self._reader = IndexReader()
         self.ref = ref
 
     @property
@@ -34,16 +36,18 @@ class Memory:
     def image(self, ref: str) -> Memory:
         """One image of this very store: the one of that name, or one that is to have it."""
         one = Memory(ref=ref)
-        one._held = self._held
+        one._held, one._reader = self._held, self._reader
         return one
 
     def source(self, options: SourceOptions = SourceOptions()) -> OciLayoutSource:
         """Open it for reading."""
-        return OciLayoutSource(MemoryFiles(held=self._held), self.label)
+        return OciLayoutSource(MemoryFiles(held=self._held), self.label, self._reader)
 
     def sink(self, options: SinkOptions = SinkOptions()) -> OciLayoutSink:
         """Open it for writing."""
-        return OciLayoutSink(MemoryFiles(held=self._held), self.label, family=options.family)
+        return OciLayoutSink(
+            MemoryFiles(held=self._held), self.label, family=options.family, reader=self._reader
+        )
 
     def __reduce__(self) -> tuple[type[Memory], tuple[dict[str, bytes], str | None]]:
         with self._held.lock:

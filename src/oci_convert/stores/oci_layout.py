@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import BinaryIO, Final
 
-from oci_convert.documents.document import (
-    DESCRIPTOR_MEMBERS,
-    Document,
-    Role,
-    Slot,
-    read_document,
-    read_object,
-    refuse_case_variants,
-)
-from oci_convert.documents.strict_json import Array, Editor, compact
+from oci_convert.documents.document import DESCRIPTOR_MEMBERS, read_object, refuse_case_variants
 from oci_convert.errors import StoreError, UsageError
-from oci_convert.limits import limits
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Cell, Family, Kind, name_of
 from oci_convert.spec.models import Descriptor, LayoutHeader, validate
-from oci_convert.spec.names import REF_NAME, called, pair
+from oci_convert.spec.names import REF_NAME
 from oci_convert.stores.base import Capabilities, Root, Source
 from oci_convert.stores.files import Files, WritableFiles
 from oci_convert.stores.files_sink import FilesSink
+from oci_convert.stores.layout_index import INDEX, IndexReader, LayoutIndex, entry_text
 
 __all__ = ["HEADER", "OciLayoutSink", "OciLayoutSource", "blob_name", "is_layout"]
 
@@ -44,7 +34,7 @@ def blob_name(digest: Digest) -> str:
 
 def is_layout(files: Files) -> bool:
     """Whether a place holds an OCI layout of any age."""
-    if files.size("index.json") is not None:
+    if files.size(INDEX) is not None:
         return True
     return files.size("oci-layout") is not None and any(files.names("refs"))
 
@@ -52,13 +42,12 @@ def is_layout(files: Files) -> bool:
 class OciLayoutSource(Source):
     """The images of a layout: the entries of its ``index.json``, or of its ``refs/``."""
 
-    def __init__(self, files: Files, label: str) -> None:
+    def __init__(self, files: Files, label: str, reader: IndexReader | None = None) -> None:
         self.files = files
         self.label = label
         self._check_header()
-        self._roots = (
-            self._read_index() if files.size("index.json") is not None else self._read_refs()
-        )
+        self._index = (reader or IndexReader()).read(files, label)
+        self._refs = self._read_refs() if self._index is None else []
 
     def _check_header(self) -> None:
         if self.files.size("oci-layout") is None:
@@ -74,12 +63,6 @@ class OciLayoutSource(Source):
                 where=where,
                 remedy="1.0.0 is the only one that is known; fetch the image again",
             )
-
-    def _read_index(self) -> list[Root]:
-        where = f"{self.label}: index.json"
-        raw = self.files.read("index.json", "index_size")
-        index = read_document(raw, _INDEX, where, size_limit=limits().index_size)
-        return [_root(slot.descriptor) for slot in index.slots if slot.role is Role.ENTRY]
 
     def _read_refs(self) -> list[Root]:
         roots = []
@@ -98,7 +81,7 @@ class OciLayoutSource(Source):
         return roots
 
     def roots(self) -> Sequence[Root]:
-        return self._roots
+        return self._refs if self._index is None else self._index.roots
 
     def size(self, digest: Digest) -> int | None:
         return self.files.blob_size(blob_name(digest))
@@ -116,25 +99,29 @@ class OciLayoutSource(Source):
         self.files.close()
 
 
-def _root(descriptor: Descriptor) -> Root:
-    annotations = descriptor.annotations or {}
-    return Root(descriptor, annotations, called(annotations))
-
-
 class OciLayoutSink(FilesSink):
-    """Writes a layout, or adds to one."""
+    """Writes a layout, or adds to one; ``reader`` is what runs that write to it share."""
 
-    def __init__(self, files: WritableFiles, label: str, *, family: Family = Family.OCI) -> None:
+    def __init__(
+        self,
+        files: WritableFiles,
+        label: str,
+        *,
+        family: Family = Family.OCI,
+        reader: IndexReader | None = None,
+    ) -> None:
         super().__init__(files, label)
+        self._reader = reader or IndexReader()
         self._refs = family is Family.OCI_RC2
         self.capabilities = Capabilities(
             families=frozenset({family}) if self._refs else frozenset({Family.OCI, Family.DOCKER})
         )
-        OciLayoutSource(files, label)  # what cannot be read fails now, not after the last blob
+        # What cannot be read fails now, not after the last blob.
+        OciLayoutSource(files, label, self._reader)
         self._refuse_mixture()
 
     def _refuse_mixture(self) -> None:
-        has_index = self.files.size("index.json") is not None
+        has_index = self.files.size(INDEX) is not None
         has_refs = self.files.size("oci-layout") is not None and any(self.files.names("refs"))
         if (has_index and self._refs) or (has_refs and not has_index and not self._refs):
             old, new = ("1.0", "1.0.0-rc2") if self._refs else ("1.0.0-rc2", "1.0")
@@ -149,7 +136,7 @@ class OciLayoutSink(FilesSink):
         return blob_name(digest)
 
     def sealed(self) -> bool:
-        return self.files.size("index.json") is not None or any(self.files.names("refs"))
+        return self.files.size(INDEX) is not None or any(self.files.names("refs"))
 
     def check(self, roots: Sequence[Root]) -> None:
         for name in [root.annotations.get(REF_NAME) for root in roots] if self._refs else ():
@@ -176,72 +163,13 @@ class OciLayoutSink(FilesSink):
             self.settle()
 
     def _write_index(self, roots: Sequence[Root]) -> None:
-        old = None
-        if self.files.size("index.json") is not None:
-            old = self.files.read("index.json", "index_size")
-        new = merged_index(old, roots, f"{self.label}: index.json")
-        if new != old:
-            self.write("index.json", new, durable=True)
+        old = self._reader.read(self.files, self.label)  # somebody else may have been faster
+        new = (old or LayoutIndex.empty()).merged(roots)
+        if new is not old:
+            self.write(INDEX, new.raw, durable=True)
+            self._reader.remember(new)
 
     def _write_refs(self, roots: Sequence[Root]) -> None:
         for root in roots:
             name = f"refs/{root.annotations[REF_NAME]}"
-            self.write(name, _entry(root, {}).encode(), durable=True)
-
-
-def merged_index(old: bytes | None, roots: Sequence[Root], where: str) -> bytes:
-    """``index.json`` with ``roots`` added; an entry of the same name gives way where it stands."""
-    raw = _EMPTY_INDEX if old is None else old
-    index = read_document(raw, _INDEX, where, size_limit=limits().index_size)
-    editor = Editor(index.text)
-    standing = _standing(index)
-    fresh: dict[object, str] = {}
-    gone: set[int] = set()
-    for root in roots:
-        entry, key = _entry(root, root.annotations), _key(root.descriptor, root.annotations)
-        if key not in standing:
-            fresh[key] = entry
-            continue
-        first, *others = standing[key]
-        if first.object.value != json.loads(entry):
-            editor.replace(first.object, entry)
-        gone.update(slot.index for slot in others)
-    array = index.root.get("manifests")
-    if isinstance(array, Array):
-        editor.remove_items(array, gone)
-        editor.append_items(array, list(fresh.values()))
-    elif array is not None:  # null is how Go writes an empty list
-        editor.replace(array, f"[{','.join(fresh.values())}]")
-    else:
-        editor.insert(
-            index.root, "manifests", f"[{','.join(fresh.values())}]", after="schemaVersion"
-        )
-    return editor.apply()
-
-
-def _standing(index: Document) -> dict[object, list[Slot]]:
-    """The entries of an index, by what identifies them."""
-    found: dict[object, list[Slot]] = {}
-    for slot in index.slots:
-        if slot.role is Role.ENTRY:
-            key = _key(slot.descriptor, slot.descriptor.annotations or {})
-            found.setdefault(key, []).append(slot)
-    return found
-
-
-def _key(descriptor: Descriptor, annotations: Mapping[str, str]) -> object:
-    """What identifies an entry: its names, or its digest where it has none."""
-    names = pair(annotations)
-    return names if any(names) else descriptor.digest
-
-
-def _entry(root: Root, annotations: Mapping[str, str]) -> str:
-    """The JSON text of an entry, in the order of the specification's Go structs."""
-    entry = root.descriptor.triple()
-    if annotations:
-        entry["annotations"] = dict(annotations)
-    if root.descriptor.platform is not None:
-        entry["platform"] = root.descriptor.platform.model_dump(by_alias=True, exclude_unset=True)
-    if root.descriptor.artifact_type is not None:
-        entry["artifactType"] = root.descriptor.artifact_type
-    return compact(entry)
+            self.write(name, entry_text(root, {}).encode(), durable=True)

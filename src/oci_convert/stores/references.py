@@ -20,6 +20,7 @@ from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSo
 from oci_convert.stores.files.base import Files, Scratch
 from oci_convert.stores.files.folder import Folder, WritableFolder
 from oci_convert.stores.files.outputs import NewFile, Output, Stream
+from oci_convert.stores.layout_index import IndexReader
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource, is_layout
 from oci_convert.stores.other_spellings import (
     SPELLING,
@@ -28,7 +29,15 @@ from oci_convert.stores.other_spellings import (
     refuse_url,
 )
 
-__all__ = ["Reference", "archive_sink", "bare", "parse", "source_over"]
+__all__ = [
+    "Reference",
+    "archive_sink",
+    "bare",
+    "open_files",
+    "open_sink",
+    "parse",
+    "source_over",
+]
 
 _WINDOWS: Final = os.name == "nt"
 _DRIVE: Final = re.compile(r"[A-Za-z]:[\\/]")
@@ -80,14 +89,14 @@ class Reference:
         An archive that is compressed as a whole, or comes as a stream, is unpacked to a scratch
         file.
         """
-        return source_over(_open_files(self, options.scratch), self)
+        return source_over(open_files(self, options.scratch), self)
 
     def sink(self, options: SinkOptions = SinkOptions()) -> Sink:
         """Open it for writing; nothing is created before the first blob.
 
         Raises :class:`StoreError` (``target-exists`` and the like) and :class:`UsageError`.
         """
-        return _open_sink(self, options)
+        return open_sink(self, options)
 
 
 def parse(text: str, *, destination: bool = False) -> Reference:
@@ -159,7 +168,8 @@ def bare(path: str | PathLike[str]) -> Reference:
     return Reference(None, os.path.join(os.curdir, text) if text == "-" else text)
 
 
-def _open_files(reference: Reference, scratch: Scratch) -> Files:
+def open_files(reference: Reference, scratch: Scratch) -> Files:
+    """The files of a directory or an archive; ``scratch`` is for one that must be unpacked."""
     path = Path(reference.path)
     if not reference.is_stream and path.is_dir():
         return Folder(path, reference.label)
@@ -179,24 +189,24 @@ def _open_files(reference: Reference, scratch: Scratch) -> Files:
         raise part_of_a_store(path, reference.label) or error from None
 
 
-def source_over(files: Files, reference: Reference) -> Source:
+def source_over(files: Files, reference: Reference, reader: IndexReader | None = None) -> Source:
     """The store that ``files`` are, which it then closes: as the reference says, else by content.
 
-    Raises :class:`StoreError` or :class:`DocumentError`.
+    ``reader`` is that of a layout. Raises :class:`StoreError` or :class:`DocumentError`.
     """
     try:
-        return _source_over(files, reference)
+        return _source_over(files, reference, reader)
     except BaseException:
         files.close()
         raise
 
 
-def _source_over(files: Files, reference: Reference) -> Source:
+def _source_over(files: Files, reference: Reference, reader: IndexReader | None) -> Source:
     label = files.label if reference.is_stream else reference.label
     try:
         if reference.transport in (_LAYOUT, _DIRECTORY) and not isinstance(files, Folder):
             raise _no_folder(label)
-        return _store_over(files, reference.transport, label)
+        return _store_over(files, reference.transport, label, reader)
     except OciConvertError as error:
         from oci_convert.stores.recognition import Sought, explained
 
@@ -204,7 +214,9 @@ def _source_over(files: Files, reference: Reference) -> Source:
         raise explained(error, files, sought) from None
 
 
-def _store_over(files: Files, transport: str | None, label: str) -> Source:
+def _store_over(
+    files: Files, transport: str | None, label: str, reader: IndexReader | None
+) -> Source:
     if transport in (None, _DOCKER_ARCHIVE):
         saved = _saved(files, label, certain=transport is not None)
         if saved is not None:
@@ -215,7 +227,7 @@ def _store_over(files: Files, transport: str | None, label: str) -> Source:
     if transport in (_LAYOUT, _OCI_ARCHIVE) or layout:
         if not layout:
             raise _unrecognised(label, "no OCI layout: it has neither index.json nor refs/")
-        return OciLayoutSource(files, label)
+        return OciLayoutSource(files, label, reader)
     if files.size("manifest.json") is not None:
         return ContainersDirSource(files, label)
     raise _unrecognised(label, "no image store that is known")
@@ -253,7 +265,10 @@ def _unrecognised(label: str, what: str) -> StoreError:
     )
 
 
-def _open_sink(reference: Reference, options: SinkOptions) -> Sink:
+def open_sink(
+    reference: Reference, options: SinkOptions, reader: IndexReader | None = None
+) -> Sink:
+    """Open a store for writing; ``reader`` is that of a layout."""
     family = options.family
     transport = _transport(reference, family)
     path = Path(reference.path)
@@ -276,7 +291,7 @@ def _open_sink(reference: Reference, options: SinkOptions) -> Sink:
 
             refuse_other_stores(path, label)
             raise
-    return OciLayoutSink(files, label, family=family)
+    return OciLayoutSink(files, label, family=family, reader=reader)
 
 
 def archive_sink(output: Output, transport: str, label: str, family: Family) -> Sink:

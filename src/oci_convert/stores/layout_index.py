@@ -1,0 +1,257 @@
+"""The ``index.json`` of a layout: parsed once, and changed in place without being parsed again."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cached_property
+from itertools import chain
+from typing import Any, Final
+
+from oci_convert.documents.document import read_document
+from oci_convert.documents.strict_json import Array, Editor, Object, compact
+from oci_convert.limits import limits
+from oci_convert.spec.media_types import Cell, Family, Kind, name_of
+from oci_convert.spec.models import Descriptor, Index
+from oci_convert.spec.names import pair
+from oci_convert.stores.base import Root
+from oci_convert.stores.files.base import Files
+
+__all__ = ["INDEX", "IndexReader", "LayoutIndex", "entry_text"]
+
+INDEX: Final = "index.json"
+"""The file that holds the index."""
+
+_TYPE: Final = str(name_of(Cell(Kind.INDEX), Family.OCI))
+_EMPTY: Final = f'{{"schemaVersion":2,"mediaType":"{_TYPE}","manifests":[]}}'.encode()
+_SPACE: Final = " \t\n\r"
+_LEADING: Final = re.compile(f"[{_SPACE}]*")
+
+
+class IndexReader:
+    """Reads the index of a layout again and again, and parses it only where somebody changed it.
+
+    Several runs may share one, in several threads.
+    """
+
+    def __init__(self) -> None:
+        self._last: LayoutIndex | None = None
+
+    def read(self, files: Files, label: str) -> LayoutIndex | None:
+        """The index of a layout; ``None`` if it has none."""
+        if files.size(INDEX) is None:
+            return None
+        raw = files.read(INDEX, "index_size")
+        last = self._last
+        if last is None or last.raw != raw:
+            last = self._last = LayoutIndex.read(raw, f"{label}: {INDEX}")
+        return last
+
+    def remember(self, index: LayoutIndex) -> None:
+        """Know an index that was just written."""
+        self._last = index
+
+
+class LayoutIndex:
+    """The text of an index, and the entries in it. It never changes: a change gives another one."""
+
+    def __init__(self, text: str, start: int, entries: Sequence[Descriptor]) -> None:
+        self.text = text
+        self.entries = entries
+        self._start = start
+        """Where its object begins."""
+
+    @classmethod
+    def read(cls, raw: bytes, where: str) -> LayoutIndex:
+        """Parse an index; raises :class:`DocumentError`."""
+        index = read_document(raw, _TYPE, where, size_limit=limits().index_size)
+        assert isinstance(index.model, Index)  # its type says so
+        return cls(index.text, index.root.start, index.model.manifests or ())
+
+    @classmethod
+    def empty(cls) -> LayoutIndex:
+        """The index of a new layout."""
+        return cls.read(_EMPTY, INDEX)
+
+    @cached_property
+    def raw(self) -> bytes:
+        """Its bytes."""
+        return self.text.encode()
+
+    @cached_property
+    def roots(self) -> list[Root]:
+        """The images that it lists."""
+        return [Root.of(entry) for entry in self.entries]
+
+    # -- changes ----------------------------------------------------------------------------
+
+    def merged(self, roots: Iterable[Root]) -> LayoutIndex:
+        """With ``roots`` added; an entry of the same name gives way where it stands."""
+        replaced: dict[int, str] = {}
+        fresh: dict[object, str] = {}
+        gone: set[int] = set()
+        for root in roots:
+            key, text = _key(root.entry), entry_text(root, root.annotations)
+            if key not in self._positions:
+                fresh[key] = text
+                continue
+            first, *others = self._positions[key]
+            if self.entries[first] != _entry(text):
+                replaced[first] = text
+            gone.update(others)
+        return self.edited(replaced, gone, list(fresh.values()))
+
+    def edited(
+        self,
+        replaced: Mapping[int, str] = {},
+        gone: Collection[int] = (),
+        fresh: Sequence[str] = (),
+    ) -> LayoutIndex:
+        """With entries replaced, removed and appended, as texts; all else stays as it stands."""
+        if not (replaced or gone or fresh):
+            return self
+        if self._array is None:
+            return self._with_array(fresh)
+        if replaced or gone:
+            return self._rebuilt(*self._array, replaced, gone, fresh)
+        return self._appended(*self._array, fresh)
+
+    def _with_array(self, fresh: Iterable[str]) -> LayoutIndex:
+        """With the first entries of an index that has no array for them."""
+        editor, array = Editor(self.text), f"[{','.join(fresh)}]"
+        member = self._object.members.get("manifests")
+        if member is not None:  # null is how Go writes an empty list
+            editor.replace(member.value, array)
+        else:
+            editor.insert(self._object, "manifests", array, after="schemaVersion")
+        return LayoutIndex.read(editor.apply(), INDEX)
+
+    def _appended(self, start: int, end: int, fresh: Sequence[str]) -> LayoutIndex:
+        """For this it need not be known where the entries stand that are there."""
+        at = start + 1
+        separators = ["", *[","] * (len(fresh) - 1)]
+        if self.entries:
+            at = start + len(self.text[start : end - 1].rstrip(_SPACE))
+            separators = [f",{self._leading(start)}"] * len(fresh)
+        added, entries = _joined(separators, fresh), list(map(_entry, fresh))
+        positions = dict(self._positions)
+        for i, entry in enumerate(entries, start=len(self.entries)):
+            key = _key(entry)
+            positions[key] = [*positions.get(key, ()), i]
+        return self._next(
+            f"{self.text[:at]}{added}{self.text[at:]}",
+            [*self.entries, *entries],
+            _array=(start, end + len(added)),
+            _positions=positions,
+            _spans=[*self._spans, *_counted(at, separators, fresh)] if self._has_spans else None,
+        )
+
+    def _rebuilt(
+        self,
+        start: int,
+        end: int,
+        replaced: Mapping[int, str],
+        gone: Collection[int],
+        fresh: Sequence[str],
+    ) -> LayoutIndex:
+        """What separates two entries goes with the second of them."""
+        lead, before = self._leading(start), start + 1
+        separators, texts, entries = [], [], []
+        for i, (begin, behind) in enumerate(self._spans):
+            if i not in gone:
+                separators.append(self.text[before:begin])
+                texts.append(replaced.get(i) or self.text[begin:behind])
+                entries.append(_entry(replaced[i]) if i in replaced else self.entries[i])
+            before = behind
+        separators = [lead, *separators[1:], *[f",{lead}"] * len(fresh)]
+        texts += fresh
+        entries += map(_entry, fresh)
+        text = f"{self.text[: start + 1]}{_joined(separators, texts) or lead}{self.text[before:]}"
+        return self._next(
+            text,
+            entries,
+            _array=(start, end + len(text) - len(self.text)),
+            _spans=_counted(start + 1, separators, texts),
+        )
+
+    def _next(self, text: str, entries: Sequence[Descriptor], **known: Any) -> LayoutIndex:
+        """What this one becomes; what is known of it need not be looked up again."""
+        new = LayoutIndex(text, self._start, entries)
+        vars(new).update({name: value for name, value in known.items() if value is not None})
+        return new
+
+    # -- where things stand -----------------------------------------------------------------
+
+    @cached_property
+    def _positions(self) -> dict[object, list[int]]:
+        """The entries, by what identifies them."""
+        found: dict[object, list[int]] = {}
+        for i, entry in enumerate(self.entries):
+            found.setdefault(_key(entry), []).append(i)
+        return found
+
+    @property
+    def _object(self) -> Object:
+        """The object, as far as its text tells."""
+        return Object(self._start, len(self.text), {}, self.text)
+
+    @cached_property
+    def _array(self) -> tuple[int, int] | None:
+        """Where the array of entries begins and ends; ``None`` if there is none."""
+        member = self._object.members.get("manifests")
+        if member is None or not isinstance(member.value, Array):
+            return None
+        return member.value.start, member.value.end
+
+    @cached_property
+    def _spans(self) -> list[tuple[int, int]]:
+        """Where each entry begins and ends."""
+        start, end = self._array or (0, 0)
+        items = Array(start, end, [], self.text).items if self.entries else ()
+        return [(item.start, item.end) for item in items]
+
+    @property
+    def _has_spans(self) -> bool:
+        return "_spans" in vars(self)
+
+    def _leading(self, start: int) -> str:
+        """The white space before the first entry, with which others are added."""
+        found = _LEADING.match(self.text, start + 1) if self.entries else None
+        return "" if found is None else found[0]
+
+
+def _joined(separators: Iterable[str], texts: Iterable[str]) -> str:
+    return "".join(chain.from_iterable(zip(separators, texts, strict=False)))
+
+
+def _counted(at: int, separators: Iterable[str], texts: Iterable[str]) -> list[tuple[int, int]]:
+    """Where texts stand, each behind its separator, the first of which stands at ``at``."""
+    spans = []
+    for separator, text in zip(separators, texts, strict=False):
+        at += len(separator)
+        spans.append((at, at + len(text)))
+        at += len(text)
+    return spans
+
+
+def _key(entry: Descriptor) -> object:
+    """What identifies an entry: its names, or its digest where it has none."""
+    names = pair(entry.annotations or {})
+    return names if any(names) else entry.digest
+
+
+def _entry(text: str) -> Descriptor:
+    return Descriptor.model_validate(json.loads(text))
+
+
+def entry_text(root: Root, annotations: Mapping[str, str]) -> str:
+    """The JSON text of an entry, in the order of the specification's Go structs."""
+    entry = root.descriptor.triple()
+    if annotations:
+        entry["annotations"] = dict(annotations)
+    if root.descriptor.platform is not None:
+        entry["platform"] = root.descriptor.platform.model_dump(by_alias=True, exclude_unset=True)
+    if root.descriptor.artifact_type is not None:
+        entry["artifactType"] = root.descriptor.artifact_type
+    return compact(entry)
