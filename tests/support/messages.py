@@ -326,6 +326,11 @@ DOORS: Final[dict[str, Provoked]] = {
         "not-an-archive", "inspect app.tar", (files(app_tar="ustar".encode("utf-16")),)
     ),
     "a zip": Provoked("not-an-archive", "inspect a.zip", (files(a_zip=b"PK\x03\x04" + bytes(99)),)),
+    "an option of skopeo": Provoked("unknown-option", "convert a b --format v2s2"),
+    "another option of skopeo": Provoked("unknown-option", "convert a b --dest-tls-verify=false"),
+    "a command of skopeo": Provoked("unknown-command", "copy --format oci dir:a oci:b"),
+    "a command of crane": Provoked("unknown-command", "push app.tar example.com/app:1"),
+    "no command": Provoked("unknown-command", "app.tar oci:layout"),
     "what the daemon keeps": Provoked("unknown-transport", "inspect docker-daemon:app:1"),
     "what podman keeps, as a target": Provoked(
         "unknown-transport", "convert oci:layout containers-storage:app:1"

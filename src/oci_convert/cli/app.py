@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from oci_convert.cli.help import Commands
 from oci_convert.cli.show.terminal import say_json as print_json
 from oci_convert.limits import parse_limits, set_limits
 
@@ -23,6 +24,7 @@ __all__ = [
 
 app = typer.Typer(
     name="oci-convert",
+    cls=Commands,
     help="Convert container images between the Docker and OCI formats, exactly, both ways.",
     no_args_is_help=True,
     rich_markup_mode=None,

@@ -7,16 +7,20 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
-from typer.core import TyperArgument, TyperCommand
+from typer.core import TyperArgument, TyperCommand, TyperGroup
+
+from oci_convert.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["EXAMPLE", "Command", "told"]
+__all__ = ["EXAMPLE", "Command", "Commands", "told"]
 
 EXAMPLE: Final = "Example: "
 """What precedes the example in the description of a command."""
 _OTHERS: Final = "Options"
+_WrongCall: Any = typer.BadParameter.__base__
+"""What typer raises for a command line that it cannot read."""
 _CHOICE: Final = re.compile(r"'([^']*)' is not one of (.+)\.$")
 
 
@@ -60,15 +64,63 @@ class Command(TyperCommand):
             formatter.write(f"{'':>{formatter.current_indent}}{' '.join(example.split())}\n")
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Read the command line; what is no choice is answered with what was meant."""
+        """Read the command line; what is no choice is answered with what was meant.
+
+        What is an option of another tool is answered with ours.
+        """
+        given = list(args)
         try:
             return super().parse_args(ctx, args)
         except typer.BadParameter as error:
             error.message = told(error.message)
             raise
+        except _WrongCall as error:
+            _refuse_option(self.name or "", error, given)
+            raise
 
     def _arguments(self, ctx: Any) -> Iterator[Any]:
         return (it for it in self.get_params(ctx) if isinstance(it, TyperArgument))
+
+
+class Commands(TyperGroup):
+    """The commands; one of another tool is answered with ours."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Read the command line up to the command; options of other tools stand there, too."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except _WrongCall as error:
+            _refuse_option("convert", error, given)
+            raise
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that a command line begins with."""
+        try:
+            return super().resolve_command(ctx, args)
+        except _WrongCall:
+            from oci_convert.cli.other_commands import answer
+
+            remedy = answer(args)
+            if remedy is None:
+                raise
+            raise UsageError(
+                f"there is no command {args[0]!r}", code="unknown-command", remedy=remedy
+            ) from None
+
+
+def _refuse_option(command: str, error: Any, arguments: Sequence[str]) -> None:
+    """Raise for an option that other tools have."""
+    name = getattr(error, "option_name", None)
+    if name is None or not hasattr(error, "possibilities"):
+        return
+    from oci_convert.cli.other_options import answer
+
+    remedy = answer(command, name, arguments)
+    if remedy is not None:
+        raise UsageError(
+            f"{command} has no option {name}", code="unknown-option", remedy=remedy
+        ) from None
 
 
 def _panel(option: Any) -> str:
