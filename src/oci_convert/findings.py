@@ -116,6 +116,13 @@ CODES: Final[dict[str, Code]] = {
         "Ask the producer of the image to fix it; `--strict` refuses such images.",
         fault=True,
     ),
+    "layer-source-unused": Code(
+        Level.LOSS,
+        "`LayerSources` of a `docker save` archive describes a foreign layer, or gives a layer "
+        "`urls`, but by the digest of other bytes than those of its file. The file is used, so the "
+        "layer becomes an ordinary one, without `urls`. A warning where nothing is lost by it.",
+        "Keep the archive, or fetch the image from its registry.",
+    ),
     "unrecognised-layer": Code(
         Level.WARNING,
         "The bytes of a layer are neither a tar nor compressed in a known format. The layer was "

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from oci_convert.spec.media_types import Compression
+from oci_convert.spec.media_types import Compression, Family
 from oci_convert.stores.files import MemoryFiles
 from support.images import (
     DOCKER,
@@ -186,6 +186,25 @@ def crane(image: Saved) -> Members:
         **{name: layer.data for name, layer in zip(layers, image.layers, strict=True)},
         "manifest.json": compact([row]),
     }
+
+
+def crane_foreign(image: Saved, family: Family = Family.DOCKER) -> Members:
+    """crane and ko with layers that are fetched from elsewhere: stored, and described by
+    ``diff_id`` with all that their descriptors say.
+    """
+    members = crane(image)
+    sources = {
+        layer.diff_id: {
+            "mediaType": layer.label(family),
+            "size": len(layer.data),
+            "digest": layer.digest,
+            **layer.more,
+        }
+        for layer in image.layers
+        if layer.foreign
+    }
+    row = json.loads(_bytes(members["manifest.json"]))[0] | {"LayerSources": sources}
+    return {**members, "manifest.json": compact([row])}
 
 
 def crane_legacy(image: Saved) -> Members:

@@ -31,7 +31,7 @@ from oci_convert.stores.files.file import File
 from oci_convert.stores.files.system import REFUSALS, system_error
 from oci_convert.stores.files.tar import Tar
 from support import schema1
-from support.archives import Saved, archive, docker_20
+from support.archives import Members, Saved, archive, crane, crane_foreign, docker_20
 from support.command import Command
 from support.faults import Faults
 from support.images import (
@@ -713,6 +713,18 @@ LIMITS: Final[dict[str, Provoked]] = {
     ),
 }
 
+
+def saved_unpacked() -> Members:
+    """An archive with a plain foreign layer that is described as it was published: compressed."""
+    published = layer("base", foreign=True, more={"urls": ["https://example.com/base"]})
+    described = crane_foreign(Saved(layers=(published,)))["manifest.json"]
+    plain = Saved(layers=(replace(published, compression=Compression.NONE),))
+    (name,) = (name for name in crane(plain) if name.endswith(".tar"))
+    assert isinstance(described, bytes)
+    (row,) = json.loads(described)
+    return {**crane(plain), "manifest.json": json.dumps([row | {"Layers": [name]}]).encode()}
+
+
 FINDINGS: Final[dict[str, Provoked]] = {
     "a document that does not come back": Provoked(
         "not-reversible",
@@ -749,6 +761,11 @@ FINDINGS: Final[dict[str, Provoked]] = {
         "artifactType-removed",
         "convert oci:layout dir:new --to docker",
         (layout(app=image_list([OCI], artifactType="application/vnd.example")),),
+    ),
+    "a foreign layer that is described by another digest": Provoked(
+        "layer-source-unused",
+        "convert docker-archive:app.tar oci:new",
+        (files(app_tar=archive(saved_unpacked())),),
     ),
     "a manifest whose media type has parameters": Provoked(
         "misspelled-media-type",

@@ -54,7 +54,8 @@ class DocumentCheck:
                 self._error(fault.code, fault.where, fault.message)
             for remark in node.remarks:
                 # What a conversion puts right is wrong as long as nobody does.
-                level = Level.ERROR if CODES[remark.code].fault else remark.level
+                level = Level.WARNING if remark.level is Level.LOSS else remark.level
+                level = Level.ERROR if CODES[remark.code].fault else level
                 self.findings.append(replace(remark, level=level))
             if node.kind is Kind.MANIFEST:
                 self._check_image(node)

@@ -162,7 +162,9 @@ def built_manifest(config: Descriptor, layers: Sequence[Descriptor]) -> bytes:
             "mediaType": name_of(Cell(Kind.MANIFEST), Family.DOCKER),
             "config": config.triple(),
             "layers": [
-                layer.triple() | ({"urls": list(layer.urls)} if layer.urls else {})
+                layer.triple()
+                | ({"urls": list(layer.urls)} if layer.urls else {})
+                | ({"annotations": layer.annotations} if layer.annotations else {})
                 for layer in layers
             ],
         }

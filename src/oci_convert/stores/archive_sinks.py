@@ -12,16 +12,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from oci_convert.documents.document import Role, read_document
+from oci_convert.documents.document import Role, read_config, read_document
 from oci_convert.documents.strict_json import compact
 from oci_convert.errors import UsageError
+from oci_convert.limits import limits
 from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor, Manifest
 from oci_convert.spec.names import CONTAINERD_NAME, repository_tag
 from oci_convert.stores.base import Root, unwatched
-from oci_convert.stores.docker_rows import ROWS
+from oci_convert.stores.docker_rows import ROWS, SOURCES
 from oci_convert.stores.files.tar_writer import WritableTar
+from oci_convert.stores.layer_sources import is_foreign, sources
 from oci_convert.stores.oci_layout import OciLayoutSink, blob_name
 from oci_convert.transform.document_edits import is_attestation, is_loadable
 
@@ -66,6 +68,8 @@ class DockerArchiveSink(OciArchiveSink):
         super().__init__(files, label, family=family)
         self.capabilities = replace(self.capabilities, plain_layers=True, rows=True)
         self._documents: dict[Digest, bytes] = {}
+        self._configs: dict[Digest, bytes] = {}
+        """What may be the config of an image."""
 
     def put(
         self,
@@ -76,13 +80,15 @@ class DockerArchiveSink(OciArchiveSink):
         algorithm: str = CANONICAL,
         document: bool = False,
     ) -> tuple[Digest, int]:
-        if document:
-            chunks = raw = [b"".join(chunks)]
+        seen: list[bytes] = []
         digest, size = super().put(
-            chunks, where, expected=expected, algorithm=algorithm, document=document
+            _seen(chunks, seen), where, expected=expected, algorithm=algorithm, document=document
         )
+        raw = b"".join(seen)
         if document:
-            (self._documents[digest],) = raw
+            self._documents[digest] = raw
+        elif b"diff_ids" in raw:
+            self._configs[digest] = raw
         return digest, size
 
     def commit(self, roots: Sequence[Root]) -> None:
@@ -92,16 +98,28 @@ class DockerArchiveSink(OciArchiveSink):
     def _rows(self, roots: Sequence[Root]) -> list[dict[str, Any]]:
         """A row for each image, with all of its tags."""
         rows: dict[tuple[str, ...], list[str]] = {}
+        described: dict[tuple[str, ...], dict[str, Any]] = {}
         for root in (root for root in roots if not root.companion):
-            for files in {_files(manifest): None for manifest in self._images(root.descriptor)}:
+            images = {_files(manifest): manifest for manifest in self._images(root.descriptor)}
+            for files, manifest in images.items():
                 tags = rows.setdefault(files, [])
                 tag = repository_tag(root.annotations)
                 if tag is not None and tag not in tags:
                     tags.append(tag)
+                described.setdefault(files, self._sources(manifest))
         return [
             {"Config": config, "RepoTags": tags or None, "Layers": layers}
+            | ({SOURCES: found} if (found := described[config, *layers]) else {})
             for (config, *layers), tags in rows.items()
         ]
+
+    def _sources(self, manifest: Manifest) -> dict[str, Any]:
+        """What is said of the layers of an image that are fetched from elsewhere."""
+        raw = self._configs.get(manifest.config.name)
+        if raw is None or not any(map(is_foreign, manifest.layers or ())):
+            return {}
+        config, _ = read_config(raw, self.label)
+        return sources(manifest, config.rootfs.diff_ids if config.rootfs is not None else ())
 
     def _images(self, descriptor: Descriptor) -> Iterator[Manifest]:
         """The manifests of images at and below a descriptor, as far as they are in the archive."""
@@ -115,6 +133,19 @@ class DockerArchiveSink(OciArchiveSink):
         for slot in document.slots:
             if slot.role is Role.ENTRY:
                 yield from self._images(slot.descriptor)
+
+
+def _seen(chunks: Iterable[bytes], kept: list[bytes]) -> Iterator[bytes]:
+    """The chunks of a blob; those of a JSON object that may be a document are kept, too."""
+    keeps, room = True, limits().document_size
+    for chunk in chunks:
+        room -= len(chunk)
+        keeps = keeps and room >= 0 and (bool(kept) or chunk.lstrip().startswith(b"{"))
+        if keeps:
+            kept.append(chunk)
+        else:
+            kept.clear()
+        yield chunk
 
 
 def _files(manifest: Manifest) -> tuple[str, ...]:

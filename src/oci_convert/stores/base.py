@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import BinaryIO, Final, Protocol, runtime_checkable
 
 from oci_convert.errors import BlobError, StoreError
+from oci_convert.findings import Finding
 from oci_convert.layers.streams import read_chunks, verified
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Family
@@ -54,6 +55,8 @@ class Root:
     vouches for a layer but the ``diff_id`` in the config."""
     upgraded: bool = False
     """The config was made, too: the archive holds images version 1."""
+    remarks: tuple[Finding, ...] = ()
+    """What is worth telling of it; places begin at the image: ``layers[0]``."""
 
     @classmethod
     def of(cls, entry: Descriptor) -> Root:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from oci_convert.errors import OciConvertError, StoreError
+from oci_convert.findings import Finding
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import annotations_for, called, pair
@@ -75,14 +76,16 @@ class DockerArchiveSource(Source):
         yield from entries.unclaimed()
 
     def _build(self, row: Row, tag: str | None) -> Root:
+        remarks: tuple[Finding, ...] = ()
         try:
-            descriptor, manifest = build(row, self._row_files)
-            self._built[descriptor.name] = manifest
+            built = build(row, self._row_files)
+            descriptor, remarks = built.descriptor, built.remarks
+            self._built[descriptor.name] = built.manifest
         except OciConvertError as error:
             descriptor = unreadable(error)
             self._faults[descriptor.name] = error
         annotations = annotations_for(tag) if tag else {}
-        return Root(descriptor, annotations, called(annotations), built=True)
+        return Root(descriptor, annotations, called(annotations), built=True, remarks=remarks)
 
     def roots(self) -> Sequence[Root]:
         return self._roots

@@ -30,7 +30,8 @@ from oci_convert.spec.names import (
     pair,
 )
 from oci_convert.stores.base import Root
-from oci_convert.stores.docker_rows import Row, RowFiles, is_foreign
+from oci_convert.stores.docker_rows import Row, RowFiles
+from oci_convert.stores.layer_sources import is_foreign
 from oci_convert.stores.oci_layout import OciLayoutSource, blob_name
 
 __all__ = ["Entries"]

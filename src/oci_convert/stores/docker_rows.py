@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from oci_convert.documents.document import (
     DESCRIPTOR_MEMBERS,
+    Role,
     built_manifest,
     read_config,
     spelled_as_go_reads,
 )
 from oci_convert.documents.strict_json import Array, scan
 from oci_convert.errors import DocumentError, OciConvertError, StoreError
+from oci_convert.findings import Finding
 from oci_convert.layers.compression import sniff
 from oci_convert.layers.streams import Tally, read_chunks
 from oci_convert.limits import limits
@@ -29,16 +32,15 @@ from oci_convert.spec.media_types import (
     Compression,
     Family,
     Kind,
-    counterpart,
-    look_up,
     name_of,
 )
 from oci_convert.spec.models import Descriptor, SavedImage, diff_ids_for, validate
 from oci_convert.stores.base import HEAD
 from oci_convert.stores.files import Files
 from oci_convert.stores.files.paths import check_length, cleaned
+from oci_convert.stores.layer_sources import agreed, docker_named, is_foreign, source_of
 
-__all__ = ["ROWS", "Row", "RowFiles", "build", "is_foreign", "read_rows", "unreadable"]
+__all__ = ["ROWS", "SOURCES", "Built", "Row", "RowFiles", "build", "read_rows", "unreadable"]
 
 ROWS: Final = "manifest.json"
 """The file that holds the rows."""
@@ -46,8 +48,9 @@ ROWS: Final = "manifest.json"
 _MANIFEST: Final = str(name_of(Cell(Kind.MANIFEST), Family.DOCKER))
 _CONFIG: Final = str(name_of(Cell(Kind.CONFIG), Family.DOCKER))
 _PLAIN: Final = str(name_of(Cell(Kind.LAYER, Compression.NONE), Family.DOCKER))
-_SOURCES: Final = "LayerSources"
-_MEMBERS: Final = frozenset(("Config", "RepoTags", "Layers", "Parent", _SOURCES))
+SOURCES: Final = "LayerSources"
+"""The member of a row that describes layers."""
+_MEMBERS: Final = frozenset(("Config", "RepoTags", "Layers", "Parent", SOURCES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Row:
     layers: tuple[str, ...]
     tags: tuple[str, ...]
     sources: Mapping[str, Descriptor]
-    """Descriptors that Docker gives for layers, by their ``diff_id``."""
+    """``LayerSources``: descriptors of layers, by their ``diff_id``."""
 
 
 def read_rows(files: Files, label: str) -> list[Row]:
@@ -108,10 +111,10 @@ def _row(row: Any, where: str) -> Row:
 def _members(row: dict[str, Any], where: str) -> dict[str, Any]:
     """The members of a row by the names that Docker writes; Jib begins them in lower case."""
     found = spelled_as_go_reads(row, _MEMBERS, where)
-    sources = found.get(_SOURCES)
+    sources = found.get(SOURCES)
     if isinstance(sources, dict):
-        found[_SOURCES] = {
-            name: spelled_as_go_reads(source, DESCRIPTOR_MEMBERS, f"{where}.{_SOURCES}.{name}")
+        found[SOURCES] = {
+            name: spelled_as_go_reads(source, DESCRIPTOR_MEMBERS, f"{where}.{SOURCES}.{name}")
             if isinstance(source, dict)
             else source
             for name, source in sources.items()
@@ -178,21 +181,32 @@ class RowFiles:
             )
 
 
-def build(row: Row, files: RowFiles) -> tuple[Descriptor, bytes]:
-    """The Docker manifest of a row, and its descriptor; ``files`` then knows the blobs.
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The Docker manifest that was made from a row."""
+
+    descriptor: Descriptor
+    manifest: bytes
+    remarks: tuple[Finding, ...]
+    """What is worth telling of it; places begin at the manifest: ``layers[0]``."""
+
+
+def build(row: Row, files: RowFiles) -> Built:
+    """The Docker manifest of a row; ``files`` then knows the blobs.
 
     A plain layer has the digest that the config gives as its ``diff_id`` (whoever reads it checks
-    that); a packed one is hashed here. A foreign layer whose file was not saved keeps the
-    descriptor in ``LayerSources``.
+    that); a packed one is hashed here. What ``LayerSources`` says of a layer counts if it is said
+    of the bytes in its file, or if the layer is foreign and its file was not saved.
     """
     if files.size(row.config) is None:
         raise _absent(row.config, f"{row.where}.Config")
     raw = files.files.read(row.config)
     config = Descriptor(mediaType=_CONFIG, digest=Digest.of(raw), size=len(raw))
     files.keep(config, row.config, f"{row.where}.Config")
-    manifest = built_manifest(config, _layers(row, _diff_ids(raw, row), files))
-    digest = Digest.of(manifest)
-    return Descriptor(mediaType=_MANIFEST, digest=digest, size=len(manifest)), manifest
+    layers, remarks = _layers(row, _diff_ids(raw, row), files)
+    manifest = built_manifest(config, layers)
+    descriptor = Descriptor(mediaType=_MANIFEST, digest=Digest.of(manifest), size=len(manifest))
+    return Built(descriptor, manifest, tuple(remarks))
 
 
 def unreadable(error: OciConvertError) -> Descriptor:
@@ -216,20 +230,27 @@ def _diff_ids(raw: bytes, row: Row) -> tuple[str, ...]:
     return diff_ids
 
 
-def _layers(row: Row, diff_ids: tuple[str, ...], files: RowFiles) -> list[Descriptor]:
+def _layers(
+    row: Row, diff_ids: tuple[str, ...], files: RowFiles
+) -> tuple[list[Descriptor], list[Finding]]:
     present = (path for path in dict.fromkeys(row.layers) if files.size(path) is not None)
     packings = {path: files.packing(path) for path in present}
     files.digest_all(path for path, packing in packings.items() if packing != Compression.NONE)
-    layers = []
+    layers, remarks = [], []
     for i, (path, diff_id) in enumerate(zip(row.layers, diff_ids, strict=True)):
         where = f"{row.where}.Layers[{i}]"
         if path in packings:
             layer = _layer(path, packings[path], diff_id, files)
+            source = source_of(row.sources, diff_id, layer.digest)
+            if source is not None:
+                hashed = partial(files.digest, path)
+                layer, remark = agreed(layer, source, hashed, f"{Role.LAYER}[{i}]")
+                remarks += [] if remark is None else [remark]
             files.keep(layer, path, where)
         else:
             layer = _foreign(row, diff_id, path, where)
         layers.append(layer)
-    return layers
+    return layers, remarks
 
 
 def _layer(path: str, packing: Compression, diff_id: str, files: RowFiles) -> Descriptor:
@@ -241,17 +262,11 @@ def _layer(path: str, packing: Compression, diff_id: str, files: RowFiles) -> De
     )
 
 
-def is_foreign(descriptor: Descriptor) -> bool:
-    """Whether a layer may be absent: it is fetched from its ``urls``."""
-    meaning = look_up(descriptor.media_type)
-    return meaning is not None and not meaning.cell.distributable
-
-
 def _foreign(row: Row, diff_id: str, path: str, where: str) -> Descriptor:
-    source = row.sources.get(diff_id)
+    source = source_of(row.sources, diff_id)
     if source is None or not is_foreign(source):
         raise _absent(path, where)
-    return source.renamed(counterpart(source.media_type, Family.DOCKER) or source.media_type)
+    return docker_named(source)
 
 
 def _absent(path: str, where: str) -> StoreError:

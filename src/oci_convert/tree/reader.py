@@ -70,8 +70,7 @@ def read_tree(
     """
     reader = _Reader(source, asked, tolerant, made=dict(known or {}))
     images = tuple(
-        Image(root, reader.node(root.descriptor, None, f"images[{i}]", 0))
-        for i, root in enumerate(roots, first)
+        Image(root, reader.root(root, f"images[{i}]")) for i, root in enumerate(roots, first)
     )
     return Tree(images, source.daemon_layers, source.sparse)
 
@@ -79,7 +78,7 @@ def read_tree(
 def read_node(source: Source, known: Mapping[Digest, bytes], root: Root, where: str) -> Node:
     """Read the tree of one root, called ``where``, as :func:`read_tree` does."""
     reader = _Reader(source, lambda _: True, tolerant=False, made=dict(known))
-    return reader.node(root.descriptor, None, where, 0)
+    return reader.root(root, where)
 
 
 @dataclass
@@ -94,6 +93,12 @@ class _Reader:
     measured: dict[Digest, MeasuredLayer] = field(default_factory=dict)
     count: int = 0
     """Descriptors that were met."""
+
+    def root(self, root: Root, where: str) -> Node:
+        """The node of an image of the store, under what the store remarks on it."""
+        node = self.node(root.descriptor, None, where, 0)
+        remarks = [replace(remark, where=f"{where}.{remark.where}") for remark in root.remarks]
+        return replace(node, remarks=(*node.remarks, *remarks)) if remarks else node
 
     def node(
         self,
