@@ -40,7 +40,9 @@ ARM = docker_image((layer("base"), layer("arm")), platform="linux/arm64")
 LIST = image_list([DOCKER, ARM])
 OTHER = docker_image((layer("other"),))
 TOP = "images[0]"
-ARTIFACT = manifest(Blob(EMPTY, b"{}"), [Blob("text/plain", b"note")])
+EMPTY_BLOB = Blob(EMPTY, b"{}")
+ARTIFACT = manifest(EMPTY_BLOB, [Blob("text/plain", b"note")])
+OTHER_ARTIFACT = manifest(EMPTY_BLOB, [Blob("text/plain", b"other")])
 
 
 def memory(images: Mapping[str, Image] | Image) -> Memory:
@@ -279,12 +281,81 @@ def test_a_reference_chooses_an_image(tmp_path: Path) -> None:
 # -- what is no image ---------------------------------------------------------------------------
 
 
-def test_attestations_and_artifacts_are_left_out_and_named() -> None:
-    index = image_list([DOCKER, attestation(DOCKER), ARTIFACT])
-    found = compare({"a": index, "b": ARTIFACT}, {"a": DOCKER})
+def test_attestations_are_left_out_and_named() -> None:
+    found = compare(image_list([DOCKER, attestation(DOCKER)]), DOCKER)
     assert found.same
-    places = [f"{TOP}.manifests[1]", f"{TOP}.manifests[2]", "images[1]"]
-    assert notes(found) == [("not-compared", f"memory: {place}") for place in places]
+    assert notes(found) == [("not-compared", f"memory: {TOP}.manifests[1]")]
+
+
+NOTE, CHART = Blob("text/plain", b"note"), Blob("application/x-chart", b"chart")
+ARTIFACTS: dict[str, tuple[Mapping[str, Image] | Image, Mapping[str, Image] | Image, bool]] = {
+    # two stores, and whether they hold the same
+    "an artifact and itself": (ARTIFACT, ARTIFACT, True),
+    "under another name": ({"a": ARTIFACT}, {"b": ARTIFACT}, True),
+    "with other annotations": (
+        ARTIFACT,
+        manifest(EMPTY_BLOB, [NOTE], annotations={"a": "1"}),
+        True,
+    ),
+    "of other content": (ARTIFACT, manifest(EMPTY_BLOB, [CHART]), False),
+    "with another config": (ARTIFACT, manifest(Blob(EMPTY, b"{ }"), [NOTE]), False),
+    "with one blob more": (ARTIFACT, manifest(EMPTY_BLOB, [NOTE, CHART]), False),
+    "two, in another order": (
+        {"a": ARTIFACT, "b": OTHER_ARTIFACT},
+        {"b": OTHER_ARTIFACT, "a": ARTIFACT},
+        True,
+    ),
+    "one of two": ({"a": ARTIFACT, "b": OTHER_ARTIFACT}, {"a": ARTIFACT}, False),
+    "beside an image": ({"a": DOCKER, "b": ARTIFACT}, {"a": DOCKER, "b": ARTIFACT}, True),
+    "without a name beside an image": (
+        {"a": DOCKER, "": ARTIFACT},
+        {"a": DOCKER, "": ARTIFACT},
+        True,
+    ),
+    "without a name, another one": (
+        {"a": DOCKER, "": ARTIFACT},
+        {"a": DOCKER, "": OTHER_ARTIFACT},
+        False,
+    ),
+    "beside an image, another one": (
+        {"a": DOCKER, "b": ARTIFACT},
+        {"a": DOCKER, "b": OTHER_ARTIFACT},
+        False,
+    ),
+    "beside an image, and gone": ({"a": DOCKER, "b": ARTIFACT}, {"a": DOCKER}, False),
+    "beside an image in an index": (
+        image_list([DOCKER, ARTIFACT]),
+        image_list([DOCKER, ARTIFACT]),
+        True,
+    ),
+    "in an index, and gone": (image_list([DOCKER, ARTIFACT]), DOCKER, False),
+    "an artifact and an image": (ARTIFACT, DOCKER, False),
+    "an index of artifacts": (
+        image_list([ARTIFACT, OTHER_ARTIFACT]),
+        image_list([OTHER_ARTIFACT, ARTIFACT]),
+        True,
+    ),
+    "in an index, another one": (image_list([ARTIFACT]), image_list([OTHER_ARTIFACT]), False),
+}
+
+
+@pytest.mark.parametrize(("one", "other", "same"), ARTIFACTS.values(), ids=ARTIFACTS)
+def test_artifacts_are_compared_as_images_are(
+    one: Mapping[str, Image] | Image, other: Mapping[str, Image] | Image, same: bool
+) -> None:
+    found = compare(one, other)
+    assert found.same is same
+    if same:
+        assert not any(finding.code == "layer-believed" for finding in found.findings)
+
+
+def test_an_artifact_that_is_not_what_it_says_is_a_difference() -> None:
+    files = layout_files({"a": ARTIFACT})
+    blob = f"blobs/{NOTE.digest.replace(':', '/')}"
+    bad = Memory({**files, blob: b"evil"})
+    found = diff(Memory(files), bad)
+    assert found.answer is Verdict.DIFFERENT
+    assert notes(found, Level.ERROR) == [("digest-mismatch", f"memory: {TOP}.layers[0]")]
 
 
 def test_an_absent_entry_is_not_there() -> None:
@@ -302,7 +373,7 @@ def test_an_image_without_its_config_is_not_there() -> None:
 
 def test_nothing_to_compare_is_an_error() -> None:
     with pytest.raises(StoreError, match="no image in it"):
-        same_as(memory(DOCKER), memory(ARTIFACT))
+        same_as(memory(DOCKER), memory(image_list([DOCKER]).without(DOCKER.digest)))
 
 
 def test_a_document_that_cannot_be_trusted_is_an_error() -> None:

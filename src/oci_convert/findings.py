@@ -294,7 +294,7 @@ CODES: Final[dict[str, Code]] = {
     ),
     "not-compared": Code(
         Level.INFO,
-        "An attestation, an artifact or an absent image was not compared.",
+        "An attestation, a referrer, a signature or an absent image was not compared.",
         "Nothing to do: it is not an image, or it is absent.",
     ),
     "layer-believed": Code(

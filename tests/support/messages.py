@@ -975,10 +975,10 @@ FINDINGS: Final[dict[str, Provoked]] = {
         "verify oci:layout",
         (layout(app=OCI), lambda: write_files({"1/blob": b"x"}, Path("layout/.oci-convert"))),
     ),
-    "an artifact beside images": Provoked(
+    "an attestation beside images": Provoked(
         "not-compared",
         "diff oci:layout:app oci:layout:other",
-        (layout(app=image_list([OCI, ARTIFACT]), other=image_list([OCI])),),
+        (layout(app=image_list([OCI, attestation(OCI)]), other=image_list([OCI])),),
     ),
     "a foreign layer in a comparison": Provoked(
         "layer-believed",

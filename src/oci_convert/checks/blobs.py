@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from threading import Event, Lock
 
+from oci_convert.checks.documents import DocumentCheck
 from oci_convert.errors import BlobError, OciConvertError
 from oci_convert.findings import Finding, Level
 from oci_convert.layers.compression import decompress
@@ -21,7 +22,7 @@ from oci_convert.stores.base import Source
 from oci_convert.tree.nodes import Node, Tree
 from oci_convert.tree.reader import unreadable
 
-__all__ = ["BlobCheck"]
+__all__ = ["BlobCheck", "check_all"]
 
 _KINDS = (Kind.LAYER, Kind.ARTIFACT)
 """What is not read with the tree."""
@@ -68,8 +69,8 @@ class BlobCheck:
     tree: Tree
     source: Source
     claims: Mapping[str, Mapping[Digest, str]]
-    jobs: int | None = None
-    on_progress: Callable[[Progress], None] | None = None
+    jobs: int | None
+    on_progress: Callable[[Progress], None] | None
     findings: list[Finding] = field(default_factory=list)
     packed: dict[str, Digest] = field(default_factory=dict)
     """What each blob that was read to its end hashes to."""
@@ -171,6 +172,17 @@ class BlobCheck:
             yield from self.source.stream(node.descriptor)
         except OSError as error:
             raise unreadable(error, node.where) from None
+
+
+def check_all(
+    tree: Tree, source: Source, jobs: int | None, on_progress: Callable[[Progress], None] | None
+) -> tuple[DocumentCheck, BlobCheck]:
+    """Check the documents of a tree, then its blobs against what the documents say."""
+    documents = DocumentCheck(tree, source)
+    documents.run()
+    blobs = BlobCheck(tree, source, documents.claims, jobs, on_progress)
+    blobs.run()
+    return documents, blobs
 
 
 def _is_judged(node: Node) -> bool:

@@ -57,7 +57,7 @@ class DocumentCheck:
                 level = Level.WARNING if remark.level is Level.LOSS else remark.level
                 level = Level.ERROR if CODES[remark.code].fault else level
                 self.findings.append(replace(remark, level=level))
-            if node.kind is Kind.MANIFEST:
+            if isinstance(node, DocumentNode) and node.kind is Kind.MANIFEST:
                 self._check_image(node)
         for node in nodes:
             if node.kind is Kind.INDEX:
@@ -77,7 +77,7 @@ class DocumentCheck:
 
     # -- images -----------------------------------------------------------------------------
 
-    def _check_image(self, node: Node) -> None:
+    def _check_image(self, node: DocumentNode) -> None:
         try:
             found = node.image_config
         except DocumentError as error:
@@ -94,15 +94,14 @@ class DocumentCheck:
             # Else it is an attestation or a signature, which only borrows the form of an image.
             self._check_layers(node, config, len(layers))
 
-    def _check_layers(self, node: Node, config: ImageConfig, count: int) -> None:
-        diff_ids = config.rootfs.diff_ids if config.rootfs is not None else ()
-        if len(diff_ids) == count:
-            for i, (layer, diff_id) in enumerate(zip(node.layers(), diff_ids, strict=True)):
+    def _check_layers(self, node: DocumentNode, config: ImageConfig, count: int) -> None:
+        for slot, layer, diff_id in node.contents():
+            if diff_id is not None:
                 claims = self.claims.setdefault(layer.descriptor.digest, {})
-                claims.setdefault(Digest(diff_id), f"{node.where}.{Role.LAYER}[{i}]")
-        else:
-            message = diff_ids_for(len(diff_ids), count)
-            self._error("count-mismatch", node.where, message)
+                claims.setdefault(diff_id, f"{node.where}.{slot.label}")
+        diff_ids = config.rootfs.diff_ids if config.rootfs is not None else ()
+        if len(diff_ids) != count:
+            self._error("count-mismatch", node.where, diff_ids_for(len(diff_ids), count))
         steps = sum(not step.empty_layer for step in config.history or ())
         if config.history and steps != count:
             # Docker refuses a history of more layers than there are; nobody minds a shorter one.

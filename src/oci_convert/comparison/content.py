@@ -13,10 +13,11 @@ from oci_convert.comparison.difference import Difference, DifferenceKind
 from oci_convert.comparison.store_view import Layer, Variant
 from oci_convert.documents.alignment import aligned
 from oci_convert.documents.document import read_object
-from oci_convert.documents.json_diff import ABSENT, differing
+from oci_convert.documents.json_diff import ABSENT, MemberPair, differing
 from oci_convert.spec.media_types import Kind
+from oci_convert.tree.walk import Visit
 
-__all__ = ["Match", "alone", "apart", "layer_pairs", "match"]
+__all__ = ["LayerPairs", "Match", "apart", "layer_pairs", "match"]
 
 
 @dataclass
@@ -47,7 +48,7 @@ def match(left: Sequence[Variant], right: Sequence[Variant]) -> Match:
         wanted.update(map(id, twins))
         partner = max(
             (twin for twin in twins if id(twin) in free),
-            key=lambda twin: (mine.top.raw == twin.top.raw) + (mine.top.entry == twin.top.entry),
+            key=lambda twin: _likeness(mine.visit, twin.visit),
             default=None,
         )
         if partner is not None:
@@ -62,6 +63,10 @@ def match(left: Sequence[Variant], right: Sequence[Variant]) -> Match:
     return found
 
 
+def _likeness(left: Visit, right: Visit) -> int:
+    return (left.node.stored == right.node.stored) + (left.stated == right.stated)
+
+
 def _match_rivals(found: Match) -> None:
     lonely = []
     for mine in found.left:
@@ -74,28 +79,24 @@ def _match_rivals(found: Match) -> None:
     found.left = lonely
 
 
-def alone(variant: Variant, *, left: bool) -> Difference:
-    """The difference that an image makes for whose platform the other side has none."""
-    identity = variant.image_id
-    sides = (identity, ABSENT) if left else (ABSENT, identity)
-    where = variant.top.where
-    return variant.about.differs(DifferenceKind.PLATFORM, Kind.MANIFEST, where, *sides)
-
-
 def apart(left: Variant, right: Variant, layers: LayerPairs) -> Iterator[Difference]:
     """In what two images for one platform differ."""
     if left.image_id != right.image_id:
-        about, where = left.about, f"{left.top.where}.config"
-        ids = left.image_id, right.image_id
-        yield about.differs(DifferenceKind.IMAGE_ID, Kind.CONFIG, where, *ids)
-        mine, yours = (read_object(side.config, where)[1].value for side in (left, right))
-        for path, *sides in differing(mine, yours):
+        where, ids = f"{left.where}.config", (left.image_id, right.image_id)
+        yield Difference(DifferenceKind.IMAGE_ID, Kind.CONFIG, where, *ids)
+        for path, *sides in _config_members(left, right, where):
             if not (path.startswith("rootfs.diff_ids[") and layers.tell_diff_ids):
-                yield about.differs(DifferenceKind.CONFIG, Kind.CONFIG, where, *sides, member=path)
+                yield Difference(DifferenceKind.CONFIG, Kind.CONFIG, where, *sides, member=path)
     for one, other in layers.apart:
-        where = next(side.where for side in (one, other) if side is not None)
+        where = next(side.visit.where for side in (one, other) if side is not None)
         facts = (ABSENT if side is None else side.facts() for side in (one, other))
-        yield left.about.differs(DifferenceKind.LAYER, Kind.LAYER, where, *facts)
+        yield Difference(DifferenceKind.LAYER, Kind.LAYER, where, *facts)
+
+
+def _config_members(left: Variant, right: Variant, where: str) -> Iterator[MemberPair]:
+    if left.config is not None and right.config is not None:
+        sides = (read_object(config, where)[1].value for config in (left.config, right.config))
+        yield from differing(*sides)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def layer_pairs(left: Variant, right: Variant) -> LayerPairs:
         if layer.diff_id is not None
     }
     mine, yours = (
-        [layer.diff_id or known.get(digest := layer.node.descriptor.digest, digest) for layer in it]
+        [known.get(layer.content, layer.content) for layer in it]
         for it in (left.layers, right.layers)
     )
     same, others = [], []

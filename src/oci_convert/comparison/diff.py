@@ -6,27 +6,20 @@ different bytes are not the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from oci_convert.comparison.content import LayerPairs, alone, apart, layer_pairs, match
-from oci_convert.comparison.difference import About, Compared, Diff, Difference, DifferenceKind
-from oci_convert.comparison.documents import DocumentComparison
-from oci_convert.comparison.store_view import (
-    Companion,
-    Layer,
-    Named,
-    Placed,
-    Side,
-    Variant,
-    read_side,
-)
+from oci_convert.comparison.content import LayerPairs, apart, layer_pairs, match
+from oci_convert.comparison.difference import Compared, Diff, Difference, DifferenceKind
+from oci_convert.comparison.documents import images_apart, indexes_apart, layers_apart
+from oci_convert.comparison.store_view import Companion, Layer, Named, Side, Variant, read_side
 from oci_convert.documents.json_diff import ABSENT
 from oci_convert.findings import Finding
 from oci_convert.progress import Progress
 from oci_convert.spec.media_types import Kind, look_up
 from oci_convert.stores.opening import SourceLike
+from oci_convert.tree.walk import Visit
 
 __all__ = ["diff", "same_as"]
 
@@ -41,21 +34,22 @@ def diff(
     documents_only: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Diff:
-    """Compare the images of two stores.
+    """Compare the images and the artifacts of two stores.
 
     With a REF on a side, only that image. One image on each side is compared whatever the names;
     several are compared by name where a name is on both sides, else one by one in order where their
     number is equal, else all together. Of each image, what is for one platform is compared with
-    what is for the same one. What a store calls its images is no difference.
+    what is for the same one. What a store calls its images is no difference. Artifacts are compared
+    as images are, by the digests of their config and their layers.
 
     The layers of both sides are read and unpacked (``jobs`` and ``on_progress`` are those of
     :func:`verify`): one that does not hold what the documents say makes the sides different.
-    ``documents_only`` believes the documents, and reads no layer. Of attestations, artifacts,
-    referrers and signatures only their digests are compared. What was not compared, or had to be
-    believed, is in :attr:`Diff.findings`.
+    ``documents_only`` believes the documents, and reads no layer. Of attestations, referrers and
+    signatures only their digests are compared. What was not compared, or had to be believed, is in
+    :attr:`Diff.findings`.
 
     Raises :class:`OciConvertError` if a side cannot be read, holds a document that cannot be
-    trusted, or holds no image.
+    trusted, or holds neither image nor artifact.
     """
 
     def read(store: SourceLike) -> Side:
@@ -110,8 +104,8 @@ class _Run:
         if len(left) == len(right) == 1:
             return [(left, right)]
         mine, yours = self.left.by_name(), self.right.by_name()
-        common = [name for name in mine if name is not None and name in yours]
-        if common:
+        common = [name for name in mine if name in yours]
+        if any(common):  # what has no name is then held against what has none
             self.differences += _unmatched(left, common, left=True)
             self.differences += _unmatched(right, common, left=False)
             return [(mine[name], yours[name]) for name in common]
@@ -128,19 +122,33 @@ class _Run:
         pairs = sorted((*found.same, *found.rivals), key=lambda pair: places[id(pair[0])])
         layers = [layer_pairs(*pair) for pair in pairs]
         for pair, aligned in zip(pairs, layers, strict=True):
-            self.differences += apart(*pair, aligned)
-        self.differences += (alone(variant, left=True) for variant in found.left)
-        self.differences += (alone(variant, left=False) for variant in found.right)
+            self._differ(apart(*pair, aligned), pair[0])
+        self._alone(DifferenceKind.PLATFORM, found.left, left=True)
+        self._alone(DifferenceKind.PLATFORM, found.right, left=False)
         self._compare_indexes(mine, yours, pairs, variants[1])
-        self.differences += _repeated(found.left_repeated, left=True)
-        self.differences += _repeated(found.right_repeated, left=False)
+        self._alone(DifferenceKind.REPEATED, _in_indexes(found.left_repeated), left=True)
+        self._alone(DifferenceKind.REPEATED, _in_indexes(found.right_repeated), left=False)
         for pair, aligned in zip(pairs, layers, strict=True):
-            documents = DocumentComparison(pair[0].about)
-            self.differences += documents.images(*pair)
+            self._differ(images_apart(*pair), pair[0])
             for both in aligned.same:
-                self.differences += documents.layers(*both)
+                self._differ(layers_apart(*both), pair[0])
             self._note_believed(aligned)
-            self._are_partners(pair[0].top, pair[1].top)
+            self._are_partners(pair[0].visit, pair[1].visit)
+
+    def _differ(self, differences: Iterable[Difference], variant: Variant) -> None:
+        """Note differences of an image."""
+        platform = None if variant.platform is None else str(variant.platform)
+        self.differences += (
+            replace(found, image=variant.image, platform=platform) for found in differences
+        )
+
+    def _alone(self, kind: DifferenceKind, variants: Iterable[Variant], *, left: bool) -> None:
+        """Note images that only one side has, or lists once more than the other one."""
+        for variant in variants:
+            digests = variant.image_id, variant.visit.node.old.digest
+            identity = digests[0] if variant.artifact is None else digests[1]
+            sides = (identity, ABSENT) if left else (ABSENT, identity)
+            self._differ([Difference(kind, variant.kind, variant.where, *sides)], variant)
 
     def _compare_indexes(
         self,
@@ -149,15 +157,15 @@ class _Run:
         pairs: Sequence[tuple[Variant, Variant]],
         right: Sequence[Variant],
     ) -> None:
-        about = About(mine[0].label)
         indexes = [[top for image in images for top in image.indexes] for images in (mine, yours)]
-        self.differences += DocumentComparison(about).indexes(*indexes)
+        found = list(indexes_apart(*indexes))
         if all(indexes):
-            self.differences += _reordered(about, indexes[0][0].where, pairs, right)
+            found += _reordered(indexes[0][0].where, pairs, right)
+        self.differences += (replace(difference, image=mine[0].label) for difference in found)
         for tops in zip(*indexes, strict=False):
             self._are_partners(*tops)
 
-    def _are_partners(self, left: Placed, right: Placed) -> None:
+    def _are_partners(self, left: Visit, right: Visit) -> None:
         self.partners[right.node.old.digest] = left.node.old.digest
 
     def _note_believed(self, layers: LayerPairs) -> None:
@@ -167,7 +175,7 @@ class _Run:
             for side, layer in ((self.left, left), (self.right, right)):
                 if not layer.measured and not (alike and layer.node.present):
                     message = f"{layer.node.descriptor.digest} {_unseen(layer)}"
-                    place = f"{side.label}: {layer.where}"
+                    place = f"{side.label}: {layer.visit.where}"
                     self.notes.append(Finding.of("layer-believed", place, message))
 
     # -- what is no image -------------------------------------------------------------------------
@@ -188,28 +196,26 @@ class _Run:
                 yours = twins.pop(0)
                 right.remove(yours)
                 if mine.facts() != yours.facts():
-                    self._tell(mine, yours)
+                    self._tell(mine.where, mine, yours)
             left = lonely
         for mine in left:
-            self._tell(mine, None)
+            self._tell(mine.where, mine, None)
         for yours in right:
-            self._tell(None, yours)
+            self._tell(yours.where, None, yours)
 
     def _beside(self, side: Side, other: Side) -> list[Companion]:
         """The companions of a side, without absent images that the other side has."""
-        there = {v.top.node.old.digest for image in other.images for v in image.variants}
+        there = {v.visit.node.old.digest for image in other.images for v in image.variants}
         return [it for it in side.companions if it.present or it.digest not in there]
 
     def _role(self, companion: Companion) -> tuple[str, str | None]:
         subject = companion.subject
         return companion.what, subject and self.partners.get(subject, subject)
 
-    def _tell(self, left: Companion | None, right: Companion | None) -> None:
-        one = left or right
-        assert one is not None
+    def _tell(self, where: str, left: Companion | None, right: Companion | None) -> None:
         sides = (ABSENT if side is None else side.facts() for side in (left, right))
         kind = DifferenceKind.COMPANION
-        self.differences.append(About().differs(kind, Kind.ARTIFACT, one.where, *sides))
+        self.differences.append(Difference(kind, Kind.ARTIFACT, where, *sides))
         for side, companion in ((self.left, left), (self.right, right)):
             if companion is not None:
                 place = f"{side.label}: {companion.where}"
@@ -223,23 +229,17 @@ def _unmatched(
     for image in images:
         if image.name not in common:
             sides = (image.label, ABSENT) if left else (ABSENT, image.label)
-            where = image.variants[0].top.where
-            yield About(image.label).differs(
-                DifferenceKind.IMAGE, image.variants[0].top.node.kind, where, *sides
-            )
+            first, kind = image.variants[0], DifferenceKind.IMAGE
+            yield Difference(kind, first.kind, first.where, *sides, image=image.label)
 
 
-def _repeated(variants: Sequence[Variant], *, left: bool) -> Iterator[Difference]:
-    """Images that an index lists once more than the other side."""
-    for variant in variants:
-        if variant.top.entry is not None:
-            where, identity = variant.top.where, variant.image_id
-            sides = (identity, ABSENT) if left else (ABSENT, identity)
-            yield variant.about.differs(DifferenceKind.REPEATED, Kind.MANIFEST, where, *sides)
+def _in_indexes(variants: Iterable[Variant]) -> Iterator[Variant]:
+    """Those that an index lists: what a store lists under several names is no difference."""
+    return (variant for variant in variants if variant.visit.slot is not None)
 
 
 def _reordered(
-    about: About, where: str, pairs: Sequence[tuple[Variant, Variant]], right: Sequence[Variant]
+    where: str, pairs: Sequence[tuple[Variant, Variant]], right: Sequence[Variant]
 ) -> Iterator[Difference]:
     """Whether the partners of images stand in another order."""
     places = {id(variant): i for i, variant in enumerate(right)}
@@ -247,7 +247,7 @@ def _reordered(
     if order != sorted(order):
         mine = [_for(variant) for variant, _ in pairs]
         yours = [_for(right[i]) for i in sorted(order)]
-        yield about.differs(DifferenceKind.ORDER, Kind.INDEX, where, mine, yours)
+        yield Difference(DifferenceKind.ORDER, Kind.INDEX, where, mine, yours)
 
 
 def _for(variant: Variant) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from oci_convert.documents.json_diff import ABSENT
 from oci_convert.findings import Finding, Level
 from oci_convert.spec.media_types import Kind
 
-__all__ = ["About", "Compared", "Diff", "Difference", "DifferenceKind", "Verdict"]
+__all__ = ["Compared", "Diff", "Difference", "DifferenceKind", "Verdict"]
 
 
 class Verdict(StrEnum):
@@ -29,9 +29,10 @@ class DifferenceKind(StrEnum):
     """In what two images differ: the first five are content, the others format."""
 
     IMAGE = "image"
-    """An image is only on one side. Both values are names."""
+    """An image or an artifact is only on one side. Both values are names."""
     PLATFORM = "platform"
-    """An image for a platform is only on one side. Both values are image IDs."""
+    """An image for a platform, or an artifact, is only on one side. Both values are image IDs; of
+    artifacts the digests of their manifests."""
     IMAGE_ID = "image-id"
     """The digests of the configs."""
     CONFIG = "config"
@@ -60,8 +61,8 @@ class DifferenceKind(StrEnum):
     REPEATED = "repeated"
     """An index lists an image more often than the other one. Both values are image IDs."""
     COMPANION = "companion"
-    """An attestation, a referrer, a signature or an artifact is on one side only, or another one.
-    Both values are objects: ``what``, ``digest``, ``present``."""
+    """An attestation, a referrer, a signature or an absent image is on one side only, or another
+    one. Both values are objects: ``what``, ``digest``, ``present``."""
 
 
 _CONTENT: Final = frozenset(
@@ -75,7 +76,7 @@ _CONTENT: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Difference:
     """One thing in which the two sides differ."""
 
@@ -87,11 +88,11 @@ class Difference:
     left: Any
     """The value on the left, as plain data; :data:`ABSENT` if there is none."""
     right: Any
-    member: str | None = None
+    member: str | None = field(default=None, kw_only=True)
     """The path in the blob: ``config.Env[3]``."""
-    image: str | None = None
+    image: str | None = field(default=None, kw_only=True)
     """The name of the image, or its place."""
-    platform: str | None = None
+    platform: str | None = field(default=None, kw_only=True)
     """The platform of the image; ``None`` for what concerns an index, or is not known."""
 
     @property
@@ -121,36 +122,6 @@ def _finite(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _finite(member) for name, member in value.items()}
     return [_finite(item) for item in value] if isinstance(value, list) else value
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What differences are about."""
-
-    image: str | None = None
-    platform: str | None = None
-
-    def differs(
-        self,
-        kind: DifferenceKind,
-        blob: Kind,
-        where: str,
-        left: Any,
-        right: Any,
-        *,
-        member: str | None = None,
-    ) -> Difference:
-        """A difference in it."""
-        return Difference(
-            kind=kind,
-            blob=blob,
-            where=where,
-            left=left,
-            right=right,
-            member=member,
-            image=self.image,
-            platform=self.platform,
-        )
 
 
 @dataclass(frozen=True, slots=True)

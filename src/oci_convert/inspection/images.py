@@ -14,7 +14,7 @@ from os import PathLike
 from types import TracebackType
 from typing import BinaryIO
 
-from oci_convert.documents.document import Document, Role
+from oci_convert.documents.document import Document
 from oci_convert.errors import BlobError, OciConvertError, RefusedError, UsageError
 from oci_convert.layers.chunk_reader import ChunkReader
 from oci_convert.layers.compression import decompress
@@ -31,6 +31,7 @@ from oci_convert.text.suggestion import did_you_mean
 from oci_convert.transform.document_edits import is_attestation, is_loadable
 from oci_convert.tree.nodes import ConfigNode, DocumentNode, Node, platform_of
 from oci_convert.tree.reader import read_tree
+from oci_convert.tree.walk import Visit, listed
 
 __all__ = ["Image", "Images", "Layer", "open_images"]
 
@@ -143,26 +144,19 @@ class Images:
         """What is at and below one root, whose tree is read now."""
         tree = read_tree(self._open.source, [root], first=position, tolerant=True)
         name = called(root.annotations)
-        for node, entry in self._below(tree.images[0].node, root.descriptor, set()):
-            yield Image(name, entry, root.descriptor, node.where, self._open, node)
+        for visit in listed(tree.images[0].node, root.descriptor):
+            if self._is_image(visit):
+                yield Image(
+                    name, visit.entry, root.descriptor, visit.node.where, self._open, visit.node
+                )
 
-    def _below(
-        self, node: Node, entry: Descriptor, seen: set[int]
-    ) -> Iterator[tuple[Node, Descriptor]]:
-        """An index that others list again and again, which are listed again, is read once."""
+    def _is_image(self, visit: Visit) -> bool:
+        """Whether it is an image, or one that is missing or broken."""
+        node = visit.node
         passed_over = not node.present and self._open.source.sparse
-        if passed_over or _is_leaf(node) or is_attestation(entry):
-            return
-        if not isinstance(node, DocumentNode) or node.faults:
-            yield node, entry
-        elif node.kind is Kind.INDEX:
-            entries = () if id(node) in seen else node.named
-            seen.add(id(node))
-            for slot, child in entries:
-                if slot.role is Role.ENTRY:
-                    yield from self._below(child, slot.descriptor, seen)
-        elif is_loadable(node.document):
-            yield node, entry
+        if passed_over or _is_leaf(node) or is_attestation(visit.entry):
+            return False
+        return not isinstance(node, DocumentNode) or bool(node.faults) or is_loadable(node.document)
 
 
 def _is_leaf(node: Node) -> bool:
@@ -298,16 +292,10 @@ class Image:
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The layers, the lowest first; nothing of them is read yet."""
-        descriptors = self.manifest.layers or ()
-        rootfs = self.config.rootfs
-        diff_ids = [Digest(text) for text in rootfs.diff_ids] if rootfs is not None else []
-        known = diff_ids if len(diff_ids) == len(descriptors) else [None] * len(descriptors)
-        nodes = self._node.layers()
+        _ = self.config  # what is wrong with it is told
         return tuple(
-            Layer(descriptor, diff_id, f"{self.where}.layers[{i}]", self._open, node)
-            for i, (descriptor, diff_id, node) in enumerate(
-                zip(descriptors, known, nodes, strict=True)
-            )
+            Layer(slot.descriptor, diff_id, f"{self.where}.{slot.label}", self._open, child)
+            for slot, child, diff_id in self._open.manifest(self._node).contents()
         )
 
     @property

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
-from oci_convert.documents.document import Document, Role
+from oci_convert.documents.document import Role
 from oci_convert.errors import OciConvertError
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression, Kind, families, look_up
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called
-from oci_convert.stores.base import Root, Source
+from oci_convert.stores.base import Source
 from oci_convert.stores.opening import SourceLike, opened
-from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation, is_image
+from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation
 from oci_convert.tree.nodes import DocumentNode, Image, Node, OpaqueNode, platform_of
-from oci_convert.tree.reader import read_node, read_tree
-from oci_convert.tree.referrers import Referrer, referrers_of, sort_roots
+from oci_convert.tree.referrers import Referrer, read_images
 
 __all__ = ["Inspected", "Inspection", "inspect"]
 
@@ -97,28 +95,12 @@ def inspect(source: SourceLike) -> Inspection:
     """
     with opened(source) as (reference, store, roots):
         try:
-            return Inspection(str(reference), tuple(_images(store, roots)))
+            tree, referrers = read_images(store, roots)
+            known = _Known.of(store, referrers)
+            images = tuple(_View(known).image(image) for image in tree.images)
+            return Inspection(str(reference), images)
         except OciConvertError as error:
             raise error.within(store.label) from None
-
-
-def _images(source: Source, roots: Sequence[Root]) -> Iterator[Inspected]:
-    """The images that ``roots`` mean, each with what the source says of it."""
-    everything = source.roots()
-    named = len(roots) < len(everything)
-    found = sort_roots(source, [root for root in everything if not named or root not in roots])
-    tops = list(roots) if named else found.images
-    read = partial(read_node, source, found.known)
-    tree = read_tree(source, tops, known=found.known)
-    digests: set[str] = {node.descriptor.digest for node in tree.documents()}
-    referrers, others = referrers_of(digests, found.referrers, read)
-    images = tree.images
-    if not named:  # what speaks of nothing that is here is something of its own
-        alone = [root for root, _ in others]
-        images += read_tree(source, alone, first=len(tops), known=found.known).images
-    known = _Known.of(source, referrers)
-    for image in images:
-        yield _View(known).image(image)
 
 
 @dataclass(frozen=True)
@@ -164,7 +146,6 @@ class _View:
         name: str | None = None,
         referrer: Referrer | None = None,
     ) -> Inspected:
-        document = node.document_or_none
         again = isinstance(node, DocumentNode | OpaqueNode) and id(node) in self.shown
         self.shown.add(id(node))
         old = entry if node.old is node.descriptor else node.old
@@ -180,7 +161,7 @@ class _View:
             tuple(self._notes(node, entry, referrer, again=again)),
             () if again else tuple(self._children(node)),
             node.compression,
-            None if document is None else _artifact_type(document),
+            node.artifact_type if isinstance(node, DocumentNode) else None,
             subject,
             () if again else tuple(self._referrers(node, old)),
         )
@@ -257,12 +238,3 @@ def _subject(node: Node, entry: Descriptor) -> str | None:
     document = node.document_or_none
     slots = () if document is None else document.slots
     return next((str(s.descriptor.digest) for s in slots if s.role is Role.SUBJECT), None)
-
-
-def _artifact_type(document: Document) -> str | None:
-    """What a document is about, unless it is an image (image-spec, *artifact usage*)."""
-    if document.model.artifact_type is not None:
-        return document.model.artifact_type
-    if document.kind is Kind.MANIFEST and not is_image(document):
-        return document.slots[0].descriptor.media_type
-    return None

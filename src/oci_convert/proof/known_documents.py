@@ -15,9 +15,7 @@ from oci_convert.planning.decide import decide
 from oci_convert.planning.decisions import documents_below
 from oci_convert.planning.rendering import render
 from oci_convert.proof.originals import Documents, Original
-from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression, Family, Kind
-from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Root
 from oci_convert.transform.image_v1 import MeasuredLayer, upgrade
 from oci_convert.transform.layer_rules import Compress
@@ -103,24 +101,24 @@ def _whole(tree: Tree) -> Tree:
     return replace(tree, images=images)
 
 
-def _upgraded(schema1: Schema1, node: Node) -> bytes | None:
+def _upgraded(schema1: Schema1, node: DocumentNode) -> bytes | None:
     """The manifest that schema 1 becomes with the layers of ``node``, if they are its layers.
 
     What schema 1 does not say of a layer is taken from the image at hand; the digests by which the
     layers are proved are those of schema 1.
     """
     try:
-        found = node.image_config
+        measured = {
+            layer.descriptor.digest: MeasuredLayer(
+                layer.descriptor.name,
+                layer.descriptor.size,
+                diff_id,
+                layer.compression or Compression.NONE,
+            )
+            for _, layer, diff_id in node.contents()
+            if diff_id is not None
+        }
     except OciConvertError:
         return None
-    rootfs = found[0].rootfs if found is not None else None
-    measured = {
-        layer.descriptor.digest: _measured(layer.descriptor, diff_id, layer.compression)
-        for layer, diff_id in zip(node.layers(), rootfs.diff_ids if rootfs else (), strict=False)
-    }
     layers = [measured[layer.blob] for layer in schema1.kept if layer.blob in measured]
     return upgrade(schema1.images, layers).manifest if len(layers) == len(schema1.kept) else None
-
-
-def _measured(layer: Descriptor, diff_id: str, packing: Compression | None) -> MeasuredLayer:
-    return MeasuredLayer(layer.name, layer.size, Digest(diff_id), packing or Compression.NONE)

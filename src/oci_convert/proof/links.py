@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from oci_convert.checks.blobs import BlobCheck
+from oci_convert.checks.blobs import check_all
 from oci_convert.errors import OciConvertError
 from oci_convert.progress import Progress
 from oci_convert.proof.answer import Link
@@ -35,24 +35,18 @@ class LinkCheck:
             Image(Root(pair.held.node.descriptor, built=self.built), pair.held.node)
             for pair in self.pairs
         )
-        claims: dict[str, dict[Digest, str]] = {}
-        for pair in self.pairs:
-            node = pair.held.node
-            for layer, diff_id in zip(node.layers(), _diff_ids(node), strict=False):
-                claims.setdefault(layer.descriptor.digest, {})[diff_id] = layer.where
-        self._blobs = BlobCheck(Tree(images), self.source, claims, self.jobs, self.on_progress)
-        self._blobs.run()
+        _, self._blobs = check_all(Tree(images), self.source, self.jobs, self.on_progress)
         self._notes = {finding.where: finding.message for finding in self._blobs.findings}
         return [link for pair in self.pairs for link in self._image(pair)]
 
     def _image(self, pair: Pair) -> Iterator[Link]:
         held, signed = pair.held, pair.signed
-        note = "the same" if held.digest == signed.digest else "converted"
+        note = "the same" if held.node.old.digest == signed.digest else "converted"
         node = held.node
         if not isinstance(node, DocumentNode) or node.faults:
             yield self._lump(pair)
             return
-        yield Link("manifest", held.where, signed.digest, held.digest, ok=True, note=note)
+        yield Link("manifest", held.where, signed.digest, held.node.old.digest, ok=True, note=note)
         # Where no other document is known, the two are one and the same.
         theirs = signed.document or node.document
         yield self._config(node, config_of(theirs), f"{held.where}.config")
@@ -71,7 +65,7 @@ class LinkCheck:
     def _lump(self, pair: Pair) -> Link:
         """What is no document, not here, or at fault: nothing but its digest says what it is."""
         node, expected = pair.held.node, pair.signed.digest
-        found = self._found(node) if node.present else pair.held.digest
+        found = self._found(node) if node.present else pair.held.node.old.digest
         ok = found == expected
         note = "the same" if node.present else "absent, but the same digest"
         note = note if ok else self._why(node)
@@ -120,12 +114,9 @@ class LinkCheck:
         return self._notes.get(node.where, "") if node.present else "the blob is missing"
 
 
-def _diff_ids(node: Node) -> list[Digest]:
-    """What the layers of an image must unpack to; empty unless the config says it for all."""
+def _diff_ids(node: DocumentNode) -> tuple[Digest, ...]:
+    """What the layers of an image must unpack to, if its config can be read and says it for all."""
     try:
-        found = node.image_config
+        return node.diff_ids
     except OciConvertError:
-        return []
-    rootfs = found[0].rootfs if found is not None else None
-    diff_ids = [Digest(diff_id) for diff_id in rootfs.diff_ids] if rootfs is not None else []
-    return diff_ids if len(diff_ids) == sum(1 for _ in node.layers()) else []
+        return ()

@@ -17,10 +17,10 @@ from oci_convert.proof.answer import Link
 from oci_convert.proof.originals import Documents
 from oci_convert.spec.media_types import Kind
 from oci_convert.spec.models import Descriptor, Platform
-from oci_convert.tree.nodes import DocumentNode, Node, platform_of
+from oci_convert.tree.nodes import Node, platform_of
+from oci_convert.tree.walk import Visit, is_index, listed
 
 __all__ = [
-    "Held",
     "Pair",
     "Signed",
     "Unknown",
@@ -30,6 +30,7 @@ __all__ = [
     "likeness",
     "match",
     "signed_below",
+    "stated_by_config",
 ]
 
 _ITSELF: Final = 1 << 30
@@ -49,34 +50,11 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """An image, or anything else, that is at hand."""
-
-    node: Node
-    entry: Descriptor
-    where: str
-
-    @property
-    def digest(self) -> str:
-        """What it is called now; of schema 1, what it was called before it was upgraded."""
-        return self.node.old.digest
-
-    @property
-    def platform(self) -> Platform | None:
-        """The platform that its index states: machines choose by it."""
-        return self.entry.platform
-
-    def __str__(self) -> str:
-        platform = self.platform or stated_by_config(self.node)
-        return self.where if platform is None else f"{self.where} ({platform})"
-
-
-@dataclass(frozen=True, slots=True)
 class Pair:
     """An image at hand, and the signed one that it stands for."""
 
     signed: Signed
-    held: Held
+    held: Visit
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,23 +62,13 @@ class Unknown(Pair):
     """An image at hand that may stand for a signed one whose document nobody has."""
 
 
-def held_below(node: Node, entry: Descriptor, where: str) -> Iterator[Held]:
+def held_below(node: Node, entry: Descriptor) -> list[Visit]:
     """The images and other things at hand; indexes inside of indexes are recursed."""
-    seen: set[object] = set()
-
-    def walk(node: Node, entry: Descriptor, where: str) -> Iterator[Held]:
-        key = (entry.digest, entry.media_type, repr(entry.platform))
-        if key in seen:
-            return
-        seen.add(key)
-        if node.kind is not Kind.INDEX or not isinstance(node, DocumentNode) or node.faults:
-            yield Held(node, entry, where)
-            return
-        for slot, child in node.named:
-            if slot.role is Role.ENTRY:
-                yield from walk(child, slot.descriptor, f"{where}.{slot.label}")
-
-    return walk(node, entry, where)
+    found: dict[object, Visit] = {}
+    for held in listed(node, entry, is_index):
+        entry = held.entry
+        found.setdefault((entry.digest, entry.media_type, repr(entry.platform)), held)
+    return list(found.values())
 
 
 def signed_below(digest: str, documents: Documents, where: str) -> list[Signed]:
@@ -142,7 +110,7 @@ def layers_of(document: Document) -> list[Descriptor]:
     return [slot.descriptor for slot in document.slots if slot.role is Role.LAYER]
 
 
-def match(held: Held, signed: Sequence[Signed]) -> Pair | Link:
+def match(held: Visit, signed: Sequence[Signed]) -> Pair | Link:
     """The signed image that ``held`` stands for, perhaps :class:`Unknown`; or the broken link.
 
     Of several with the same config (the same image, packed in two ways), the one that shares the
@@ -151,8 +119,8 @@ def match(held: Held, signed: Sequence[Signed]) -> Pair | Link:
     rivals = [one for one in signed if _may_be(one, held)]
     best = max(rivals, key=lambda one: likeness(one, held), default=None)
     if best is None:
-        note = f"the original has no image for {held.platform}"
-        return Link("manifest", held.where, None, held.digest, ok=False, note=note)
+        note = f"the original has no image for {held.entry.platform}"
+        return Link("manifest", held.where, None, held.node.old.digest, ok=False, note=note)
     if likeness(best, held):
         return Pair(best, held)
     unknown = next((one for one in rivals if one.document is None), None)
@@ -161,20 +129,20 @@ def match(held: Held, signed: Sequence[Signed]) -> Pair | Link:
     return _apart(best, held)
 
 
-def _may_be(signed: Signed, held: Held) -> bool:
+def _may_be(signed: Signed, held: Visit) -> bool:
     """Whether the index at hand gives the image to the machines that the original gave it to.
 
     Where the original states no platform, the config of the image does.
     """
-    if signed.entry is None or held.platform is None:
+    if signed.entry is None or held.entry.platform is None:
         return True
     platform = signed.entry.platform or stated_by_config(held.node)
-    return platform is None or not disagree(platform, held.platform)
+    return platform is None or not disagree(platform, held.entry.platform)
 
 
-def likeness(signed: Signed, held: Held) -> int:
+def likeness(signed: Signed, held: Visit) -> int:
     """How much two images have in common; 0 if they are different ones."""
-    if signed.digest == held.digest:
+    if signed.digest == held.node.old.digest:
         return _ITSELF
     mine, theirs = held.node.document_or_none, signed.document
     if mine is None or theirs is None or Kind.INDEX in (mine.kind, theirs.kind):
@@ -185,7 +153,7 @@ def likeness(signed: Signed, held: Held) -> int:
     return 1 + sum(one.digest == other.digest for one, other in pairs)
 
 
-def _apart(signed: Signed, held: Held) -> Link:
+def _apart(signed: Signed, held: Visit) -> Link:
     """The link between two images that are not the same."""
     mine, theirs = held.node.document_or_none, signed.document
     faults = [fault.message for fault in held.node.faults]

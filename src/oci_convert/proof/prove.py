@@ -17,7 +17,6 @@ from oci_convert.proof.answer import Answer, Link, Proof
 from oci_convert.proof.known_documents import known_documents
 from oci_convert.proof.links import LinkCheck
 from oci_convert.proof.matching import (
-    Held,
     Pair,
     Signed,
     Unknown,
@@ -25,6 +24,7 @@ from oci_convert.proof.matching import (
     likeness,
     match,
     signed_below,
+    stated_by_config,
 )
 from oci_convert.proof.originals import ORIGINAL, Original, read_original
 from oci_convert.spec.digest import Digest
@@ -36,6 +36,7 @@ from oci_convert.transform.document_edits import is_attestation, is_image
 from oci_convert.tree.nodes import DocumentNode, Image, Tree
 from oci_convert.tree.reader import read_tree
 from oci_convert.tree.referrers import sort_roots
+from oci_convert.tree.walk import Visit
 
 __all__ = ["prove"]
 
@@ -97,7 +98,7 @@ class _Run:
         node = self.image.node
         known = self.given.olds.get(node.old.digest)
         self.digest: str | None = known if self.given.digest is None else self.given.digest
-        self.held = list(held_below(node, self.image.root.descriptor, node.where))
+        self.held = held_below(node, self.image.root.descriptor)
 
     def answer(self, jobs: int | None, on_progress: Callable[[Progress], None] | None) -> _Answer:
         """The answer, its chain, and its reason."""
@@ -129,9 +130,9 @@ class _Run:
 
     def _is_at_hand(self, signed: Signed) -> bool:
         """Whether it is something at hand that is no manifest, or cannot be read as one."""
-        return any(held.digest == signed.digest for held in self.held)
+        return any(held.node.old.digest == signed.digest for held in self.held)
 
-    def _likest(self, signed: Signed) -> Held:
+    def _likest(self, signed: Signed) -> Visit:
         """The image at hand that a signed manifest is most likely to be."""
         return max(self.held, key=lambda held: likeness(signed, held))
 
@@ -148,7 +149,10 @@ class _Run:
         """What a proof leaves open."""
         others = len(self.held) - len(pairs)
         if alone and others:
-            return f"only {pairs[0].held} is proved, not the other images of its index"
+            held = pairs[0].held
+            platform = held.entry.platform or stated_by_config(held.node)
+            named = held.where if platform is None else f"{held.where} ({platform})"
+            return f"only {named} is proved, not the other images of its index"
         return ""
 
     # -- what is not known ------------------------------------------------------------------
@@ -223,7 +227,9 @@ def _told(found: Pair | Link) -> Link:
     held, signed = found.held, found.signed
     unknown = isinstance(found, Unknown)
     note = "its original is not known" if unknown else ""
-    return Link("manifest", held.where, signed.digest, held.digest, ok=not unknown, note=note)
+    return Link(
+        "manifest", held.where, signed.digest, held.node.old.digest, ok=not unknown, note=note
+    )
 
 
 def _apart(origin: Link, found: Sequence[Pair | Link]) -> _Answer:

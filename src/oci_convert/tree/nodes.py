@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from threading import Lock
 
 from oci_convert.documents.document import Document, Role, Slot, read_config
 from oci_convert.errors import OciConvertError
 from oci_convert.findings import Finding
+from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression, Kind, look_up
 from oci_convert.spec.models import Descriptor, ImageConfig, Platform
 from oci_convert.stores.base import Root
@@ -267,11 +269,38 @@ class DocumentNode(Node):
         return self.document
 
     @property
+    def artifact_type(self) -> str | None:
+        """What it is about, unless it is an image (image-spec, *artifact usage*)."""
+        stated = self.document.model.artifact_type
+        if stated is None and self.kind is Kind.MANIFEST and not is_image(self.document):
+            return self.children[0].descriptor.media_type
+        return stated
+
+    @property
     def image_config(self) -> tuple[ImageConfig, list[str]] | None:
         return None if self.config is None else self.config.view
 
+    @cached_property
+    def diff_ids(self) -> tuple[Digest, ...]:
+        """What the layers decompress to; empty unless the config says it for each of them.
+
+        Raises :class:`DocumentError` for a config that cannot be trusted.
+        """
+        found = self.image_config
+        rootfs = None if found is None else found[0].rootfs
+        diff_ids = () if rootfs is None else tuple(map(Digest, rootfs.diff_ids))
+        return diff_ids if len(diff_ids) == sum(1 for _ in self.layers()) else ()
+
     def layers(self) -> Iterator[Node]:
         return (child for child in self.children if child.role is Role.LAYER)
+
+    def contents(self) -> Iterator[tuple[Slot, Node, Digest | None]]:
+        """The layers with their descriptors, and what each decompresses to, if :attr:`diff_ids`
+        says it.
+        """
+        layers = ((slot, child) for slot, child in self.named if slot.role is Role.LAYER)
+        for (slot, child), diff_id in zip(layers, self.diff_ids or repeat(None), strict=False):
+            yield slot, child, diff_id
 
 
 @dataclass(frozen=True, slots=True)

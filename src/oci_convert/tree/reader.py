@@ -75,9 +75,16 @@ def read_tree(
     return Tree(images, source.daemon_layers, source.sparse)
 
 
-def read_node(source: Source, known: Mapping[Digest, bytes], root: Root, where: str) -> Node:
+def read_node(
+    source: Source,
+    known: Mapping[Digest, bytes],
+    root: Root,
+    where: str,
+    *,
+    tolerant: bool = False,
+) -> Node:
     """Read the tree of one root, called ``where``, as :func:`read_tree` does."""
-    reader = _Reader(source, lambda _: True, tolerant=False, made=dict(known))
+    reader = _Reader(source, lambda _: True, tolerant, made=dict(known))
     return reader.root(root, where)
 
 

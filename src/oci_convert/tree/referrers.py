@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from oci_convert.documents.document import Document, Role, read_document
@@ -20,9 +21,18 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Kind, document_type
 from oci_convert.spec.names import REF_NAME
 from oci_convert.stores.base import Root, Source
-from oci_convert.tree.nodes import DocumentNode, Node
+from oci_convert.tree.nodes import DocumentNode, Node, Tree
+from oci_convert.tree.reader import read_node, read_tree
 
-__all__ = ["Referrer", "SortedRoots", "Subject", "referrers_of", "sort_roots", "subject_tag"]
+__all__ = [
+    "Referrer",
+    "SortedRoots",
+    "Subject",
+    "read_images",
+    "referrers_of",
+    "sort_roots",
+    "subject_tag",
+]
 
 _TAG: Final = re.compile(r"(?P<algorithm>sha256|sha512)-(?P<hex>[0-9a-f]{64,128})(?P<kind>\.\w+)?")
 _SIGNATURE: Final = re.compile(
@@ -111,6 +121,30 @@ def referrers_of(
             found.append(Referrer(root, node, subject))
             below = (one for one in node.nodes() if isinstance(one, DocumentNode))
             known |= {one.descriptor.digest for one in below}
+
+
+def read_images(
+    source: Source, roots: Sequence[Root], *, tolerant: bool = False
+) -> tuple[Tree, list[Referrer]]:
+    """The trees of the images that ``roots`` mean, and what refers to them.
+
+    ``roots`` are all of the source, or those that were asked for. What refers to nothing that is
+    here is an image of its own, if nobody asked for others. ``tolerant`` is that of
+    :func:`read_tree`.
+    """
+    everything = source.roots()
+    named = len(roots) < len(everything)
+    found = sort_roots(source, [root for root in everything if not named or root not in roots])
+    tops = list(roots) if named else found.images
+    tree = read_tree(source, tops, known=found.known, tolerant=tolerant)
+    digests: set[str] = {node.descriptor.digest for node in tree.documents()}
+    read = partial(read_node, source, found.known, tolerant=tolerant)
+    referrers, others = referrers_of(digests, found.referrers, read)
+    if not named and others:
+        rest = [root for root, _ in others]
+        alone = read_tree(source, rest, first=len(tops), known=found.known, tolerant=tolerant)
+        tree = replace(tree, images=(*tree.images, *alone.images))
+    return tree, referrers
 
 
 def _subject(source: Source, root: Root, known: dict[Digest, bytes]) -> Subject | None:

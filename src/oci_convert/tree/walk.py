@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, Final
 
 from oci_convert.documents.document import Role, Slot
+from oci_convert.spec.media_types import Kind
 from oci_convert.spec.models import Descriptor, Platform
-from oci_convert.tree.nodes import Node, platform_of
+from oci_convert.transform.document_edits import is_attestation
+from oci_convert.tree.nodes import DocumentNode, Node, platform_of
 
-__all__ = ["Visit", "walk"]
+__all__ = ["Visit", "is_index", "is_index_of_images", "listed", "walk"]
+
+_ENTRIES: Final = frozenset({Role.ENTRY})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +38,11 @@ class Visit:
         return f"{self.parent.where}.{self.slot.label}"
 
     @property
+    def stated(self) -> dict[str, Any] | None:
+        """What its parent says of it, member by member; ``None`` at the root."""
+        return None if self.slot is None else self.slot.object.value
+
+    @property
     def platform(self) -> Platform | None:
         """The platform of an image: as the entry says, else as its config says."""
         return platform_of(self.node, self.entry)
@@ -54,22 +64,48 @@ def walk(
 
     ``entry`` is what names ``node``; ``roles`` are the descriptors that are followed; what is below
     a visit for which ``into`` is false is passed over. With ``again``, a node is visited at each of
-    its places. What is below it is followed at the first place only, so that there are no
-    more visits than descriptors: a few small indexes could list each other in billions of ways.
+    its places. What is below it is followed at one place only, so that there are no more visits
+    than descriptors: a few small indexes could list each other in billions of ways.
     """
     seen: set[int] = set()
+    followed: set[int] = set()
 
     def visits(visit: Visit) -> Iterator[Visit]:
+        found = visit.node
+        seen.add(id(found))
         if visit.first or again:
             yield visit
-        found = visit.node
-        if not visit.first or not into(visit):
+        if id(found) in followed or not into(visit):
             return
+        followed.add(id(found))
         for slot, child in found.named:
             if slot.role in roles:
                 first = id(child) not in seen
-                seen.add(id(child))
                 yield from visits(Visit(child, slot.descriptor, slot, visit, first))
 
-    seen.add(id(node))
     return visits(Visit(node, node.descriptor if entry is None else entry))
+
+
+def is_index(visit: Visit) -> bool:
+    """Whether this is an index that could be read."""
+    node = visit.node
+    return isinstance(node, DocumentNode) and not node.faults and node.kind is Kind.INDEX
+
+
+def is_index_of_images(visit: Visit) -> bool:
+    """Whether this is an index that could be read, and no attestation."""
+    return is_index(visit) and not is_attestation(visit.entry)
+
+
+def listed(
+    node: Node,
+    entry: Descriptor | None = None,
+    into: Callable[[Visit], bool] = is_index_of_images,
+) -> Iterator[Visit]:
+    """What ``node`` lists, however deep, at each of its places; itself if it is no index.
+
+    Images, attestations, artifacts, what is not here, and indexes that cannot be read.
+    """
+    for visit in walk(node, entry, roles=_ENTRIES, into=into, again=True):
+        if not into(visit):
+            yield visit

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from oci_convert.checks.blobs import BlobCheck
-from oci_convert.checks.documents import DocumentCheck
+from oci_convert.checks.blobs import check_all
 from oci_convert.documents.document import Role
 from oci_convert.errors import OciConvertError
 from oci_convert.fault_codes import FAULTS
@@ -140,10 +139,7 @@ class _Run:
     def findings(
         self, jobs: int | None, on_progress: Callable[[Progress], None] | None
     ) -> tuple[Finding, ...]:
-        documents = DocumentCheck(self.tree, self._source)
-        documents.run()
-        blobs = BlobCheck(self.tree, self._source, documents.claims, jobs, on_progress)
-        blobs.run()
+        documents, blobs = check_all(self.tree, self._source, jobs, on_progress)
         self.bytes_read += blobs.bytes_read
         everything = len(self._roots) == len(self._source.roots())
         store = _of_store(self._source, self.tree, everything=everything)

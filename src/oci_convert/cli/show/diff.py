@@ -48,7 +48,7 @@ _TITLES: Final = {
     "index": "indexes",
     "order": "order of the platforms",
     "repeated": "listed more than once",
-    "companion": "attestations, referrers, signatures, artifacts",
+    "companion": "attestations, referrers, signatures",
 }
 """The parts of the format, in the order in which they are shown."""
 
@@ -87,12 +87,11 @@ class _Painter:
         if listed:
             yield Text("images", Style.STRONG)
         for it in listed:
-            named = f"{self._of(it)} image ID" if it.kind.value == "platform" else "image"
-            yield from self._lines(named, it)
+            yield from self._lines(self._listed(it), it)
         rest = [it for it in self._found if it.content and it not in listed]
         for (image, platform), group in groupby(rest, lambda it: (it.image, it.platform)):
-            named = f"{image}, " if self._many_images else ""
-            yield Text(f"content of {named}{platform or 'unknown platform'}", Style.STRONG)
+            named = image if self._many_images or platform is None else None
+            yield Text(f"content of {', '.join(filter(None, (named, platform)))}", Style.STRONG)
             for it in group:
                 yield from self._of_content(it)
 
@@ -108,6 +107,13 @@ class _Painter:
                 if len(alike) > 1:
                     place = count_of(first.blob.value, len(alike))
                 yield from self._lines(" ".join(filter(None, (place, first.member))), first)
+
+    def _listed(self, it: Difference) -> str:
+        """What an image or an artifact is called that is on one side only."""
+        what = "artifact" if it.blob.value == "artifact" else "image"
+        if it.kind.value == "image":
+            return what
+        return f"{what} {it.image}" if what == "artifact" else f"{self._of(it)} image ID"
 
     def _of_content(self, it: Difference) -> Iterator[Text]:
         if it.kind.value != "layer":
