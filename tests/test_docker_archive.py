@@ -335,7 +335,7 @@ def test_an_archive_made_by_hand_is_read(tmp_path: Path) -> None:
     members = {"manifest.json": rows, **{k: v for k, v in made.items() if k != "manifest.json"}}
     path.write_bytes(archive({**members, **links}, prefix="./", form=1, pax={"comment": "x"}))
     with DockerArchiveSource(Tar(path), "app") as store:
-        check(store, store.roots()[0], SAVED)  # type: ignore[arg-type]  # __enter__ gives a Source
+        check(store, store.roots()[0], SAVED)
 
 
 # -- names --------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         SourceStore,
         Store,
     )
+    from oci_convert.stores.layout_names import LayoutNames
     from oci_convert.stores.local import ContainersDir, DockerArchive, OciArchive, OciLayout
     from oci_convert.stores.memory import Memory
 
@@ -28,6 +29,7 @@ __all__ = [
     "Capabilities",
     "ContainersDir",
     "DockerArchive",
+    "LayoutNames",
     "Memory",
     "OciArchive",
     "OciLayout",
@@ -57,6 +59,7 @@ __getattr__, __dir__ = lazy(
             "SourceStore",
             "Store",
         ),
+        "stores.layout_names": ("LayoutNames",),
         "stores.local": ("ContainersDir", "DockerArchive", "OciArchive", "OciLayout"),
         "stores.memory": ("Memory",),
     },

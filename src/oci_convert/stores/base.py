@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import BinaryIO, Final, Protocol, runtime_checkable
+from typing import BinaryIO, Final, Protocol, Self, runtime_checkable
 
 from oci_convert.errors import BlobError, StoreError
 from oci_convert.findings import Finding
@@ -170,7 +170,7 @@ class Source(ABC):
             remedy="look with inspect whether it is the right one",
         )
 
-    def __enter__(self) -> Source:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -293,7 +293,7 @@ class Sink(ABC):
     def close(self) -> None:
         """Let go of everything that is open. Closing twice is harmless."""
 
-    def __enter__(self) -> Sink:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

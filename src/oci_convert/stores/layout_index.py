@@ -102,6 +102,34 @@ class LayoutIndex:
             gone.update(others)
         return self.edited(replaced, gone, list(fresh.values()))
 
+    def renamed(
+        self, root: Root, annotations: Mapping[str, str], *, keep: bool = False
+    ) -> LayoutIndex:
+        """With other annotations for one of its images; with ``keep`` for one more entry of it.
+
+        An entry that has the new name gives way.
+        """
+        entry = root.descriptor.model_copy(update={"annotations": dict(annotations)})
+        text = compact(entry.model_dump(mode="json", by_alias=True, exclude_unset=True))
+        bearers = self._positions.get(_key(entry), [])
+        if _key(entry) == _key(root.descriptor):
+            return self
+        if not keep:
+            mine = self._entries_of(root)
+            return self.edited({mine[0]: text}, [*mine[1:], *bearers])
+        if not bearers:
+            return self.edited(fresh=[text])
+        first, *others = bearers
+        return self.edited({} if self.entries[first] == entry else {first: text}, others)
+
+    def without(self, root: Root) -> LayoutIndex:
+        """Without the entry of one of its images."""
+        return self.edited(gone=self._entries_of(root))
+
+    def _entries_of(self, root: Root) -> list[int]:
+        same = self._positions[_key(root.descriptor)]
+        return [i for i in same if self.entries[i].digest == root.descriptor.digest]
+
     def edited(
         self,
         replaced: Mapping[int, str] = {},

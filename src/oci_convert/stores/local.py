@@ -13,9 +13,11 @@ from typing import ClassVar
 from oci_convert.spec.media_types import Family
 from oci_convert.stores.base import Sink, SinkOptions, Source, SourceOptions
 from oci_convert.stores.files.borrowed import BinaryReader, BinaryWriter, Borrowed
+from oci_convert.stores.files.folder import WritableFolder
 from oci_convert.stores.files.outputs import GivenFile
 from oci_convert.stores.files.spool import open_archive
 from oci_convert.stores.layout_index import IndexReader
+from oci_convert.stores.layout_names import LayoutNames
 from oci_convert.stores.references import (
     Reference,
     archive_sink,
@@ -70,7 +72,7 @@ class _Local:
         return f"{type(self).__name__}({given}{named})"
 
 
-class OciLayout(_Local):
+class OciLayout(_Local, LayoutNames):
     """An OCI layout in a directory: ``oci:PATH[:REF]``.
 
     Runs that are given the same object share what they know of ``index.json``, which otherwise each
@@ -94,6 +96,9 @@ class OciLayout(_Local):
 
     def sink(self, options: SinkOptions = SinkOptions()) -> Sink:
         return open_sink(self._reference, options, self._reader)
+
+    def _writable(self) -> WritableFolder:
+        return WritableFolder(self._reference.path)
 
     def __reduce__(self) -> tuple[type[OciLayout], tuple[str, str | None]]:
         return OciLayout, (self._reference.path, self.ref)

@@ -6,12 +6,13 @@ from oci_convert.spec.media_types import Family
 from oci_convert.stores.base import SinkOptions, SourceOptions
 from oci_convert.stores.files.memory import Held, MemoryFiles
 from oci_convert.stores.layout_index import IndexReader
+from oci_convert.stores.layout_names import LayoutNames
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource
 
 __all__ = ["Memory"]
 
 
-class Memory:
+class Memory(LayoutNames):
     """An OCI layout in memory; the source or the destination of a conversion, or both.
 
     ``files`` are the files of the layout by name (``index.json``, ``blobs/sha256/…``), ``ref`` is
@@ -48,6 +49,9 @@ class Memory:
         return OciLayoutSink(
             MemoryFiles(held=self._held), self.label, family=options.family, reader=self._reader
         )
+
+    def _writable(self) -> MemoryFiles:
+        return MemoryFiles(held=self._held)
 
     def __reduce__(self) -> tuple[type[Memory], tuple[dict[str, bytes], str | None]]:
         with self._held.lock:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import BinaryIO, Final
 
 from oci_convert.documents.document import DESCRIPTOR_MEMBERS, read_object, refuse_case_variants
@@ -11,7 +12,7 @@ from oci_convert.errors import StoreError, UsageError
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Cell, Family, Kind, name_of
 from oci_convert.spec.models import Descriptor, LayoutHeader, validate
-from oci_convert.spec.names import REF_NAME
+from oci_convert.spec.names import REF_NAME, find, renamed
 from oci_convert.stores.base import Capabilities, Root, Source
 from oci_convert.stores.files import Files, WritableFiles
 from oci_convert.stores.files_sink import FilesSink
@@ -46,8 +47,9 @@ class OciLayoutSource(Source):
         self.files = files
         self.label = label
         self._check_header()
-        self._index = (reader or IndexReader()).read(files, label)
-        self._refs = self._read_refs() if self._index is None else []
+        self.index = (reader or IndexReader()).read(files, label)
+        """``None`` in a layout of before 1.0, which has ``refs/``."""
+        self._refs = self._read_refs() if self.index is None else []
 
     def _check_header(self) -> None:
         if self.files.size("oci-layout") is None:
@@ -81,7 +83,7 @@ class OciLayoutSource(Source):
         return roots
 
     def roots(self) -> Sequence[Root]:
-        return self._refs if self._index is None else self._index.roots
+        return self._refs if self.index is None else self.index.roots
 
     def size(self, digest: Digest) -> int | None:
         return self.files.blob_size(blob_name(digest))
@@ -164,10 +166,44 @@ class OciLayoutSink(FilesSink):
 
     def _write_index(self, roots: Sequence[Root]) -> None:
         old = self._reader.read(self.files, self.label)  # somebody else may have been faster
-        new = (old or LayoutIndex.empty()).merged(roots)
+        self._replace_index(old, (old or LayoutIndex.empty()).merged(roots))
+
+    def _replace_index(self, old: LayoutIndex | None, new: LayoutIndex) -> None:
         if new is not old:
             self.write(INDEX, new.raw, durable=True)
             self._reader.remember(new)
+
+    def rename(self, ref: str, name: str | None, *, keep: bool = False) -> Descriptor:
+        """Give an image another name, or with ``keep`` one more, or with ``None`` none any more.
+
+        An image that has the name gives way. Nothing else is to be written by this run. Raises
+        :class:`StoreError` (``unknown-reference``, ``ambiguous-reference``).
+        """
+        self.begin()
+        with self.files.locked():
+            layout = OciLayoutSource(self.files, self.label, self._reader)
+            root = find(layout.roots(), ref, self.label)
+            annotations = {} if name is None else renamed(root.annotations, name)
+            if name is not None:
+                self.check([replace(root, annotations=annotations)])
+            if layout.index is None:
+                self._rename_file(root, name, keep=keep)
+            else:
+                self._replace_index(
+                    layout.index,
+                    layout.index.without(root)
+                    if name is None
+                    else layout.index.renamed(root, annotations, keep=keep),
+                )
+            self.settle()
+        return root.descriptor
+
+    def _rename_file(self, root: Root, name: str | None, *, keep: bool) -> None:
+        old = root.annotations[REF_NAME]
+        if name is not None:
+            self.write(f"refs/{name}", self.files.read(f"refs/{old}"), durable=True)
+        if not keep and name != old:
+            self.files.remove(f"refs/{old}")
 
     def _write_refs(self, roots: Sequence[Root]) -> None:
         for root in roots:
