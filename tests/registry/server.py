@@ -145,9 +145,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault in {Fault.TRUNCATED, Fault.STALLED}:
             body = body[: len(body) // 2]
         head = sum(len(line) for line in self._headers_buffer)
+        self._note(request, reply.status, head + 2 + len(body))  # before anybody can ask
         self.end_headers()
         self.wfile.write(body)
-        self._note(request, reply.status, head + 2 + len(body))
         self.wfile.flush()
         if fault is Fault.STALLED:
             self.server.registry.ended.wait(60)

@@ -34,8 +34,9 @@ from registry.gate import Gate
 from registry.messages import Reply, Request
 from support.images import Image, cosign_tag, docker_image, oci_image
 from support.messages import Provoked
+from support.registries import load
 
-__all__ = ["HOST", "REGISTRIES", "load", "registry"]
+__all__ = ["HOST", "REGISTRIES", "registry"]
 
 HOST: Final = "registry.example"
 IMAGE: Final = docker_image()
@@ -59,16 +60,6 @@ class Setting:
 
 _settings: list[Setting] = []
 """That of the call under way, the last one."""
-
-
-def load(fake: FakeRegistry, repository: str, tag: str, image: Image) -> None:
-    """Put an image into a registry."""
-    children = [
-        (raw, json.loads(raw)["mediaType"])
-        for raw in image.documents.values()
-        if raw != image.manifest
-    ]
-    fake.content.push(repository, tag, image.manifest, image.media_type, image.blobs, children)
 
 
 @contextmanager

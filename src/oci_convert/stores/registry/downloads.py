@@ -40,7 +40,7 @@ class Downloads(Remote):
             return None
         if answer.status != HTTPStatus.OK:
             raise refused(call, answer)
-        self._known.add((self.repository, digest))
+        self._known.add(self._key(digest))
         return head_of(call, answer)
 
     def blob(self, digest: Digest, size: int, *, verify: bool = True) -> Iterator[bytes]:
@@ -71,7 +71,7 @@ class Downloads(Remote):
             raise _broken(
                 call, "digest-mismatch", f"it hashes to {tally.digest.short()}, in {had} bytes"
             )
-        self._known.add((self.repository, digest))
+        self._known.add(self._key(digest))
 
     def blob_head(self, digest: Digest, size: int, most: int) -> bytes:
         """The first bytes of a blob, at most ``most``; not verified."""
@@ -138,7 +138,7 @@ class Downloads(Remote):
             return response
         answer = self.host.read(response, call)
         if answer.status == HTTPStatus.NOT_FOUND:
-            self._known.discard((self.repository, call.subject))
+            self._known.discard(self._key(call.subject))
             raise BlobError(
                 f"the registry has no blob {call.subject}",
                 code="blob-missing",

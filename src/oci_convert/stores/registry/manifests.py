@@ -117,7 +117,7 @@ class Manifests(Lists):
         ``manifest-blob-unknown``, ``registry-denied`` and the like).
         """
         digest = Digest.of(raw, algorithm)
-        key = (self.repository, digest)
+        key = self._key(digest, Kind.MANIFEST)
         with self._known.alone(key):
             if tag is None and key in self._known:
                 return Pushed(digest, new=False)
@@ -147,7 +147,8 @@ class Manifests(Lists):
             if not late and not unknown:
                 raise error
             for digest in words.digests:
-                self._known.discard((self.repository, digest))
+                self._known.discard(self._key(digest))
+                self._known.discard(self._key(digest, Kind.MANIFEST))
             patience.wait(TryAgain(error))
 
     def _get(self, reference: str, method: str = "GET") -> Call:
@@ -169,7 +170,7 @@ class Manifests(Lists):
             same = stated.algorithm == digest.algorithm
             if same or Digest.of(answer.body, stated.algorithm) != stated:
                 raise _misnamed(call, stated, digest)
-        self._known.add((self.repository, digest))
+        self._known.add(self._key(digest, Kind.MANIFEST))
         return Fetched(answer.body, media_type(answer.headers.get("Content-Type", "")), digest)
 
 

@@ -8,18 +8,27 @@ from oci_convert.layers.streams import Tally
 from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.stores.registry.traffic import Traffic
 
-__all__ = ["Chunks", "Outgoing"]
+__all__ = ["Chunks", "Outgoing", "ReadingError"]
 
 Chunks = Callable[[], Iterable[bytes]]
 """Gives the chunks of a blob from its beginning; called again for every other try."""
 
 
-class Outgoing:
-    """The chunks of a blob, to be gone through once.
+class ReadingError(Exception):
+    """What reading or verifying has raised, wrapped: it is none of the network.
 
-    One chunk is always held back: the last one leaves only when everything was verified. What
-    reading or verifying raises is kept in :attr:`error`, since whoever sends takes every OSError
-    for one of the network.
+    Whoever sends takes an OSError for one, and a BrokenPipeError for an early answer.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Outgoing:
+    """The chunks of a blob, to be gone through once; what they raise is a :class:`ReadingError`.
+
+    One chunk is always held back: the last one leaves only when everything was verified.
     """
 
     def __init__(
@@ -36,7 +45,6 @@ class Outgoing:
         self._where = where
         self._expected = expected
         self._tally = Tally(expected[0].algorithm if expected else algorithm)
-        self.error: Exception | None = None
         self.finished = False
         """Whether the last chunk has left."""
 
@@ -73,8 +81,7 @@ class Outgoing:
             if self._expected is not None:
                 self._tally.check(*self._expected, self._where)
         except Exception as error:
-            self.error = error
-            raise
+            raise ReadingError(error) from error
 
     def pieces(self, size: int) -> Iterator[bytes]:
         """The same bytes in pieces of ``size``; the last one may be smaller."""

@@ -235,8 +235,11 @@ def _take_apart(text: str) -> tuple[Repository, str | None, Digest | None]:
 
 
 def _is_host(first: str) -> bool:
-    """Whether the first part of a path is a host, by Docker's rule."""
-    return any(c in first for c in ".:[") or first == "localhost" or first != first.lower()
+    """Whether the first part of a path is a host: Docker's rule, but for mere capitals.
+
+    Docker would take the ``Team`` of ``Team/app`` for a host, which nobody means.
+    """
+    return any(c in first for c in ".:[") or first.lower() == "localhost"
 
 
 def _checked_host(host: str, text: str) -> str:

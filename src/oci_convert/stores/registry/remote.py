@@ -31,14 +31,18 @@ class Remote:
         """The repository that is asked."""
         return self.access.repository
 
-    def knows(self, digest: Digest) -> bool:
-        """Whether a blob or manifest was seen here, or put here, in this run."""
-        return (self.repository, digest) in self._known
+    def knows(self, digest: Digest, kind: Kind = Kind.BLOB) -> bool:
+        """Whether a blob, or a manifest, was seen here or put here in this run."""
+        return self._key(digest, kind) in self._known
 
     def remember(self, digests: Iterable[Digest]) -> None:
-        """These are here: a manifest that was read here proves that its blobs are."""
+        """These blobs are here: a manifest that was read here proves that its blobs are."""
         for digest in digests:
-            self._known.add((self.repository, digest))
+            self._known.add(self._key(digest))
+
+    def _key(self, digest: str, kind: Kind = Kind.BLOB) -> tuple[Repository, Kind, str]:
+        """What is known of a digest: for a registry, a manifest is no blob."""
+        return self.repository, kind, digest
 
     def _call(
         self,

@@ -140,7 +140,7 @@ class Authorizer:
                 self._service = _Service(realm, it.parameters.get("service", ""))
                 wanted = frozenset(it.parameters.get("scope", "").split())
                 self._extra[wish.scopes] = self._extra.get(wish.scopes, frozenset()) | wanted
-                return self._renewed(wish, used)
+                return self._renewed(wish, used, refused=True)
         if used is not None and not self._look_again():
             return None
         credential = self._found.credential
@@ -156,7 +156,8 @@ class Authorizer:
             self._take(found)
         return other
 
-    def _renewed(self, wish: Wish, stale: str | None) -> str:
+    def _renewed(self, wish: Wish, stale: str | None, *, refused: bool = False) -> str:
+        """A token that is not ``stale``; one that was not refused may have to do once more."""
         with self._lock:
             alone = self._locks.setdefault(wish.scopes, Lock())
         with alone:
@@ -166,9 +167,9 @@ class Authorizer:
             try:
                 token = self._ask(wish)
             except OciConvertError:
-                if token is not None and self._clock() < token.renew_at / _RENEWED_AT:
-                    return token.header
-                raise
+                if token is None or refused or self._clock() >= token.expires:
+                    raise
+                return token.header
             if len(self._tokens) >= _MOST_TOKENS:
                 self._tokens.clear()
                 self._locks.clear()

@@ -16,7 +16,7 @@ from oci_convert.spec.media_types import OCTET_STREAM
 from oci_convert.stores.registry.calls import Call, Kind
 from oci_convert.stores.registry.downloads import Downloads
 from oci_convert.stores.registry.headers import last_received
-from oci_convert.stores.registry.outgoing import Chunks, Outgoing
+from oci_convert.stores.registry.outgoing import Chunks, Outgoing, ReadingError
 from oci_convert.stores.registry.patience import Patience
 from oci_convert.stores.registry.refusals import TryAgain, refused, words_of
 from oci_convert.stores.registry.remote import stated_digest
@@ -59,9 +59,9 @@ class UploadSession:
             )
             try:
                 self._send(location, outgoing)
+            except ReadingError as failed:
+                raise failed.error from None
             except TryAgain as again:
-                if outgoing.error is not None:
-                    raise outgoing.error from None
                 patience.wait(again)
                 location = None
                 if not outgoing.finished or self._remote.head_blob(outgoing.digest) is None:

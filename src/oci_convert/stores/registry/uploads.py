@@ -41,7 +41,7 @@ class Uploads(Downloads):
         meanwhile. Raises :class:`BlobError` for what ``chunks`` are not, whatever they raise, and
         :class:`StoreError`.
         """
-        key = (self.repository, digest)
+        key = self._key(digest)
         with self._known.alone(key):
             if key in self._known:
                 return Placed.KNOWN
@@ -60,7 +60,7 @@ class Uploads(Downloads):
         option ``chunk``.
         """
         digest, size = UploadSession(self, chunks, None, algorithm).run()
-        self._known.add((self.repository, digest))
+        self._known.add(self._key(digest))
         return digest, size
 
     def _mount(self, digest: Digest, source: Repository) -> tuple[bool, str | None]:
