@@ -137,6 +137,15 @@ def test_what_is_not_there_is_none_for_those_who_look(fake: FakeRegistry) -> Non
         assert registry.repository(repository(fake, "no")).find_manifest("1") is None
 
 
+def test_a_registry_that_says_what_is_missing_is_believed(fake: FakeRegistry) -> None:
+    load(fake, "team/app", "1", ONE)
+    fake.faults.at(0, Fault.NOT_FOUND)  # of the repository
+    with client() as registry, pytest.raises(StoreError) as caught:
+        registry.repository(repository(fake)).manifest("1")
+    assert caught.value.code == "no-such-repository"
+    assert fake.log.lines()[1:] == ["GET /v2/ 200"]
+
+
 @pytest.mark.parametrize("lengths", [True, False])
 def test_a_manifest_is_looked_at_without_its_bytes(lengths: bool) -> None:
     with known_as(Personality(head_length=lengths)) as fake, client() as registry:

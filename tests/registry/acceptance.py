@@ -30,7 +30,7 @@ def refusals(ways: Personality, repository: Repository, raw: bytes, kind: str) -
     if ways.checks_type and body.get("mediaType", kind) != kind:
         yield failure(400, "MANIFEST_INVALID", "mediaType does not match Content-Type")
     entries = list(_entries(body))
-    types = [kind, *(entry["mediaType"] for entry in entries)]
+    types = [kind, *(entry.get("mediaType", "") for entry in entries)]
     if any(_family(it) not in {None, *ways.accepts} for it in types):
         yield failure(415, "MANIFEST_INVALID", f"unsupported media type in {', '.join(types)}")
     config = (body.get("config") or {}).get("mediaType")

@@ -23,6 +23,8 @@ _PATH: Final = re.compile(
     r"(?:/(?P<rest>[^/]*))?"
 )
 _INDEX: Final = "application/vnd.oci.image.index.v1+json"
+_UNKNOWN: Final = {"manifests": "MANIFEST_UNKNOWN", "blobs": "BLOB_UNKNOWN"}
+"""What is said not to be there if its repository is not."""
 _JSON: Final = {"Content-Type": "application/json"}
 
 
@@ -82,7 +84,7 @@ class Protocol:
             return self._put_manifest(request, name, rest)
         repository = self._content.repositories.get(name)
         if repository is None:
-            return failure(404, "NAME_UNKNOWN", detail={"name": name})
+            return failure(404, _UNKNOWN.get(what, "NAME_UNKNOWN"), detail={"name": name})
         if request.method not in {"GET", "HEAD"}:
             return Reply(405)
         if what == "tags/list":

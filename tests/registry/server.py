@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from types import TracebackType
@@ -44,6 +46,8 @@ class FakeRegistry:
         self.log = Log()
         self.faults = Faults()
         self.ended = Event()
+        self.errors: list[BaseException] = []
+        """What is wrong with this registry itself; the end of its context raises it."""
         self._server = _Server((_LOOPBACK, 0), _Handler)
         self._server.registry = self
         if tls is not None:
@@ -59,6 +63,18 @@ class FakeRegistry:
         )
         self._thread = Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
+    @property
+    def connections(self) -> int:
+        """How many connections were ever made."""
+        return len(self._server.connections)
+
+    def stop(self) -> None:
+        """End everything, connections that are open, too. Stopping twice is harmless."""
+        self.ended.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
     def __enter__(self) -> FakeRegistry:
         self._thread.start()
         return self
@@ -69,10 +85,9 @@ class FakeRegistry:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.ended.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self.stop()
+        if self.errors:
+            raise self.errors[0]
 
 
 class _Server(ThreadingHTTPServer):
@@ -81,8 +96,26 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.connections: list[socket.socket] = []
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        self.connections.append(connection)
+        return connection, address
+
+    def server_close(self) -> None:
+        super().server_close()
+        for connection in self.connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients go away in the midst of a request: that is what they are tested for."""
+        error = sys.exc_info()[1]
+        if error is not None and not isinstance(error, OSError):
+            self.registry.errors.append(error)
 
 
 class _Handler(BaseHTTPRequestHandler):

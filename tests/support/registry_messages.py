@@ -32,7 +32,7 @@ from oci_convert.stores.registry.reference import (
 from registry import PERSONALITIES, FakeRegistry, Fault, Htpasswd, Personality, TokenServer
 from registry.gate import Gate
 from registry.messages import Reply, Request
-from support.images import Image, cosign_tag, docker_image, oci_image
+from support.images import OCI_INDEX, Image, cosign_tag, docker_image, oci_image
 from support.messages import Provoked
 from support.registries import load
 
@@ -183,7 +183,8 @@ def repositories(reference: str) -> None:
 def add_referrer(reference: str) -> None:
     """Put something into the index of referrers of the image."""
     with _opened(reference, push=True) as (remote, _):
-        remote.add_referrer(Digest(IMAGE.digest), {"digest": ABSENT, "size": 1})
+        entry = {"mediaType": OCI.media_type, "digest": OCI.digest, "size": len(OCI.manifest)}
+        remote.add_referrer(Digest(IMAGE.digest), entry)
 
 
 def pull_after_the_end(reference: str) -> None:
@@ -259,6 +260,20 @@ def has(text: str) -> Callable[[Request], bool]:
     return lambda request: text in f"{request.method} {request.target}"
 
 
+def overwriting(fake: FakeRegistry) -> None:
+    """Let somebody else put an empty index in the place of every index of referrers."""
+    usual = fake.protocol.answer
+    empty = json.dumps({"schemaVersion": 2, "manifests": []}).encode()
+
+    def answer(request: Request) -> Reply:
+        if request.method == "GET" and "/manifests/sha256-" in request.path:
+            tag = request.path.rpartition("/")[2]
+            fake.content.add_manifest("team/app", empty, OCI_INDEX, tag)
+        return usual(request)
+
+    setattr(fake.protocol, "answer", answer)  # noqa: B010 - mypy takes no other method for it
+
+
 def tag_a_manifest(fake: FakeRegistry) -> None:
     """Put an image where the index of referrers belongs."""
     tag = cosign_tag(IMAGE).removesuffix(".sig")
@@ -274,6 +289,7 @@ def from_file() -> Any:
     return registry(auth=Auth.from_file("auth.json"))
 
 
+OLD: Final = PERSONALITIES["distribution 2.8"]
 BOUNCER: Final = TokenServer({"me": "s3cr3t"})
 ELSEWHERE: Final = Reply(307, {"Location": "http://192.0.2.1/?signature=s3cr3t"})
 FOR_EVER: Final = Reply(307, {"Location": "/v2/team/app/manifests/1"})
@@ -516,7 +532,10 @@ REGISTRIES: Final[dict[str, Provoked]] = {
         "referrers-tag-taken", add_referrer, PULL, prepare=tag_a_manifest
     ),
     "referrers that others overwrite": met(
-        "referrer-lost", add_referrer, PULL, Fault.LOST, when=has("PUT")
+        "referrer-lost", add_referrer, PULL, prepare=overwriting, personality=OLD
+    ),
+    "a manifest that is taken and lost": met(
+        "bad-registry-answer", push, PUSH, Fault.LOST, when=has("PUT /v2/team/new/m")
     ),
 }
 """By what is wrong; with each, the first words of what is said are ``error: ``."""

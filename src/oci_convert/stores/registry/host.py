@@ -25,7 +25,7 @@ from oci_convert.stores.registry.options import RegistryOptions
 from oci_convert.stores.registry.pace import Pace
 from oci_convert.stores.registry.patience import Patience
 from oci_convert.stores.registry.reference import Repository, is_loopback
-from oci_convert.stores.registry.refusals import TryAgain, refused
+from oci_convert.stores.registry.refusals import TryAgain, refused, unexpected
 from oci_convert.stores.registry.secret import Credential
 from oci_convert.stores.registry.tokens import Authorizer, Wish
 from oci_convert.stores.registry.transport import Answer, Origin, Response, Transport, origin_of
@@ -37,7 +37,11 @@ T = TypeVar("T")
 _AGENT: Final = "oci-convert"
 _PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_EXPIRED: Final = frozenset({401, 403})
+"""What another host answers to an address whose signature has ended; a new one may be given."""
 _MOST_REDIRECTS: Final = 5
+_MOST_CHALLENGES: Final = 2
+"""A token may have ended, and the next one may lack a scope."""
 _LONGEST_WORDS: Final = 64 * 1024
 """Bytes of an answer that are read to learn why something failed."""
 
@@ -106,66 +110,57 @@ class Host:
         Raises :class:`TryAgain` for what passes, and :class:`StoreError`. ``fresh`` as in
         :meth:`Authorizer.header`.
         """
-        authorizer = call.access.authorizer
-        header = authorizer.header(call.access, fresh=fresh)
-        sent, response = self._send(call, header)
-        if response.status == HTTPStatus.UNAUTHORIZED:
-            response = self._authorized(call, header, response)
-        if response.status in _REDIRECTS:
-            response = self._followed(call, header, response)
-        if response.status in _PASSING:
-            raise self._passing(call, response, sent)
+        header = call.access.authorizer.header(call.access, fresh=fresh)
+        here, target = self._aim(call)
+        redirects = challenges = 0
+        while True:
+            sent, response = self._send(call, header, here, target)
+            status, ours = response.status, here == self.origin
+            if status == HTTPStatus.UNAUTHORIZED and ours and challenges < _MOST_CHALLENGES:
+                challenges += 1
+                header = self._other_header(call, header, response)
+            elif status in _REDIRECTS:
+                redirects += 1
+                here, target = self._led(call, redirects, here, target, response)
+            else:
+                break
+        if status == HTTPStatus.UNAUTHORIZED and ours:
+            raise refused(call, self.read(response, call))
+        if status in _PASSING or (not ours and status in _EXPIRED):
+            raise self._passing(call, response, sent if ours else None)
         return response
 
-    def _authorized(self, call: Call, used: str | None, response: Response) -> Response:
-        """The answer to a call that was refused, sent again with what was asked for.
+    def _other_header(self, call: Call, used: str | None, response: Response) -> str:
+        """What a call is sent with again that was refused."""
+        challenge = response.headers.get("WWW-Authenticate", "")
+        answer = self.read(response, call)
+        other = call.access.authorizer.challenged(challenge, call.access, used)
+        if other is None:
+            raise refused(call, answer)
+        if not call.repeatable:
+            raise TryAgain(refused(call, answer), 0.0)
+        return other
 
-        Twice at the most: a token may have ended, and the next one may lack a scope.
-        """
-        for _ in range(2):
-            challenge = response.headers.get("WWW-Authenticate", "")
-            answer = self.read(response, call)
-            other = call.access.authorizer.challenged(challenge, call.access, used)
-            if other is None:
-                raise refused(call, answer)
-            if not call.repeatable:
-                raise TryAgain(refused(call, answer), 0.0)
-            used = other
-            _, response = self._send(call, used)
-            if response.status != HTTPStatus.UNAUTHORIZED:
-                return response
-        raise refused(call, self.read(response, call))
-
-    def _followed(self, call: Call, header: str | None, response: Response) -> Response:
-        """Where redirects lead in the end."""
-        here, url = self.origin, f"{self.origin}{call.target}"
-        for _ in range(_MOST_REDIRECTS):
-            location = response.headers.get("Location", "")
-            if response.status not in _REDIRECTS:
-                return response
-            self.read(response, call)
-            if not location or call.method not in {"GET", "HEAD"}:
-                raise self._led_astray(call, f"a {call.method} is sent on, which leads nowhere")
-            url = _joined(url, location)
-            found = self.allowed(url, here)
-            if found is None:
-                raise self._led_astray(call, f"it leads to {_bare(url)}")
-            here, target = found
-            _, response = self._send(call, header, here, target)
-        if response.status in _REDIRECTS:
+    def _led(
+        self, call: Call, redirects: int, here: Origin, target: str, response: Response
+    ) -> tuple[Origin, str]:
+        """Where a redirect leads."""
+        self.read(response, call)
+        location = response.headers.get("Location", "")
+        if not location or call.method not in {"GET", "HEAD"}:
+            raise self._led_astray(call, f"a {call.method} is sent on, which leads nowhere")
+        if redirects > _MOST_REDIRECTS:
             raise self._led_astray(call, f"there are more than {_MOST_REDIRECTS}")
-        return response
+        url = _joined(f"{here}{target}", location)
+        found = self.allowed(url, here)
+        if found is None:
+            raise self._led_astray(call, f"it leads to {_bare(url)}")
+        return found
 
     def _send(
-        self,
-        call: Call,
-        authorization: str | None,
-        origin: Origin | None = None,
-        target: str | None = None,
+        self, call: Call, authorization: str | None, origin: Origin, target: str
     ) -> tuple[float, Response]:
-        """Send a call, to its own target or to another; credentials go to the registry only."""
-        if origin is None:
-            origin, target = self._aim(call)
+        """Send a call, and say when that was; credentials go to the registry only."""
         ours = origin == self.origin
         sent = self.pace.turn() if ours else 0.0
         headers = {"User-Agent": _AGENT, "Accept-Encoding": "identity", **call.headers}
@@ -176,7 +171,7 @@ class Host:
         traffic = call.access.traffic
         traffic.sent(len(body) if isinstance(body, bytes) else 0)
         try:
-            response = channel.send(call.method, target or "/", headers, body)
+            response = channel.send(call.method, target, headers, body)
         except HTTPError as error:
             raise failed(error, origin, call.where, reached=self._reached) from None
         self._reached = True
@@ -236,9 +231,9 @@ class Host:
             )
 
         def once() -> Answer:
-            sent, response = self._send(call, None, *found)
+            _, response = self._send(call, None, *found)
             if response.status in _PASSING:
-                raise self._passing(call, response, sent)
+                raise self._passing(call, response, None)
             return self.read(response, call)
 
         return self.persist(once)
@@ -283,9 +278,12 @@ class Host:
             raise self._led_astray(call, f"it leads to {_bare(call.target)}")
         return found
 
-    def _passing(self, call: Call, response: Response, sent: float) -> TryAgain:
+    def _passing(self, call: Call, response: Response, sent: float | None) -> TryAgain:
+        """What passes; ``sent`` is when the registry itself was asked, if it was."""
         wait = retry_after(response.headers.get("Retry-After", ""))
         answer = self.read(response, call)
+        if sent is None:
+            return TryAgain(unexpected(call, answer), wait)
         if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
             self.pace.slow_down(sent)
         if wait is not None and wait <= self.options.longest_wait:

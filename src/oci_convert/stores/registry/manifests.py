@@ -19,7 +19,7 @@ from oci_convert.stores.registry.headers import media_type
 from oci_convert.stores.registry.lists import Lists
 from oci_convert.stores.registry.patience import Patience
 from oci_convert.stores.registry.refusals import TryAgain, refused, words_of
-from oci_convert.stores.registry.remote import stated_digest
+from oci_convert.stores.registry.remote import bad_answer, stated_digest
 from oci_convert.stores.registry.transport import Answer
 
 __all__ = ["ACCEPT", "Fetched", "Head", "Manifests", "Pushed"]
@@ -113,8 +113,9 @@ class Manifests(Lists):
 
         One that is known to be here is not sent again without a tag. In a run, nobody else puts
         the same document at the same time. What a registry says that just has not everything yet
-        is tried again, three times. Raises :class:`StoreError` (``manifest-refused``,
-        ``manifest-blob-unknown``, ``registry-denied`` and the like).
+        is tried again, three times; one that does not say what digest it took is asked for it.
+        Raises :class:`StoreError` (``manifest-refused``, ``manifest-blob-unknown``,
+        ``registry-denied`` and the like) and :class:`BlobError` (``digest-mismatch``).
         """
         digest = Digest.of(raw, algorithm)
         key = self._key(digest, Kind.MANIFEST)
@@ -127,29 +128,39 @@ class Manifests(Lists):
             call = self._call(
                 Kind.MANIFEST, "PUT", path, subject, headers=headers, body=raw, size=len(raw)
             )
-            answer = self._put(call)
-            stated = stated_digest(call, answer)
-            if stated is not None and stated.algorithm == algorithm and stated != digest:
-                raise _misnamed(call, stated, digest)
+            answer = self._put(call, digest)
             self._known.add(key)
         return Pushed(digest, new=True, subject_handled="OCI-Subject" in answer.headers)
 
-    def _put(self, call: Call) -> Answer:
+    def _put(self, call: Call, digest: Digest) -> Answer:
         patience = Patience(self.host.options, self.host.pace, _LATE_TRIES)
         while True:
             answer = self.host.ask(call)
             if answer.status in _MADE:
-                return answer
+                if self._is_taken(call, answer, digest):
+                    return answer
+                patience.wait(TryAgain(_not_kept(call)))
+                continue
             words = words_of(answer)
             late = not words.codes.isdisjoint(_LATE)
             unknown = answer.status == HTTPStatus.NOT_FOUND and "MANIFEST_UNKNOWN" in words.codes
             error = refused(call, answer)
             if not late and not unknown:
                 raise error
-            for digest in words.digests:
-                self._known.discard(self._key(digest))
-                self._known.discard(self._key(digest, Kind.MANIFEST))
+            for lost in words.digests:
+                self._known.discard(self._key(lost))
+                self._known.discard(self._key(lost, Kind.MANIFEST))
             patience.wait(TryAgain(error))
+
+    def _is_taken(self, call: Call, answer: Answer, digest: Digest) -> bool:
+        """Whether a registry has what it says that it took."""
+        stated = stated_digest(call, answer)
+        if stated is not None and stated.algorithm == digest.algorithm:
+            if stated != digest:
+                raise _misnamed(call, stated, digest)
+            return True
+        found = self.find_manifest(call.subject)
+        return found is not None and found.raw == call.body
 
     def _get(self, reference: str, method: str = "GET") -> Call:
         path = f"manifests/{quote(reference, safe=':')}"
@@ -191,6 +202,10 @@ def _not_asked(call: Call, size: int, wanted: Digest, got: Digest) -> OciConvert
         where=call.where,
         remedy="the registry or a proxy before it is broken",
     )
+
+
+def _not_kept(call: Call) -> OciConvertError:
+    return bad_answer(call, "that it took the manifest, and has not got it")
 
 
 def _misnamed(call: Call, stated: Digest, digest: Digest) -> OciConvertError:

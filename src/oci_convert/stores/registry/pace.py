@@ -17,8 +17,8 @@ _WINDOW: Final = 10.0
 """Seconds over which it is counted how often a host is asked that has no limit."""
 _BURST: Final = 0.1
 """Seconds whose requests may be sent at once."""
-_SLOWEST: Final = 0.1
-"""Requests a second: below that, nobody would wait for the end."""
+_SLOWEST: Final = 5.0
+"""Requests a second, below which nobody is slowed down who has set no rate: pauses will do."""
 
 
 class Pace:
@@ -84,10 +84,10 @@ class Pace:
             now = self._clock()
             if sent < self._halved_at:
                 return
-            rate = self._rate
-            if rate is None:
-                rate = self._counted / max(now - self._since, 1.0)
-            self._rate = max(rate / 2, _SLOWEST)
+            if self._rate is not None:
+                self._rate /= 2
+            else:
+                self._rate = max(self._counted / max(now - self._since, _BURST) / 2, _SLOWEST)
             self._halved_at, self._halved_until = now, now + _HALVED
 
     def sleep(self, seconds: float) -> None:

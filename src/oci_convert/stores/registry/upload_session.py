@@ -19,7 +19,7 @@ from oci_convert.stores.registry.headers import last_received
 from oci_convert.stores.registry.outgoing import Chunks, Outgoing, ReadingError
 from oci_convert.stores.registry.patience import Patience
 from oci_convert.stores.registry.refusals import TryAgain, refused, words_of
-from oci_convert.stores.registry.remote import stated_digest
+from oci_convert.stores.registry.remote import bad_answer, stated_digest
 from oci_convert.stores.registry.transport import Answer
 
 __all__ = ["UploadSession"]
@@ -178,15 +178,12 @@ class UploadSession:
         if answer.status != HTTPStatus.CREATED:
             raise self._refused(call, answer)
         stated = stated_digest(call, answer)
-        if stated is not None and stated.algorithm == digest.algorithm and stated != digest:
-            raise TryAgain(
-                StoreError(
-                    f"the registry calls {stated.short()} what hashes to {digest.short()}",
-                    code="bad-registry-answer",
-                    where=call.where,
-                    remedy="the registry or a proxy before it is broken",
-                )
-            )
+        if stated is None or stated.algorithm != digest.algorithm:
+            if self._remote.head_blob(digest) is None:
+                raise TryAgain(bad_answer(call, "that it took a blob, and has not got it"))
+        elif stated != digest:
+            how = f"that {stated.short()} is what hashes to {digest.short()}"
+            raise TryAgain(bad_answer(call, how))
 
     def _refused(self, call: Call, answer: Answer) -> Exception:
         error = refused(call, answer)
