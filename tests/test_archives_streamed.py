@@ -143,11 +143,11 @@ def test_the_copy_is_beside_the_target(
 
 
 BROKEN = {
-    "nothing": (b"", "no tar file"),
-    "no archive": (b"\x01hello" * 1000, "no tar file"),
-    "no archive, compressed": (gzip.compress(b"\x01hello" * 1000), "no tar file in it"),
-    "compressed twice": (gzip.compress(gzip.compress(CLASSIC)), "no tar file in it"),
-    "cut off": (CLASSIC[:70_000], "it ends after 70000 bytes, inside of a member"),
+    "nothing": (b"", "not a tar file"),
+    "no archive": (b"\x01hello" * 1000, "not a tar file"),
+    "no archive, compressed": (gzip.compress(b"\x01hello" * 1000), "it contains no tar file"),
+    "compressed twice": (gzip.compress(gzip.compress(CLASSIC)), "it contains no tar file"),
+    "cut off": (CLASSIC[:70_000], "it ends after 70000 bytes, inside a member"),
     "cut off, compressed": (gzip.compress(CLASSIC)[:-9], "is truncated"),
     "damaged": (zstd(CLASSIC)[:-4] + b"XXXX", "damaged"),
     "followed by others": (gzip.compress(CLASSIC) + b"X", "is followed by other bytes"),

@@ -253,7 +253,7 @@ class TestSignatureFiles:
         report = convert(source, f"oci:{tmp_path}/out:app")
         assert codes(report) == [("signature-dropped", "signature-1")]
         (finding,) = report.findings
-        assert finding.message == f"the signature speaks of {image.digest} and was left out"
+        assert finding.message == f"signature dropped: it is for {image.digest}"
 
     def test_old_ones_go_with_the_image_that_is_replaced(self, tmp_path: Path) -> None:
         self.directory(tmp_path / "out", oci_image())

@@ -77,7 +77,7 @@ def test_an_unfinished_file_is_called_by_its_target() -> None:
 def test_a_full_disk_says_how_much_is_missing(tmp_path: Path) -> None:
     full = OSError(errno.ENOSPC, "", str(tmp_path / "new" / "blob"))
     error = system_error(full, needed=4711)
-    assert "up to 4711 bytes more are needed, " in str(error)
+    assert "up to 4711 more bytes are needed, " in str(error)
     assert " are free" in str(error)
     assert " are free" not in str(system_error(OSError(errno.ENOSPC, "", "standard output")))
 
@@ -171,7 +171,9 @@ def test_a_failing_flush_after_the_commit_says_that_the_image_is_there(
     other = tmp_path / "other"
     with (
         Faults(other, last, error=errno.EIO).injected(),
-        pytest.raises(StoreError, match="the images are there, but may not outlast a power cut"),
+        pytest.raises(
+            StoreError, match="the images are complete, but a power failure may lose them"
+        ),
     ):
         convert(f"oci:{layout}", f"oci:{other}:app")
     assert verify(f"oci:{other}").sound

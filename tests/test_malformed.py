@@ -139,7 +139,7 @@ SAMPLE = (
     "an archive with two manifest.json",
     "a layer outside of the archive",
     "a saved layer that is packed and cut off",
-    "an image version 1 that stands on itself",
+    "an image version 1 that is its own parent",
     "an oci-archive without a layer",
     "an extracted config that is a pipe",
 )
@@ -306,7 +306,7 @@ def test_what_is_odd_is_converted(name: str, tmp_path: Path) -> None:
 
 def test_a_signature_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     source = spoiled(directory(), "signature-1", pipe)(tmp_path / "source")
-    with pytest.raises(OciConvertError, match="signature-1 is not a regular file but a pipe") as no:
+    with pytest.raises(OciConvertError, match="signature-1 is a pipe, not a regular file") as no:
         convert(source, f"dir:{tmp_path / 'target'}", to="docker", fsync=False)
     assert no.value.code == "not-a-file"
     assert not (tmp_path / "target").exists()

@@ -511,7 +511,7 @@ def test_a_report_is_a_record_without_originals() -> None:
 def test_a_record_that_cannot_be_read_is_refused() -> None:
     forged = json.loads(converted(DOCKER)[1])
     forged["originals"] = {DOCKER.digest: "no base64!"}
-    with pytest.raises(DocumentError, match=r"^--original: this is no record"):
+    with pytest.raises(DocumentError, match=r"^--original: this is not a record"):
         prove(memory(DOCKER), json.dumps(forged).encode())
     forged["originals"] = {"no digest": "", f"md5:{'0' * 32}": ""}
     assert prove(converted(DOCKER)[0], json.dumps(forged).encode()).proved
@@ -556,7 +556,7 @@ def test_companions_are_no_images_and_two_images_are_one_too_many() -> None:
     assert prove(memory({"a": DOCKER, "b": DOCKER}), DOCKER.digest).proved
     with pytest.raises(UsageError, match="2 images; only one can be proved; choose one of a, b"):
         prove(memory({"a": DOCKER, "b": ARM}), DOCKER.digest)
-    with pytest.raises(StoreError, match="there is no image in it"):
+    with pytest.raises(StoreError, match="the store has no image"):
         prove(memory({}), DOCKER.digest)
 
 

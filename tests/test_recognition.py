@@ -170,7 +170,7 @@ def test_a_part_of_a_store_leads_to_all_of_it(part: str) -> None:
     error = refused(part)
     assert error.code == "not-an-image-store"
     assert error.message.startswith("this is a part of ")
-    assert error.remedy == f"give all of it: {PARTS[part]}"
+    assert error.remedy == f"give the whole store: {PARTS[part]}"
     assert inspect(PARTS[part]).images
 
 

@@ -204,7 +204,7 @@ def test_a_file_that_cannot_be_read_leaves_all_as_they_are(here: Path, command: 
     answer = command("repin", "--map", "r.json", "a", "nowhere/b")
     assert answer.status == 1
     assert answer.said.startswith(
-        "error: nowhere/b: the file cannot be read: there is no such file or folder; "
+        "error: nowhere/b: the file cannot be read: no such file or directory; "
     )
     assert Path("a").read_text() == OLD_TEXT
 
@@ -554,7 +554,7 @@ ERRORS: Final = {
     "a map that is not there": (
         ["--map", "no.json", "pod.yaml"],
         1,
-        "error: no.json: the map cannot be read: there is no such file or folder; convert --record",
+        "error: no.json: the map cannot be read: no such file or directory; convert --record",
     ),
     "a map that is no JSON": (
         ["--map", "pod.yaml", "pod.yaml"],
@@ -564,7 +564,7 @@ ERRORS: Final = {
     "a map that is no report": (
         ["--map", "empty.json", "pod.yaml"],
         1,
-        "error: empty.json: this is no report of oci-convert; give what convert printed",
+        "error: empty.json: this is not a report of oci-convert; give a file written by",
     ),
     "a pipe": (
         ["--map", "r.json", "pipe"],

@@ -144,15 +144,15 @@ def test_a_path_is_a_path_whatever_it_looks_like(
         assert len(inspect(Path(name)).images) == 1
     (tmp_path / "-").write_bytes(save_tar({"a:1": DOCKER}))
     assert len(inspect(Path("-")).images) == 1
-    with pytest.raises(UsageError, match="no path holds a null character"):
+    with pytest.raises(UsageError, match="a path cannot contain a null character"):
         inspect(Path("a\0b"))
 
 
 # -- what is no store -----------------------------------------------------------------------------
 
 NO_STORES: dict[str, tuple[Any, str]] = {
-    "bytes": (b"PK", r"bytes are no store.*DockerArchive\(io.BytesIO.*Memory\("),
-    "a bytearray": (bytearray(2), "bytearray are no store"),
+    "bytes": (b"PK", r"bytes is not a store.*DockerArchive\(io.BytesIO.*Memory\("),
+    "a bytearray": (bytearray(2), "bytearray is not a store"),
     "an open file": (io.BytesIO(), r"DockerArchive\(BytesIO\) or OciArchive\(BytesIO\)"),
     "nothing": (None, "NoneType has no ref and no"),
     "a number": (7, "int has no ref and no"),

@@ -614,7 +614,7 @@ def test_a_socket_is_no_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind("socket")
         for attempt in (Folder(folder).open, Folder(folder).blob_size, Folder(folder).open_blob):
-            with pytest.raises(StoreError, match="is not a regular file but a socket"):
+            with pytest.raises(StoreError, match="is a socket, not a regular file"):
                 attempt("socket")
 
 

@@ -87,12 +87,12 @@ REFERENCES = {
         "no-such-store",
         "did you mean docker-archive:archives/app.tar:app:1?",
     ),
-    "oci:elsewhere": ("no-such-store", "references are spelled like oci:PATH[:REF], "),
-    "no/where/at/all": ("no-such-store", "references are spelled like oci:PATH[:REF], "),
-    "ocidir:layout": ("unknown-transport", "did you mean oci:layout? there is oci:, dir:, "),
-    "docker-dir:app": ("unknown-transport", "did you mean dir:app? there is oci:, dir:, "),
+    "oci:elsewhere": ("no-such-store", "a reference is oci:PATH[:REF], "),
+    "no/where/at/all": ("no-such-store", "a reference is oci:PATH[:REF], "),
+    "ocidir:layout": ("unknown-transport", "did you mean oci:layout? transports: oci:, dir:, "),
+    "docker-dir:app": ("unknown-transport", "did you mean dir:app? transports: oci:, dir:, "),
     "docker_archive:app.tar": ("unknown-transport", "did you mean docker-archive:app.tar? "),
-    "OCI:layout": ("unknown-transport", "a file of that name is spelled ./OCI:layout"),
+    "OCI:layout": ("unknown-transport", "for a file of that name write ./OCI:layout"),
     "docker://alpine": ("unknown-transport", "copy the image to disk first, as one of oci:, "),
     "oci:archives/app.tar:app:1": ("other-store", "write docker-archive:archives/app.tar:app:1"),
 }
@@ -138,7 +138,7 @@ def test_a_layout_of_one_image_and_one_of_none_say_how_many_there_are(tmp_path: 
 
 @pytest.mark.usefixtures("here")
 def test_a_target_with_a_misspelt_transport_is_not_made() -> None:
-    with pytest.raises(UsageError, match="there is no transport 'ocii'"):
+    with pytest.raises(UsageError, match="unknown transport 'ocii'"):
         convert("layout", "ocii:new", to="oci")
     convert("oci:layout:app", "./ocii:new", to="oci", fsync=False)
     assert inspect("./ocii:new").images

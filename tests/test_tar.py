@@ -167,7 +167,7 @@ def test_a_record_that_lies_about_the_size_is_refused(opened: Opened, size: str)
 @pytest.mark.parametrize("name", ["path", "linkpath", "size", "GNU.sparse.name"])
 def test_a_global_header_that_speaks_of_one_member_is_refused(opened: Opened, name: str) -> None:
     """Some readers apply it to every member, some to none: two archives in one."""
-    with pytest.raises(StoreError, match="a global header says what can be true of one member"):
+    with pytest.raises(StoreError, match="a global header contains values of a single member"):
         opened(with_records([(name, "1")], member("a"), b"1", tarfile.XGLTYPE))
 
 
@@ -195,7 +195,7 @@ def test_members_that_are_no_files_are_passed_over(opened: Opened) -> None:
     assert place.size("m0") is None
     for name, kind in {"m1": "a pipe", "m2": "a device", "m3": "a device"}.items():
         for attempt in (place.size, place.open, place.blob_size, place.open_blob):
-            with pytest.raises(StoreError, match=f"{name} is not a regular file but {kind}") as no:
+            with pytest.raises(StoreError, match=f"{name} is {kind}, not a regular file") as no:
                 attempt(name)
             assert no.value.code == "not-a-file"
 
@@ -207,7 +207,7 @@ def test_of_several_members_the_last_counts(opened: Opened) -> None:
 
 def test_a_file_gives_way_to_what_replaces_it(opened: Opened) -> None:
     place = opened(tar_of((member("a"), b"first"), (member("a", tarfile.FIFOTYPE), b"")))
-    with pytest.raises(StoreError, match="but a pipe"):
+    with pytest.raises(StoreError, match="is a pipe"):
         place.size("a")
     place = opened(tar_of((member("a", tarfile.FIFOTYPE), b""), (member("a"), b"last")))
     assert content(place, "a") == b"last"
@@ -216,7 +216,7 @@ def test_a_file_gives_way_to_what_replaces_it(opened: Opened) -> None:
 @pytest.mark.parametrize("name", ["manifest.json", "index.json", "oci-layout", "repositories"])
 @pytest.mark.parametrize("second", [b"2", Link("other"), Link("/etc/passwd")])
 def test_an_archive_that_is_two_is_refused(opened: Opened, name: str, second: bytes | Link) -> None:
-    with pytest.raises(StoreError, match="stands twice") as caught:
+    with pytest.raises(StoreError, match=r"contains .* twice") as caught:
         opened(archive({name: b"1", f"./{name}": second, "other": b"3"}))
     assert caught.value.code == "duplicate-archive-member"
 
@@ -401,7 +401,7 @@ def test_a_sparse_map_without_end_is_refused(opened: Opened) -> None:
         "GNU.sparse.realsize": "6000",
     }
     numbers = b"9" * 9 + b"\n" + b"0\n" * 4_000_000
-    with pytest.raises(StoreError, match="a member has headers without end"):
+    with pytest.raises(StoreError, match="a member has too many headers"):
         opened(tar_of((info, numbers), form=tarfile.PAX_FORMAT))
 
 
@@ -465,7 +465,9 @@ def test_a_huge_header_is_not_read(opened: Opened) -> None:
 
 
 def test_a_name_that_no_file_system_takes_is_refused(opened: Opened) -> None:
-    with pytest.raises(StoreError, match="has 6001 characters, and 4096 are the limit") as caught:
+    with pytest.raises(
+        StoreError, match="has 6001 characters, more than the limit of 4096"
+    ) as caught:
         opened(archive({"n/" * 3000 + "n": b"1"}))
     assert caught.value.code == "name-too-long"
     assert len(str(caught.value)) < 250
@@ -481,7 +483,7 @@ def test_headers_without_end_are_refused(opened: Opened) -> None:
 def test_too_many_members_are_refused(opened: Opened) -> None:
     with limited(members=3):
         opened(archive({str(i): b"" for i in range(3)}))
-        with pytest.raises(StoreError, match="more than the 3 members") as caught:
+        with pytest.raises(StoreError, match="more members than the limit of 3") as caught:
             opened(archive({str(i): b"" for i in range(4)}))
     assert caught.value.code == "too-many-members"
     assert "--limit members=" in caught.value.remedy
@@ -514,7 +516,7 @@ def test_links_whose_names_can_only_cost_time_are_refused(opened: Opened) -> Non
     long = "n/" * 1900
     chain = {f"{long}{i}": Link(str(i + 1)) for i in range(1000)}
     members: dict[str, bytes | Link] = {**chain, "manifest.json": b"[]"}
-    with pytest.raises(StoreError, match="can only cost time") as refused:
+    with pytest.raises(StoreError, match="are too long") as refused:
         list(opened(archive(members)).names())
     assert refused.value.code == "bad-archive"
 

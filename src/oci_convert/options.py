@@ -123,7 +123,7 @@ class Options:
             check_compress(self.compress, self.to)
         if self.level is not None and not 1 <= self.level <= 9:
             raise UsageError(
-                f"there is no compression level {self.level}",
+                f"{self.level} is not a compression level",
                 code="invalid-level",
                 where="--level",
                 remedy="choose 1 to 9",
@@ -158,7 +158,7 @@ class Options:
         for name, given in value.items():
             if name not in known:
                 raise UsageError(
-                    f"there is no option {name!r}",
+                    f"{name!r} is not an option",
                     code="invalid-choice",
                     where="options",
                     remedy=f"choose from {', '.join(known)}",

@@ -31,7 +31,7 @@ __all__ = [
 VERSION: Final = 1
 REPORT_LIMIT: Final = 256 * 1024 * 1024
 """Bytes of a report that is read back: a record holds whole documents."""
-_REMEDY: Final = "give what convert printed with --json or wrote with --record"
+_REMEDY: Final = "give a file written by convert --json or --record"
 _PINNED: Final = (Kind.INDEX, Kind.MANIFEST)
 """What a digest pins: a config never changes, and nobody names a layer."""
 
@@ -257,7 +257,7 @@ def _read_report(raw: bytes, where: str) -> dict[str, Any]:
     _, root = read_object(raw, where, size_limit=REPORT_LIMIT)
     report: dict[str, Any] = root.value
     if report.get("version") != VERSION or not isinstance(report.get("map"), list):
-        raise _no_report("this is no report of oci-convert", where)
+        raise _no_report("this is not a report of oci-convert", where)
     return report
 
 
@@ -271,13 +271,13 @@ def _read_rows(
     for i, row in enumerate(rows):
         place = f"{where}: {name}[{i}]"
         if not isinstance(row, dict):
-            raise _no_report("a row must be an object", place)
+            raise _no_report("an entry must be an object", place)
         old, new = (
             None if row.get(side) is None else validate(Descriptor, row[side], f"{place}.{side}")
             for side in ("old", "new")
         )
         if name == "map" and old is None:
-            raise _no_report("the row does not say what it was", place)
+            raise _no_report("the entry has no old descriptor", place)
         yield row, old, new
 
 

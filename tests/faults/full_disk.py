@@ -84,7 +84,7 @@ def fill(scene: Scene, counts: Counter[str]) -> None:
                 counts["there was room"] += 1
                 return
             assert error.code == "no-space", error
-            assert "bytes more are needed" in str(error) or "are free" in str(error), error
+            assert "more bytes are needed" in str(error) or "are free" in str(error), error
             counts[error.code] += 1
             remounted(scene.folder, f"size={16 * SIZE}")
             scene.repeat(there=False)

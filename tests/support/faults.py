@@ -213,7 +213,7 @@ def survive(scene: Scene, faults: Faults) -> str:
         place = error.where.rpartition(": ")[2]
         assert place.startswith(str(scene.folder)), error
         assert UNFINISHED not in place
-        assert there == ("may not outlast" in str(error)), error
+        assert there == ("a power failure may lose" in str(error)), error
         ending = "there" if there else "not there"
     if not faults.lasting and faults.failed[-1:] and faults.failed[-1][0] not in TOLERATED:
         assert not any(UNFINISHED in name for name in scene.leftovers()), scene.leftovers()

@@ -103,30 +103,30 @@ ARCHIVES: dict[str, Malformed] = {
         "",
     ),
     "an archive that is packed twice": Malformed(
-        saved(gzip.compress(gzip.compress(PLAIN))), "bad-archive", "there is no tar file in it", ""
+        saved(gzip.compress(gzip.compress(PLAIN))), "bad-archive", "it contains no tar file", ""
     ),
     "an archive with two manifest.json": Malformed(
         saved(twice(CLASSIC, "manifest.json")),
         "duplicate-archive-member",
-        "the member manifest.json stands twice",
+        "the archive contains manifest.json twice",
         "",
     ),
     "an archive with two index.json": Malformed(
         packed(twice(LAYOUT_FILES, "index.json")),
         "duplicate-archive-member",
-        "the member index.json stands twice",
+        "the archive contains index.json twice",
         "",
     ),
     "an archive with two oci-layout": Malformed(
         packed(twice(LAYOUT_FILES, "oci-layout")),
         "duplicate-archive-member",
-        "the member oci-layout stands twice",
+        "the archive contains oci-layout twice",
         "",
     ),
     "an archive with two repositories": Malformed(
         saved(twice(BEFORE_1_10, "repositories")),
         "duplicate-archive-member",
-        "the member repositories stands twice",
+        "the archive contains repositories twice",
         "",
     ),
     "an archive of nothing that is known": Malformed(
@@ -233,19 +233,19 @@ ARCHIVES: dict[str, Malformed] = {
     "a layer that is a link to itself": Malformed(
         saved(layer_is(Link("layer.tar"))),
         "link-outside",
-        f"{CLASSIC_LAYERS[0]} is a link that goes round in circles",
+        f"{CLASSIC_LAYERS[0]} is a link that is part of a loop",
         TOP,
     ),
     "a layer that is a device": Malformed(
         saved(appended(archive(CLASSIC), CLASSIC_LAYERS[0], tarfile.CHRTYPE, devmajor=1)),
         "not-a-file",
-        f"{CLASSIC_LAYERS[0]} is not a regular file but a device",
+        f"{CLASSIC_LAYERS[0]} is a device, not a regular file",
         TOP,
     ),
     "a config that is a pipe in the archive": Malformed(
         saved(appended(archive(CLASSIC), CLASSIC_CONFIG, tarfile.FIFOTYPE)),
         "not-a-file",
-        f"{CLASSIC_CONFIG} is not a regular file but a pipe",
+        f"{CLASSIC_CONFIG} is a pipe, not a regular file",
         TOP,
     ),
     "a saved config that is not JSON": Malformed(
@@ -323,11 +323,11 @@ ARCHIVES: dict[str, Malformed] = {
     "an image version 1 in the folder of another": Malformed(
         version1(BASE, id=TOPMOST),
         "inconsistent-archive",
-        f"the id in it is {TOPMOST}",
+        f"its id is {TOPMOST}",
         f"{BASE}/json",
     ),
-    "an image version 1 that stands on itself": Malformed(
-        version1(BASE, parent=TOPMOST), "inconsistent-archive", "stands on itself", TOPMOST
+    "an image version 1 that is its own parent": Malformed(
+        version1(BASE, parent=TOPMOST), "inconsistent-archive", "is its own parent", TOPMOST
     ),
     "an image version 1 that stands on nothing": Malformed(
         version1(BASE, parent="f" * 64),
@@ -391,7 +391,7 @@ ARCHIVES: dict[str, Malformed] = {
     "an extracted config that is a pipe": Malformed(
         spoiled(unpacked(CLASSIC), CLASSIC_CONFIG, pipe),
         "not-a-file",
-        f"{CLASSIC_CONFIG} is not a regular file but a pipe",
+        f"{CLASSIC_CONFIG} is a pipe, not a regular file",
         TOP,
     ),
     "an extracted layer with a name that no folder can hold": Malformed(

@@ -81,7 +81,7 @@ TEXTS: dict[str, tuple[bytes, str, str]] = {
     ),
     "goes on": (RAW + b"\n{}", "trailing-data", "there is data after the JSON value"),
     "goes on with a zero byte": (RAW + b"\0", "trailing-data", "there is data after"),
-    "is too large": (RAW + b" " * 4 * 1024 * 1024, "document-too-large", "4194304 are the limit"),
+    "is too large": (RAW + b" " * 4 * 1024 * 1024, "document-too-large", "the limit of 4194304"),
     "is nested too deep": (
         b'{"a":' + b"[" * 70 + b"]" * 70 + b"}",
         "too-deep",

@@ -91,7 +91,7 @@ BLOBS: dict[str, Malformed] = {
     "a layer that is cut off": Malformed(
         spoiled(layout(), LAYER_FILE, holding(LAYERS[0].data[:-1])),
         "blob-truncated",
-        f"not the {len(LAYERS[0].data)} of its descriptor",
+        f"but its descriptor says {len(LAYERS[0].data)}",
         FIRST,
     ),
     "a config that is empty": Malformed(
@@ -105,14 +105,14 @@ BLOBS: dict[str, Malformed] = {
     "a layer that goes on": Malformed(
         spoiled(layout(), LAYER_FILE, holding(LAYERS[0].data + b"\0")),
         "wrong-size",
-        f"not the {len(LAYERS[0].data)} of its descriptor",
+        f"but its descriptor says {len(LAYERS[0].data)}",
         FIRST,
     ),
     "a size that is too large": Malformed(
         layout(changed("config", size=len(IMAGE.config) + 1)), "blob-truncated", "bytes", CONFIG
     ),
     "a size that is too small": Malformed(
-        layout(changed("config", size=0)), "wrong-size", "not the 0 of its descriptor", CONFIG
+        layout(changed("config", size=0)), "wrong-size", "but its descriptor says 0", CONFIG
     ),
     "a layer with another bit": Malformed(
         spoiled(layout(), LAYER_FILE, holding(flipped(LAYERS[0].data))),
@@ -155,22 +155,22 @@ BLOBS: dict[str, Malformed] = {
         TOP + ".manifests[0]" * 17,
     ),
     "a pipe in the place of a layer": Malformed(
-        spoiled(layout(), LAYER_FILE, pipe), "not-a-file", "is not a regular file but a pipe", FIRST
+        spoiled(layout(), LAYER_FILE, pipe), "not-a-file", "is a pipe, not a regular file", FIRST
     ),
     "a folder in the place of a layer": Malformed(
         spoiled(layout(), LAYER_FILE, empty_folder),
         "not-a-file",
-        "is not a regular file but a folder",
+        "is a directory, not a regular file",
         FIRST,
     ),
     "a device in the place of a layer": Malformed(
         spoiled(layout(), LAYER_FILE, link_to("/dev/zero")),
         "not-a-file",
-        "is not a regular file but a device",
+        "is a device, not a regular file",
         FIRST,
     ),
     "a link to itself in the place of a layer": Malformed(
-        spoiled(layout(), LAYER_FILE, circle), "link-outside", "round in circles", FIRST
+        spoiled(layout(), LAYER_FILE, circle), "link-outside", "is part of a loop", FIRST
     ),
     "a link to another file in the place of a config": Malformed(
         spoiled(layout(), CONFIG_FILE, link_to("/etc/hostname")), "blob-truncated", "bytes", CONFIG
@@ -399,7 +399,7 @@ STORES: dict[str, Malformed] = {
     "an index.json that is a link round in circles": Malformed(
         spoiled(layout(), "index.json", circle),
         "link-outside",
-        "index.json is a link that goes round in circles",
+        "index.json is a link that is part of a loop",
         "",
     ),
     "an index.json that is a pipe": Malformed(
@@ -500,7 +500,7 @@ STORES: dict[str, Malformed] = {
         "manifest.json",
     ),
     "a directory with a pipe in the place of a layer": Malformed(
-        spoiled(directory(), LAYER_HEX, pipe), "not-a-file", f"{LAYER_HEX} is not", FIRST
+        spoiled(directory(), LAYER_HEX, pipe), "not-a-file", f"{LAYER_HEX} is a pipe", FIRST
     ),
     "a directory without a layer": Malformed(
         spoiled(directory(), LAYER_HEX, gone), "blob-missing", "is missing", FIRST

@@ -142,7 +142,7 @@ _FINDING: Final = re.compile(r" \[([a-zA-Z0-9-]+)\]$")
 _MASKS: Final = {
     r"([0-9a-f]{12})[0-9a-f]{52}(?![0-9a-f])": r"\1…",  # nobody reads all of it
     r"data is damaged: [^;\[]*": "data is damaged: …",  # the words of the codec
-    r"\d+ bytes more are needed, \d+ are free": "N bytes more are needed, N are free",
+    r"\d+ more bytes are needed, \d+ are free": "N more bytes are needed, N are free",
 }
 
 
@@ -306,7 +306,7 @@ DOORS: Final[dict[str, Provoked]] = {
     "a layout one folder down": Provoked(
         "not-an-image-store", "inspect oci:.", (layout(app=OCI), SAVED_FILE)
     ),
-    "an archive with a folder on top": Provoked(
+    "an archive of a directory": Provoked(
         "not-an-image-store",
         "inspect app.tar",
         (files(app_tar=archive({**layout_files({"app": OCI})}, prefix="app/")),),

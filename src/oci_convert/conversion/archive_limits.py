@@ -36,7 +36,7 @@ def check_rows(source_plans: Sequence[SourcePlan], where: str) -> None:
             filled = filled or bool(images)
     if not filled and any(one.plan.images for one in source_plans):
         raise UsageError(
-            "there is no image that Docker could load",
+            "there is no image that Docker can load",
             code="not-an-image",
             where=where,
             remedy="write oci-archive: or an OCI layout",
@@ -57,8 +57,8 @@ def _images(decision: Decision) -> Iterator[Rewrite | Restore]:
 def _several_platforms(images: Sequence[Rewrite | Restore], where: str) -> UsageError:
     platforms = [str(platform_of(image.node) or "unknown") for image in images]
     return UsageError(
-        f"there are {len(images)} images under one name ({', '.join(platforms)}), and a "
-        "docker-save archive has room for one",
+        f"there are {len(images)} images of one name ({', '.join(platforms)}), but a "
+        "docker-save archive holds only one",
         code="several-platforms",
         where=where,
         remedy="choose one with --platform, or write oci-archive:",
@@ -67,5 +67,5 @@ def _several_platforms(images: Sequence[Rewrite | Restore], where: str) -> Usage
 
 def _nameless(root: Root, where: str) -> Finding:
     name = called(root.annotations)
-    what = "the image has no name" if name is None else f"{name!r} is no repository with a tag"
-    return Finding.of("no-repository-name", where, f"{what}: the archive holds it untagged")
+    what = "the image has no name" if name is None else f"{name!r} is not REPOSITORY:TAG"
+    return Finding.of("no-repository-name", where, f"{what}; the archive holds it untagged")

@@ -214,7 +214,7 @@ class _Conversion:
         if len(distinct) > 1 and (self._ref is not None or not target.many_images):
             names = [called(planned.image.root.annotations) or "(unnamed)" for planned in images]
             raise UsageError(
-                f"there are {len(distinct)} images, and the destination has room for one",
+                f"there are {len(distinct)} images, but the destination holds only one",
                 code="several-images",
                 where=self._sink.label,
                 remedy=f"choose one of {', '.join(names)}",
@@ -277,7 +277,7 @@ def _refuse_twins(roots: Sequence[Root], where: str) -> None:
         digest = known.setdefault(names, root.descriptor.digest)
         if any(names) and digest != root.descriptor.digest:
             raise UsageError(
-                f"two images are called {called(root.annotations)!r}",
+                f"two images have the name {called(root.annotations)!r}",
                 code="same-name",
                 where=where,
                 remedy="convert them one by one, each with its own REF",

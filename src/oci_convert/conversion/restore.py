@@ -32,7 +32,7 @@ from oci_convert.transform.translate import home_of
 __all__ = ["restore_originals"]
 
 _SCHEMA1: Final = (SCHEMA1, SCHEMA1_SIGNED)
-_OTHER_RECORD: Final = "give the record of the very conversion that made the image"
+_OTHER_RECORD: Final = "give the record of the conversion that made the image"
 
 
 def restore_originals(plan: Plan, record: Record, sink: Sink) -> Plan:
@@ -141,10 +141,10 @@ class _Restoration:
                 continue
             if not self._sink.has(descriptor, document=slot.role is Role.ENTRY):
                 raise RefusedError(
-                    f"the original names the blob {descriptor.digest}, which is not there",
+                    f"the original refers to the blob {descriptor.digest}, which is missing",
                     code="restore-missing-blob",
                     where=f"{decision.node.where}.{slot.label}",
-                    remedy="a record gives back documents, not recompressed layers or lost entries",
+                    remedy="a record restores documents, not recompressed layers or lost entries",
                 )
 
 
@@ -154,7 +154,7 @@ def _needs_layer(layer: Recompress, where: str) -> RefusedError:
         "recompressed",
         code="restore-missing-blob",
         where=where,
-        remedy="a record gives back documents, never recompressed layers; leave out --restore",
+        remedy="a record restores documents, not recompressed layers; leave out --restore",
     )
 
 

@@ -100,7 +100,7 @@ class Images:
         where = self.store if ref is None else f"{label}:{ref}"
         if found:
             raise UsageError(
-                f"this means {len(found)} images",
+                f"this matches {len(found)} images",
                 code="several-images",
                 where=where,
                 remedy=f"choose one of {_listed(found.values())}",
@@ -115,7 +115,7 @@ class Images:
             f"there is no image for {platform}",
             code="no-such-platform",
             where=where,
-            remedy=did_you_mean(meant, f"there is {_listed(images)}"),
+            remedy=did_you_mean(meant, f"available: {_listed(images)}"),
         )
 
     def open(self, descriptor: Descriptor) -> BinaryIO:
@@ -360,7 +360,7 @@ class Layer:
         chunks = source.read(self.descriptor, place)
         if unpacked and self.compression is None:
             raise BlobError(
-                f"{self.digest.short()} is neither a tar nor packed in a way that is known",
+                f"{self.digest.short()} is not a tar in a known compression",
                 code="corrupt-layer",
                 where=place,
                 remedy="its media type says what it is meant to be",

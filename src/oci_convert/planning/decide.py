@@ -73,7 +73,7 @@ def _refuse(plan: Plan) -> None:
                 fault.message,
                 code=fault.code,
                 where=fault.where,
-                remedy="--strict refuses this; leave it out to convert the image all the same",
+                remedy="--strict refuses this; without it the image is converted",
             )
     if plan.options.on_loss is OnLoss.FAIL:
         refuse_losses(plan)

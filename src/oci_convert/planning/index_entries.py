@@ -108,7 +108,9 @@ class _Entries:
         family = self._context.family
         if not isinstance(child, DocumentNode):
             media_type = slot.descriptor.media_type or "a blob without a media type"
-            return f"Docker has no room for {media_type} in a list" if self._to_docker else None
+            return (
+                f"a Docker manifest list cannot contain {media_type}" if self._to_docker else None
+            )
         if changes_family(child.document, family) and not fits(child.document, family):
             return not_an_image(child.document, "").message
         return None
@@ -117,10 +119,10 @@ class _Entries:
         if decision.is_emptied:
             asked = bool(self._options.platforms)
             code = "platform-not-selected" if asked else "entry-dropped"
-            message = "nothing in it was asked for" if asked else "nothing that it names is left"
+            message = "none of its entries was selected" if asked else "none of its entries is left"
             return self._dropped(slot, decision.node, code, message)
         if self._to_docker:
-            message = "Docker has no lists of lists: its entries took its place"
+            message = "nested index replaced by its entries"
             self._find("nested-index-flattened", self._where(slot), message)
         return DescriptorPlan(slot, decision, spliced=self._to_docker)
 
@@ -131,7 +133,7 @@ class _Entries:
         family = self._context.family
         if policy is Policy.FAIL:
             raise RefusedError(
-                "the index holds an attestation",
+                "the index has an attestation",
                 code="attestation-present",
                 where=self._where(slot),
                 remedy="--attestations fail refuses this; choose keep or drop",
@@ -141,7 +143,7 @@ class _Entries:
             or (isinstance(child, DocumentNode) and changes_family(child.document, family))
         )
         if policy is Policy.DROP or (policy is Policy.AUTO and becomes_docker):
-            message = f"the attestation {digest} was left out"
+            message = f"attestation {digest} dropped"
             return self._dropped(slot, child, "attestation-dropped", message)
         obstacle = self._obstacle(slot, child)
         if obstacle is not None:
@@ -169,11 +171,11 @@ class _Entries:
         if image is None or planned.removed:
             return planned
         if image.removed:
-            message = f"{planned.slot.descriptor.digest} went with the image that it speaks of"
+            message = f"attestation {planned.slot.descriptor.digest} dropped with its image"
             node = planned.decision.node
             return self._dropped(planned.slot, node, "attestation-dropped", message)
         if self._context.rendered.change(image.decision) is Change.EDITED:
-            message = f"the statement inside names {named}, the digest before the conversion"
+            message = f"its statement names {named}, the digest before the conversion"
             self._find("attestation-names-old-digest", self._where(planned.slot), message)
         return replace(planned, reference=image.decision)
 
@@ -223,9 +225,9 @@ class _Entries:
     def _settled(self, planned: DescriptorPlan, *, changes: bool) -> DescriptorPlan:
         slot, node = planned.slot, planned.decision.node
         if changes:
-            message = f"the image {node.descriptor.digest} is not here, so its entry went"
+            message = f"image {node.descriptor.digest} is absent; its entry was dropped"
             return self._dropped(slot, node, "missing-child", message)
-        message = f"the image {node.descriptor.digest} is not here; the index keeps its bytes"
+        message = f"image {node.descriptor.digest} is absent; the index was not changed"
         self._find("sparse-index", self._where(slot), message)
         return planned
 
@@ -249,7 +251,7 @@ class _Entries:
         if not stale or not recompresses(decision):
             return frozenset()
         for name in sorted(stale):
-            message = f"{name} described layers before they were recompressed"
+            message = f"{name} dropped: it describes layers before they were recompressed"
             self._find("packing-annotations-removed", self._where(slot), message)
         return stale
 

@@ -55,10 +55,10 @@ class Planner:
         if not isinstance(node, DocumentNode):
             if self._family is Family.DOCKER:
                 raise RefusedError(
-                    f"this is no image but a blob of type {node.descriptor.media_type}",
+                    f"this is not an image but a blob of type {node.descriptor.media_type}",
                     code="not-an-image",
                     where=node.where,
-                    remedy="convert towards oci, which carries it as it is",
+                    remedy="convert to oci, which keeps it unchanged",
                 )
             return kept(node)
         if node.kind is Kind.MANIFEST and context.options.platforms:
@@ -67,7 +67,7 @@ class Planner:
                 raise context.no_platform(node.where)
         decision = self.document(node)
         if image.root.upgraded:
-            context.find("schema1-upgraded", node.where, "the v1 images and their ids are gone")
+            context.find("schema1-upgraded", node.where, "v1 images and ids dropped")
         self._refuse_empty(decision)
         return self._flattened(decision) if context.options.flatten else decision
 
@@ -81,10 +81,10 @@ class Planner:
         if node.absent is not None:
             raise missing_blob(node.absent)
         raise RefusedError(
-            f"nothing in this index is an image that {self._family.spoken} can hold",
+            f"no entry of this index is an image that {self._family.spoken} supports",
             code="not-an-image",
             where=node.where,
-            remedy="convert towards oci, or copy it as it is",
+            remedy="convert to oci, or copy it unchanged",
         )
 
     def _flattened(self, root: Rewrite) -> Decision:
@@ -95,14 +95,14 @@ class Planner:
             images = [p for p in carried if not is_attestation(p.slot.descriptor)]
             if len(images) != 1 or images[0].decision.node.absent is images[0].decision.node:
                 raise _not_one_image(node, images)
-            message = "the index gave way to its one image"
+            message = "index replaced by its only image"
             self._context.find("index-flattened", node.where, message)
             for planned in carried:
                 if planned is not images[0]:
                     self._context.find(
                         "attestation-dropped",
                         f"{node.where}.{planned.slot.label}",
-                        f"{planned.slot.descriptor.digest} went with its index",
+                        f"attestation {planned.slot.descriptor.digest} dropped with its index",
                     )
             decision = images[0].decision
         return decision
@@ -125,7 +125,7 @@ class Planner:
         decision = Rewrite(node, self._family, tuple(children))
         self._context.findings += self._context.rendered.document(decision).findings
         if node.upgraded_from is not None:
-            message = "the signatures and the v1 ids are gone"
+            message = "signatures and v1 ids dropped"
             self._context.find("schema1-upgraded", node.where, message)
         return decision
 
@@ -154,7 +154,7 @@ class Planner:
         old = child.descriptor.media_type
         media_type = config_type(node.document, old, self._family)
         if media_type != old and old == OCTET_STREAM:
-            message = f"{old} became {media_type}"
+            message = f"media type changed: {old} → {media_type}"
             self._context.find("config-type-corrected", child.where, message)
         return same_bytes(child, media_type)
 
@@ -181,7 +181,7 @@ class Planner:
         plan = plan_layer(layer, self._family, self._context.options.compress)
         self._context.findings += plan.findings
         if not child.present:
-            message = "the layer is not here; it is fetched from its urls"
+            message = "the layer is absent; it is fetched from its urls"
             self._context.find("foreign-layer-absent", child.where, message)
         if plan.recompress is not None and isinstance(child, BlobNode):
             diff_id = _diff_id(manifest, slot)
@@ -199,7 +199,7 @@ class Planner:
             return frozenset()
         stale = packing_annotations(slot.descriptor.annotations or {})
         for name in sorted(stale):
-            message = f"{name} described the bytes before they were recompressed"
+            message = f"{name} dropped: it describes the bytes before they were recompressed"
             self._context.find("packing-annotations-removed", decision.node.where, message)
         return stale
 
@@ -216,7 +216,7 @@ def _diff_id(manifest: DocumentNode, slot: Slot) -> Digest:
             "; ".join([counts, *broken]),
             code="count-mismatch",
             where=manifest.where,
-            remedy="use --compress keep: to recompress, the config must say what the layer holds",
+            remedy="use --compress keep; recompressing needs the diff_id of the layer",
         )
     return Digest(diff_ids[slot.index])
 
@@ -228,7 +228,7 @@ def _not_one_image(node: DocumentNode, images: list[DescriptorPlan]) -> RefusedE
         if p.decision.node.absent is not p.decision.node
     )
     return RefusedError(
-        f"--flatten wants an index of one image, and this one has {len(images)}"
+        f"--flatten needs an index of one image, but this one has {len(images)}"
         + (f": {names}" if names else ""),
         code="not-one-image",
         where=node.where,

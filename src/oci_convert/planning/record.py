@@ -17,7 +17,7 @@ from oci_convert.transform.layer_rules import Compress
 
 __all__ = ["Record"]
 
-_REMEDY: Final = "give a file that was written with --record"
+_REMEDY: Final = "give a file written by convert --record"
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Record:
         olds = {}
         for row in rows:
             if not isinstance(row, dict):
-                raise _not_a_record("a row of its map is no object")
+                raise _not_a_record("an entry of its map is not an object")
             if row.get("new") is not None:
                 old = validate(Descriptor, row.get("old"), "map")
                 new = validate(Descriptor, row["new"], "map")
@@ -74,7 +74,7 @@ class Record:
 
 def _not_a_record(why: str) -> DocumentError:
     return DocumentError(
-        f"this is no record of oci-convert: {why}",
+        f"this is not a record of oci-convert: {why}",
         code="not-a-record",
         where="--restore",
         remedy=_REMEDY,

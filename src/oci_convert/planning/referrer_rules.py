@@ -167,7 +167,7 @@ class Followers:
             self._irreversible.add(id(decision))
             self.irreversible.append(decision)
             code = "not-reversible" if settled else "not-reversible-repacked"
-            message = "what it speaks of does not come back as itself"
+            message = "converting back gives other bytes: its subject changes"
             self.findings.append(Finding.of(code, decision.node.where, message))
 
     def _undone(self, decision: Rewrite) -> bytes | None:
@@ -182,15 +182,16 @@ class Followers:
 
 def _why(code: str, rendered: Rendered, subject: Decision | None, old: str) -> str:
     if code in ("signature-dropped", "referrer-dropped"):
-        return f"speaks of {old} and was left out"
+        return f"dropped: it is for {old}"
     new = None if subject is None else rendered.find(subject)
     if subject is None:
-        became = "nothing in the target"
+        became = "is dropped"
     elif new is None:
-        became = "an image whose layers are recompressed"
+        became = "has recompressed layers"
     else:
-        became = str(new.digest)
-    return f"speaks of {old}, which became {became}"
+        became = f"is now {new.digest}"
+    kept = "kept" if code == "signature-names-old-digest" else "dropped"
+    return f"{kept}: it is for {old}, which {became}"
 
 
 def annotations_of(referrer: Referrer, made: Mapping[str, Descriptor]) -> dict[str, str]:
@@ -246,6 +247,6 @@ def kept_signatures(
             dropped = wanted or policy is Policy.DROP
             gone = "signature-dropped" if dropped else "signature-orphaned"
             code = "signature-names-old-digest" if stays else gone
-            message = f"the signature {_why(code, rendered, decision, digest)}"
+            message = f"signature {_why(code, rendered, decision, digest)}"
             findings.append(Finding.of(code, name, message))
     return carried, findings

@@ -163,8 +163,8 @@ class Rendered:
             spliced += sum(len(text) for text in children[-1].spliced or ())
             if spliced > limits().document_size:
                 raise DocumentError(
-                    f"flattened, the index has more than the {limits().document_size} bytes that "
-                    "are the limit",
+                    f"flattened, the index is larger than the limit of {limits().document_size} "
+                    "bytes",
                     code="document-too-large",
                     where=decision.node.where,
                     remedy="choose what to convert with --platform",

@@ -28,8 +28,8 @@ from oci_convert.tree.nodes import DocumentNode, Node, Tree, UnreadNode
 __all__ = ["WHY_IRREVERSIBLE", "convert_again", "judge"]
 
 WHY_IRREVERSIBLE: Final = {
-    "not-reversible": "the way back does not give the same bytes",
-    "not-reversible-repacked": "a layer below is recompressed, so the way back gives other bytes",
+    "not-reversible": "converting back gives other bytes",
+    "not-reversible-repacked": "converting back gives other bytes: a layer is recompressed",
 }
 
 

@@ -164,10 +164,10 @@ class Source(ABC):
     def empty(self) -> StoreError:
         """The error for a store without an image where one is needed."""
         return StoreError(
-            "there is no image in it",
+            "the store has no image",
             code="no-image",
             where=self.label,
-            remedy="look with inspect whether it is the right one",
+            remedy="check with inspect whether it is the right store",
         )
 
     def __enter__(self) -> Self:

@@ -45,7 +45,7 @@ class ContainersDirSource(Source):
                 "there is no manifest.json",
                 code="not-an-image-store",
                 where=label,
-                remedy="it holds no image, or one whose writing was interrupted: write it again",
+                remedy="it has no image, or an incomplete one; write it again",
             )
         raw = files.read(_MANIFEST)
         media_type = type_of(raw, f"{label}: {_MANIFEST}")
@@ -60,7 +60,7 @@ class ContainersDirSource(Source):
                 f"the directory has the version {text[:40]!r}",
                 code="unknown-directory-version",
                 where=self.label,
-                remedy=f"known are {', '.join(_KNOWN_VERSIONS)}",
+                remedy=f"supported: {', '.join(_KNOWN_VERSIONS)}",
             )
 
     def roots(self) -> Sequence[Root]:
@@ -117,7 +117,7 @@ class ContainersDirSink(FilesSink):
     def _refuse_image(self) -> None:
         if self.sealed() and not self._force:
             raise StoreError(
-                "the directory holds an image already",
+                "the directory already contains an image",
                 code="target-exists",
                 where=self.label,
                 remedy="--force replaces it",
@@ -129,7 +129,7 @@ class ContainersDirSink(FilesSink):
             if is_file and (_BLOB.fullmatch(name) or (sealed and _belongs(name))):
                 continue
             raise StoreError(
-                f"the directory holds {name!r}, which is no part of an image",
+                f"the directory contains {name!r}, which is not part of an image",
                 code="target-not-empty",
                 where=self.label,
                 remedy="choose an empty directory",

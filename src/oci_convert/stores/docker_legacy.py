@@ -78,7 +78,7 @@ class DockerLegacySource(Source):
             where = f"{self.label}: {name}"
             image = images[folder[1]] = read_v1(self.files.read(name), where)
             if image.identity != folder[1]:
-                raise self._inconsistent(f"the id in it is {image.identity}", where)
+                raise self._inconsistent(f"its id is {image.identity}", where)
         return images
 
     def _tops(self, images: Mapping[str, V1Image]) -> Iterator[tuple[str | None, str]]:
@@ -104,7 +104,7 @@ class DockerLegacySource(Source):
         while at is not None:
             place = f"{self.label}: {at}"
             if at in chain:
-                raise self._inconsistent("an image stands on itself", place)
+                raise self._inconsistent("an image is its own parent", place)
             if at not in images:
                 raise self._missing(f"{at}/json")
             chain[at] = images[at]

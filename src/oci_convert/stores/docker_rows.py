@@ -76,7 +76,7 @@ def read_rows(files: Files, label: str) -> list[Row]:
             "the document is not a JSON array of images",
             code="invalid-document",
             where=where,
-            remedy="this is no docker-save archive; a dir: has a manifest.json, too",
+            remedy="this is not a docker-save archive; a dir: also has a manifest.json",
         )
     return [_row(row, f"{where}[{i}]") for i, row in enumerate(value.value)]
 
@@ -87,13 +87,13 @@ def _no_rows(files: Files, label: str) -> StoreError:
             f"there is no {ROWS}",
             code="not-an-image-store",
             where=label,
-            remedy="it was not written by docker save, or not to its end",
+            remedy="it was not written by docker save, or is incomplete",
         )
     return StoreError(
-        f"there is no {ROWS}, and yet the archive is not of a Docker before 1.10",
+        f"there is no {ROWS}, and the archive is not of Docker before 1.10",
         code="no-manifest-json",
         where=label,
-        remedy="it was not saved to its end; save the image again",
+        remedy="it is incomplete; save the image again",
     )
 
 
@@ -130,7 +130,7 @@ def _path(value: str, where: str) -> str:
             f"{value!r} is not a path inside the archive",
             code="path-outside",
             where=where,
-            remedy="do not use this archive: whoever made it may be after your files",
+            remedy="do not use this archive: it may be an attack",
         )
     return name
 
@@ -174,7 +174,7 @@ class RowFiles:
         first = self.blobs.setdefault(blob.name, path)
         if first != path and self.size(first) != blob.size:
             raise StoreError(
-                f"{path} and {first} should hold the same, and differ in size",
+                f"{path} and {first} should be the same, but differ in size",
                 code="inconsistent-archive",
                 where=where,
                 remedy="save the image again",

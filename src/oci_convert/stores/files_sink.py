@@ -125,7 +125,7 @@ class FilesSink(Sink):
 
     def settle(self) -> None:
         """Bring to the disk what has just made the images appear."""
-        with system_errors(note="the images are there, but may not outlast a power cut"):
+        with system_errors(note="the images are complete, but a power failure may lose them"):
             self.files.flush()
 
     def begin(self) -> None:

@@ -63,7 +63,7 @@ class OciLayoutSource(Source):
                 f"the layout has version {version!r}",
                 code="unknown-layout-version",
                 where=where,
-                remedy="1.0.0 is the only one that is known; fetch the image again",
+                remedy="only 1.0.0 is supported; fetch the image again",
             )
 
     def _read_refs(self) -> list[Root]:
@@ -128,10 +128,10 @@ class OciLayoutSink(FilesSink):
         if (has_index and self._refs) or (has_refs and not has_index and not self._refs):
             old, new = ("1.0", "1.0.0-rc2") if self._refs else ("1.0.0-rc2", "1.0")
             raise StoreError(
-                f"the target is a layout of version {old}, and {new} is asked for",
+                f"the target is a layout of version {old}, not {new}",
                 code="other-layout-version",
                 where=self.label,
-                remedy="choose an empty folder",
+                remedy="choose an empty directory",
             )
 
     def name(self, digest: Digest, *, document: bool) -> str:
@@ -144,7 +144,7 @@ class OciLayoutSink(FilesSink):
         for name in [root.annotations.get(REF_NAME) for root in roots] if self._refs else ():
             if name is None or _REF_FILE.fullmatch(name) is None or name in (".", ".."):
                 raise UsageError(
-                    f"the name {name!r} cannot be the name of a file in refs/"
+                    f"the name {name!r} cannot be a file name in refs/"
                     if name
                     else "a layout of version 1.0.0-rc2 needs a name for each image",
                     code="no-ref-file",

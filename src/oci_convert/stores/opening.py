@@ -84,11 +84,11 @@ def _kept(given: object, contract: type[Any]) -> Any:
     kind = type(given).__name__
     if isinstance(given, bytes | bytearray | memoryview):
         raise TypeError(
-            f"{kind} are no store: an archive is DockerArchive(io.BytesIO(…)) or "
+            f"{kind} is not a store: an archive is DockerArchive(io.BytesIO(…)) or "
             "OciArchive(io.BytesIO(…)), the files of a layout are Memory({name: data})"
         )
     if _is_data(given):
-        raise TypeError(f"a file is no store: it is DockerArchive({kind}) or OciArchive({kind})")
+        raise TypeError(f"a file is not a store: it is DockerArchive({kind}) or OciArchive({kind})")
     lacking = [name for name in _MEMBERS[contract] if not hasattr(given, name)]
     raise TypeError(
         f"a store is a reference, a path, or an object of oci_convert.stores.{contract.__name__}; "

@@ -13,9 +13,7 @@ from oci_convert.text.suggestion import did_you_mean, nearest
 
 __all__ = ["SPELLING", "refuse_elsewhere", "refuse_misspelt", "refuse_url"]
 
-SPELLING: Final = (
-    "references are spelled like oci:PATH[:REF], dir:PATH or docker-archive:FILE[:REF]"
-)
+SPELLING: Final = "a reference is oci:PATH[:REF], dir:PATH, docker-archive:FILE[:REF], …"
 """What is said to whoever seems not to know it."""
 _OTHER_TOOLS: Final = {
     "ocidir": "oci",
@@ -49,10 +47,10 @@ _DOCKER: Final = _piped("docker save", "docker load")
 _PODMAN: Final = _piped("podman save", "podman load")
 _CONTAINERD: Final = _piped("ctr image export -", "ctr image import -")
 _ELSEWHERE: Final[dict[str, tuple[str, Callable[[str, bool], str]]]] = {
-    "docker-daemon": ("what the daemon keeps is not read", _DOCKER),
-    "containers-storage": ("what podman keeps is not read", _PODMAN),
-    "podman": ("what podman keeps is not read", _PODMAN),
-    "containerd": ("what containerd keeps is not read", _CONTAINERD),
+    "docker-daemon": ("the storage of the Docker daemon is not read", _DOCKER),
+    "containers-storage": ("the storage of podman is not read", _PODMAN),
+    "podman": ("the storage of podman is not read", _PODMAN),
+    "containerd": ("the storage of containerd is not read", _CONTAINERD),
     "sif": (
         "an image of Apptainer or Singularity (SIF) has no layers",
         lambda _, destination: (
@@ -79,7 +77,7 @@ def refuse_url(transport: str, rest: str, text: str) -> None:
     """Raise for a path behind two slashes: nobody knows whether it begins at the root."""
     if rest.startswith("//") and not rest.startswith("///"):
         raise UsageError(
-            "two slashes are for registries, and a path has none before it",
+            "a path does not begin with two slashes",
             code="invalid-reference",
             where=text,
             remedy=did_you_mean(f"{transport}:{_path(rest)}"),
@@ -93,13 +91,13 @@ def refuse_misspelt(transport: str, rest: str, text: str, known: Sequence[str]) 
     """
     if _LIKE_A_TRANSPORT.fullmatch(transport) is None or os.path.lexists(text):
         return
-    listed = f"there is {', '.join(f'{name}:' for name in known)}"
+    listed = f"transports: {', '.join(f'{name}:' for name in known)}"
     if rest.startswith("//") and transport in _WEB:
         raise UsageError(
-            "nothing is fetched from there",
+            "nothing is fetched from the web",
             code="unknown-transport",
             where=_USER.sub("//", text),
-            remedy="fetch it first, and give what is on disk",
+            remedy="download it first, then give the file",
         )
     if transport in _OTHER_TOOLS:
         name = _OTHER_TOOLS[transport]
@@ -109,10 +107,10 @@ def refuse_misspelt(transport: str, rest: str, text: str, known: Sequence[str]) 
         meant = None if name is None else f"{name}:{rest}"
     if meant is not None:
         raise UsageError(
-            f"there is no transport {transport!r}",
+            f"unknown transport {transport!r}",
             code="unknown-transport",
             where=text,
-            remedy=did_you_mean(meant, f"{listed}; a file of that name is spelled ./{text}"),
+            remedy=did_you_mean(meant, f"{listed}; for a file of that name write ./{text}"),
         )
 
 

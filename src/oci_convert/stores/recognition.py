@@ -57,7 +57,7 @@ class StoreKind(Enum):
 
     SAVED = "a docker-save archive"
     LAYOUT = "an OCI layout"
-    DIRECTORY = "an image as dir: has it"
+    DIRECTORY = "a dir: image"
 
     def called(self, files: Files) -> str:
         """What people call the store of this kind that ``files`` hold."""
@@ -131,10 +131,10 @@ def refuse_other_stores(folder: Path, label: str) -> None:
     if kinds and StoreKind.DIRECTORY not in kinds:
         added = f" or, to add to it, write oci:{folder}" if StoreKind.LAYOUT in kinds else ""
         raise StoreError(
-            f"the folder holds {kinds[0].value} already",
+            f"the directory already contains {kinds[0].value}",
             code="other-store",
             where=label,
-            remedy=f"choose another folder{added}",
+            remedy=f"choose another directory{added}",
         )
 
 
@@ -178,10 +178,10 @@ def absent(sought: Sought) -> StoreError:
     path = Path(sought.path)
     if path.is_symlink():
         return StoreError(
-            f"this is a link to {path.readlink()}, and nothing is there",
+            f"this is a link to {path.readlink()}, which does not exist",
             code="no-such-store",
             where=sought.label,
-            remedy="fetch what it leads to",
+            remedy="fetch the target of the link",
         )
     return StoreError(
         "there is no such file or directory",
@@ -220,7 +220,7 @@ def part_of_a_store(path: Path, where: str) -> StoreError | None:
             continue
         for kind in _kinds_at(folder):
             spelled = kind.reference(Folder(folder), os.path.relpath(folder))
-            return _nothing(f"a part of {kind.value}", f"give all of it: {spelled}", where)
+            return _nothing(f"a part of {kind.value}", f"give the whole store: {spelled}", where)
     return None
 
 
@@ -235,7 +235,7 @@ def _strange_folder(path: str, where: str) -> StoreError | None:
     spelled = [kind.reference(Folder(folder), str(folder)) for folder, kind in stores]
     spelled += [str(Path(path, it.name)) for it in some if it.name.lower().endswith(_ARCHIVES)]
     if spelled:
-        return _nothing("a folder of images, and no image itself", _choice(spelled), where)
+        return _nothing("a directory of images, not an image", _choice(spelled), where)
     if _is_file_system(entry.name for entry in some):
         return _file_system(where)
     return None
@@ -248,12 +248,12 @@ def _strange_archive(files: Files, path: str, where: str) -> StoreError | None:
         if folder and last in ("index.json", _ROWS):
             store = "oci" if last == "index.json" else "docker-archive"
             return _nothing(
-                f"an archive with a folder on top: the image is in {folder}/",
+                f"an archive of a directory: the image is in {folder}/",
                 f"unpack it (tar -xf {path}) and give {store}:{folder}",
                 where,
             )
         if last == "Chart.yaml" and folder.count("/") == 0:
-            return _nothing("a Helm chart, and no image", "give an archive of images", where)
+            return _nothing("a Helm chart, not an image", "give an archive of images", where)
     within = [it for it in names if it.lower().endswith(_ARCHIVES) and not _PART.fullmatch(it)]
     if _is_file_system(name.partition("/")[0] for name in names):
         return _file_system(where)
@@ -268,8 +268,7 @@ def _is_file_system(tops: Iterable[str]) -> bool:
 
 def _file_system(where: str) -> StoreError:
     return _nothing(
-        "a file system, as docker export writes that of a container, and no image: it has neither "
-        "config nor layers",
+        "a file system, as docker export writes it, not an image: it has neither config nor layers",
         "save the image instead: docker save IMAGE -o FILE",
         where,
     )

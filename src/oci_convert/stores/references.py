@@ -106,7 +106,7 @@ def parse(text: str, *, destination: bool = False) -> Reference:
     ``destination`` says that the reference is written to.
     """
     if "\0" in text:
-        raise _invalid(text, "no path holds a null character")
+        raise _invalid(text, "a path cannot contain a null character")
     if not text:
         raise _invalid(text, "it is empty")
     transport, colon, rest = text.partition(":")
@@ -126,13 +126,13 @@ def parse(text: str, *, destination: bool = False) -> Reference:
     refuse_url(transport, rest, text)
     path, ref = (rest, "") if transport == _DIRECTORY else _divided(rest)
     if not path:
-        raise _invalid(text, "there is no path in it")
+        raise _invalid(text, "it has no path")
     if destination and transport in _ARCHIVES and _PACKED.search(ref) and not _PACKED.search(path):
         raise UsageError(
-            f"this would write the file {path}, and an image called {ref} into it",
+            f"this would write the file {path} with an image named {ref}",
             code="invalid-reference",
             where=text,
-            remedy=f"a file of that name is written as ./{rest} --to {_FORMATS[transport]}",
+            remedy=f"for a file of that name write ./{rest} --to {_FORMATS[transport]}",
         )
     return Reference(transport, path, ref or None)
 
@@ -154,7 +154,7 @@ def _listed() -> str:
 
 def _invalid(text: str, why: str) -> UsageError:
     return UsageError(
-        f"{text!r} is no reference: {why}",
+        f"{text!r} is not a reference: {why}",
         code="invalid-reference",
         remedy=SPELLING,
     )
@@ -164,7 +164,7 @@ def bare(path: str | PathLike[str]) -> Reference:
     """A path, whatever it looks like."""
     text = os.fspath(path)
     if "\0" in text:
-        raise _invalid(text, "no path holds a null character")
+        raise _invalid(text, "a path cannot contain a null character")
     return Reference(None, os.path.join(os.curdir, text) if text == "-" else text)
 
 
@@ -226,16 +226,16 @@ def _store_over(
     layout = is_layout(files)
     if transport in (_LAYOUT, _OCI_ARCHIVE) or layout:
         if not layout:
-            raise _unrecognised(label, "no OCI layout: it has neither index.json nor refs/")
+            raise _unrecognised(label, "not an OCI layout: it has neither index.json nor refs/")
         return OciLayoutSource(files, label, reader)
     if files.size("manifest.json") is not None:
         return ContainersDirSource(files, label)
-    raise _unrecognised(label, "no image store that is known")
+    raise _unrecognised(label, "not a known image store")
 
 
 def _no_folder(label: str) -> StoreError:
     return StoreError(
-        "this is a file, and no directory",
+        "this is a file, not a directory",
         code="not-a-folder",
         where=label,
         remedy="an archive is docker-archive:FILE or oci-archive:FILE",

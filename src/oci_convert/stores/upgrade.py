@@ -49,7 +49,7 @@ def upgraded(
                 f"the blob {layer.blob} is missing",
                 code="blob-missing",
                 where=layer.where,
-                remedy="schema 1 is upgraded by its layers; fetch the image again",
+                remedy="upgrading schema 1 needs all layers; fetch the image again",
             )
     measured |= side_by_side(
         {blob: partial(_measure, source, layer) for blob, layer in unknown.items()}

@@ -55,7 +55,8 @@ def refuse_large(descriptor: Descriptor, where: str) -> None:
     """Refuse what is too large to be a document."""
     if descriptor.size > limits().document_size:
         raise DocumentError(
-            f"the document has {descriptor.size} bytes, and {limits().document_size} are the limit",
+            f"the document has {descriptor.size} bytes, more than the limit of "
+            f"{limits().document_size}",
             code="document-too-large",
             where=where,
             remedy=raised_by("document_size"),

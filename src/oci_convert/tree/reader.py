@@ -118,7 +118,7 @@ class _Reader:
         self.count += 1
         if self.count > limits().nodes:
             raise DocumentError(
-                f"there are more than the {limits().nodes} descriptors that are the limit",
+                f"there are more descriptors than the limit of {limits().nodes}",
                 code="too-many-nodes",
                 where=where,
                 remedy=raised_by("nodes"),
@@ -191,8 +191,8 @@ class _Reader:
         size = self.source.size(descriptor.name) if made is None else len(made)
         if size is not None and size != descriptor.size:
             raise BlobError(
-                f"the blob {descriptor.name.short()} has {size} bytes, not the {descriptor.size} "
-                "of its descriptor",
+                f"the blob {descriptor.name.short()} has {size} bytes, but its descriptor says "
+                f"{descriptor.size}",
                 code="blob-truncated" if size < descriptor.size else "wrong-size",
                 where=where,
                 remedy="fetch the image again",

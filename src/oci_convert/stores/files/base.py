@@ -28,17 +28,17 @@ Scratch = Callable[[], BinaryIO]
 """Makes an empty file to write and read, which is gone once it is closed."""
 
 
-ROUND: Final = "goes round in circles"
+ROUND: Final = "is part of a loop"
 """What is said of a link that no number of steps resolves."""
 
 
 def not_a_file(name: str, kind: str, label: str) -> StoreError:
     """The error for a pipe, a folder or a device where a file should be."""
     return StoreError(
-        f"{name} is not a regular file but {kind}",
+        f"{name} is {kind}, not a regular file",
         code="not-a-file",
         where=label,
-        remedy="fetch the image again; do not use it if you did not put that there",
+        remedy="fetch the image again; it may be an attack",
     )
 
 
@@ -48,7 +48,7 @@ def link_outside(name: str, whither: str, label: str) -> StoreError:
         f"{name} is a link that {whither}",
         code="link-outside",
         where=label,
-        remedy="links are followed only inside an image; if you did not make it, do not use it",
+        remedy="links are followed only inside an image; it may be an attack",
     )
 
 
@@ -97,7 +97,7 @@ class Files(ABC):
             raw = file.read(most + 1)
         if len(raw) > most:
             raise StoreError(
-                f"{name} has more than the {most} bytes that are the limit",
+                f"{name} is larger than the limit of {most} bytes",
                 code="document-too-large",
                 where=self.label,
                 remedy=raised_by(limit),

@@ -32,7 +32,7 @@ from oci_convert.stores.files.run_folder import UNFINISHED, RunFolder, flush, ma
 __all__ = ["UNFINISHED", "Folder", "WritableFolder"]
 
 _KINDS: Final = {
-    stat.S_IFDIR: "a folder",
+    stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",

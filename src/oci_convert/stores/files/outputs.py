@@ -68,7 +68,7 @@ class NewFile(Output):
         is_folder = self._path.is_dir()
         if is_folder or (os.path.lexists(self._path) and not self._force):
             raise StoreError(
-                f"there is a {'folder' if is_folder else 'file'} of this name",
+                f"there is a {'directory' if is_folder else 'file'} of this name",
                 code="target-exists",
                 where=self._label,
                 remedy="choose another name" if is_folder else "--force replaces it",
@@ -92,7 +92,7 @@ class NewFile(Output):
             self._refuse_existing()  # another run may have been faster
             os.replace(self._unfinished, self._path)
         if self._fsync:
-            with system_errors(note="the archive is there, but may not outlast a power cut"):
+            with system_errors(note="the archive is complete, but a power failure may lose it"):
                 flush([self._path.parent, *(folder.parent for folder in self._run.made)])
 
     def undo(self) -> None:
@@ -125,7 +125,7 @@ class Stream(Output):
             return self._file
         if os.isatty(_STDOUT):
             raise UsageError(
-                "this is a terminal, and an archive is to be written",
+                "an archive cannot be written to a terminal",
                 code="terminal",
                 where=self._label,
                 remedy="redirect standard output to a file or a pipe",

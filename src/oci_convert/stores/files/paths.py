@@ -12,8 +12,8 @@ def check_length(name: str, where: str) -> None:
     """Raise :class:`StoreError` for a name that no file system takes: it would only cost time."""
     if len(name) > limits().name_length:
         raise StoreError(
-            f"the name {name[:40]!r}… has {len(name)} characters, and {limits().name_length} are "
-            "the limit",
+            f"the name {name[:40]!r}… has {len(name)} characters, more than the limit of "
+            f"{limits().name_length}",
             code="name-too-long",
             where=where,
             remedy=raised_by("name_length"),

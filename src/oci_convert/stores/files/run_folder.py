@@ -262,10 +262,10 @@ def make_real_folder(path: Path) -> bool:
         return True
     if not stat.S_ISDIR(os.lstat(path).st_mode):
         raise StoreError(
-            f"{path.name} is not a folder",
+            f"{path.name} is not a directory",
             code="not-a-folder",
             where=str(path.parent),
-            remedy="nothing is written through a link or over a file; move away what stands there",
+            remedy="nothing is written through a link or over a file; move it away",
         )
     return False
 

@@ -55,7 +55,7 @@ def _opened(archive: str | View | OneWay | None, label: str) -> File | View | On
         return archive
     if os.isatty(_STDIN):
         raise UsageError(
-            "this is a terminal, and an archive is to be read",
+            "an archive cannot be read from a terminal",
             code="terminal",
             where=label,
             remedy="redirect standard input from a file or a pipe",
@@ -86,7 +86,7 @@ def _spooled(file: BinaryIO, label: str, scratch: Scratch, size: int | None) -> 
     head = _head(iter(lambda: file.read(SNIFF_BYTES), b""))
     packing = _packing(head, label)
     if packing is None:
-        raise _no_archive(label, "it is no tar file")
+        raise _no_archive(label, "it is not a tar file")
     spool = scratch()
     try:
         if packing is Compression.NONE:
@@ -115,7 +115,7 @@ def _unpack(
     content = _content(chunks, packing, label, size)
     head = _head(content)
     if _packing(head, label, packing) is not Compression.NONE:
-        raise _no_archive(label, "there is no tar file in it")
+        raise _no_archive(label, "it contains no tar file")
     for chunk in chain([head], content):
         write_all(spool, chunk)
 

@@ -32,31 +32,31 @@ class Refusal:
 
 REFUSALS: Final[dict[str, Refusal]] = {
     "no-space": Refusal(
-        (errno.ENOSPC,), "the disk is full", "make room there, or choose another place"
+        (errno.ENOSPC,), "the disk is full", "free space there, or choose another path"
     ),
     "quota-exceeded": Refusal(
-        (errno.EDQUOT,), "the quota is used up", "make room there, or choose another place"
+        (errno.EDQUOT,), "the quota is used up", "free space there, or choose another path"
     ),
     "file-too-large": Refusal(
         (errno.EFBIG,),
         "the file is larger than its file system or a limit of the process allows",
         "choose another file system, or raise the limit (ulimit -f)",
     ),
-    "read-only": Refusal((errno.EROFS,), "the file system is read-only", "choose another place"),
+    "read-only": Refusal((errno.EROFS,), "the file system is read-only", "choose another path"),
     "not-permitted": Refusal(
         (errno.EACCES, errno.EPERM),
-        "the system does not permit it",
+        "permission denied",
         "check the owner and the permissions",
     ),
     "path-too-long": Refusal(
         (errno.ENAMETOOLONG,),
-        "the name is longer than the file system allows",
+        "the name is too long for the file system",
         "choose a shorter path",
     ),
     "too-many-links": Refusal(
         (errno.EMLINK,),
-        "the file system allows no more links to it",
-        "choose another place, or leave out --link",
+        "the file has too many links",
+        "choose another path, or leave out --link",
     ),
     "too-many-files": Refusal(
         (errno.EMFILE, errno.ENFILE),
@@ -65,28 +65,28 @@ REFUSALS: Final[dict[str, Refusal]] = {
     ),
     "reader-gone": Refusal(
         (errno.EPIPE,),
-        "nobody reads the archive any more",
-        "see why the reader ended",
+        "the reader of the archive ended",
+        "check why it ended",
     ),
-    "not-found": Refusal((errno.ENOENT,), "there is no such file or folder", "check the path"),
-    "not-a-folder": Refusal((errno.ENOTDIR,), "a part of the path is no folder", "check the path"),
+    "not-found": Refusal((errno.ENOENT,), "no such file or directory", "check the path"),
+    "not-a-folder": Refusal(
+        (errno.ENOTDIR,), "a part of the path is not a directory", "check the path"
+    ),
     "in-the-way": Refusal(
         (errno.EEXIST, errno.ENOTEMPTY, errno.EISDIR),
-        "something else stands there",
-        "move it away, or choose another place",
+        "the path is in use",
+        "move it away, or choose another path",
     ),
-    "link-loop": Refusal(
-        (errno.ELOOP,), "links lead round in circles", "check the links in the path"
-    ),
+    "link-loop": Refusal((errno.ELOOP,), "a loop of symbolic links", "check the links in the path"),
     "other-file-system": Refusal(
         (errno.EXDEV,),
-        "the folder is on another file system than the one that it is in",
-        "a store is written within one file system; choose another place",
+        "the directory is on another file system than its parent",
+        "a store must be on one file system; choose another path",
     ),
     "io-error": Refusal(
         (errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE),
-        "the disk, or the way to it, failed",
-        "check the disk before you go on",
+        "input/output error of the disk",
+        "check the disk",
     ),
 }
 """From code to what the system said; ``system-error`` is the code of everything else."""
@@ -105,7 +105,7 @@ def system_error(error: OSError, *, needed: int | None = None, note: str = "") -
     """
     path = error.filename if error.filename2 is None else error.filename2
     where = "" if path is None or isinstance(path, int) else _lasting(os.fsdecode(path))
-    unknown = Refusal((), error.strerror or str(error), "run it again once the cause is gone")
+    unknown = Refusal((), error.strerror or str(error), "fix the cause, then run it again")
     code, refusal = _BY_ERRNO.get(error.errno or 0, (_OTHER, unknown))
     message = refusal.message
     if error.errno in _FULL:
@@ -143,7 +143,7 @@ def _lasting(path: str) -> str:
 
 def _room(where: str, needed: int | None) -> str:
     """The bytes that are needed and those that are free, as far as they are known."""
-    said = [] if needed is None else [f"up to {needed} bytes more are needed"]
+    said = [] if needed is None else [f"up to {needed} more bytes are needed"]
     path = Path(where)
     with suppress(OSError):
         for folder in (path, *path.parents):

@@ -121,7 +121,7 @@ class Tar(Files):
                     if count == limits().members:
                         self._refuse_many(count)
                     if archive.pax_headers.keys() & _OF_ONE:
-                        self._refuse("a global header says what can be true of one member only")
+                        self._refuse("a global header contains values of a single member")
                     self._add(member)
                 end = archive.offset
         except _FAULTS as error:
@@ -146,8 +146,8 @@ class Tar(Files):
         ratio = limits().layer_ratio
         if member.size > RATIO_COUNTS_FROM and member.size > ratio * held:
             raise StoreError(
-                f"the sparse member {name!r} is more than {ratio} times as large as what the "
-                "archive holds of it, as a bomb is",
+                f"the sparse member {name!r} is more than {ratio} times larger than its data, "
+                "like a decompression bomb",
                 code="decompression-bomb",
                 where=self.label,
                 remedy=raised_by("layer_ratio"),
@@ -155,7 +155,7 @@ class Tar(Files):
 
     def _refuse_many(self, most: int) -> NoReturn:
         raise StoreError(
-            f"the archive has more than the {most} members that are the limit",
+            f"the archive has more members than the limit of {most}",
             code="too-many-members",
             where=self.label,
             remedy=raised_by("members"),
@@ -171,10 +171,10 @@ class Tar(Files):
             name in known for known in (self._members, self._links, self._others)
         ):
             raise StoreError(
-                f"the member {name} stands twice in the archive",
+                f"the archive contains {name} twice",
                 code="duplicate-archive-member",
                 where=self.label,
-                remedy="readers would disagree on what it holds; do not use it",
+                remedy="tools would read it differently; do not use it",
             )
         # A hard link is the file that bore the name then, whatever bears it later.
         linked = self._file_at(member.linkname) if member.islnk() else None
@@ -217,7 +217,7 @@ class Tar(Files):
         """The first part of a name, with what comes before it, that is a link."""
         self._effort += len(name) * (name.count("/") + 1)
         if self._effort > _EFFORT_LIMIT:
-            self._refuse("its links and their names are so long that they can only cost time")
+            self._refuse("its links and their names are too long")
         slash = 0
         while slash != -1:
             slash = name.find("/", slash + 1)
@@ -276,14 +276,14 @@ class _HeaderReader:
             raise tarfile.ReadError(f"a header says that it has {size} bytes")
         self._left -= size
         if self._left < 0:
-            raise tarfile.ReadError("a member has headers without end")
+            raise tarfile.ReadError("a member has too many headers")
         return self._file.read(size)
 
     def seek(self, at: int) -> int:
         if at < 0:
-            raise tarfile.ReadError("a header leads back")
+            raise tarfile.ReadError("a header points backwards")
         if at > self._size:
-            raise tarfile.ReadError(f"it ends after {self._size} bytes, inside of a member")
+            raise tarfile.ReadError(f"it ends after {self._size} bytes, inside a member")
         return self._file.seek(at)
 
     def begin_member(self) -> None:
@@ -320,7 +320,7 @@ def _check_records(padded: bytes) -> None:
         match = _RECORD.match(records, at)
         end = at + int(match[1]) if match else at
         if match is None or end <= match.end() or records[end - 1 : end] != b"\n":
-            raise tarfile.ReadError("a record of a header is not as long as it says")
+            raise tarfile.ReadError("a record of a header has the wrong length")
         at = end
 
 
@@ -331,7 +331,7 @@ def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     while (member := archive.next()) is not None:
         reader.begin_member()
         if archive.offset <= at or member.size < 0:
-            raise tarfile.ReadError("a header leads back")
+            raise tarfile.ReadError("a header points backwards")
         at = archive.offset
         archive.members.clear()  # type: ignore[attr-defined]  # kept for a second pass only
         yield member

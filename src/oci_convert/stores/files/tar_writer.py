@@ -157,10 +157,10 @@ class WritableTar(WritableFiles):
         """Append bytes to the archive."""
         if self._broken:
             raise StoreError(
-                "the archive broke off at an earlier error",
+                "the archive is incomplete because of an earlier error",
                 code="archive-broken",
                 where=self.label,
-                remedy="what reads it must not use it; write to a file instead",
+                remedy="its reader must not use it; write to a file instead",
             )
         if self._file is None:
             self._file = self.output.begin()
