@@ -117,9 +117,9 @@ def test_a_store_with_a_fault_is_still_that_store(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("layout", "holds an OCI layout already; choose another folder or, to add to it, write oc"),
-        ("saved", "holds a docker-save archive already; choose another folder"),
-        ("old", "holds a docker-save archive already; choose another folder"),
+        ("layout", "contains an OCI layout; choose another directory or, to add to it, write oc"),
+        ("saved", "contains a docker-save archive; choose another directory"),
+        ("old", "contains a docker-save archive; choose another directory"),
     ],
 )
 def test_a_dir_is_not_written_into_a_store_of_another_kind(
@@ -139,7 +139,7 @@ def test_a_folder_with_a_manifest_of_its_own_may_hold_a_layout(tmp_path: Path) -
     (tmp_path / "app.tar").write_bytes(archive(CLASSIC))
     convert(tmp_path / "app.tar", f"oci:{tmp_path}", fsync=False)
     assert inspect(f"oci:{tmp_path}").images
-    with pytest.raises(OciConvertError, match="an OCI layout already"):
+    with pytest.raises(OciConvertError, match="already contains an OCI layout"):
         convert(tmp_path / "app.tar", f"dir:{tmp_path}", to="docker")
 
 
@@ -208,7 +208,7 @@ def test_an_archive_with_a_folder_on_top_says_how_it_is_unpacked(
     Path("app.tar").write_bytes(archive(members, prefix="top/"))
     for reference in ("app.tar", "docker-archive:app.tar", "oci-archive:app.tar", "oci:app.tar"):
         error = refused(reference)
-        assert error.message.endswith("with a folder on top: the image is in top/")
+        assert error.message.endswith("of a directory: the image is in top/")
         said = re.fullmatch(r"unpack it \((.*)\) and give (.*)", error.remedy)
         assert said is not None
         assert said[2] == meant
@@ -227,7 +227,7 @@ PLACES: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a chart": ({"app/Chart.yaml": "name: app", "app/values.yaml": ""}, "a Helm chart"),
     "archives": ({"app.tar": "x", "README": ""}, "an archive of archives"),
-    "nothing that is known": ({"hello.txt": "hello"}, "no image store that is known"),
+    "nothing that is known": ({"hello.txt": "hello"}, "not a known image store"),
 }
 
 
@@ -336,7 +336,7 @@ def test_what_is_read_is_no_stranger(name: str, data: bytes) -> None:
 def test_a_link_to_nothing_says_where_it_leads(tmp_path: Path) -> None:
     (tmp_path / "app.tar").symlink_to("../annex/app.tar")
     error = refused(tmp_path / "app.tar")
-    assert (error.code, error.remedy) == ("no-such-store", "fetch what it leads to")
+    assert (error.code, error.remedy) == ("no-such-store", "fetch the target of the link")
     assert "a link to ../annex/app.tar" in error.message
 
 
@@ -344,7 +344,7 @@ def test_a_project_of_the_web_is_no_store(tmp_path: Path) -> None:
     """Many folders have an ``index.json`` or a ``manifest.json`` of their own."""
     files = {"index.json": json.dumps([]).encode(), "manifest.json": b"{}", "blobs/x": b""}
     write_files({f"site/{name}": data for name, data in files.items()}, tmp_path)
-    assert refused(tmp_path).message == "this is no image store that is known"
+    assert refused(tmp_path).message == "this is not a known image store"
     error = refused(tmp_path / "site" / "blobs")
-    assert error.message == "this is no image store that is known"
+    assert error.message == "this is not a known image store"
     assert oci_image().digest != APP.digest

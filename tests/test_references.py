@@ -125,7 +125,7 @@ def test_a_name_that_would_be_cut_off_is_refused(here: Path, transport: str, nam
         convert("app.tar", f"{transport}:{name}")
     assert caught.value.code == "invalid-reference"
     said, _, option = caught.value.remedy.rpartition(" --to ")
-    assert said.endswith(f"written as ./{name}")
+    assert said.endswith(f"write ./{name}")
     assert not list(here.glob("new*"))
     convert("app.tar", f"./{name}", to=option, fsync=False)
     assert parse(f"{transport}:{name}").path == name
@@ -152,8 +152,8 @@ ELSEWHERE = {
     "docker-daemon:": ("docker save IMAGE |", "| docker load"),
     "docker-daemon:a;b": ("docker save 'a;b' |", "| docker load"),
     "sif:app.sif": ("the image that it was built from", "docker-archive: or oci:"),
-    "https://example.com/app.tar": ("fetch it first", "fetch it first"),
-    "oras://example.com/app": ("fetch it first", "fetch it first"),
+    "https://example.com/app.tar": ("download it first", "download it first"),
+    "oras://example.com/app": ("download it first", "download it first"),
 }
 
 
