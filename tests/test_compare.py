@@ -372,7 +372,7 @@ def test_an_image_without_its_config_is_not_there() -> None:
 
 
 def test_nothing_to_compare_is_an_error() -> None:
-    with pytest.raises(StoreError, match="no image in it"):
+    with pytest.raises(StoreError, match="the store has no image"):
         same_as(memory(DOCKER), memory(image_list([DOCKER]).without(DOCKER.digest)))
 
 
