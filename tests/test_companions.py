@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from oci_convert import Compression, Memory, OciConvertError, Report, convert, verify
+from oci_convert import Compression, Memory, OciConvertError, Report, convert, inspect, verify
 from support.images import (
     OCI_INDEX,
     REF_NAME,
@@ -22,6 +22,7 @@ from support.images import (
     dir_files,
     docker_image,
     image_list,
+    layer,
     layout_files,
     oci_image,
     referrer,
@@ -267,3 +268,76 @@ class TestSignatureFiles:
             convert(source, f"dir:{tmp_path}/out", to="oci", on_loss="fail")
         assert refused.value.code == "signature-orphaned"
         assert not (tmp_path / "out").exists()
+
+
+# -- what has a name of its own -------------------------------------------------------------------
+
+OCI = oci_image()
+DEBUG = oci_image([layer("debug")], subject=IMAGE.descriptor.triple())
+"""An image that refers to another one: a variant of it, or what it was built from."""
+
+
+def test_a_named_image_with_a_subject_is_an_image_of_its_own() -> None:
+    source = store(debug=DEBUG)
+    target = Memory()
+    report = convert(source, target, to="docker")
+    assert [(image.name, image.old and image.old.digest) for image in report.images] == [
+        ("app", IMAGE.digest),
+        ("debug", DEBUG.digest),
+    ]
+    assert set(entries(target)) >= {"app", "debug"}
+    made = document(target, entries(target)["debug"])
+    assert "subject" not in made
+    assert ("subject-removed", "images[1]") in codes(report)
+    assert [image.name for image in inspect(source).images] == ["app", "debug"]
+    assert verify(target).sound
+
+
+def test_its_subject_follows_what_it_names() -> None:
+    target = Memory()
+    report = convert(store(debug=DEBUG), target, to="oci")
+    made = document(target, entries(target)["debug"])
+    assert made["subject"]["digest"] == entries(target)["app"]["digest"] != IMAGE.digest
+    assert [image.name for image in report.images] == ["app", "debug"]
+
+
+@pytest.mark.parametrize("option", ["drop", "fail", "keep", "auto"])
+def test_no_policy_for_referrers_is_about_it(option: str) -> None:
+    source = Memory(layout_files({"app": IMAGE, "debug": DEBUG}))
+    for to in ("oci", "docker"):
+        target = Memory()
+        convert(source, target, to=to, referrers=option)
+        assert set(entries(target)) == {"app", "debug"}
+
+
+def test_a_named_index_with_a_subject_is_one_too() -> None:
+    index = image_list([oci_image([layer("debug")])], subject=IMAGE.descriptor.triple())
+    target = Memory()
+    convert(store(debug=index), target, to="docker")
+    assert set(entries(target)) >= {"app", "debug"}
+
+
+def test_an_image_with_a_subject_and_no_name_stays_a_referrer() -> None:
+    debug = oci_image([layer("debug")], subject=OCI.descriptor.triple())
+    source = Memory(layout_files({"app": OCI, "": debug}))
+    report = convert(source, Memory(), to="docker")
+    assert [image.name for image in report.images] == ["app"]
+    assert ("referrer-dropped", "referrers[0]") in codes(report)
+
+
+def test_a_referrers_tag_is_no_name_of_its_own() -> None:
+    tag = IMAGE.digest.replace(":", "-")
+    report = convert(
+        Memory(layout_files({"app": IMAGE, tag: DEBUG})), Memory(), to="docker", referrers="drop"
+    )
+    assert [image.name for image in report.images] == ["app"]
+
+
+def test_an_artifact_that_has_a_name_is_lost_under_it() -> None:
+    note = referrer(OCI)
+    source = Memory(layout_files({"app": OCI, "app-sbom": note}))
+    (lost,) = convert(source, Memory(), to="docker").losses
+    assert lost.code == "referrer-dropped"
+    assert lost.message.startswith(f"app-sbom ({note.digest}) ")
+    (shown,) = inspect(source).images
+    assert "named app-sbom" in shown.referrers[0].notes

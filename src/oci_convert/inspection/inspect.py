@@ -16,7 +16,7 @@ from oci_convert.stores.base import Source
 from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation
 from oci_convert.tree.nodes import DocumentNode, Image, Node, OpaqueNode, platform_of
-from oci_convert.tree.referrers import Referrer, read_images
+from oci_convert.tree.referrers import Referrer, read_images, subject_tag
 
 __all__ = ["Inspected", "Inspection", "inspect"]
 
@@ -193,6 +193,9 @@ class _View:
             yield "absent"
         if referrer is not None:
             yield "signature" if referrer.subject.signed else "referrer"
+            name = called(referrer.root.annotations)
+            if name is not None and subject_tag(referrer.root) is None:
+                yield f"named {name}"
         elif is_attestation(entry):
             yield "attestation"
         else:

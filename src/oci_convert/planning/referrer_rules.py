@@ -31,7 +31,7 @@ from oci_convert.planning.decisions import (
 from oci_convert.planning.rendering import Rendered
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
-from oci_convert.spec.names import REF_NAME
+from oci_convert.spec.names import REF_NAME, called
 from oci_convert.transform.document_edits import Child, edit
 from oci_convert.tree.nodes import DocumentNode, Node
 from oci_convert.tree.referrers import Referrer, subject_tag
@@ -132,7 +132,9 @@ class Followers:
     def _tell(self, code: str, referrer: Referrer, subject: Decision | None) -> None:
         node = referrer.node
         why = _why(code, self._rendered, subject, referrer.subject.digest)
-        self.findings.append(Finding.of(code, node.where, f"{node.descriptor.digest} {why}"))
+        name, digest = called(referrer.root.annotations), node.descriptor.digest
+        told = digest if name is None or subject_tag(referrer.root) else f"{name} ({digest})"
+        self.findings.append(Finding.of(code, node.where, f"{told} {why}"))
 
     # -- carried ----------------------------------------------------------------------------
 

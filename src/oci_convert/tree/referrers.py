@@ -19,8 +19,9 @@ from oci_convert.errors import OciConvertError
 from oci_convert.limits import limits
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Kind, document_type
-from oci_convert.spec.names import REF_NAME
+from oci_convert.spec.names import REF_NAME, called
 from oci_convert.stores.base import Root, Source
+from oci_convert.transform.document_edits import is_loadable
 from oci_convert.tree.nodes import DocumentNode, Node, Tree
 from oci_convert.tree.reader import read_node, read_tree
 
@@ -71,7 +72,10 @@ def subject_tag(root: Root) -> tuple[str, str] | None:
 
 @dataclass
 class SortedRoots:
-    """The roots of a store, sorted by what they may be for each other."""
+    """The roots of a store, sorted by what they may be for each other.
+
+    An image that has a name of its own is one of the images, also if it has a ``subject``.
+    """
 
     images: list[Root] = field(default_factory=list)
     referrers: list[tuple[Root, Subject]] = field(default_factory=list)
@@ -155,6 +159,8 @@ def _subject(source: Source, root: Root, known: dict[Digest, bytes]) -> Subject 
     document = _root_document(source, root, known)
     if document is None:
         return None
+    if tag is None and called(root.annotations) is not None and _is_image(document):
+        return None  # whatever it refers to, people ask for it by its own name
     for slot in document.slots:
         if slot.role is Role.SUBJECT:
             return Subject(slot.descriptor.digest, signed=_is_signed(document))
@@ -179,6 +185,11 @@ def _root_document(source: Source, root: Root, known: dict[Digest, bytes]) -> Do
         return read_document(raw, descriptor.media_type)
     except (OciConvertError, OSError):
         return None
+
+
+def _is_image(document: Document) -> bool:
+    """Whether somebody may run it, or one of what it lists: no artifact, and no signature."""
+    return document.kind is Kind.INDEX or is_loadable(document)
 
 
 def _is_signed(document: Document) -> bool:
