@@ -34,7 +34,15 @@ IMAGE = {"name", "source", "old", "new", "reversible"}
 ROW = {"kind", "where", "old", "new", "change", "platform"}
 DESCRIPTOR = {"mediaType", "digest", "size"}
 FINDING = {"code", "level", "where", "message"}
-TOTALS = {"blobs", "bytes_read", "bytes_written", "seconds"}
+TOTALS = {
+    "blobs",
+    "bytes_read",
+    "bytes_written",
+    "seconds",
+    "requests",
+    "bytes_down",
+    "bytes_up",
+}
 
 
 def mixed() -> Image:

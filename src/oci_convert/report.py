@@ -137,6 +137,12 @@ class Totals:
     bytes_read: int
     bytes_written: int
     seconds: float
+    requests: int = 0
+    """Requests to registries."""
+    bytes_down: int = 0
+    """Bytes that registries sent."""
+    bytes_up: int = 0
+    """Bytes that were sent to registries."""
 
     def to_json(self) -> dict[str, Any]:
         """The totals as they stand in a report."""
@@ -145,6 +151,9 @@ class Totals:
             "bytes_read": self.bytes_read,
             "bytes_written": self.bytes_written,
             "seconds": round(self.seconds, 3),
+            "requests": self.requests,
+            "bytes_down": self.bytes_down,
+            "bytes_up": self.bytes_up,
         }
 
 

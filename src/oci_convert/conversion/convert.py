@@ -31,6 +31,7 @@ from oci_convert.stores.files.system import system_errors
 from oci_convert.stores.files.temporary import temporary
 from oci_convert.stores.hashing import HashingSink
 from oci_convert.stores.opening import SinkLike, SourceLike, opened, sink_store, source_stores
+from oci_convert.stores.traffic import Traffic
 from oci_convert.transform.document_edits import is_attestation
 from oci_convert.transform.layer_rules import check_compress
 from oci_convert.tree.reader import read_node, read_tree
@@ -99,6 +100,7 @@ def convert(
             destination=str(target),
             named=sink.capabilities.names,
             seconds=time.monotonic() - began,
+            traffic=run.traffic(),
         )
 
 
@@ -187,7 +189,7 @@ class _Conversion:
             self._options,
             referrers,
             plain_layers=target.plain_layers,
-            room=target.many_images,
+            room=target.referrers,
         )
         if record is not None:
             plan = restore_originals(plan, record, self._sink)
@@ -231,6 +233,11 @@ class _Conversion:
         if target.rows:
             check_rows(self.source_plans, self._sink.label)
         self._sink.check(roots)
+
+    def traffic(self) -> list[Traffic]:
+        """What was counted on the way to registries, each counter once."""
+        found = [self._sink.traffic, *(one.source.traffic for one in self.source_plans)]
+        return list({id(one): one for one in found if one is not None}.values())
 
     def carry_out(self, transfer: Transfer) -> None:
         """Move everything to the target, and let the images appear."""

@@ -14,6 +14,7 @@ from oci_convert.planning.rendering import Rendered
 from oci_convert.report import Change, ConvertedImage, Failure, MapRow, Report, Totals
 from oci_convert.spec.media_types import Family, Kind
 from oci_convert.spec.names import called
+from oci_convert.stores.traffic import Traffic
 from oci_convert.tree.nodes import BlobNode, ConfigNode, DocumentNode
 from oci_convert.tree.walk import Visit, walk
 
@@ -30,6 +31,7 @@ def build_report(
     destination: str,
     named: bool,
     seconds: float,
+    traffic: Sequence[Traffic],
 ) -> Report:
     """The report of a run. ``named``: images have names in the target."""
     done = [one for one in source_plans if one.failure is None]
@@ -48,6 +50,9 @@ def build_report(
             bytes_read=moved.bytes_read,
             bytes_written=moved.bytes_written,
             seconds=seconds,
+            requests=sum(one.requests for one in traffic),
+            bytes_down=sum(one.bytes_down for one in traffic),
+            bytes_up=sum(one.bytes_up for one in traffic),
         ),
         codecs=moved.codecs,
         options={

@@ -232,12 +232,13 @@ class Transfer:
             if move.decision.diff_id is not None:
                 self._check_diff_id(move, move.decision.diff_id)
         descriptor = load.descriptor
-        verify = self._options.verify_existing
-        if self.sink.has(descriptor, verify=verify, watch=self._go_on):
+        verify, source = self._options.verify_existing, load.first.source_plan.source
+        shared = self.sink.shares(source)
+        if shared or self.sink.has(descriptor, verify=verify, watch=self._go_on):
             self._count(load, descriptor.size)
             return
         self.sink.take(
-            load.first.source_plan.source,
+            source,
             descriptor,
             load.first.place,
             link=self._options.link,
@@ -331,6 +332,8 @@ class Transfer:
     def _put_document(self, source_plan: SourcePlan, decision: Decision) -> None:
         new, raw = source_plan.rendered.settled(decision)
         document, verify = isinstance(decision.node, DocumentNode), self._options.verify_existing
+        if not document and self.sink.shares(source_plan.source):
+            return
         if not self.sink.has(new, document=document, verify=verify):
             place = f"{source_plan.source.label}: {decision.node.where}"
             self.sink.put([raw], place, expected=new, document=document)

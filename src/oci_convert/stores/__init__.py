@@ -24,8 +24,13 @@ if TYPE_CHECKING:
     from oci_convert.stores.layout_names import LayoutNames
     from oci_convert.stores.local import ContainersDir, DockerArchive, OciArchive, OciLayout
     from oci_convert.stores.memory import Memory
+    from oci_convert.stores.registry.auth import Auth
+    from oci_convert.stores.registry.client import RegistryClient
+    from oci_convert.stores.registry.image import RegistryImage
+    from oci_convert.stores.registry.options import RegistryOptions
 
 __all__ = [
+    "Auth",
     "Capabilities",
     "ContainersDir",
     "DockerArchive",
@@ -33,6 +38,9 @@ __all__ = [
     "Memory",
     "OciArchive",
     "OciLayout",
+    "RegistryClient",
+    "RegistryImage",
+    "RegistryOptions",
     "Root",
     "Sink",
     "SinkOptions",
@@ -62,5 +70,9 @@ __getattr__, __dir__ = lazy(
         "stores.layout_names": ("LayoutNames",),
         "stores.local": ("ContainersDir", "DockerArchive", "OciArchive", "OciLayout"),
         "stores.memory": ("Memory",),
+        "stores.registry.auth": ("Auth",),
+        "stores.registry.client": ("RegistryClient",),
+        "stores.registry.image": ("RegistryImage",),
+        "stores.registry.options": ("RegistryOptions",),
     },
 )

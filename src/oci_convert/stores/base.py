@@ -20,6 +20,7 @@ from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called
 from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.temporary import temporary
+from oci_convert.stores.traffic import Traffic
 
 __all__ = [
     "HEAD",
@@ -85,6 +86,8 @@ class Capabilities:
     """Plain tar layers of a docker-save archive stay plain: the sink is one itself."""
     sequential: bool = False
     """Blobs come one at a time, in the order of the plan."""
+    referrers: bool = True
+    """What refers to an image has room beside it."""
     rows: bool = False
     """Images are rows of a ``manifest.json``: one platform a name, and names that Docker takes."""
 
@@ -104,6 +107,9 @@ class Source(ABC):
     remote: bool = False
     """Every read is a request to somewhere else: what descriptors state is believed, and nothing is
     read that is not needed."""
+
+    traffic: Traffic | None = None
+    """What was sent and received so far, where reading sends requests."""
 
     @abstractmethod
     def roots(self) -> Sequence[Root]:
@@ -199,6 +205,13 @@ class Sink(ABC):
     """The reference it was opened with, as errors show it."""
 
     capabilities: Capabilities
+
+    traffic: Traffic | None = None
+    """As for a source."""
+
+    def shares(self, source: Source) -> bool:
+        """Whether source and target are one place, so that no blob has to be moved."""
+        return False
 
     def check(self, roots: Sequence[Root]) -> None:
         """Raise for images that the sink cannot name; called before the first blob.

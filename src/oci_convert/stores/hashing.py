@@ -46,6 +46,9 @@ class HashingSink(Sink):
             tally.check(expected.name, expected.size, where)
         return tally.digest, tally.size
 
+    def shares(self, source: Source) -> bool:
+        return self._target.shares(source)
+
     def take(
         self,
         source: Source,

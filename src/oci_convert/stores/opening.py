@@ -72,6 +72,10 @@ def _is_data(given: object) -> bool:
 
 
 def _named(given: object, *, destination: bool = False) -> Any:
+    if isinstance(given, str) and given.startswith("docker://"):
+        from oci_convert.stores.registry.image import RegistryImage
+
+        return RegistryImage(given)
     if isinstance(given, str):
         return parse(given, destination=destination)
     return bare(os.fsdecode(given)) if isinstance(given, PathLike) else None

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from oci_convert.stores.registry.reference import SCHEME, Repository
 from oci_convert.stores.registry.tokens import Authorizer
-from oci_convert.stores.registry.traffic import Traffic
 from oci_convert.stores.registry.transport import Body
+from oci_convert.stores.traffic import Traffic
 
 __all__ = ["Access", "Call", "Kind", "catalog_scope", "scope"]
 

@@ -15,9 +15,9 @@ from oci_convert.stores.registry.pace import Pace
 from oci_convert.stores.registry.proxies import Proxies
 from oci_convert.stores.registry.reference import Repository
 from oci_convert.stores.registry.referrers import Referrers
-from oci_convert.stores.registry.traffic import Traffic
 from oci_convert.stores.registry.transport import Transport
 from oci_convert.stores.registry.uploads import Uploads
+from oci_convert.stores.traffic import Traffic
 
 __all__ = ["RegistryClient", "RemoteRepository"]
 

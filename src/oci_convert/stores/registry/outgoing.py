@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from oci_convert.layers.streams import Tally
 from oci_convert.spec.digest import CANONICAL, Digest
-from oci_convert.stores.registry.traffic import Traffic
+from oci_convert.stores.traffic import Traffic
 
 __all__ = ["Chunks", "Outgoing", "ReadingError"]
 

@@ -20,8 +20,8 @@ from oci_convert.stores.registry.auth import Found
 from oci_convert.stores.registry.headers import challenges
 from oci_convert.stores.registry.reference import Repository
 from oci_convert.stores.registry.secret import IdentityToken, RegistryToken, UserPassword
-from oci_convert.stores.registry.traffic import Traffic
 from oci_convert.stores.registry.transport import Answer
+from oci_convert.stores.traffic import Traffic
 
 __all__ = ["Authorizer", "Trade", "Wish"]
 

@@ -1,0 +1,86 @@
+"""Images in registries as store objects: what ``docker://`` references name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from oci_convert.errors import UsageError
+from oci_convert.spec.media_types import Family
+from oci_convert.stores.base import SinkOptions, SourceOptions
+from oci_convert.stores.registry.client import RegistryClient
+from oci_convert.stores.registry.reference import (
+    EveryRepository,
+    ImageReference,
+    TagTemplate,
+    parse_destination,
+    parse_source,
+)
+from oci_convert.stores.registry.sink import RegistrySink, SinkSettings
+from oci_convert.stores.registry.source import RegistrySource
+
+__all__ = ["RegistryImage", "default_client"]
+
+
+@cache
+def default_client() -> RegistryClient:
+    """The client of references that are given as text: anonymous, one for the whole process."""
+    return RegistryClient()
+
+
+class RegistryImage:
+    """An image in a registry: ``docker://HOST/REPOSITORY[:TAG][@DIGEST]``.
+
+    ``docker://HOST/REPOSITORY:*`` is every tag as a source; in the tag of a destination, ``{tag}``
+    stands for that of the source. ``client`` has the credentials and the connections; objects that
+    share one share these. ``keep_original`` gives an image that is replaced another tag;
+    ``verify_written`` reads the tag once more after it was pushed.
+    """
+
+    ref = None
+
+    def __init__(
+        self,
+        reference: str,
+        client: RegistryClient | None = None,
+        *,
+        default_family: Family | None = None,
+        keep_original: bool = True,
+        verify_written: bool = False,
+    ) -> None:
+        self._text = reference
+        self._client: Callable[[], RegistryClient] = default_client
+        if client is not None:
+            self._client = lambda: client
+        self.default_family = default_family
+        self._keep_original = keep_original
+        self._verify_written = verify_written
+
+    def source(self, options: SourceOptions = SourceOptions()) -> RegistrySource:
+        """Open it for reading: nothing is asked for yet."""
+        reference = parse_source(self._text)
+        if isinstance(reference, EveryRepository):
+            raise UsageError(
+                "this means many repositories",
+                code="invalid-reference",
+                where=self._text,
+                remedy="name one: docker://HOST/REPOSITORY:TAG, or :* for every tag of it",
+            )
+        return RegistrySource(self._client().repository(reference.repository), reference)
+
+    def sink(self, options: SinkOptions = SinkOptions()) -> RegistrySink:
+        """Open it for writing: nothing is asked for yet."""
+        reference: ImageReference | TagTemplate = parse_destination(self._text)
+        settings = SinkSettings(
+            force=options.force,
+            keep_original=self._keep_original,
+            verify_written=self._verify_written,
+        )
+        repository = self._client().repository(reference.repository, push=True)
+        return RegistrySink(repository, reference, settings)
+
+    def __str__(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"RegistryImage({self._text!r})"

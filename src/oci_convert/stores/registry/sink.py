@@ -1,0 +1,241 @@
+"""A repository of a registry as a sink of images: the last push, that of the tag, is the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from oci_convert.documents.document import read_document
+from oci_convert.errors import BlobError, StoreError, UsageError
+from oci_convert.layers.streams import verified
+from oci_convert.spec.digest import CANONICAL, Digest
+from oci_convert.spec.models import Descriptor
+from oci_convert.spec.names import REF_NAME, called
+from oci_convert.stores.base import Capabilities, Root, Sink, Source, unwatched
+from oci_convert.stores.registry.client import RemoteRepository
+from oci_convert.stores.registry.manifests import Fetched
+from oci_convert.stores.registry.reference import ImageReference, TagTemplate
+from oci_convert.stores.registry.source import RegistrySource
+
+__all__ = ["RegistrySink", "SinkSettings"]
+
+_BEFORE = 12
+"""Digits of the digest in the tag that keeps a replaced image."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinkSettings:
+    """How images are pushed."""
+
+    force: bool = False
+    """Replace what a tag names."""
+    keep_original: bool = True
+    """Give what is replaced another tag, so that no garbage collection takes it."""
+    verify_written: bool = False
+    """Read what the tag names once more, after it was pushed."""
+
+
+class RegistrySink(Sink):
+    """Pushes images to a repository. Nothing is ever deleted.
+
+    Blobs go when they are put, documents when the images are committed: children by their digests,
+    then the root of each image by its tag alone.
+    """
+
+    def __init__(
+        self,
+        repository: RemoteRepository,
+        reference: ImageReference | TagTemplate,
+        settings: SinkSettings,
+    ) -> None:
+        several = isinstance(reference, TagTemplate)
+        self.label = f"docker://{reference.repository}"
+        self.capabilities = Capabilities(many_images=several, names=several, referrers=True)
+        self._remote = repository
+        self.traffic = repository.access.traffic
+        self._reference = reference
+        self._settings = settings
+        self._documents: dict[str, tuple[Descriptor, bytes]] = {}
+        self._replaced: dict[str, Fetched] = {}
+
+    def shares(self, source: Source) -> bool:
+        """Whether the source is this very repository."""
+        if not isinstance(source, RegistrySource):
+            return False
+        return source.remote_repository.repository == self._reference.repository
+
+    def check(self, roots: Sequence[Root]) -> None:
+        """Refuse tags that exist, unless they may be replaced: the first requests of a run."""
+        if self._settings.force and not self._settings.keep_original:
+            return
+        for tag in dict.fromkeys(self._tag(root) for root in roots if not root.companion):
+            found = self._remote.find_manifest(tag)
+            if found is None:
+                continue
+            if not self._settings.force:
+                raise StoreError(
+                    f"the tag {tag} exists already",
+                    code="target-exists",
+                    where=self.label,
+                    remedy="--force replaces it, and keeps the old image under another tag",
+                )
+            self._replaced[tag] = found
+
+    def _tag(self, root: Root) -> str:
+        if isinstance(self._reference, ImageReference):
+            return self._reference.tag or ""
+        tag = (called(root.annotations) or "").rpartition(":")[2]
+        if not tag:
+            raise UsageError(
+                f"{root.descriptor.digest} has no name to make a tag of",
+                code="no-repository-name",
+                where=str(self._reference),
+                remedy="name one image, and a destination without {tag}",
+            )
+        return str(self._reference.fill(tag).tag)
+
+    def has(
+        self,
+        descriptor: Descriptor,
+        *,
+        document: bool = False,
+        verify: bool = False,
+        watch: Callable[[int], None] = unwatched,
+    ) -> bool:
+        # Documents are pushed at the end; of a blob, take() and put() know whether it is there.
+        return descriptor.digest in self._documents if document else False
+
+    def put(
+        self,
+        chunks: Iterable[bytes],
+        where: str,
+        *,
+        expected: Descriptor | None = None,
+        algorithm: str = CANONICAL,
+        document: bool = False,
+    ) -> tuple[Digest, int]:
+        if expected is None:
+            return self._remote.put_stream(_once(chunks, where), algorithm)
+        if document:
+            checked = verified(iter(chunks), expected.name, expected.size, where)
+            self._documents[expected.digest] = (expected, b"".join(checked))
+        elif not self._there(expected):
+            raw = b"".join(chunks) if isinstance(chunks, list) else None
+            again = (lambda: iter((raw,))) if raw is not None else _once(chunks, where)
+            self._remote.put_blob(expected.name, expected.size, again)
+        return expected.name, expected.size
+
+    def take(
+        self,
+        source: Source,
+        descriptor: Descriptor,
+        where: str,
+        *,
+        watch: Callable[[int], None] = unwatched,
+        link: bool = False,
+    ) -> None:
+        """Mount the blob where source and target are one registry, else upload it."""
+        origin = source.remote_repository.repository if isinstance(source, RegistrySource) else None
+        if origin is not None and origin.host != self._reference.repository.host:
+            origin = None
+        if origin is None and self._there(descriptor):
+            return
+        chunks = partial(_watched, source, descriptor, watch)
+        self._remote.put_blob(descriptor.name, descriptor.size, chunks, mount_from=origin)
+
+    def _there(self, descriptor: Descriptor) -> bool:
+        """Whether the repository has a blob: one request, unless this run knows it."""
+        head = self._remote.head_blob(descriptor.name)
+        return head is not None and head.size in (None, descriptor.size)
+
+    def commit(self, roots: Sequence[Root]) -> None:
+        tagged = {root.descriptor.digest for root in roots if self._names(root)}
+        for digest, (descriptor, raw) in self._documents.items():
+            if digest not in tagged:
+                self._push(descriptor, raw)
+        for root in (*_companions(roots), *_images(roots)):
+            tag = self._names(root)
+            if tag is not None:
+                self._name(root, tag)
+
+    def _names(self, root: Root) -> str | None:
+        """The tag that an image gets, or a signature has; ``None`` for what goes by its digest."""
+        if not root.companion:
+            return self._tag(root)
+        tag = root.annotations.get(REF_NAME)
+        return tag if tag is not None and "/" not in tag and ":" not in tag else None
+
+    def _push(self, descriptor: Descriptor, raw: bytes) -> None:
+        algorithm = descriptor.name.algorithm
+        pushed = self._remote.put_manifest(raw, descriptor.media_type, algorithm=algorithm)
+        subject = _subject(raw)
+        if pushed.new and subject is not None and not pushed.subject_handled:
+            self._remote.add_referrer(subject, descriptor.triple())
+
+    def _name(self, root: Root, tag: str) -> None:
+        """Push a root by its tag: the one request by which an image appears."""
+        descriptor, raw = self._documents[root.descriptor.digest]
+        old = self._replaced.get(tag)
+        if old is not None and self._settings.keep_original and old.digest != descriptor.digest:
+            kept = f"{tag[:100]}-before-{old.digest.encoded[:_BEFORE]}"
+            self._remote.put_manifest(old.raw, old.media_type, tag=kept)
+        self._remote.put_manifest(
+            raw, descriptor.media_type, tag=tag, algorithm=descriptor.name.algorithm
+        )
+        if self._settings.verify_written:
+            found = self._remote.manifest(tag)
+            if found.raw != raw:
+                raise BlobError(
+                    f"the tag {tag} names {found.digest} now, and not {descriptor.digest}",
+                    code="digest-mismatch",
+                    where=self.label,
+                    remedy="somebody else pushed it at the same time, or the registry is broken",
+                )
+
+    def abort(self) -> None:
+        """Nothing has a tag yet; blobs that were pushed are left to the registry."""
+        self._documents.clear()
+
+    def close(self) -> None:
+        """The connections belong to the client."""
+
+
+def _companions(roots: Sequence[Root]) -> Iterator[Root]:
+    return (root for root in roots if root.companion)
+
+
+def _images(roots: Sequence[Root]) -> Iterator[Root]:
+    return (root for root in roots if not root.companion)
+
+
+def _watched(
+    source: Source, descriptor: Descriptor, watch: Callable[[int], None]
+) -> Iterator[bytes]:
+    for chunk in source.stream(descriptor):
+        watch(len(chunk))
+        yield chunk
+
+
+def _subject(raw: bytes) -> Digest | None:
+    """What a document refers to, if it is a referrer."""
+    document = read_document(raw, None)
+    found = document.model.subject
+    return None if found is None else found.name
+
+
+def _once(chunks: Iterable[bytes], where: str) -> Callable[[], Iterable[bytes]]:
+    """Chunks that cannot be made a second time, for a call that may want them again."""
+    left = [chunks]
+
+    def give() -> Iterable[bytes]:
+        if not left:
+            raise StoreError(
+                "the connection broke off in the middle of a layer that is recompressed",
+                code="connection-broken",
+                where=where,
+                remedy="run it again",
+            )
+        return left.pop()
+
+    return give

@@ -1,0 +1,137 @@
+"""A repository of a registry as a source of images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import BinaryIO, Final
+
+from oci_convert.documents.document import type_of
+from oci_convert.errors import BlobError, OciConvertError
+from oci_convert.layers.chunk_reader import ChunkReader
+from oci_convert.layers.streams import verified
+from oci_convert.limits import inherited
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import names_blobs
+from oci_convert.spec.models import Descriptor
+from oci_convert.spec.names import CONTAINERD_NAME, REF_NAME
+from oci_convert.stores.base import HEAD, Root, Source
+from oci_convert.stores.registry.client import RemoteRepository
+from oci_convert.stores.registry.manifests import Fetched
+from oci_convert.stores.registry.reference import EveryTag, ImageReference
+
+__all__ = ["RegistrySource"]
+
+_TOGETHER: Final = 8
+"""Documents that are fetched at a time."""
+
+
+class RegistrySource(Source):
+    """Reads the images that a reference means. Documents are fetched once and kept."""
+
+    remote = True
+
+    def __init__(self, repository: RemoteRepository, reference: ImageReference | EveryTag) -> None:
+        self.label = f"docker://{reference.repository}"
+        self.remote_repository = repository
+        self.traffic = repository.access.traffic
+        self._reference = reference
+        self._documents: dict[str, bytes] = {}
+        self._roots: tuple[Root, ...] | None = None
+
+    def roots(self) -> Sequence[Root]:
+        if self._roots is None:
+            reference = self._reference
+            if isinstance(reference, EveryTag):
+                tags = self.remote_repository.tags()
+                self._roots = tuple(self._root(tag, tag) for tag in tags)
+            else:
+                self._roots = (self._root(reference.target, reference.tag),)
+        return self._roots
+
+    def _root(self, target: str, tag: str | None) -> Root:
+        found = self.remote_repository.manifest(target)
+        self._documents[found.digest] = found.raw
+        descriptor = Descriptor(
+            mediaType=_media_type(found), digest=found.digest, size=len(found.raw)
+        )
+        if tag is None:
+            return Root(descriptor)
+        name = f"{self._reference.repository}:{tag}"
+        return Root(descriptor, {REF_NAME: tag, CONTAINERD_NAME: name}, name)
+
+    def prefetch(self, descriptors: Sequence[Descriptor]) -> None:
+        wanted = [one for one in descriptors if one.digest not in self._documents]
+        if len(wanted) > 1:
+            with ThreadPoolExecutor(min(_TOGETHER, len(wanted))) as pool:
+                list(pool.map(inherited(self._fetch), wanted))
+
+    def _fetch(self, descriptor: Descriptor) -> None:
+        # What is wrong shows when the document is read.
+        with suppress(OciConvertError):
+            self._document(descriptor)
+
+    def _document(self, descriptor: Descriptor) -> bytes:
+        raw = self._documents.get(descriptor.digest)
+        if raw is None:
+            found = self.remote_repository.find_manifest(descriptor.digest)
+            if found is None:
+                raise self.missing(descriptor.name)
+            raw = self._documents[descriptor.digest] = found.raw
+        return raw
+
+    def size(self, digest: Digest) -> int | None:
+        raw = self._documents.get(digest)
+        if raw is not None:
+            return len(raw)
+        head = self.remote_repository.head_blob(digest)
+        return None if head is None else head.size
+
+    def open(self, digest: Digest) -> BinaryIO:
+        raw = self._documents.get(digest)
+        if raw is not None:
+            return ChunkReader(iter((raw,)))
+        size = self.size(digest)
+        if size is None:
+            raise self.missing(digest)
+        return ChunkReader(self.remote_repository.blob(digest, size, verify=False))
+
+    def stream(self, descriptor: Descriptor) -> Iterator[bytes]:
+        if descriptor.digest in self._documents or names_blobs(descriptor.media_type):
+            yield self._document(descriptor)
+            return
+        chunks = self.remote_repository.blob(descriptor.name, descriptor.size, verify=False)
+        try:
+            yield next(chunks, b"")
+        except BlobError as error:
+            if error.code != "blob-missing":
+                raise
+            # What an index lists is among the manifests here, whatever it is.
+            yield self._document(descriptor)
+        yield from chunks
+
+    def read(self, descriptor: Descriptor, where: str) -> Iterator[bytes]:
+        return verified(self.stream(descriptor), descriptor.name, descriptor.size, where)
+
+    def head(self, descriptor: Descriptor) -> bytes:
+        return self.remote_repository.blob_head(descriptor.name, descriptor.size, HEAD)
+
+    def missing(self, digest: Digest) -> BlobError:
+        return BlobError(
+            f"the registry does not have {digest}",
+            code="blob-missing",
+            where=self.label,
+            remedy="push the image again, or choose what is there with --platform or --sparse",
+        )
+
+    def close(self) -> None:
+        """The connections belong to the client."""
+
+
+def _media_type(found: Fetched) -> str:
+    """What a document says that it is; a proxy may label it wrongly."""
+    try:
+        return type_of(found.raw)
+    except OciConvertError:
+        return found.media_type

@@ -1,0 +1,130 @@
+"""Images in registries: what is asked for and sent on each way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from oci_convert import Family, Memory, OciConvertError, Report, convert, inspect, verify
+from oci_convert.stores import RegistryClient, RegistryImage
+from registry.server import FakeRegistry
+from support.images import Image, Layer, docker_image, image_list, layout_files, tar_of
+
+PLATFORMS = ("linux/amd64", "linux/arm64", "linux/s390x", "linux/ppc64le", "linux/386")
+
+
+def five() -> Image:
+    """A Docker list of five platforms with eight distinct layers each."""
+    return image_list(
+        [
+            docker_image(
+                [Layer(tar_of({f"{platform} {i}": "x"})) for i in range(8)], platform=platform
+            )
+            for platform in PLATFORMS
+        ],
+        Family.DOCKER,
+    )
+
+
+LIST = five()
+
+
+@pytest.fixture
+def registry() -> Iterator[FakeRegistry]:
+    with FakeRegistry() as fake:
+        push = convert(
+            Memory(layout_files({"app": LIST})), f"docker://{fake.host}/team/app:1", to="docker"
+        )
+        assert push.images[0].new.digest == LIST.digest
+        yield fake
+
+
+def at(registry: FakeRegistry, name: str, client: RegistryClient) -> RegistryImage:
+    return RegistryImage(f"docker://{registry.host}/{name}", client, keep_original=False)
+
+
+def moved(
+    registry: FakeRegistry, name: str, *, force: bool = False, dry_run: bool = False
+) -> Report:
+    """Convert the list inside the registry, with a client that knows nothing yet."""
+    with RegistryClient() as client:
+        source, target = at(registry, "team/app:1", client), at(registry, name, client)
+        return convert(source, target, to="oci", force=force, dry_run=dry_run)
+
+
+def test_inside_a_repository_only_documents_move(registry: FakeRegistry) -> None:
+    before = len(registry.log.exchanges)
+    report = moved(registry, "team/app:1-oci", force=True)
+    asked = Counter(it.request.method for it in registry.log.exchanges[before:])
+    assert asked == {"GET": 6, "PUT": 6}
+    assert report.totals.requests == 12
+    assert report.totals.bytes_down + report.totals.bytes_up < 40 * 1024
+    near = convert(Memory(layout_files({"app": LIST})), Memory(), to="oci")
+    assert report.images[0].new.digest == near.images[0].new.digest
+
+
+def test_into_another_repository_every_distinct_blob_is_mounted(registry: FakeRegistry) -> None:
+    near = convert(Memory(layout_files({"app": LIST})), Memory(), to="oci")
+    blobs = {row.old.digest for row in near.map if row.kind in ("layer", "config")}
+    report = moved(registry, "other/app:1", force=True)
+    assert report.totals.requests == 12 + len(blobs)
+    assert report.totals.bytes_down + report.totals.bytes_up < 40 * 1024
+    assert verify(f"docker://{registry.host}/other/app:1").sound
+
+
+def test_docker_to_oci_and_back_gives_the_first_digest(registry: FakeRegistry) -> None:
+    moved(registry, "team/app:oci")
+    back = convert(
+        f"docker://{registry.host}/team/app:oci",
+        f"docker://{registry.host}/team/app:back",
+        to="docker",
+    )
+    assert back.images[0].new.digest == LIST.digest
+
+
+def test_a_tag_that_exists_is_replaced_only_by_force_and_kept(registry: FakeRegistry) -> None:
+    name = f"docker://{registry.host}/team/app:1"
+    with pytest.raises(OciConvertError) as caught:
+        convert(name, name, to="oci")
+    assert caught.value.code == "target-exists"
+    convert(name, name, to="oci", force=True)
+    kept = f"{name}-before-{LIST.digest.partition(':')[2][:12]}"
+    assert inspect(kept).images[0].descriptor.digest == LIST.digest
+
+
+def test_a_dry_run_reads_documents_and_writes_nothing(registry: FakeRegistry) -> None:
+    report = moved(registry, "other/app:1", dry_run=True, force=True)
+    assert report.totals.requests == 6
+    assert report.totals.bytes_up == 0
+    assert {it.request.method for it in registry.log.exchanges[-6:]} == {"GET"}
+
+
+def test_every_tag_of_a_repository_becomes_an_image_of_a_layout(registry: FakeRegistry) -> None:
+    moved(registry, "team/app:2")
+    target = Memory()
+    convert(f"docker://{registry.host}/team/app:*", target, to="oci")
+    assert verify(target).sound
+    assert [image.name for image in inspect(target).images] == [
+        f"{registry.host}/team/app:1",
+        f"{registry.host}/team/app:2",
+    ]
+
+
+def test_a_template_names_the_tags_of_several(registry: FakeRegistry) -> None:
+    moved(registry, "team/app:2")
+    convert(
+        f"docker://{registry.host}/team/app:*",
+        f"docker://{registry.host}/new/app:{{tag}}-oci",
+        to="oci",
+    )
+    assert verify(f"docker://{registry.host}/new/app:1-oci").sound
+    assert verify(f"docker://{registry.host}/new/app:2-oci").sound
+
+
+def test_a_recompressed_layer_is_streamed_through(registry: FakeRegistry) -> None:
+    name = f"docker://{registry.host}/team/app"
+    report = convert(f"{name}:1", f"{name}:zstd", to="oci", compress="zstd")
+    assert report.totals.bytes_up > 0
+    assert verify(f"{name}:zstd").sound
