@@ -20,8 +20,8 @@ from oci_convert.spec.digest import Digest
 from oci_convert.stores.registry.auth import Auth
 from oci_convert.stores.registry.calls import scope
 from oci_convert.stores.registry.reference import Repository
-from oci_convert.stores.registry.traffic import Traffic
 from oci_convert.stores.registry.uploads import Placed
+from oci_convert.stores.traffic import Traffic
 from registry import PERSONALITIES, FakeRegistry, TokenServer
 from registry.messages import Reply
 from support.certificates import OPENSSL, Certificates, make_certificates

@@ -20,8 +20,8 @@ from oci_convert.spec.digest import Digest
 from oci_convert.stores.registry.calls import Kind
 from oci_convert.stores.registry.manifests import ACCEPT
 from oci_convert.stores.registry.referrers import referrers_tag
-from oci_convert.stores.registry.traffic import Traffic
 from oci_convert.stores.registry.uploads import Placed
+from oci_convert.stores.traffic import Traffic
 from registry import PERSONALITIES, FakeRegistry, Fault, Personality
 from registry.messages import Request
 from registry.personality import Chunks, ReferrersApi

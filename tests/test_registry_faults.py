@@ -21,7 +21,7 @@ from oci_convert.stores.registry.auth import Auth
 from oci_convert.stores.registry.calls import scope
 from oci_convert.stores.registry.client import RegistryClient, RemoteRepository
 from oci_convert.stores.registry.proxies import Proxies
-from oci_convert.stores.registry.traffic import Traffic
+from oci_convert.stores.traffic import Traffic
 from registry import FakeRegistry, Fault, Htpasswd, TokenServer
 from registry.content import digest_of
 from registry.gate import Gate

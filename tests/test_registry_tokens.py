@@ -20,8 +20,8 @@ from oci_convert.stores.registry.calls import scope
 from oci_convert.stores.registry.reference import Repository
 from oci_convert.stores.registry.secret import Secret, UserPassword
 from oci_convert.stores.registry.tokens import Authorizer
-from oci_convert.stores.registry.traffic import Traffic
 from oci_convert.stores.registry.transport import Answer
+from oci_convert.stores.traffic import Traffic
 from registry import FakeRegistry, Fault, Htpasswd, TokenServer
 from registry.gate import Gate
 from registry.messages import Request
