@@ -392,9 +392,7 @@ def test_what_is_absent_takes_no_room(tmp_path: Path) -> None:
     """Docker 29 saves an index of which only one platform is there."""
     absent = set(PLATFORMS[1].blobs) - set(PLATFORMS[0].blobs)
     image = image_list(PLATFORMS).without(*absent)
-    report = convert(
-        memory(app=image), f"docker-archive:{tmp_path}/app.tar", to="oci", allow_missing=True
-    )
+    report = convert(memory(app=image), f"docker-archive:{tmp_path}/app.tar", to="oci")
     assert len(rows_of((tmp_path / "app.tar").read_bytes())) == 1
     assert report.images[0].new.digest == image.digest
 

@@ -9,7 +9,6 @@ import pytest
 
 from oci_convert.conversion.convert import convert
 from oci_convert.errors import (
-    BlobError,
     DocumentError,
     RefusedError,
 )
@@ -267,74 +266,6 @@ def test_the_record_keeps_what_was_flattened() -> None:
     report, _ = run(index, "docker")
     assert report.originals[nested.digest] == nested.manifest
     assert report.originals[index.digest] == index.manifest
-
-
-# -- sparse indexes --------------------------------------------------------------------------------
-
-
-def test_an_absent_platform_is_named_and_left_out_only_if_allowed() -> None:
-    amd64, arm64 = platforms("linux/amd64", "linux/arm64")
-    index = image_list([amd64, arm64]).without(*(set(arm64.blobs) - set(amd64.blobs)))
-    for to in ("docker", "oci"):
-        with pytest.raises(BlobError) as missing:
-            run(index, to)
-        assert missing.value.code == "blob-missing"
-        assert missing.value.where == "memory: images[0].manifests[1]"
-        assert arm64.digest in str(missing.value)
-    report, target = run(index, "docker", allow_missing=True)
-    assert len(entries(report, target)) == 1
-    assert codes(report) == ["missing-child", "not-reversible"]
-    report, target = run(index, "oci", allow_missing=True)
-    assert blobs(target) == index.blobs
-    assert codes(report) == ["sparse-index"]
-
-
-def test_an_image_that_lacks_a_layer_is_absent_as_a_whole() -> None:
-    amd64, arm64 = platforms("linux/amd64", "linux/arm64")
-    index = image_list([amd64, arm64]).without(arm64.layers[1].digest)
-    with pytest.raises(BlobError) as missing:
-        run(index, "docker")
-    assert missing.value.where == "memory: images[0].manifests[1].layers[1]"
-    report, target = run(index, "docker", allow_missing=True)
-    assert len(entries(report, target)) == 1
-    with pytest.raises(BlobError):
-        run(arm64.without(arm64.layers[1].digest), "oci", allow_missing=True)
-
-
-def test_an_attestation_goes_with_its_absent_image() -> None:
-    amd64, arm64 = platforms("linux/amd64", "linux/arm64", make=docker_image)
-    speaking = attestation(arm64, Family.DOCKER)
-    index = image_list([amd64, arm64, speaking])
-    index = index.without(*(set(arm64.blobs) - set(amd64.blobs)))
-    report, target = run(index, "oci", allow_missing=True)
-    assert len(entries(report, target)) == 1
-    assert codes(report)[:2] == ["missing-child", "attestation-dropped"]
-
-
-def test_a_nested_index_keeps_what_is_there() -> None:
-    amd64, arm64, s390x = platforms("linux/amd64", "linux/arm64", "linux/s390x")
-    nested = image_list([amd64, arm64])
-    index = image_list([nested, s390x]).without(*(set(arm64.blobs) - set(amd64.blobs)))
-    report, target = run(index, "docker", allow_missing=True)
-    assert [entry["platform"]["architecture"] for entry in entries(report, target)] == [
-        "amd64",
-        "s390x",
-    ]
-    report, target = run(index, "oci", allow_missing=True)
-    assert blobs(target) == index.blobs
-    with pytest.raises(BlobError) as missing:
-        run(index, "docker")
-    assert missing.value.where == "memory: images[0].manifests[0].manifests[1]"
-
-
-def test_an_index_of_which_nothing_is_there_is_an_error() -> None:
-    (image,) = platforms("linux/amd64")
-    index = image_list([image]).without(*image.blobs)
-    target = Memory()
-    with pytest.raises(BlobError) as missing:
-        convert(store(app=index), target, to="docker", allow_missing=True)
-    assert missing.value.code == "blob-missing"
-    assert target.files == {}
 
 
 # -- losses ----------------------------------------------------------------------------------------

@@ -232,7 +232,7 @@ RUNS: dict[str, tuple[Callable[[], Image], str, dict[str, Any]]] = {
     "sparse": (
         lambda: image_list(platforms("a/b", "c/d")).without(platforms("c/d")[0].digest),
         "docker",
-        {"allow_missing": True},
+        {},
     ),
     "one platform": (lambda: image_list(platforms("a/b", "c/d")), "oci", {"platforms": ["a/b"]}),
 }

@@ -150,11 +150,6 @@ FAULTY: dict[str, tuple[Image, str, str]] = {
     ),
     "a layer is missing": (IMAGE.without(APP.digest), "blob-missing", f"{TOP}.layers[1]"),
     "a config is missing": (IMAGE.without(CONFIG_DIGEST), "blob-missing", f"{TOP}.config"),
-    "an entry is missing": (
-        image_list([IMAGE, ARM]).without(ARM.digest),
-        "blob-missing",
-        f"{TOP}.manifests[1]",
-    ),
     "a label lies": (
         oci_image([replace(BASE, media_type=f"{OCI}layer.v1.tar+zstd"), APP]),
         "mislabelled-layer",
@@ -639,6 +634,7 @@ def test_the_answer_as_plain_data() -> None:
         "version": 1,
         "source": "memory",
         "sound": False,
+        "presence": {"images": 1, "here": 1},
         "images": [{"name": "app:1", **IMAGE.descriptor.triple()}],
         "findings": [
             {

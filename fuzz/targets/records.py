@@ -22,7 +22,7 @@ def run(data: bytes) -> None:
         assert all(Digest(old) for old in read_pins(data, "map"))
     with ours():
         record = Record.read(data)
-        assert record.planned().allow_missing
+        assert record.planned().compress
         source = Memory(dict(LAYOUTS["a Docker image"]))
         convert(source, Memory(), to="oci", jobs=1, restore=data)
 

@@ -171,12 +171,14 @@ CODES: Final[dict[str, Code]] = {
     "missing-child": Code(
         Level.LOSS,
         "An entry was removed from an index because its image is not in the source.",
-        "Fetch the missing platforms first, or choose the present ones with `--platform`.",
+        "Fetch the missing platforms first. `--sparse keep` keeps such entries as they are, and "
+        "`--sparse fail` refuses them.",
     ),
     "sparse-index": Code(
         Level.WARNING,
-        "An index lists images that are not in the source. It needed no change and was kept.",
-        "Choose the present platforms with `--platform` to get a complete index.",
+        "An index lists images that are not in the source, and does so in the target.",
+        "Nothing to do if they are elsewhere. `--sparse drop` removes their entries; `verify "
+        "--complete` asks for all images.",
     ),
     "foreign-layer-absent": Code(
         Level.INFO,

@@ -18,7 +18,7 @@ __all__ = ["Keep", "OnLoss", "OptionValues", "Options"]
 
 
 class Keep(StrEnum):
-    """What to do with attestations, referrers or signatures."""
+    """What to do with attestations, referrers, signatures, or entries of absent images."""
 
     AUTO = "auto"
     KEEP = "keep"
@@ -46,7 +46,7 @@ class OptionValues(TypedDict, total=False):
     keep_extensions: bool
     on_loss: OnLoss | str
     strict: bool
-    allow_missing: bool
+    sparse: Keep | str
     flatten: bool
     dry_run: bool
     jobs: int | None
@@ -86,8 +86,10 @@ class Options:
     """Whether a conversion that loses something is refused before anything is written."""
     strict: bool = False
     """Refuse what is only a warning otherwise."""
-    allow_missing: bool = False
-    """Convert an index of which some images are absent."""
+    sparse: Keep = Keep.AUTO
+    """What to do with entries of an index whose images are not in the source. ``AUTO`` removes them
+    from an index that must change and leaves alone one that need not, ``KEEP`` keeps them as they
+    are, ``DROP`` removes them always, ``FAIL`` refuses such an index."""
     flatten: bool = False
     """Replace an index by its only image."""
     dry_run: bool = False
@@ -192,6 +194,7 @@ _TYPED: Final[Mapping[str, Callable[[Any], object]]] = {
     "attestations": lambda value: chosen(Keep, value, "--attestations"),
     "referrers": lambda value: chosen(Keep, value, "--referrers"),
     "signatures": lambda value: chosen(Keep, value, "--signatures"),
+    "sparse": lambda value: chosen(Keep, value, "--sparse"),
     "on_loss": lambda value: chosen(OnLoss, value, "--on-loss"),
     "tmpdir": _path,
 }

@@ -82,11 +82,11 @@ BLOBS: dict[str, Malformed] = {
     "a link to nothing in the place of a layer": Malformed(
         spoiled(layout(), LAYER_FILE, link_to("nothing")), "blob-missing", "is missing", FIRST
     ),
-    "an image of an index that is not there": Malformed(
-        index(ENTRY, listed(digest="sha256:" + "0" * 64)),
+    "an index of an image that is not there": Malformed(
+        index(listed(digest="sha256:" + "0" * 64)),
         "blob-missing",
         "is missing",
-        f"{TOP}.manifests[1]",
+        f"{TOP}.manifests[0]",
     ),
     "a layer that is cut off": Malformed(
         spoiled(layout(), LAYER_FILE, holding(LAYERS[0].data[:-1])),

@@ -71,7 +71,8 @@ ONE: Final = docker_image()
 OTHER: Final = docker_image([layer("other")])
 OCI: Final = oci_image()
 ZSTD: Final = oci_image([layer("z", Compression.ZSTD)])
-BOTH: Final = image_list(platforms("linux/amd64", "linux/arm64"))
+BOTH_IMAGES: Final = platforms("linux/amd64", "linux/arm64")
+BOTH: Final = image_list(BOTH_IMAGES)
 SAVED: Final = save_tar({"app:1": ONE})
 ARTIFACT: Final = manifest(Blob(EMPTY, b"{}"), [Blob("text/plain", b"note")])
 URLS: Final = {"urls": ["https://example.com/layer"]}
@@ -373,6 +374,7 @@ CALLS: Final[dict[str, Provoked]] = {
     "an archive and JSON on one stream": Provoked(
         "two-outputs", "convert a docker-archive:- --json"
     ),
+    "two questions at once": Provoked("two-questions", "verify a --complete --same-as b"),
     "a patch and JSON on one stream": Provoked("two-outputs", "repin --map a b --diff --json"),
     "a text and JSON on one stream": Provoked("two-outputs", "repin --map a - --json"),
     "a text from standard input beside others": Provoked("two-inputs", "repin --map a - b"),
@@ -872,11 +874,28 @@ FINDINGS: Final[dict[str, Provoked]] = {
     ),
     "an absent image of an index that changes": Provoked(
         "missing-child",
-        "convert oci:layout dir:new --to docker --allow-missing",
+        "convert oci:layout dir:new --to docker",
         (layout(app=ABSENT),),
     ),
     "an absent image of an index that stays": Provoked(
-        "sparse-index", "convert oci:layout oci:new --allow-missing", (layout(app=ABSENT),)
+        "sparse-index", "convert oci:layout oci:new", (layout(app=ABSENT),)
+    ),
+    "an absent image of an index that is closed": Provoked(
+        "missing-child", "convert oci:layout oci:new --sparse drop", (layout(app=ABSENT),)
+    ),
+    "an absent image that is not allowed": Provoked(
+        "blob-missing", "convert oci:layout oci:new --sparse fail", (layout(app=ABSENT),)
+    ),
+    "an absent image that is asked for": Provoked(
+        "blob-missing",
+        "convert oci:layout oci:new --platform linux/arm64",
+        (layout(app=image_list([OCI, replace(BOTH_IMAGES[1], blobs={})])),),
+    ),
+    "an absent image, verified": Provoked(
+        "sparse-index", "verify oci:layout", (layout(app=ABSENT),)
+    ),
+    "an absent image of what must be complete": Provoked(
+        "blob-missing", "verify oci:layout --complete", (layout(app=ABSENT),)
     ),
     "a foreign layer that is absent": Provoked(
         "foreign-layer-absent",

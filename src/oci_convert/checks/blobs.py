@@ -175,10 +175,18 @@ class BlobCheck:
 
 
 def check_all(
-    tree: Tree, source: Source, jobs: int | None, on_progress: Callable[[Progress], None] | None
+    tree: Tree,
+    source: Source,
+    jobs: int | None,
+    on_progress: Callable[[Progress], None] | None,
+    *,
+    complete: bool = False,
 ) -> tuple[DocumentCheck, BlobCheck]:
-    """Check the documents of a tree, then its blobs against what the documents say."""
-    documents = DocumentCheck(tree, source)
+    """Check the documents of a tree, then its blobs against what the documents say.
+
+    ``complete``: every image that an index names must be here.
+    """
+    documents = DocumentCheck(tree, source, complete)
     documents.run()
     blobs = BlobCheck(tree, source, documents.claims, jobs, on_progress)
     blobs.run()

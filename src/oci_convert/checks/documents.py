@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from oci_convert.documents.document import Role
 from oci_convert.errors import DocumentError
@@ -15,10 +16,14 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Family, Kind, families
 from oci_convert.spec.models import Descriptor, ImageConfig, Platform, diff_ids_for
 from oci_convert.stores.base import Source
-from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation
+from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation, is_loadable
 from oci_convert.tree.nodes import DocumentNode, Image, Node, Tree
+from oci_convert.tree.walk import Visit, walk
 
-__all__ = ["DocumentCheck", "disagree"]
+__all__ = ["DocumentCheck", "Presence", "disagree"]
+
+
+_ENTRIES: Final = frozenset({Role.ENTRY})
 
 
 def disagree(one: Platform, other: Platform) -> bool:
@@ -31,6 +36,20 @@ def disagree(one: Platform, other: Platform) -> bool:
     return _runs_elsewhere(one, other) or any(a and b and a != b for a, b in pairs)
 
 
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """How much of what a store names is here: an index may name images that are kept elsewhere."""
+
+    images: int
+    """The images that are named, each once."""
+    here: int
+    """Those of them that are here."""
+
+    def to_json(self) -> dict[str, int]:
+        """The counts as plain data."""
+        return {"images": self.images, "here": self.here}
+
+
 def _runs_elsewhere(one: Platform, other: Platform) -> bool:
     return (one.os, one.architecture) != (other.os, other.architecture)
 
@@ -41,10 +60,13 @@ class DocumentCheck:
 
     tree: Tree
     source: Source
+    complete: bool = False
+    """Every image that an index names must be here."""
     findings: list[Finding] = field(default_factory=list)
     claims: dict[str, dict[Digest, str]] = field(default_factory=dict)
     """For each layer's digest, the ``diff_ids`` that configs give it, each with its place."""
     _configs: dict[int, ImageConfig] = field(default_factory=dict)
+    _here: dict[int, bool] = field(default_factory=dict)
 
     def run(self) -> None:
         """Check everything; what is wrong is in :attr:`findings`."""
@@ -147,6 +169,16 @@ class DocumentCheck:
 
     # -- trees ------------------------------------------------------------------------------
 
+    def presence(self) -> Presence:
+        """How many images the tree names, and how many of them are here."""
+        here: dict[str, bool] = {}
+        for image in self.tree.images:
+            for visit in walk(image.node, image.root.descriptor, roles=_ENTRIES, into=_is_no_extra):
+                node = visit.node
+                if _is_no_extra(visit) and (node.kind is not Kind.INDEX or not node.present):
+                    here.setdefault(node.descriptor.digest, self._is_here(node))
+        return Presence(len(here), sum(here.values()))
+
     def _check_families(self, image: Image) -> None:
         stated: dict[frozenset[Family], str] = {}
         for node in image.node.nodes():
@@ -171,20 +203,33 @@ class DocumentCheck:
             )
         elif not node.present and node.role is not Role.SUBJECT:
             self._error("blob-missing", node.where, f"the blob {digest} is missing")
-        partial = self.tree.sparse and node.kind is Kind.INDEX and _is_usable(node)
+        sparse = not self.complete and node.kind is Kind.INDEX and self._is_here(node)
         for _, child in node.named:
-            if partial and not _is_usable(child):
-                message = f"{child.descriptor.digest} is missing or incomplete in this store"
+            if sparse and child.role is Role.ENTRY and not self._is_here(child):
+                message = f"image {child.descriptor.digest} is absent"
                 self._find("sparse-index", child.where, message)
             else:
                 self._check_presence(child, seen)
 
+    def _is_here(self, node: Node) -> bool:
+        """Whether an image is here, or at least one image of an index.
 
-def _is_usable(node: Node) -> bool:
-    """Whether an image is complete, or at least one image of an index."""
-    if node.kind is not Kind.INDEX or node.absent is node:
-        return node.absent is None
-    return any(map(_is_usable, _images(node)))
+        One that lacks a blob is damaged, unless the store is one of parts.
+        """
+        if id(node) not in self._here:
+            if node.kind is Kind.INDEX and node.present:
+                images = list(_images(node))
+                self._here[id(node)] = not images or any(map(self._is_here, images))
+            else:
+                self._here[id(node)] = node.absent is None if self.tree.sparse else node.present
+        return self._here[id(node)]
+
+
+def _is_no_extra(visit: Visit) -> bool:
+    """Whether something is an image or an index, and not an attestation or a signature."""
+    document = visit.node.document_or_none
+    loadable = document is None or document.kind is Kind.INDEX or is_loadable(document)
+    return loadable and not is_attestation(visit.entry)
 
 
 def _images(node: Node) -> Iterator[Node]:

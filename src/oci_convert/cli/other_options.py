@@ -123,6 +123,8 @@ _CONVERT: Final = {
     "--preserve-digests": Option(
         "what need not change keeps its digest; --dry-run shows every new one", ""
     ),
+    "--allow-missing": Option("leave it out, or ask for more with --sparse keep|drop|fail", ""),
+    "--strip-removed-platforms": Option("--sparse drop", "--sparse drop"),
     "--remove-signatures": Option("--signatures drop", "--signatures drop"),
     **dict.fromkeys(("--sign-by", "--sign-identity", "--sign-passphrase-file"), _SIGN),
     **dict.fromkeys(("--sign-by-sigstore", "--sign-by-sigstore-private-key"), _SIGN),

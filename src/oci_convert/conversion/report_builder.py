@@ -60,6 +60,7 @@ def build_report(
             "attestations": options.attestations.value,
             "referrers": options.referrers.value,
             "signatures": options.signatures.value,
+            "sparse": options.sparse.value,
             "keep_extensions": options.keep_extensions,
         },
         originals={node.old.digest: node.stored for one in done for node in _originals(one)},

@@ -38,7 +38,7 @@ def decide(
     ``plain_layers``: the target keeps the plain layers of a docker-save archive as they are;
     ``room``: it can hold the ``referrers`` of its images.
     """
-    context = Context(family, options, allow_missing=options.allow_missing or tree.sparse)
+    context = Context(family, options, partial=tree.sparse)
     planner = Planner(tree, context, plain_layers=plain_layers)
     images = tuple(PlannedImage(image, planner.root(image)) for image in tree.images)
     context.check_platforms()

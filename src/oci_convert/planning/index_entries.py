@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from oci_convert.documents.document import Role, Slot
-from oci_convert.errors import RefusedError
+from oci_convert.errors import BlobError, RefusedError
 from oci_convert.options import Keep as Policy
-from oci_convert.planning.context import Context, missing_blob
+from oci_convert.planning.context import Context
 from oci_convert.planning.decisions import (
     Decision,
     DescriptorPlan,
@@ -73,11 +73,7 @@ class _Entries:
     def entry(self, slot: Slot, child: Node) -> DescriptorPlan:
         """What becomes of one entry; an absent one is left for :meth:`with_absent`."""
         if self._is_missed(slot, child):
-            if not self._context.allow_missing:
-                raise missing_blob(child.absent or child)
-            planned = DescriptorPlan(slot, Keep(_missing(child)))
-            self._absent.add(id(planned))
-            return planned
+            return self._missed(slot, child)
         if is_attestation(slot.descriptor):
             return self._attestation(slot, child)
         code, message = self._reason_to_drop(slot, child)
@@ -97,7 +93,7 @@ class _Entries:
         chosen = child.kind is Kind.MANIFEST or (child.kind is Kind.ARTIFACT and stated)
         if chosen and self._options.platforms:
             platform = platform_of(child, slot.descriptor)
-            if not self._context.selected(platform):
+            if not self._context.select(platform):
                 told = platform or "an unknown platform"
                 return "platform-not-selected", f"{told} was not asked for"
         obstacle = self._obstacle(slot, child)
@@ -182,21 +178,39 @@ class _Entries:
     # -- what is absent ---------------------------------------------------------------------
 
     def _is_missed(self, slot: Slot, child: Node) -> bool:
-        """Whether an entry is wanted and not there. An index is judged by its own entries."""
+        """Whether an entry is wanted and not there.
+
+        An index is judged by its own entries. A manifest that is there must be whole, unless the
+        source is one of parts.
+        """
         if isinstance(child, UnreadNode) or child.absent is None:
             return False
-        if child.kind is Kind.INDEX and child.present:
+        if child.present and (child.kind is Kind.INDEX or not self._context.partial):
             return False
-        return not self._unwanted(slot)
+        return not self._unwanted(slot, child)
 
-    def _unwanted(self, slot: Slot) -> bool:
+    def _missed(self, slot: Slot, child: Node) -> DescriptorPlan:
+        self._context.miss(slot.descriptor.platform, child)
+        if self._options.sparse is Policy.FAIL:
+            raise BlobError(
+                f"the index lists image {child.descriptor.digest}, which is absent",
+                code="blob-missing",
+                where=self._where(slot),
+                remedy="--sparse fail refuses this; fetch the image, or choose auto, keep or drop",
+            )
+        planned = DescriptorPlan(slot, Keep(_missing(child)))
+        self._absent.add(id(planned))
+        return planned
+
+    def _unwanted(self, slot: Slot, child: Node) -> bool:
         """Whether an absent entry would be left out anyway, so that nobody misses it."""
         policy, stated = self._options.attestations, slot.descriptor.platform
         if is_attestation(slot.descriptor):
             dropped = policy is Policy.DROP or (policy is Policy.AUTO and self._to_docker)
             return dropped or self._speaks_of_unselected(slot)
-        chosen = self._options.platforms
-        return bool(chosen) and stated is not None and not self._context.selected(stated)
+        if not self._options.platforms or (stated is None and child.kind is Kind.INDEX):
+            return False
+        return not self._context.asks_for(stated)
 
     def _speaks_of_unselected(self, slot: Slot) -> bool:
         """Whether an attestation belongs to an image that ``--platform`` leaves out."""
@@ -204,30 +218,41 @@ class _Entries:
         return any(
             other.descriptor.digest == named
             and not is_attestation(other.descriptor)
-            and self._unwanted(other)
-            for other in self._node.document.slots
+            and self._unwanted(other, node)
+            for other, node in self._node.named
             if other.role is Role.ENTRY
         )
 
     def with_absent(self, plans: list[DescriptorPlan]) -> list[DescriptorPlan]:
-        """The same plans, where absent entries go from an index that changes, else they stay."""
-        absent = self._absent
-        changes = self._moves or any(
-            planned.removed or self._context.rendered.change(planned.decision) is not Change.KEPT
-            for planned in plans
-            if id(planned) not in absent
+        """The same plans, where absent entries stay or go, as is asked: by default they go from an
+        index that changes all the same.
+        """
+        absent, policy = self._absent, self._options.sparse
+        if not absent:
+            return plans
+        gone = policy is Policy.DROP or (
+            policy is Policy.AUTO and (self._options.flatten or self._changes(plans))
         )
         return [
-            self._settled(planned, changes=changes) if id(planned) in absent else planned
+            self._settled(planned, gone=gone) if id(planned) in absent else planned
             for planned in plans
         ]
 
-    def _settled(self, planned: DescriptorPlan, *, changes: bool) -> DescriptorPlan:
+    def _changes(self, plans: list[DescriptorPlan]) -> bool:
+        """Whether the index changes, whatever becomes of its absent entries."""
+        change = self._context.rendered.change
+        return self._moves or any(
+            planned.removed or change(planned.decision) is not Change.KEPT
+            for planned in plans
+            if id(planned) not in self._absent
+        )
+
+    def _settled(self, planned: DescriptorPlan, *, gone: bool) -> DescriptorPlan:
         slot, node = planned.slot, planned.decision.node
-        if changes:
+        if gone:
             message = f"image {node.descriptor.digest} is absent; its entry was dropped"
             return self._dropped(slot, node, "missing-child", message)
-        message = f"image {node.descriptor.digest} is absent; the index was not changed"
+        message = f"image {node.descriptor.digest} is absent; its entry was not changed"
         self._find("sparse-index", self._where(slot), message)
         return planned
 
@@ -258,6 +283,8 @@ class _Entries:
 
 def _missing(child: Node) -> MissingNode:
     """An image that is not, or not wholly, there: nothing of it is carried."""
+    if isinstance(child, MissingNode):
+        return child
     return MissingNode(
         kind=child.kind, role=child.role, descriptor=child.descriptor, where=child.where
     )

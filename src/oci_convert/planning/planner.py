@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from oci_convert.documents.document import Role, Slot
 from oci_convert.errors import BlobError, RefusedError
 from oci_convert.planning.context import Context, missing_blob
@@ -12,6 +14,7 @@ from oci_convert.planning.decisions import (
     Recompress,
     Relabel,
     Rewrite,
+    documents_below,
     kept,
     same_bytes,
 )
@@ -63,7 +66,7 @@ class Planner:
             return kept(node)
         if node.kind is Kind.MANIFEST and context.options.platforms:
             platform = platform_of(node, image.root.descriptor)
-            if not context.selected(platform):
+            if not context.select(platform):
                 raise context.no_platform(node.where)
         decision = self.document(node)
         if image.root.upgraded:
@@ -72,8 +75,11 @@ class Planner:
         return self._flattened(decision) if context.options.flatten else decision
 
     def _refuse_empty(self, decision: Rewrite) -> None:
-        """An index that had entries must not end without any."""
+        """An index that had entries must not end without any, nor with none that is here."""
         if not decision.is_emptied:
+            images = list(_images(decision))
+            if images and not any(image.present for image in images):
+                raise missing_blob(images[0])
             return
         node = decision.node
         if self._context.options.platforms:
@@ -219,6 +225,16 @@ def _diff_id(manifest: DocumentNode, slot: Slot) -> Digest:
             remedy="use --compress keep; recompressing needs the diff_id of the layer",
         )
     return Digest(diff_ids[slot.index])
+
+
+def _images(decision: Rewrite) -> Iterator[Node]:
+    """What an index, and the indexes in it, name beside attestations and indexes that are here."""
+    for document in documents_below(decision):
+        for planned in document.children if document.node.kind is Kind.INDEX else ():
+            node = planned.decision.node
+            nested = isinstance(node, DocumentNode) and node.kind is Kind.INDEX
+            if planned.carried and not nested and not is_attestation(planned.slot.descriptor):
+                yield node
 
 
 def _not_one_image(node: DocumentNode, images: list[DescriptorPlan]) -> RefusedError:

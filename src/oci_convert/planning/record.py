@@ -66,7 +66,7 @@ class Record:
                 compress=Compress(str(self.options.get("compress", Compress.AUTO.value))),
                 attestations=Keep(str(self.options.get("attestations", Keep.AUTO.value))),
                 keep_extensions=self.options.get("keep_extensions") is True,
-                allow_missing=True,
+                sparse=Keep(str(self.options.get("sparse", Keep.AUTO.value))),
             )
         except ValueError:
             raise _not_a_record("its options are unknown") from None

@@ -82,7 +82,7 @@ class _WayBack:
     def __init__(self, family: Family, options: Options, rendered: Rendered) -> None:
         self._there = rendered
         self._nodes: dict[int, DocumentNode] = {}
-        self._context = Context(family, options, allow_missing=options.allow_missing)
+        self._context = Context(family, options)
         self._planner = Planner(Tree(()), self._context, plain_layers=True)
 
     def verdict(self, decision: Rewrite) -> str | None:

@@ -65,7 +65,6 @@ def _converted(tree: Tree, family: Family) -> list[bytes]:
         compress=Compress.KEEP,
         attestations=Keep.KEEP,
         keep_extensions=True,
-        allow_missing=True,
     )
     plan = decide(tree, family, options, plain_layers=True)
     rendered = render(plan)

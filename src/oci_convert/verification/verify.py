@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from oci_convert.checks.blobs import check_all
+from oci_convert.checks.documents import Presence
 from oci_convert.documents.document import Role
 from oci_convert.errors import OciConvertError
 from oci_convert.fault_codes import FAULTS
@@ -66,11 +67,18 @@ class Verification:
     findings: tuple[Finding, ...]
     """In the order of the tree, then what concerns the store as a whole."""
     totals: Effort
+    presence: Presence
+    """How many of the images that the source names are in it."""
 
     @property
     def sound(self) -> bool:
         """Whether nothing is wrong: no finding is an error."""
         return not any(finding.level is Level.ERROR for finding in self.findings)
+
+    @property
+    def sparse(self) -> bool:
+        """Whether an index names something that is not here, so that it must be elsewhere."""
+        return any(finding.code == "sparse-index" for finding in self.findings)
 
     def to_json(self) -> dict[str, Any]:
         """The answer as plain data."""
@@ -78,6 +86,7 @@ class Verification:
             "version": 1,
             "source": self.source,
             "sound": self.sound,
+            "presence": self.presence.to_json(),
             "images": [image.to_json() for image in self.images],
             "findings": [finding.to_json() for finding in self.findings],
             "totals": self.totals.to_json(),
@@ -87,12 +96,15 @@ class Verification:
 def verify(
     source: SourceLike,
     *,
+    complete: bool = False,
     jobs: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Verification:
     """Check everything that the images of a source state: every document and blob is read once.
 
-    ``source`` is what :func:`convert` takes: with a REF, only that image is verified. ``jobs`` is
+    ``source`` is what :func:`convert` takes: with a REF, only that image is verified. An index may
+    name images that are not in the source: that is a warning unless ``complete`` asks for all of
+    them. An index of which no image is there is never sound. ``jobs`` is
     the number of blobs that are read at a time (default: the number of CPUs); ``on_progress`` is
     called by one thread at a time, and what it raises ends the run.
 
@@ -104,24 +116,26 @@ def verify(
         with opened(source) as (reference, store, roots):
             if not roots:
                 raise store.empty()
-            run = _Run(store, roots)
+            run = _Run(store, roots, complete=complete)
             findings = run.findings(jobs, on_progress)
             effort = Effort(run.blobs, run.bytes_read, time.monotonic() - began)
-            return Verification(str(reference), run.images, findings, effort)
+            return Verification(str(reference), run.images, findings, effort, run.presence)
     except OciConvertError as error:
         if error.code not in FAULTS:
             raise
         # What makes the whole store unreadable is as wrong as what is wrong in one image.
         finding = Finding.of(error.code, error.where, error.message)
         effort = Effort(0, 0, time.monotonic() - began)
-        return Verification(str(source), (), (finding,), effort)
+        return Verification(str(source), (), (finding,), effort, Presence(0, 0))
 
 
 class _Run:
-    def __init__(self, source: Source, roots: Sequence[Root]) -> None:
+    def __init__(self, source: Source, roots: Sequence[Root], *, complete: bool) -> None:
         self._source = source
         self._roots = roots
         self.tree = read_tree(source, roots, tolerant=True)
+        self._complete = complete
+        self.presence = Presence(0, 0)
         self.bytes_read = sum(len(node.stored or b"") for node in self.tree.nodes())
 
     @property
@@ -139,7 +153,10 @@ class _Run:
     def findings(
         self, jobs: int | None, on_progress: Callable[[Progress], None] | None
     ) -> tuple[Finding, ...]:
-        documents, blobs = check_all(self.tree, self._source, jobs, on_progress)
+        documents, blobs = check_all(
+            self.tree, self._source, jobs, on_progress, complete=self._complete
+        )
+        self.presence = documents.presence()
         self.bytes_read += blobs.bytes_read
         everything = len(self._roots) == len(self._source.roots())
         store = _of_store(self._source, self.tree, everything=everything)

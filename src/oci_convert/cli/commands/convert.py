@@ -113,14 +113,13 @@ def convert(
             rich_help_panel=_SAFETY,
         ),
     ] = False,
-    allow_missing: Annotated[
-        bool,
+    sparse: Annotated[
+        Keep,
         typer.Option(
-            "--allow-missing",
-            help="Convert the images of an index that are present.",
+            help="Entries of missing images; auto drops them if the index changes.",
             rich_help_panel=_IMAGES,
         ),
-    ] = False,
+    ] = Keep.AUTO,
     flatten: Annotated[
         bool,
         typer.Option(
@@ -237,7 +236,7 @@ def convert(
             keep_extensions=keep_extensions,
             on_loss=on_loss,
             strict=strict,
-            allow_missing=allow_missing,
+            sparse=sparse,
             flatten=flatten,
             restore=None if restore is None else restore.read_bytes(),
             dry_run=dry_run,

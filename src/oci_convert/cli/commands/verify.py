@@ -21,7 +21,9 @@ from oci_convert.cli.app import (
 from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
 from oci_convert.cli.show.text import Style, Text
+from oci_convert.cli.show.words import count_of
 from oci_convert.cli.status import DONE, NO
+from oci_convert.errors import UsageError
 
 if TYPE_CHECKING:
     from oci_convert.comparison.difference import Diff
@@ -46,6 +48,10 @@ def verify(
             autocompletion=complete_reference,
         ),
     ] = None,
+    complete: Annotated[
+        bool,
+        typer.Option("--complete", help="Require every image that an index lists."),
+    ] = False,
     jobs: Jobs = None,
     _limit: Limit = None,
     _debug: Debug = False,
@@ -56,6 +62,12 @@ def verify(
 
     Example: oci-convert verify oci:layout:app
     """
+    if same_as is not None and complete:
+        raise UsageError(
+            "--complete and --same-as are two questions",
+            code="two-questions",
+            remedy="ask them one after the other",
+        )
     if same_as is not None:
         from oci_convert.cli.show import diff as shown
         from oci_convert.comparison.diff import diff
@@ -69,8 +81,17 @@ def verify(
         from oci_convert.verification.verify import verify as run
 
         with progress(wanted=not quiet) as on_progress:
-            verified = run(source, jobs=jobs, on_progress=on_progress)
-        _answer(verified.sound, "sound", "not sound", verified, as_json=as_json, quiet=quiet)
+            verified = run(source, complete=complete, jobs=jobs, on_progress=on_progress)
+        word = "sound" if not verified.sparse else f"sound, but sparse: {_present(verified)}"
+        _answer(verified.sound, word, "not sound", verified, as_json=as_json, quiet=quiet)
+
+
+def _present(verified: Verification) -> str:
+    """How much is here of what a sparse index names."""
+    here, named = verified.presence.here, verified.presence.images
+    if here == named:
+        return "all images are here, but not all that belongs to them"
+    return f"{here} of {count_of('image', named)} {'is' if here == 1 else 'are'} here"
 
 
 def _answer(
