@@ -81,7 +81,7 @@ OPTIONS: Final[dict[str, dict[str, Any]]] = {
     "zstd": {"compress": "zstd"},
     "a platform": {"platforms": ["linux/amd64"]},
     "extensions": {"keep_extensions": True},
-    "what is missing": {"allow_missing": True},
+    "what is missing": {"sparse": "keep"},
     "no attestations": {"attestations": "drop"},
     "no companions": {"referrers": "drop", "signatures": "drop"},
     "existing blobs": {"verify_existing": True},

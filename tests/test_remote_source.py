@@ -97,5 +97,5 @@ def test_a_config_is_read_where_a_layer_is_recompressed(compress: str) -> None:
 def test_an_image_that_is_not_there_is_missing_and_not_a_fault() -> None:
     images = [oci_image(platform=platform) for platform in PLATFORMS]
     store = FarStore(image_list(images).without(images[1].digest))
-    report = convert(store, Memory(), to="oci", allow_missing=True)
+    report = convert(store, Memory(), to="oci")
     assert "sparse-index" in {finding.code for finding in report.findings}
