@@ -406,6 +406,9 @@ REGISTRIES: Final[dict[str, Provoked]] = {
         "not-a-registry", pull, PULL, prepare=answering(Reply(404, {}, b"<h1>Not Found</h1>"))
     ),
     "a repository that is not there": met("no-such-repository", pull, f"docker://{HOST}/team/ap:1"),
+    "a registry that makes no repositories": met(
+        "no-such-repository", push, PUSH, Fault.NOT_FOUND, when=has("POST")
+    ),
     "a tag that is nearly there": met("no-such-tag", pull, f"docker://{HOST}/team/app:1.2"),
     "a tag that is not there": met("no-such-tag", pull, f"docker://{HOST}/team/app:latest"),
     "a digest that is not there": met(

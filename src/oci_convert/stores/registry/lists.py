@@ -10,7 +10,7 @@ from typing import Any, Final
 from oci_convert.errors import OciConvertError, StoreError
 from oci_convert.stores.registry.calls import Call, Kind
 from oci_convert.stores.registry.headers import next_link
-from oci_convert.stores.registry.refusals import refused, words_of
+from oci_convert.stores.registry.refusals import no_repository, refused, words_of
 from oci_convert.stores.registry.remote import Remote, bad_answer, read_object
 from oci_convert.stores.registry.transport import Answer
 from oci_convert.text.suggestion import did_you_mean, nearest
@@ -81,10 +81,10 @@ class Lists(Remote):
                 remedy="name them one by one, or in a file",
             )
         if answer.status == HTTPStatus.NOT_FOUND:
-            return self._no_repository(call)
+            return self._no_repository(call, answer)
         return refused(call, answer)
 
-    def _no_repository(self, call: Call) -> OciConvertError:
+    def _no_repository(self, call: Call, answer: Answer) -> OciConvertError:
         if not self._is_registry():
             return StoreError(
                 f"{self.host.origin} is no registry",
@@ -92,17 +92,12 @@ class Lists(Remote):
                 where=call.where,
                 remedy="check host and port",
             )
-        return StoreError(
-            f"there is no repository {self.repository.name}",
-            code="no-such-repository",
-            where=call.where,
-            remedy="check how it is spelled; one that nobody may see looks the same",
-        )
+        return no_repository(call, words_of(answer))
 
     def absent(self, call: Call, answer: Answer) -> OciConvertError:
         """Why a manifest is not there: the host, the repository, the tag or the digest."""
         if "NAME_UNKNOWN" in words_of(answer).codes:
-            return self._no_repository(call)
+            return self._no_repository(call, answer)
         try:
             tags = self.tags()
         except OciConvertError as error:

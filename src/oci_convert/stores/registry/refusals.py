@@ -18,7 +18,7 @@ from oci_convert.stores.registry.headers import media_type, retry_after
 from oci_convert.stores.registry.transport import Answer
 from oci_convert.text.printable import printable
 
-__all__ = ["TryAgain", "Words", "refused", "unexpected", "words_of"]
+__all__ = ["TryAgain", "Words", "no_repository", "refused", "unexpected", "words_of"]
 
 _LONGEST: Final = 300
 _MOST: Final = 5
@@ -107,10 +107,11 @@ def refused(call: Call, answer: Answer) -> OciConvertError:
     words = words_of(answer, call.access.authorizer.secrets())
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return call.access.authorizer.rejected(call.where, words.quoted())
-    if answer.status == HTTPStatus.FORBIDDEN:
-        return _denied(call, words)
-    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return _too_many(call, answer, words)
+    if answer.status in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
+        denied = answer.status == HTTPStatus.FORBIDDEN
+        return _denied(call, words) if denied else _too_many(call, answer, words)
+    if answer.status == HTTPStatus.NOT_FOUND and "NAME_UNKNOWN" in words.codes:
+        return no_repository(call, words)
     if call.kind is Kind.MANIFEST and call.method == "PUT":
         return _manifest_refused(call, answer, words)
     if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
@@ -121,6 +122,19 @@ def refused(call: Call, answer: Answer) -> OciConvertError:
             remedy="a proxy before it may have a limit; --chunk SIZE sends smaller pieces",
         )
     return unexpected(call, answer, words)
+
+
+def no_repository(call: Call, words: Words) -> OciConvertError:
+    """The error for a repository that is not there."""
+    read = call.method in {"GET", "HEAD"}
+    return StoreError(
+        f"there is no repository {call.access.repository.name}{words.quoted()}",
+        code="no-such-repository",
+        where=call.where,
+        remedy="check how it is spelled; one that nobody may see looks the same"
+        if read
+        else "make it first: this registry does not make repositories by itself",
+    )
 
 
 def unexpected(call: Call, answer: Answer, words: Words | None = None) -> OciConvertError:

@@ -173,6 +173,7 @@ class Authorizer:
             if len(self._tokens) >= _MOST_TOKENS:
                 self._tokens.clear()
                 self._locks.clear()
+                self._extra.clear()
             self._tokens[wish.scopes] = token
             return token.header
 
