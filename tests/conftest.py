@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from support.command import Command
 
-pytest.register_assert_rewrite("support.contract")
+pytest.register_assert_rewrite("oci_convert.testing.contract", "support.contract")
 
 GOLDEN = Path(__file__).parent / "golden"
 PEERS = ("skopeo", "umoci")

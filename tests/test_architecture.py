@@ -29,7 +29,7 @@ LEVELS = (
     {"tree"},
     {"planning", "checks"},
     {"conversion", "verification", "comparison", "inspection", "proof"},
-    {"__init__"},
+    {"__init__", "testing"},
     {"cli"},
     {"__main__"},
 )

@@ -21,7 +21,8 @@ from oci_convert.stores.files.folder import WritableFolder
 from oci_convert.stores.files.system import REFUSALS, system_error, system_errors
 from oci_convert.stores.oci_layout import OciLayoutSink
 from oci_convert.stores.references import parse
-from support.contract import DATA, root_of
+from oci_convert.testing.contract import DATA
+from support.contract import root_of
 from support.faults import Faults
 from support.images import (
     docker_image,

@@ -15,6 +15,7 @@ import yaml
 
 import oci_convert
 import oci_convert.stores
+import oci_convert.testing
 from oci_convert.cli import reference
 from support.images import digest_of
 from support.pages import PROJECT, Block, Session, Step, blocks, inline_code, prepare, programs
@@ -245,7 +246,9 @@ def test_every_link_of_a_page_that_is_not_in_the_site_leads_somewhere(page: str)
 def test_the_library_reference_shows_every_public_name() -> None:
     shown_names = re.findall(r"^::: oci_convert\.([\w.]+)$", text_of("docs/api.md"), re.MULTILINE)
     stores = {f"stores.{name}" for name in oci_convert.stores.__all__}
-    assert sorted(shown_names) == sorted({*oci_convert.__all__, *stores} - {"stores.Memory"})
+    testing = {f"testing.{name}" for name in oci_convert.testing.__all__}
+    everything = {*oci_convert.__all__, *stores, *testing} - {"stores.Memory"}
+    assert sorted(shown_names) == sorted(everything)
 
 
 def test_the_navigation_names_every_page_once() -> None:

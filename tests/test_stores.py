@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,17 @@ from oci_convert.errors import (
 from oci_convert.limits import limited
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Family
-from oci_convert.stores.base import Root, Sink, Source
+from oci_convert.stores import ContainersDir, Memory, OciLayout, Store
+from oci_convert.stores.base import Root, Sink, SinkOptions, Source, SourceOptions
 from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSource
 from oci_convert.stores.files import MemoryFiles
 from oci_convert.stores.files.folder import Folder, WritableFolder
+from oci_convert.stores.files.memory import Held
 from oci_convert.stores.layout_index import LayoutIndex
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource, is_layout
 from support.contract import (
     FolderContract,
-    StoreContract,
+    OurContract,
     fill,
     image_for,
     root_of,
@@ -58,11 +61,8 @@ from support.images import (
 class TestLayout(FolderContract):
     """An OCI layout in a folder."""
 
-    def sink(self, *, force: bool = False) -> Sink:
-        return OciLayoutSink(WritableFolder(self.target), f"oci:{self.target}")
-
-    def source(self) -> Source:
-        return OciLayoutSource(Folder(self.target), f"oci:{self.target}")
+    def make(self, tmp_path: Path) -> Store:
+        return OciLayout(tmp_path / "new" / "target")
 
     def file_name(self, digest: str) -> str:
         return f"blobs/{digest.replace(':', '/')}"
@@ -72,7 +72,7 @@ class TestUnflushedLayout(TestLayout):
     """The same without flushing to the disk."""
 
     def sink(self, *, force: bool = False) -> Sink:
-        return OciLayoutSink(WritableFolder(self.target, fsync=False), f"oci:{self.target}")
+        return self.store.sink(SinkOptions(fsync=False))
 
 
 class TestRc2Layout(TestLayout):
@@ -80,68 +80,63 @@ class TestRc2Layout(TestLayout):
 
     family = Family.OCI_RC2
 
-    def sink(self, *, force: bool = False) -> Sink:
-        place = WritableFolder(self.target)
-        return OciLayoutSink(place, f"oci:{self.target}", family=Family.OCI_RC2)
-
 
 class TestDir(FolderContract):
     """A ``dir:`` directory."""
 
     family = Family.DOCKER
     names = False
+    grows = False
 
-    def sink(self, *, force: bool = False) -> Sink:
-        return ContainersDirSink(WritableFolder(self.target), f"dir:{self.target}", force=force)
-
-    def source(self) -> Source:
-        return ContainersDirSource(Folder(self.target), f"dir:{self.target}")
+    def make(self, tmp_path: Path) -> Store:
+        return ContainersDir(tmp_path / "new" / "target")
 
     def file_name(self, digest: str) -> str:
         return digest.partition(":")[2]
 
 
-class _Memory(StoreContract):
-    """A store in a dict."""
+class TestMemory(OurContract):
+    """An OCI layout in memory."""
 
-    @pytest.fixture(autouse=True)
-    def _memory(self) -> None:
+    def make(self, tmp_path: Path) -> Store:
         self.held: dict[str, bytes] = {}
+        return Memory(self.held)
 
-    def files(self) -> dict[str, bytes]:
+    def contents(self) -> dict[str, bytes]:
         return dict(self.held)
 
     def damage(self, digest: str, data: bytes) -> None:
         self.held[self.file_name(digest)] = data
 
-    def exists(self) -> bool:
-        return bool(self.held)
-
-
-class TestMemoryLayout(_Memory):
-    """An OCI layout in memory."""
-
-    def sink(self, *, force: bool = False) -> Sink:
-        return OciLayoutSink(MemoryFiles(self.held), "memory")
-
-    def source(self) -> Source:
-        return OciLayoutSource(MemoryFiles(self.held), "memory")
-
     def file_name(self, digest: str) -> str:
         return f"blobs/{digest.replace(':', '/')}"
 
 
-class TestMemoryDir(_Memory):
+@dataclass
+class DirInMemory:
     """A ``dir:`` directory in memory."""
+
+    held: Held
+    ref: str | None = None
+    default_family: Family | None = None
+
+    def source(self, options: SourceOptions) -> Source:
+        return ContainersDirSource(MemoryFiles(held=self.held), "memory")
+
+    def sink(self, options: SinkOptions) -> Sink:
+        return ContainersDirSink(MemoryFiles(held=self.held), "memory", force=options.force)
+
+
+class TestMemoryDir(TestMemory):
+    """The same contract over other files."""
 
     family = Family.DOCKER
     names = False
+    grows = False
 
-    def sink(self, *, force: bool = False) -> Sink:
-        return ContainersDirSink(MemoryFiles(self.held), "memory", force=force)
-
-    def source(self) -> Source:
-        return ContainersDirSource(MemoryFiles(self.held), "memory")
+    def make(self, tmp_path: Path) -> Store:
+        self.held = {}
+        return DirInMemory(Held(self.held))
 
     def file_name(self, digest: str) -> str:
         return digest.partition(":")[2]

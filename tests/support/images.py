@@ -20,7 +20,6 @@ import io
 import json
 import lzma
 import tarfile
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -29,6 +28,8 @@ from typing import Any, Final
 
 from oci_convert.spec.media_types import Compression, Family
 from oci_convert.spec.models import Descriptor
+from oci_convert.testing.images import packed
+from oci_convert.testing.images import tar_of as tar_of  # noqa: PLC0414 - for whoever makes images
 
 DOCKER: Final = "application/vnd.docker."
 OCI: Final = "application/vnd.oci.image."
@@ -155,23 +156,6 @@ def digest_of(data: bytes, algorithm: str = "sha256") -> str:
     return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
 
-def tar_of(files: Mapping[str, str | bytes]) -> bytes:
-    """A tar of ``files``; a name that ends in a slash is a folder. The same bytes everywhere."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, content in files.items():
-            data = content.encode() if isinstance(content, str) else content
-            member = tarfile.TarInfo(name.rstrip("/"))
-            member.mode = 0o755 if name.endswith("/") or data.startswith(b"#!") else 0o644
-            if name.endswith("/"):
-                member.type = tarfile.DIRTYPE
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-        end = archive.offset
-    # Two empty blocks end a tar; Python fills it up to the 10 KiB of a tape's record.
-    return buffer.getvalue()[: end + 1024]
-
-
 def layer(
     text: str = "hello",
     compression: Compression = Compression.GZIP,
@@ -189,40 +173,12 @@ def layer(
 def pack(data: bytes, compression: Compression) -> bytes:
     """``data`` in a container of that format."""
     match compression:
-        case Compression.GZIP:
-            return _gzip(data)
-        case Compression.ZSTD:
-            return _zstd(data)
         case Compression.BZIP2:
             return bz2.compress(data)
         case Compression.XZ:
             return lzma.compress(data)
-        case Compression.NONE:
-            return data
-
-
-def _gzip(data: bytes) -> bytes:
-    """RFC 1952 around the stored blocks of RFC 1951; the header is that of Go's writer."""
-    parts = [b"\x1f\x8b\x08\0\0\0\0\0\0\xff"]
-    blocks = _blocks(data, 0xFFFF)
-    for block, last in blocks:
-        length = len(block).to_bytes(2, "little")
-        parts += (bytes([last]), length, bytes(byte ^ 0xFF for byte in length), block)
-    parts += (zlib.crc32(data).to_bytes(4, "little"), (len(data) % 2**32).to_bytes(4, "little"))
-    return b"".join(parts)
-
-
-def _zstd(data: bytes) -> bytes:
-    """RFC 8878: a frame without size and checksum, a window of 128 KiB, and raw blocks."""
-    parts = [b"\x28\xb5\x2f\xfd\x00\x38"]
-    for block, last in _blocks(data, 128 * 1024):
-        parts += ((len(block) << 3 | last).to_bytes(3, "little"), block)
-    return b"".join(parts)
-
-
-def _blocks(data: bytes, size: int) -> list[tuple[bytes, bool]]:
-    starts = range(0, max(len(data), 1), size)
-    return [(data[start : start + size], start + size >= len(data)) for start in starts]
+        case _:
+            return packed(data, compression)
 
 
 # -- configs ------------------------------------------------------------------------------------

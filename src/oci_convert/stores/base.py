@@ -130,7 +130,6 @@ class Source(ABC):
         Raises :class:`BlobError` (``blob-missing``) if it is not there. Nothing is verified.
         """
 
-    @abstractmethod
     def close(self) -> None:
         """Let go of everything that is open. Closing twice is harmless."""
 
@@ -302,7 +301,6 @@ class Sink(ABC):
         writer; a target that was made by this run goes with them.
         """
 
-    @abstractmethod
     def close(self) -> None:
         """Let go of everything that is open. Closing twice is harmless."""
 
