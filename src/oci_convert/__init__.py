@@ -5,8 +5,8 @@
 >>> report.digest_map["sha256:…"]  # doctest: +SKIP
 
 The library never prints, exits, logs, changes directory or starts a process. Its errors have one
-base, :class:`OciConvertError`. A public name is imported when it is first used, so that whoever
-needs one verb does not wait for the others.
+base, :class:`OciConvertError`. A public name is imported when it is first used, so that importing
+the package is fast.
 """
 
 from typing import TYPE_CHECKING, Final

@@ -1,4 +1,4 @@
-"""Choices: the value of an option, typed, or an error that says which values there are."""
+"""Enumerations: the value of an option, typed, or an error that lists the valid values."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@
     ├── UsageError            the call itself is wrong (a reference, an option, a combination)
     ├── DocumentError         a JSON document cannot be trusted or understood
     ├── BlobError             the bytes of a blob are missing or not what its descriptor says
-    ├── StoreError            a place cannot be read or written as asked
-    └── RefusedError          everything is readable, but a policy forbids to go on
+    ├── StoreError            a store cannot be read or written as asked
+    └── RefusedError          the image can be read, but a policy refuses it
 
 Every error says *what* is wrong (``message``), *where* (``where``) and, if there is something
 to be done, *what to do* (``remedy``); ``code`` is stable and meant for programs.
@@ -62,7 +62,7 @@ class OciConvertError(Exception):
         return self if self.where.startswith(store) else self.at(store)
 
     def at(self, where: str) -> OciConvertError:
-        """The same error, its place put behind ``where`` (``dir:app`` + ``layers[3]``)."""
+        """The same error, with its location after ``where`` (``dir:app`` + ``layers[3]``)."""
         place = f"{where}: {self.where}" if self.where else where
         return type(self)(self.message, code=self.code, where=place, remedy=self.remedy)
 
@@ -74,7 +74,7 @@ def _rebuild(
 
 
 class UsageError(OciConvertError):
-    """The call is wrong before anything was looked at: exit status 2 of the command."""
+    """The call is wrong; nothing was read: exit status 2 of the command."""
 
 
 class DocumentError(OciConvertError):
@@ -97,9 +97,9 @@ class RefusedError(OciConvertError):
 
 @contextmanager
 def remedied(remedy: str, where: str | None = None) -> Iterator[None]:
-    """Let the errors of documents inside say ``remedy``, where they say what is said of images.
+    """Give errors of documents raised inside ``remedy``, unless they have one of their own.
 
-    With ``where`` they name that place, too.
+    With ``where`` they also get that location.
     """
     try:
         yield

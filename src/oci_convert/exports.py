@@ -1,4 +1,4 @@
-"""Public names that are imported when they are first used, so that nobody waits for the others."""
+"""Public names that are imported when they are first used, so that importing stays fast."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Limits: how much of a thing is read before it counts as an attack, or as an accident.
+"""Limits: how much is read before an input counts as an attack.
 
-They hold for everything that is read within :func:`limited`, in all threads of that run. Each limit
-is met by an error that names it, and ``--limit NAME=VALUE`` raises it.
+They apply to everything that is read within :func:`limited`, in all threads of that run. The error
+names the limit, and ``--limit NAME=VALUE`` raises it.
 """
 
 from __future__ import annotations
@@ -35,15 +35,13 @@ _GIB: Final = 1024 * _MIB
 _UNITS: Final = {"": 1, "KiB": _KIB, "MiB": _MIB, "GiB": _GIB, "TiB": 1024 * _GIB}
 _HEAD: Final = """# Limits
 
-Generated from `oci_convert.limits`. What goes beyond a limit counts as an attack, or as an
-accident: it is an error, and nothing is written. The error names the limit, and
-`--limit NAME=VALUE` raises it (or lowers it), as often as there are limits to change. In the
-library, `with limited(tree_depth=32):` does the same for everything inside.
+Generated from `oci_convert.limits`. An input beyond a limit is an error, and nothing is written.
+The error names the limit, and `--limit NAME=VALUE` raises or lowers it; the option may be
+repeated. In the library, `with limited(tree_depth=32):` does the same for everything inside.
 
-A layer that unpacks to less than a GiB is never taken for a bomb, nor is a larger one for packing
-well: a plain tar of 20 GiB may be 20 GiB large, and zeros among it cost nothing. What no honest
-layer does is to unpack to more than 200 times its size; that is found while it is unpacked, not
-after.
+A layer that unpacks to less than a GiB is never taken for a decompression bomb, nor is a larger
+one that compresses well: a tar of 20 GiB may unpack to 20 GiB. Only a layer that unpacks to more
+than 200 times its size is refused, while it is unpacked.
 
 | limit | default | what it counts |
 |---|---|---|"""
@@ -56,32 +54,32 @@ def _limit(default: int, meaning: str, *, size: bool = False, most: int | None =
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How much is read. Sizes are in bytes; a value equal to the limit is still taken.
+    """How much is read. Sizes are in bytes; a value equal to the limit is accepted.
 
-    Raises :class:`UsageError` (``invalid-limit``) for a limit that cannot be kept.
+    Raises :class:`UsageError` (``invalid-limit``) for an invalid value.
     """
 
     document_size: int = _limit(
-        4 * _MIB, "bytes of a manifest, an index or a config: what registries take", size=True
+        4 * _MIB, "bytes of a manifest, an index or a config: what registries accept", size=True
     )
     index_size: int = _limit(
         64 * _MIB,
-        "bytes of what lists the images of a store: `index.json`, the rows of docker save",
+        "bytes of the list of images of a store: `index.json`, `manifest.json` of docker save",
         size=True,
     )
-    json_depth: int = _limit(64, "objects and arrays inside each other in a document", most=200)
-    tree_depth: int = _limit(16, "indexes inside each other", most=50)
+    json_depth: int = _limit(64, "nested objects and arrays in a document", most=200)
+    tree_depth: int = _limit(16, "nested indexes", most=50)
     nodes: int = _limit(250_000, "descriptors in the documents of one source")
     members: int = _limit(250_000, "members of an archive")
-    name_length: int = _limit(4096, "characters in the name of a file, as an archive spells it")
+    name_length: int = _limit(4096, "characters of a file name in an archive")
     layer_size: int = _limit(1024 * _GIB, "bytes of an unpacked layer", size=True)
     layer_ratio: int = _limit(
-        200, "how many times larger than its packed form a layer may get beyond its first GiB"
+        200, "how many times larger than its compressed form a layer may be, beyond 1 GiB"
     )
     zstd_window: int = _limit(
-        128 * _MIB, "window of a zstd frame: the memory that unpacking it takes", size=True
+        128 * _MIB, "window of a zstd frame: the memory needed to decompress it", size=True
     )
-    xz_dictionary: int = _limit(64 * _MIB, "dictionary of an xz stream, likewise", size=True)
+    xz_dictionary: int = _limit(64 * _MIB, "dictionary of an xz stream: the same", size=True)
 
     def __post_init__(self) -> None:
         for limit in fields(self):
@@ -105,7 +103,7 @@ R = TypeVar("R")
 
 
 def limits() -> Limits:
-    """The limits that hold here."""
+    """The limits that apply here."""
     return _current.get()
 
 
@@ -113,7 +111,7 @@ def limits() -> Limits:
 def limited(within: Limits | None = None, /, **changes: int) -> Iterator[Limits]:
     """Other limits, for what is read inside of ``with``, as in ``limited(tree_depth=32)``.
 
-    They start from ``within``, by default those that hold already.
+    They start from ``within``, by default the current ones.
     """
     token = _current.set(replace(within or limits(), **changes))
     try:
@@ -123,12 +121,12 @@ def limited(within: Limits | None = None, /, **changes: int) -> Iterator[Limits]
 
 
 def set_limits(within: Limits) -> None:
-    """Let other limits hold from now on: for a program that does one thing, such as the command."""
+    """Change the limits from now on: for a program that does one thing, such as the command."""
     _current.set(within)
 
 
 def inherited(function: Callable[P, R]) -> Callable[P, R]:
-    """``function`` for another thread, where it keeps to the limits that hold here."""
+    """``function`` for another thread, with the limits that apply here."""
     ours = limits()
 
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -139,7 +137,7 @@ def inherited(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def raised_by(name: str) -> str:
-    """What to do about a limit that was met, for the remedy of an error."""
+    """The remedy of an error about a limit."""
     return f"if you trust it, raise the limit: --limit {_option(name)}=…"
 
 

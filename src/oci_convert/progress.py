@@ -1,4 +1,4 @@
-"""How far a run is: what callers of the verbs are told while blobs are read."""
+"""How far a run is: what callbacks get while blobs are read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Progress:
     """How far a run is. Bytes are those of the source's layers and other blobs."""
 
     where: str
-    """The place of the blob that moved last."""
+    """The path of the blob that was read last: ``images[0].layers[2]``."""
     digest: str
     size: int
     """Bytes of that blob."""

@@ -28,8 +28,8 @@ programs look at the code, which is stable, never at the text.
 | `UsageError` | the call itself is wrong: a reference, an option, a combination |
 | `DocumentError` | a JSON document cannot be trusted or understood |
 | `BlobError` | the bytes of a blob are missing, or not what its descriptor says |
-| `StoreError` | a place cannot be read or written as asked |
-| `RefusedError` | everything is readable, but a policy forbids to go on |
+| `StoreError` | a store cannot be read or written as asked |
+| `RefusedError` | the image can be read, but a policy refuses it |
 
 What can be wrong with an image ends a conversion, too, and `verify` reports it: these codes are
 among the [findings](findings.md#error). What the system refuses is listed under

@@ -30,12 +30,12 @@ _KINDS = (Kind.LAYER, Kind.ARTIFACT)
 
 @dataclass
 class _Blob:
-    """The bytes under one digest, and everything that is said of them."""
+    """A blob, and everything that documents state about it."""
 
     nodes: list[Node]
-    """The places that differ in what they say; the first one names it."""
+    """Its nodes with different descriptors; the first one gives its path."""
     claims: Mapping[Digest, str]
-    """What it must hash to when it is unpacked, and who says so."""
+    """The ``diff_ids`` that it must have, each with the path of its config."""
     derived: bool
     """Its digest is not stated: it follows from a ``diff_id``, or from the file itself."""
 
@@ -45,18 +45,18 @@ class _Blob:
 
     @property
     def labels(self) -> Iterator[tuple[Node, Cell]]:
-        """The places that call it a layer that can be unpacked, and what they call it."""
+        """The nodes that describe it as a layer that can be decompressed, and their cells."""
         for node in self.nodes:
             meaning = look_up(node.descriptor.media_type)
             if node.kind is not Kind.LAYER or meaning is None:
                 continue
-            # A foreign layer is what its urls serve; an encrypted one nobody here can read.
+            # A foreign layer is what its urls serve; an encrypted one cannot be read.
             if meaning.cell.distributable and not meaning.cell.encrypted:
                 yield node, meaning.cell
 
     @property
     def packing(self) -> Compression | None:
-        """How to unpack it; the bytes win over the label. ``None``: not at all."""
+        """How to decompress it, by its bytes, not its media type. ``None``: not at all."""
         for node, cell in self.labels:
             return node.compression or cell.compression
         return None
@@ -108,7 +108,7 @@ class BlobCheck:
     # -- one blob ---------------------------------------------------------------------------
 
     def _check(self, blob: _Blob) -> list[Finding]:
-        """What is wrong with a blob. Wrong bytes explain everything else that is."""
+        """What is wrong with a blob; after wrong bytes nothing else is checked."""
         where = blob.first.where
         try:
             return list(self._judge(blob))
@@ -199,7 +199,7 @@ def _is_judged(node: Node) -> bool:
 
 
 def _mislabelled(blob: _Blob) -> Iterator[Finding]:
-    """Where a media type contradicts the bytes, or the bytes tell nothing."""
+    """Media types that contradict the bytes, and bytes that are not recognised."""
     for node, cell in blob.labels:
         if node.compression is None and cell.compression is Compression.NONE:
             message = "the bytes are not a tar in a known compression"

@@ -1,4 +1,4 @@
-"""What the documents of a tree say of each other and of their blobs, held against the facts.
+"""Whether the documents of a tree agree with each other and with their blobs.
 
 Nothing is read here but sizes: the tree holds every document, and what was wrong with it.
 """
@@ -64,7 +64,7 @@ class DocumentCheck:
     """Every image that an index names must be here."""
     findings: list[Finding] = field(default_factory=list)
     claims: dict[str, dict[Digest, str]] = field(default_factory=dict)
-    """For each layer's digest, the ``diff_ids`` that configs give it, each with its place."""
+    """For each layer's digest, its ``diff_ids`` in configs, each with its path."""
     _configs: dict[int, ImageConfig] = field(default_factory=dict)
     _here: dict[int, bool] = field(default_factory=dict)
 
@@ -113,7 +113,7 @@ class DocumentCheck:
             self._find("config-problem", f"{node.where}.{Role.CONFIG}", problem)
         layers = list(node.layers())
         if not layers or any(layer.kind is Kind.LAYER for layer in layers):
-            # Else it is an attestation or a signature, which only borrows the form of an image.
+            # Else it is an attestation or a signature in the form of an image.
             self._check_layers(node, config, len(layers))
 
     def _check_layers(self, node: DocumentNode, config: ImageConfig, count: int) -> None:
@@ -126,7 +126,7 @@ class DocumentCheck:
             self._error("count-mismatch", node.where, diff_ids_for(len(diff_ids), count))
         steps = sum(not step.empty_layer for step in config.history or ())
         if config.history and steps != count:
-            # Docker refuses a history of more layers than there are; nobody minds a shorter one.
+            # Docker refuses a history of more layers than there are; a shorter one does no harm.
             level = Level.ERROR if steps > count else Level.WARNING
             message = f"number of layers: {count} in the manifest, {steps} in the history"
             self.findings.append(Finding("count-mismatch", level, node.where, message))
@@ -136,8 +136,8 @@ class DocumentCheck:
         if config is None or config.platform is None or entry.platform is None:
             return
         if disagree(entry.platform, config.platform):
-            # Machines choose by the entry: a variant in the config that is not quite right, as
-            # buildah likes to write it, stops nobody.
+            # Clients choose by the entry: a slightly different variant in the config, as buildah
+            # writes it, does no harm.
             wrong = _runs_elsewhere(entry.platform, config.platform)
             message = f"the entry says {_told(entry.platform)}, the config {_told(config.platform)}"
             level = Level.ERROR if wrong else Level.WARNING
@@ -243,7 +243,7 @@ def _told(platform: Platform) -> str:
 
 
 def _named(known: Collection[Family]) -> str:
-    """The formats that know a name; where OCI does, that 1.0.0-rc2 did goes without saying."""
+    """The formats that have a name; OCI includes OCI 1.0.0-rc2."""
     told = [family for family in Family if family in known]
     if Family.OCI in told:
         told = [family for family in told if family is not Family.OCI_RC2]

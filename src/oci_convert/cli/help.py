@@ -132,7 +132,7 @@ def _statuses(epilog: str | None) -> Sequence[tuple[str, str]]:
 
 
 def told(message: str) -> str:
-    """What typer says of a value, in our words."""
+    """The message of typer about a value, in our words."""
     said = message.removeprefix("Value error, ")
     match = _CHOICE.search(said)
     if match is None:

@@ -1,4 +1,4 @@
-"""The maps that a command is given: reports and records of conversions."""
+"""The maps of a command: reports and records of conversions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ __all__ = ["read_maps"]
 
 
 def read_maps(maps: Sequence[Path]) -> dict[str, str | None]:
-    """What all maps say of pins together; what one dropped and another converted is converted.
+    """The pins of all maps; an image that one map dropped and another converted counts as
+    converted.
 
     Raises :class:`UsageError` (``contradictory-maps``), and what reading one raises.
     """

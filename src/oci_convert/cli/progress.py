@@ -42,7 +42,7 @@ _NARROW: Final = 70
 
 @contextmanager
 def progress(*, wanted: bool) -> Iterator[Callable[[Progress], None] | None]:
-    """What to hand to ``on_progress``; ``None`` where nobody would see it."""
+    """The callback for ``on_progress``; ``None`` if there is no terminal."""
     if not wanted or not is_live(sys.stderr):
         yield None
         return
@@ -80,7 +80,7 @@ def _draw(
                 if ended.wait(_TICK):
                     return
     except (OSError, ValueError):
-        pass  # the terminal is gone: nobody looks any more
+        pass  # the terminal is gone
 
 
 def _bars(console: Console, clock: Callable[[], float]) -> Bars:

@@ -12,7 +12,7 @@ __all__ = ["replacement"]
 
 @contextmanager
 def replacement(path: Path) -> Iterator[Path]:
-    """A new, empty file beside ``path`` that takes its place at the end, unless something fails."""
+    """A new, empty file beside ``path`` that replaces it at the end, unless something fails."""
     import tempfile  # slow to import, and few runs write a file of this kind
 
     descriptor, name = tempfile.mkstemp(prefix=".oci-convert-", dir=path.parent)

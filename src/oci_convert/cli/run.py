@@ -21,7 +21,7 @@ __all__ = ["main"]
 
 def main() -> NoReturn:
     """Run the command line of this process and exit with its status."""
-    gc.disable()  # imports make no garbage, and looking for it takes a fifth of a short run
+    gc.disable()  # imports make no garbage, and collecting takes a fifth of a short run
     # What reads documents here must not depend on what else is installed; nor look for it.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     listen()

@@ -24,7 +24,7 @@ class StoppedError(BaseException):
 def listen() -> None:
     """Let the first signal raise :class:`StoppedError` in the main thread; others change nothing.
 
-    Signals that are ignored, as ``nohup`` and ``&`` leave them, stay so.
+    Signals that are ignored, as by ``nohup`` and ``&``, stay ignored.
     """
     for number in _NUMBERS:
         if signal.getsignal(number) is not signal.SIG_IGN:

@@ -33,12 +33,12 @@ class TextFile:
 
 
 def text_of_bytes(raw: bytes) -> str:
-    """The text of a file; what is not UTF-8 survives the way back."""
+    """The text of a file; bytes that are not UTF-8 are kept by :func:`bytes_of_text`."""
     return raw.decode("utf-8", "surrogateescape")
 
 
 def bytes_of_text(text: str) -> bytes:
-    """The way back of :func:`text_of_bytes`."""
+    """The bytes of a text from :func:`text_of_bytes`."""
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -74,7 +74,7 @@ def _below(folder: str) -> Iterator[str]:
 
 
 def _is_image(folder: str, files: list[str]) -> bool:
-    """Whether a folder is a layout or a ``dir:``, whose files nobody may edit."""
+    """Whether a directory is a layout or a ``dir:``, whose files must not be edited."""
     version = Path(folder, "version")
     if "version" in files and version.is_file():
         with suppress(OSError), version.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Comparing the content of images: which ones are the same, and in what the others differ.
+"""Comparing the content of images: which ones are the same, and how the others differ.
 
 What counts is what a conversion keeps: for each platform the image ID (the digest of the config's
 bytes) and the layers by their ``diff_ids``.
@@ -22,7 +22,7 @@ __all__ = ["LayerPairs", "Match", "apart", "layer_pairs", "match"]
 
 @dataclass
 class Match:
-    """Which images of two sides stand for each other."""
+    """Which images of two sides belong together."""
 
     same: list[tuple[Variant, Variant]] = field(default_factory=list)
     rivals: list[tuple[Variant, Variant]] = field(default_factory=list)
@@ -80,7 +80,7 @@ def _match_rivals(found: Match) -> None:
 
 
 def apart(left: Variant, right: Variant, layers: LayerPairs) -> Iterator[Difference]:
-    """In what two images for one platform differ."""
+    """The differences between two images for one platform."""
     if left.image_id != right.image_id:
         where, ids = f"{left.where}.config", (left.image_id, right.image_id)
         yield Difference(DifferenceKind.IMAGE_ID, Kind.CONFIG, where, *ids)
@@ -101,12 +101,12 @@ def _config_members(left: Variant, right: Variant, where: str) -> Iterator[Membe
 
 @dataclass(frozen=True, slots=True)
 class LayerPairs:
-    """Which layers of two images stand for each other."""
+    """Which layers of two images belong together."""
 
     same: tuple[tuple[Layer, Layer], ...]
-    """The same content at the same place, as far as nothing was added or removed before it."""
+    """The same content at the same position, apart from layers added or removed before it."""
     apart: tuple[tuple[Layer | None, Layer | None], ...]
-    """Anything else: another layer in its place, one that moved, one that has no partner."""
+    """Anything else: another layer at the same position, one that moved, one without a partner."""
 
     @property
     def tell_diff_ids(self) -> bool:
@@ -144,7 +144,7 @@ def _apart(
     yours: Sequence[str],
     others: Sequence[tuple[int | None, int | None]],
 ) -> Iterator[tuple[Layer | None, Layer | None]]:
-    """The layers that are not at the same place; what moved is told once."""
+    """The layers that are not at the same position; a moved layer is one difference."""
     places: dict[str, list[int]] = {}
     for _, j in others:
         if j is not None:

@@ -1,4 +1,4 @@
-"""Two images side by side: whether they are equal, equal but for the format, or different.
+"""Comparing two images: whether they are equal, equal except for the format, or different.
 
 That layers are what the documents say is verified, too: two images that state the same and hold
 different bytes are not the same.
@@ -44,7 +44,7 @@ def diff(
 
     The layers of both sides are read and unpacked (``jobs`` and ``on_progress`` are those of
     :func:`verify`): one that does not hold what the documents say makes the sides different.
-    ``documents_only`` believes the documents, and reads no layer. Of attestations, referrers and
+    ``documents_only`` trusts the documents, and reads no layer. Of attestations, referrers and
     signatures only their digests are compared. What was not compared, or had to be believed, is in
     :attr:`Diff.findings`.
 
@@ -169,7 +169,7 @@ class _Run:
         self.partners[right.node.old.digest] = left.node.old.digest
 
     def _note_believed(self, layers: LayerPairs) -> None:
-        """Layers that count as the same although their content was not seen."""
+        """Layers that count as the same although their content was not read."""
         for left, right in layers.same if self.measured else ():
             alike = left.node.descriptor.digest == right.node.descriptor.digest
             for side, layer in ((self.left, left), (self.right, right)):
@@ -181,7 +181,7 @@ class _Run:
     # -- what is no image -------------------------------------------------------------------------
 
     def _compare_companions(self) -> None:
-        """Each with the one of the same digest, else with one that speaks of the same image."""
+        """Each with the one of the same digest, else with one that refers to the same image."""
         left, right = self._beside(self.left, self.right), self._beside(self.right, self.left)
         for key in (_digest, self._role):
             waiting: dict[object, list[Companion]] = {}
@@ -204,7 +204,7 @@ class _Run:
             self._tell(yours.where, None, yours)
 
     def _beside(self, side: Side, other: Side) -> list[Companion]:
-        """The companions of a side, without absent images that the other side has."""
+        """The referrers and artifacts of a side, without absent images that the other side has."""
         there = {v.visit.node.old.digest for image in other.images for v in image.variants}
         return [it for it in side.companions if it.present or it.digest not in there]
 
@@ -259,7 +259,7 @@ def _digest(companion: Companion) -> str:
 
 
 def _unseen(layer: Layer) -> str:
-    """Why nobody saw what a layer holds."""
+    """Why the content of a layer was not read."""
     meaning = look_up(layer.node.descriptor.media_type)
     if not layer.node.present:
         why = "is foreign and absent" if layer.node.is_foreign else "is absent"

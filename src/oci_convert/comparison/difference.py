@@ -21,12 +21,12 @@ class Verdict(StrEnum):
     EQUAL = "equal"
     """Every document has the same bytes, and so has everything that documents name."""
     FORMAT = "format"
-    """Equal but for the format: the same images in other documents, or packed in another way."""
+    """Equal except for the format: the same images in other documents or another compression."""
     DIFFERENT = "different"
 
 
 class DifferenceKind(StrEnum):
-    """In what two images differ: the first five are content, the others format."""
+    """How two images differ: the first five kinds are content, the others format."""
 
     IMAGE = "image"
     """An image or an artifact is only on one side. Both values are names."""
@@ -84,14 +84,14 @@ class Difference:
     blob: Kind
     """What kind of blob it is about."""
     where: str
-    """Its place on the left, ``images[0].layers[2]``, or on the right if only that side has it."""
+    """Its path on the left, ``images[0].layers[2]``, or on the right if only that side has it."""
     left: Any
     """The value on the left, as plain data; :data:`ABSENT` if there is none."""
     right: Any
     member: str | None = field(default=None, kw_only=True)
     """The path in the blob: ``config.Env[3]``."""
     image: str | None = field(default=None, kw_only=True)
-    """The name of the image, or its place."""
+    """The name of the image, or its path."""
     platform: str | None = field(default=None, kw_only=True)
     """The platform of the image; ``None`` for what concerns an index, or is not known."""
 
@@ -116,7 +116,7 @@ class Difference:
 
 
 def _finite(value: Any) -> Any:
-    """``value`` without numbers that no reader of JSON has room for (``1e999``): these as text."""
+    """``value`` with numbers that JSON readers cannot represent (``1e999``) as text."""
     if isinstance(value, float) and math.isinf(value):
         return str(value)
     if isinstance(value, dict):
@@ -126,7 +126,7 @@ def _finite(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Images that were held against each other, by their names or places."""
+    """Images that were compared with each other, by their names or paths."""
 
     left: tuple[str, ...]
     right: tuple[str, ...]
@@ -148,7 +148,7 @@ class Diff:
     """Image by image; of each image first the content."""
     findings: tuple[Finding, ...]
     """Errors are layers that are not what their documents say: such an image is different from
-    every other. The rest is what was not compared, and what had to be believed."""
+    every other. The rest is what was not compared, and what was not verified."""
 
     def __iter__(self) -> Iterator[Difference]:
         return iter(self.differences)

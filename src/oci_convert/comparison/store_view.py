@@ -1,7 +1,7 @@
 """A side of a comparison: the images and artifacts of one store, and what speaks of them.
 
 Layers are measured here: every blob is read once, hashed, and unpacked against the ``diff_ids`` of
-the configs, so that a comparison need not believe what documents say.
+the configs, so that a comparison does not depend on what documents state.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Variant:
     """What one image is for one platform, or what an artifact is."""
 
     image: str
-    """What people call the image, or its place."""
+    """The name of the image, or its path."""
     visit: Visit
     """Its manifest; of an artifact without one, its blob."""
     platform: Platform | None
@@ -121,7 +121,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """What stands beside the images and is not compared: it is there, or not."""
+    """A referrer, signature or artifact, which is not compared: it exists or not."""
 
     what: str
     """``attestation``, ``referrer``, ``signature``, or ``image``: one that is absent or has no
@@ -130,7 +130,7 @@ class Companion:
     where: str
     present: bool = True
     subject: str | None = None
-    """The digest that it speaks of."""
+    """The digest of its subject."""
 
     def facts(self) -> dict[str, Any]:
         """What a difference says of it."""
@@ -146,7 +146,7 @@ class Named:
     """An image of a side: what its documents are, and what it is for each platform."""
 
     label: str
-    """What people call it, or its place."""
+    """Its name, or its path."""
     name: str | None
     """Its name in full."""
     indexes: list[Visit] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Documents: the bytes of a manifest or an index, together with the view of them.
+"""Documents: the bytes of a manifest or an index, with a typed view.
 
 Unchanged means the same bytes. What a document *is*, :mod:`~oci_convert.documents.identity` says;
 one that can be read as two things is refused (CVE-2021-41190).
@@ -74,7 +74,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slot:
-    """A descriptor and its place in a document."""
+    """A descriptor and its position in a document."""
 
     role: Role
     index: int
@@ -172,7 +172,7 @@ def built_manifest(config: Descriptor, layers: Sequence[Descriptor]) -> bytes:
 
 
 def read_object(raw: bytes, where: str, *, size_limit: int | None = None) -> tuple[str, Object]:
-    """Read a document that must be a JSON object: its text and the object with its places."""
+    """Read a document that must be a JSON object: its text and the object with its positions."""
     text, value = scan(raw, size_limit=size_limit, where=where)
     if not isinstance(value, Object):
         raise DocumentError(

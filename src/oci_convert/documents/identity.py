@@ -106,7 +106,7 @@ def _stated(root: Object, where: str) -> str | None:
 
 
 def _shape(root: Object) -> str | None:
-    """The media type of a document that nobody names, from its members."""
+    """The media type of a document that states none, from its fields."""
     config = root.get("config")
     if "manifests" in root.members:
         return name_of(Cell(Kind.INDEX), Family.OCI)

@@ -1,4 +1,4 @@
-"""Members: in which of them two JSON values differ, each by its path."""
+"""In which fields two JSON values differ, each by its path."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["ABSENT", "Absent", "MemberPair", "differing"]
 
 
 class Absent(Enum):
-    """What a side has that has nothing: ``null`` is something."""
+    """The value of a field that does not exist (``null`` is a value)."""
 
     ABSENT = "absent"
 

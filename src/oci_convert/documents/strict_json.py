@@ -1,16 +1,16 @@
-"""JSON as it stands in a file: read strictly, changed in place.
+"""JSON text: read strictly, edited in place.
 
 :func:`scan` reads a text and knows where each value stands; :class:`Editor` replaces, inserts and
 removes single values in the text and leaves every other character alone. White space, key order,
-escapes, unknown members and big integers survive because nobody ever writes them again.
+escapes, unknown members and big integers survive because they are never serialised again.
 
 Reading is stricter than :mod:`json`, as the image specification's ``canonicalization.md`` and RFC
 7493 (I-JSON) ask: UTF-8 without a byte order mark, one value, no duplicate member, no ``NaN``, no
 lone surrogate, bounded size and depth.
 
 For speed the work is divided. The C reader of :mod:`json`, with strict hooks, accepts a text or
-does not; :class:`_Judge` is asked only then, and says what is wrong and where; the places of
-members and items are looked up when somebody asks, one object or array at a time.
+does not; only then :class:`_Diagnosis` finds out what is wrong and where. The positions of members
+and items are looked up on demand, one object or array at a time.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _SPELLED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _LITERALS: Final = ("true", "false", "null")
 _STRANGERS: Final = ("NaN", "Infinity", "-Infinity", "True", "False", "None")
-"""What other languages write where JSON has something else, or nothing."""
+"""Constants of other languages that JSON does not have."""
 _STRING_FAULTS: Final = {
     "Unterminated": "a string is not closed",
     "Invalid control": "a string contains a control character",
@@ -61,7 +61,7 @@ _SPELLED_CHARACTER = re.compile(
 
 @dataclass(slots=True, eq=False)
 class Value:
-    """A value and its place: ``text[start:end]``. Scalars are exactly this class."""
+    """A value and its position: ``text[start:end]``. Scalars are exactly this class."""
 
     start: int
     end: int
@@ -119,7 +119,7 @@ def compact(value: object) -> str:
 
 
 def scan(raw: bytes, *, size_limit: int | None = None, where: str = "") -> tuple[str, Value]:
-    """Read one JSON value; returns the decoded text and the value with its places.
+    """Read one JSON value; returns the decoded text and the value with its positions.
 
     ``size_limit`` is for what is no document of an image.
 
@@ -147,7 +147,7 @@ def scan(raw: bytes, *, size_limit: int | None = None, where: str = "") -> tuple
             f"the document is not UTF-8 (byte {error.start})", code="not-utf-8", where=where
         ) from None
     if not _is_sound(text):
-        _Judge(text, where).document()
+        _Diagnosis(text, where).document()
     return text, _placed(text, _skip(text, 0))
 
 
@@ -155,7 +155,7 @@ def scan(raw: bytes, *, size_limit: int | None = None, where: str = "") -> tuple
 
 
 def _is_sound(text: str) -> bool:
-    """Whether nothing can be wrong with a text: one that may be sound all the same is judged."""
+    """Whether a text is certainly valid; if not, :class:`_Diagnosis` decides."""
     try:
         value = _STRICT_READER.decode(text)
     except (ValueError, RecursionError):
@@ -208,10 +208,10 @@ _STRICT_READER: Final = json.JSONDecoder(
 )
 
 
-class _Judge:
-    """Says what is wrong with a text. Recursive descent; the depth limit bounds the recursion.
+class _Diagnosis:
+    """Finds what is wrong with a text. Recursive descent; the depth limit bounds the recursion.
 
-    Each method takes the place where something begins and returns the place behind it.
+    Each method takes the position where something begins and returns the position after it.
     """
 
     def __init__(self, text: str, where: str) -> None:
@@ -313,13 +313,13 @@ class _Judge:
 
 
 def _skip(text: str, at: int) -> int:
-    """The place behind white space."""
+    """The position after white space."""
     match = _SPACE.match(text, at)
     return match.end() if match else at
 
 
 def _behind_separator(text: str, at: int) -> int:
-    """The place behind a colon or a comma, if one is there, and the white space around it."""
+    """The position after a colon or a comma, if there is one, and the white space around it."""
     match = _SEPARATOR.match(text, at)
     return match.end() if match else at
 
@@ -484,12 +484,12 @@ class Editor:
 
 
 def _is_plain(string: str) -> bool:
-    """Whether every character of a string is spelled as itself, whoever writes it."""
+    """Whether no character of a string is ever escaped."""
     return string.isascii() and string.isprintable() and '"' not in string and "\\" not in string
 
 
 def _outer_first(edit: tuple[int, int, str]) -> tuple[int, bool, int]:
-    """In the order of the text; at one place insertions first, then what reaches farthest."""
+    """In the order of the text; at one position insertions first, then the longest edit."""
     start, end, _ = edit
     return start, end > start, -end
 

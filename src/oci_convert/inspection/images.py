@@ -51,12 +51,12 @@ def open_images(store: SourceLike, *, tmpdir: str | PathLike[str] | None = None)
 
 
 class Images:
-    """The images of an open store. Whoever opens them closes them; a ``with`` block does.
+    """The images of an open store. They must be closed, best by a ``with`` block.
 
     Iterating gives one :class:`Image` for each name and platform, in the order of the store; an
     index gives what is below it, however deep. Attestations, signatures and other artifacts are no
     images (:func:`inspect` lists them, :meth:`open` reads them). An image that is missing or
-    broken is given, too, and raises when it is looked at, so that nobody is kept from the others;
+    broken is given, too, and raises only when it is read, so that the others can be used;
     only the absent platforms of a ``docker save`` archive are passed over, as Docker does not save
     what it does not have.
 
@@ -217,7 +217,7 @@ class Image:
     """An image for one platform.
 
     What cannot be read or trusted raises when it is asked for: :class:`OciConvertError` with the
-    code and the place of what is wrong. An image of schema 1 shows the manifest and the config that
+    code and the path of what is wrong. An image of schema 1 shows the manifest and the config that
     it is upgraded to.
     """
 
@@ -228,19 +228,19 @@ class Image:
     top: Descriptor
     """What the store names: the image itself, or the index that holds it."""
     where: str
-    """Its place in the store: ``images[0].manifests[1]``."""
+    """Its path in the store: ``images[0].manifests[1]``."""
     _open: _Open = field(repr=False)
     _node: Node = field(repr=False)
 
     def __str__(self) -> str:
-        """Its name or place, and its platform where an index states one."""
+        """Its name or path, and its platform if an index states one."""
         stated = self.descriptor.platform
         return (self.name or self.where) + ("" if stated is None else f" ({stated})")
 
     @property
     def digest(self) -> Digest:
         """The digest of its manifest. Where a ``docker save`` archive has none, of the one that
-        its files make up: the same each time, but nobody else knows it.
+        its files make up: the same each time, but unknown to registries.
         """
         return self.descriptor.name
 
@@ -312,7 +312,7 @@ class Layer:
     """What it hashes to when it is unpacked, as the config says; ``None`` if the config does not
     name as many layers as the manifest."""
     where: str
-    """Its place in the store: ``images[0].layers[2]``."""
+    """Its path in the store: ``images[0].layers[2]``."""
     _open: _Open = field(repr=False)
     _node: Node = field(repr=False)
 

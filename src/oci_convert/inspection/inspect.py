@@ -32,19 +32,19 @@ class Inspected:
     """The families that know its media type, joined by ``+``; ``None`` if no table does."""
     platform: str | None
     name: str | None
-    """What the store calls the image, or the companion; only at its top."""
+    """The name of the image or referrer in the store; only at its root."""
     notes: tuple[str, ...]
-    """What is odd or worth knowing: ``absent``, ``foreign``, ``attestation``, …"""
+    """Remarks: ``absent``, ``foreign``, ``attestation``, …"""
     children: tuple[Inspected, ...] = ()
-    """Empty, too, at every place of a document but its first in an image: ``as above``."""
+    """Also empty at every path of a document except its first in an image: ``as above``."""
     compression: Compression | None = None
     """How a layer is packed, by its bytes."""
     artifact_type: str | None = None
     """What a document that is no image says that it is."""
     subject: str | None = None
-    """The digest that an attestation, a referrer or a signature speaks of."""
+    """The digest that an attestation, a referrer or a signature refers to."""
     referrers: tuple[Inspected, ...] = ()
-    """The documents of the store that speak of this one: referrers and signatures."""
+    """Its referrers and signatures in the store."""
 
     def to_json(self) -> dict[str, Any]:
         """The blob and everything below as plain data."""
@@ -78,7 +78,7 @@ class Inspection:
 
     source: str
     images: tuple[Inspected, ...]
-    """What speaks of an image of the source stands below it, and nowhere else."""
+    """Referrers of an image are below it, not among the images."""
 
     def to_json(self) -> dict[str, Any]:
         """The images as plain data."""
@@ -125,9 +125,9 @@ class _Known:
 
 @dataclass
 class _View:
-    """One image as it is shown: every document is opened at its first place alone.
+    """One image as it is shown: every document is opened only at its first path.
 
-    Small indexes that name each other can make a tree of billions of places.
+    Small indexes that name each other can make a tree of billions of nodes.
     """
 
     known: _Known
@@ -182,7 +182,7 @@ class _View:
     def _notes(
         self, node: Node, entry: Descriptor, referrer: Referrer | None, *, again: bool
     ) -> Iterator[str]:
-        """What is odd about a blob, or worth knowing."""
+        """Remarks about a blob."""
         if node.old is not node.descriptor:
             yield f"schema 1, becomes {node.descriptor.name.short()}"
         if again:
@@ -235,7 +235,7 @@ def _labels(node: Node) -> Iterator[str]:
 
 
 def _subject(node: Node, entry: Descriptor) -> str | None:
-    """What a document speaks of: by its ``subject``, or as an attestation of its index."""
+    """The digest that a document refers to: its ``subject``, or its image if an attestation."""
     if is_attestation(entry):
         return (entry.annotations or {}).get(REFERENCE_DIGEST)
     document = node.document_or_none

@@ -1,4 +1,4 @@
-"""Chunks as a file: what ``tarfile``, ``shutil`` and everybody else can read from."""
+"""Chunks as a file object, for ``tarfile``, ``shutil`` and others."""
 
 from __future__ import annotations
 
@@ -69,6 +69,6 @@ class _Chunks(io.RawIOBase):
 
     def close(self) -> None:
         if not self.closed:
-            # Whoever makes chunks out of a file closes it when nobody wants any more of them.
+            # A generator of chunks closes its file when it is closed.
             self._rest, self._chunks = memoryview(b""), iter(())
         super().close()

@@ -95,15 +95,15 @@ def decompress(
     """The content of a compressed layer, in chunks of at most a few hundred KiB.
 
     All gzip members, zstd frames (skippable ones, too), bzip2 and xz streams are read, and
-    ``chunks`` is always read to its end, so that whoever verifies it gets to see all of it.
+    ``chunks`` is always read to its end, so that its digest can be verified.
     Bytes behind the last member are an error: other tools disagree about them (skopeo refuses,
-    Docker ignores), and what two readers see differently nobody should pass on. Zero bytes up to
+    Docker ignores), and a layer that tools read differently must not be copied. Zero bytes up to
     the end, as tape and tar padding leave them, are accepted behind gzip, bzip2 and xz.
 
     Raises :class:`BlobError`: ``corrupt-layer`` for what is truncated, damaged, followed by other
     bytes or not of this compression; ``window-too-large``, ``layer-too-large`` and
     ``decompression-bomb`` for what goes beyond the :class:`~oci_convert.limits.Limits`, as
-    soon as it does. ``where`` is the place that the error names, ``size`` the number of all
+    soon as it does. ``where`` is the location for errors, ``size`` the number of all
     ``chunks``' bytes where it is known: what counts for a bomb is the whole layer, not how well its
     beginning packs.
     """
@@ -204,7 +204,7 @@ def _octal(field: bytes) -> int | None:
 
 
 class _Source:
-    """Compressed chunks as one stream that can be looked into and knows how to complain."""
+    """Compressed chunks as one stream that can be peeked into and makes its errors."""
 
     def __init__(self, chunks: Iterable[bytes], compression: Compression, where: str) -> None:
         self._chunks = iter(chunks)

@@ -16,7 +16,7 @@ class Answer(StrEnum):
     NOT_PROVED = "not-proved"
     """A link is broken: the first of the chain that is not ok."""
     NOT_DECIDABLE = "not-decidable"
-    """Nothing is wrong, but a document is needed that nobody gave."""
+    """Nothing is wrong, but a document is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Link:
     """``original``, ``manifest``, ``config``, ``layers`` (their number), ``layer``, or ``left-out``
     for an entry of the original that is not at hand."""
     where: str
-    """The place in the image at hand; of ``original`` and ``left-out`` in the original."""
+    """The path in the image at hand; of ``original`` and ``left-out`` in the original."""
     expected: str | None
     found: str | None
     """Of a manifest the digest that it has now; else what must equal :attr:`expected`: a digest,
@@ -53,7 +53,7 @@ class Proof:
 
     source: str
     original: str | None
-    """The digest of what somebody signed; ``None`` if a record does not speak of the image."""
+    """The digest that was signed; ``None`` if the image is not in the record."""
     answer: Answer
     chain: tuple[Link, ...]
     reason: str

@@ -1,7 +1,7 @@
-"""The documents that an image leads back to: its own, and all that its conversions give.
+"""The documents of an image, and those that converting it back gives.
 
 Nothing is written, and nothing dropped on the way: what an image holds beside its original must not
-get lost here, or nobody would see that it was added.
+get lost here, or it would not be noticed that it was added.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["known_documents"]
 
 
 def known_documents(tree: Tree, original: Original, digest: str) -> Documents:
-    """Every document that is given, at hand, or on a way back from what is at hand.
+    """Every document that is given, at hand, or the result of converting back what is at hand.
 
     ``digest`` is that of the original.
     """

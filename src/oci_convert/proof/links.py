@@ -1,4 +1,4 @@
-"""The links of an image: config and layers at hand, held against the manifest that was signed."""
+"""The links of an image: config and layers at hand, compared with the signed manifest."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class LinkCheck:
             yield self._layer(layer, one, diff_id, f"{held.where}.layers[{i}]", derived=derived)
 
     def _lump(self, pair: Pair) -> Link:
-        """What is no document, not here, or at fault: nothing but its digest says what it is."""
+        """A blob that is not a document, absent or damaged: it is known only by its digest."""
         node, expected = pair.held.node, pair.signed.digest
         found = self._found(node) if node.present else pair.held.node.old.digest
         ok = found == expected

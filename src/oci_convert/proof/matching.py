@@ -1,4 +1,4 @@
-"""Matching: which image at hand stands for which image that was signed.
+"""Matching: which image at hand corresponds to which image that was signed.
 
 What two images must have in common is the digest of their config. It names the content of every
 layer, whatever a conversion made of the documents and of the packing.
@@ -46,7 +46,7 @@ class Signed:
     entry: Descriptor | None
     """What its index says of it."""
     document: Document | None
-    """``None`` if nobody gave it."""
+    """``None`` if it was not given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Unknown(Pair):
-    """An image at hand that may stand for a signed one whose document nobody has."""
+    """An image at hand that may be a signed one whose document is not known."""
 
 
 def held_below(node: Node, entry: Descriptor) -> list[Visit]:

@@ -21,7 +21,7 @@ from oci_convert.transform.schema1 import Schema1, read_schema1
 __all__ = ["ORIGINAL", "Documents", "Original", "read_original"]
 
 ORIGINAL: Final = "--original"
-"""The place of everything that is wrong with what was given."""
+"""The location of errors in what was given."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _read_record(raw: bytes, *, has_originals: bool) -> Original:
 def _has(raw: bytes, digest: str) -> bool:
     try:
         return Digest.of(raw, Digest(digest).algorithm) == digest
-    except (BlobError, DocumentError):  # no digest, or of an algorithm that nobody can compute
+    except (BlobError, DocumentError):  # no digest, or of an unsupported algorithm
         return False
 
 
@@ -117,7 +117,7 @@ class Documents:
         if algorithm not in self._tables:
             try:
                 table = {str(Digest.of(key, algorithm)): raw for key, raw in self._found}
-            except BlobError:  # an algorithm that nobody here can compute
+            except BlobError:  # an unsupported algorithm
                 table = {}
             self._tables[algorithm] = table
         return self._tables[algorithm]

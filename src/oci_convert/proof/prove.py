@@ -1,8 +1,8 @@
 """Proving: whether an image is the faithful conversion of one that somebody signed.
 
-A signature speaks of a digest, and a conversion changes digests. What it does not change is the
+A signature is for a digest, and a conversion changes digests. What it does not change is the
 config of an image, and so the content of its layers: a chain of digests leads from what was signed
-to every byte at hand. Its documents are believed for their digests alone, wherever they come from.
+to every byte at hand. Its documents are trusted only by their digests, whatever their origin.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def prove(
 
     ``source`` is what :func:`convert` takes, and must mean one image. ``original`` is the digest
     that was signed (text), or the bytes of a file: the original manifest or index, or the record of
-    the conversion. The digest that the answer speaks of is :attr:`Proof.original`: of a file it is
-    computed, and whoever asks must compare it with what was signed.
+    the conversion. The digest of the answer is :attr:`Proof.original`: of a file it is computed,
+    and the caller must compare it with the digest that was signed.
 
-    Documents are held against each other first; only where they agree are the blobs read, each
+    Documents are compared first; only where they agree are the blobs read, each
     once, ``jobs`` at a time. Raises :class:`UsageError` for several images or a text that is no
     digest, and other :class:`OciConvertError` for what cannot be read at all.
     """
@@ -68,7 +68,7 @@ def prove(
 
 
 def _one(source: Source, roots: Sequence[Root]) -> Root:
-    """The one image of a source; what speaks of it is not meant."""
+    """The one image of a source, without its referrers."""
     images = roots if len(roots) == 1 else sort_roots(source, roots).images
     distinct = {root.descriptor.digest: root for root in images}
     if len(distinct) != 1:
@@ -165,7 +165,7 @@ class _Run:
         return Answer.NOT_PROVED, [link], reason
 
     def _unknown(self) -> _Answer:
-        """No way back gives the original. Whether it could, the image itself may tell."""
+        """Converting back does not give the original; the image may show whether it could."""
         assert self.digest is not None
         claimed = self.given.claimed.get(self.digest)
         if claimed is not None:
@@ -200,7 +200,7 @@ class _Run:
 
 
 def _doubts(image: Image) -> Iterator[str]:
-    """What shows that the way back of an image cannot give its original."""
+    """Reasons why converting an image back cannot give its original."""
     if image.root.built:
         yield "the archive has no manifest, and its layers are not those of a registry"
     for node in image.node.nodes():
@@ -221,7 +221,7 @@ def _doubts(image: Image) -> Iterator[str]:
 
 
 def _told(found: Pair | Link) -> Link:
-    """What is to say of a match before any blob is read."""
+    """The link of a match before any blob is read."""
     if isinstance(found, Link):
         return found
     held, signed = found.held, found.signed
@@ -235,7 +235,7 @@ def _told(found: Pair | Link) -> Link:
 def _apart(origin: Link, found: Sequence[Pair | Link]) -> _Answer:
     """The answer where the documents do not agree, or are not all known."""
     if any(isinstance(one, Link) for one in found):
-        # What is not known breaks nothing: it is not told where something else is broken.
+        # An unknown original is not an error: it is left out if a link is broken.
         return _broken([origin, *(_told(one) for one in found if not isinstance(one, Unknown))])
     unknown = next(one for one in found if isinstance(one, Unknown))
     reason = (

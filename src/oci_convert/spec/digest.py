@@ -79,7 +79,7 @@ def new_hash(algorithm: str) -> _Hash:
     """A fresh hash object.
 
     Raises :class:`BlobError` (``unsupported-algorithm``) for algorithms that follow the grammar
-    but are not implemented: what cannot be verified cannot be carried.
+    but are not implemented: what cannot be verified is not copied.
     """
     if algorithm not in _REGISTERED:
         raise BlobError(

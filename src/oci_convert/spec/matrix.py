@@ -78,7 +78,7 @@ def other_spellings() -> dict[str, str]:
     """The names that are read but stand in no cell, and what each means."""
     current = {name for names in CELLS.values() for name in names.values()}
     return {
-        name: "carried as it is"
+        name: "copied unchanged"
         if meaning.cell.kind is Kind.ARTIFACT
         else f"read as {meaning.cell}"
         for name, meaning in SPELLINGS.items()

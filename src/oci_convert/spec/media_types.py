@@ -1,6 +1,6 @@
-"""Every media type of the field, in one table: family x kind x compression x distributable.
+"""Every media type, in one table: family x kind x compression x distributable.
 
-An empty cell (``None``) is an answer, too: the family has no name for such a blob. Implements
+An empty cell (``None``) means that the family has no name for such a blob. Implements
 ``media-types.md`` of the OCI image specification (1.1 and 1.0.0-rc2) and the media types of the
 Docker image manifest version 2, schema 2. Nothing else in the package spells a media type.
 """
@@ -37,7 +37,7 @@ __all__ = [
 
 
 class Family(StrEnum):
-    """A dialect of the image format."""
+    """An image format: Docker, OCI, or OCI 1.0.0-rc2."""
 
     DOCKER = "docker"
     OCI = "oci"
@@ -45,7 +45,7 @@ class Family(StrEnum):
 
     @property
     def spoken(self) -> str:
-        """What people call it: ``Docker``."""
+        """The name for messages: ``Docker``."""
         return {Family.DOCKER: "Docker", Family.OCI: "OCI"}.get(self, "OCI 1.0.0-rc2")
 
     def __format__(self, spec: str) -> str:
@@ -60,7 +60,7 @@ class Kind(StrEnum):
     CONFIG = "config"
     LAYER = "layer"
     ARTIFACT = "artifact"
-    """Anything else: carried, never interpreted."""
+    """Anything else: copied, never interpreted."""
     DESCRIPTOR = "descriptor"
     """The content of a file in ``refs/`` of a layout before 1.0; never a blob."""
     LAYOUT = "layout"
@@ -83,7 +83,7 @@ class Compression(StrEnum):
 
 
 class Standing(StrEnum):
-    """How firmly a name belongs to its family."""
+    """How official a name is in its family."""
 
     OFFICIAL = "official"
     CUSTOMARY = "customary"
@@ -96,7 +96,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A row of the table: what a blob is, whatever a family calls it."""
+    """A row of the table: what a blob is, independent of the family."""
 
     kind: Kind
     compression: Compression | None = None
@@ -213,7 +213,7 @@ _STANDINGS: Final = {
     _DOCKER + "image.rootfs.diff.tar": Standing.CUSTOMARY,
     _DOCKER + "image.rootfs.foreign.diff.tar": Standing.CUSTOMARY,
     _DOCKER + "image.rootfs.diff.tar.zstd": Standing.UNOFFICIAL,
-    # Nobody writes this one; it is what the pattern of the others gives, for `--compress keep`.
+    # No other tool writes this one; it follows the pattern of the others, for `--compress keep`.
     _DOCKER + "image.rootfs.foreign.diff.tar.zstd": Standing.UNOFFICIAL,
 }
 
@@ -249,7 +249,7 @@ _ARTIFACTS: Final[dict[str, frozenset[Family]]] = {
     EMPTY_CONFIG: frozenset({Family.OCI}),
     IN_TOTO: frozenset({Family.DOCKER, Family.OCI}),
 }
-"""Names that are known, and known to have no counterpart: carried as they are."""
+"""Known names without a counterpart: copied unchanged."""
 
 
 def _spellings() -> dict[str, Meaning]:

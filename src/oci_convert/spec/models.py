@@ -231,7 +231,7 @@ class SavedImage(Model):
 
 
 def diff_ids_for(diff_ids: int, layers: int) -> str:
-    """What is told where a config and what lists the layers differ in their number."""
+    """The message where a config and a manifest differ in the number of layers."""
     return (
         f"the config has {diff_ids} diff_{'id' if diff_ids == 1 else 'ids'} for "
         f"{layers} {'layer' if layers == 1 else 'layers'}"
@@ -264,7 +264,7 @@ _SENTENCES: Final = {
     "greater_than_equal": "must not be negative",
     "less_than_equal": "is larger than any file can be",
 }
-"""What pydantic finds, in the words of JSON instead of Python's."""
+"""The errors of pydantic in the terms of JSON instead of Python."""
 
 
 def _sentence(detail: Any) -> str:

@@ -1,4 +1,4 @@
-"""What images are called, and how one kind of name becomes another.
+"""Names of images, and how one kind of name is converted to another.
 
 An entry of an index is identified by a pair of annotations: ``org.opencontainers.image.ref.name``
 (image-spec ``annotations.md``: a tag or any reference) and ``io.containerd.image.name`` (a full
@@ -59,7 +59,7 @@ def pair(annotations: Mapping[str, str]) -> tuple[str | None, str | None]:
 
 
 def called(annotations: Mapping[str, str]) -> str | None:
-    """What people call the image: its full reference if it has one, else its ref name."""
+    """The name of the image: its full reference if it has one, else its ref name."""
     ref, full = pair(annotations)
     return full or ref
 
@@ -166,7 +166,7 @@ def _counted(images: int) -> str:
 
 
 def _meant(roots: Sequence[N], ref: str) -> str | None:
-    """What is called nearly like this, or has a digest that begins like this."""
+    """A name that is nearly the same, or a digest that begins like this."""
     shortened = re.fullmatch(r"@?(?:sha256:)?([0-9a-f]{4,63})", ref)
     if shortened is not None:
         for root in roots:
@@ -181,7 +181,7 @@ def _meant(roots: Sequence[N], ref: str) -> str | None:
 
 
 def _parts(name: str) -> Iterator[str]:
-    """What people may write of a name: all of it, without the host, the last word, the tag."""
+    """The parts of a name that people write: the whole, without host, the last word, the tag."""
     yield name
     parts = _split(name)
     if parts is not None:

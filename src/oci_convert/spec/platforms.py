@@ -33,7 +33,7 @@ _OTHER_SPELLINGS: Final = {
     "i386": "386",
     "i686": "386",
 }
-"""As ``uname -m``, Linux distributions and repositories of Docker's hub have it."""
+"""As in ``uname -m``, Linux distributions and repositories of Docker Hub."""
 _SHOWN: Final = 10
 """Platforms that an error lists."""
 
@@ -61,7 +61,7 @@ def matches(platform: Platform, wanted: str) -> bool:
 
 
 def meant(text: str) -> str | None:
-    """The platform that ``arm64``, ``linux-arm64`` or ``linux/aarch64`` is, if it is one."""
+    """The platform that ``arm64``, ``linux-arm64`` or ``linux/aarch64`` means, if any."""
     words = text.casefold()
     for other in sorted(_OTHER_SPELLINGS, key=len, reverse=True):
         words = re.sub(rf"(?<![a-z0-9]){other}(?![a-z0-9])", _OTHER_SPELLINGS[other], words)
@@ -73,7 +73,7 @@ def meant(text: str) -> str | None:
 
 
 def near(wanted: str, known: Iterable[str]) -> str | None:
-    """The one of the ``known`` platforms that somebody may have meant by ``wanted``, if any is."""
+    """The ``known`` platform that ``wanted`` was probably meant to be, if any."""
     there = list(known)
     spelled = meant(wanted)
     if spelled == wanted:

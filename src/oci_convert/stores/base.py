@@ -50,10 +50,10 @@ class Root:
     name: str | None = None
     """What people call it; ``None`` for an image that has no name."""
     companion: bool = False
-    """It speaks of another image and goes with it; it is no image of its own."""
+    """It refers to another image and is written with it; it is not an image of its own."""
     built: bool = False
-    """The manifest was made from a row of a docker-save archive: it has no original, and nothing
-    vouches for a layer but the ``diff_id`` in the config."""
+    """The manifest was built from a docker-save archive: it has no original, and a layer can only
+    be verified by its ``diff_id`` in the config."""
     upgraded: bool = False
     """The config was made, too: the archive holds images version 1."""
     remarks: tuple[Finding, ...] = ()
@@ -89,17 +89,18 @@ class Capabilities:
     referrers: bool = True
     """What refers to an image has room beside it."""
     rows: bool = False
-    """Images are rows of a ``manifest.json``: one platform a name, and names that Docker takes."""
+    """Images are listed in a ``manifest.json``: one platform a name, and names that Docker
+    accepts."""
 
 
 class Source(ABC):
-    """Gives images. Whoever opens a source closes it; it is a context manager."""
+    """Gives images. A source is a context manager; it is closed by the caller who opened it."""
 
     label: str
     """The reference it was opened with, as errors show it: ``dir:app``."""
 
     daemon_layers: bool = False
-    """Plain layers are how a daemon keeps them, not how anybody published them."""
+    """Uncompressed layers are only how a daemon stores them, not how they were published."""
 
     sparse: bool = False
     """Indexes of this store may name images that are not here, as a matter of course."""
@@ -116,7 +117,7 @@ class Source(ABC):
         """Every image, in the order of the store."""
 
     def signatures(self) -> Mapping[str, tuple[str, bytes]]:
-        """Files with signatures: by name, the digest that they speak of, and their bytes."""
+        """Files with signatures: by name, the signed digest and their bytes."""
         return {}
 
     @abstractmethod
@@ -188,7 +189,7 @@ class Source(ABC):
 
 
 def unwatched(_: int) -> None:
-    """What is told the bytes that nobody counts."""
+    """The callback where bytes are not counted."""
 
 
 def _watched(chunks: Iterable[bytes], watch: Callable[[int], None]) -> Iterator[bytes]:
@@ -221,7 +222,7 @@ class Sink(ABC):
     def begin(self) -> None:
         """Make ready to write, unless the first :meth:`put` may do so.
 
-        What must wait for other runs waits here, and not in a thread that nobody can interrupt.
+        Waiting for other runs happens here, not in a thread that cannot be interrupted.
         """
 
     @abstractmethod
@@ -235,7 +236,7 @@ class Sink(ABC):
     ) -> bool:
         """Whether the blob is there already, judged by its size; with ``verify`` by its digest.
 
-        Such a blob is not written again. A symbolic link is never believed. ``document`` says that
+        Such a blob is not written again. A symbolic link does not count. ``document`` says that
         it is a manifest or an index. ``watch`` is told the bytes that are read to verify it; what
         it raises ends the work.
         """
@@ -295,7 +296,7 @@ class Sink(ABC):
 
     @abstractmethod
     def abort(self) -> None:
-        """Undo the run as far as nobody else can have seen it.
+        """Undo the run as far as no other run can depend on it.
 
         Unfinished files always go; finished blobs go if the target has no image yet and no other
         writer; a target that was made by this run goes with them.
@@ -335,7 +336,7 @@ class SinkOptions:
     family: Family = Family.OCI
     """The family of the images that will be written."""
     force: bool = False
-    """Replace an image, where the store has room for one only."""
+    """Replace an image, if the store holds only one."""
     fsync: bool = True
     """Bring everything to the disk before the images appear."""
     scratch: Scratch = temporary
@@ -354,7 +355,7 @@ class SourceStore(Protocol):
         """The one image that is meant, as behind a reference; ``None`` for all."""
 
     def source(self, options: SourceOptions, /) -> Source:
-        """Open it; whoever opens a source closes it.
+        """Open it; the caller closes it.
 
         Raises :class:`OciConvertError` if it is not there or holds no images.
         """
@@ -376,7 +377,7 @@ class SinkStore(Protocol):
         """The family of what is written, unless another one is asked for; ``None``: it must be."""
 
     def sink(self, options: SinkOptions, /) -> Sink:
-        """Open it; whoever opens a sink closes it. Nothing is written before the first blob."""
+        """Open it; the caller closes it. Nothing is written before the first blob."""
 
 
 @runtime_checkable

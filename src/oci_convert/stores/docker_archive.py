@@ -4,7 +4,7 @@ Classic archives (Docker 1.10 to 24, podman, skopeo, crane, kaniko) hold a ``man
 row for each image, and the files that the rows name. Those of Docker since 25, containerd, BuildKit
 and regctl are OCI layouts, too; there a row only points to an image of the layout, whose manifest
 is the original. Where the two contradict each other (Docker 25.0 wrote the layers of its OCI
-manifests in random order), the row is believed, because the config can confirm it.
+manifests in random order), the row is used, because the config can confirm it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["DockerArchiveSource", "is_docker_archive"]
 
 
 def is_docker_archive(files: Files) -> bool:
-    """Whether a place holds what ``docker save`` wrote: rows, or the ``repositories`` of old."""
+    """Whether ``files`` are what ``docker save`` wrote: ``manifest.json`` or ``repositories``."""
     if _begins(files, ROWS, b"["):
         return True
     unlike = (ROWS, "index.json")

@@ -2,7 +2,7 @@
 
 Names decide first: Docker, containerd and BuildKit write ``io.containerd.image.name`` in full and
 the bare tag as ``org.opencontainers.image.ref.name``; podman writes the full reference as ref name;
-regctl repeats its own spelling of the reference. A name alone is not believed: config and layers
+regctl repeats its own spelling of the reference. A name alone does not suffice: config and layers
 must agree with the row.
 """
 

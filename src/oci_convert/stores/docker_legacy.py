@@ -33,7 +33,7 @@ _CONFIG: Final = re.compile(r"[0-9a-f]{64}\.json")
 
 
 def is_docker_legacy(files: Files) -> bool:
-    """Whether a place holds what an old Docker saved: images version 1, and nothing newer.
+    """Whether ``files`` are what an old Docker saved: images version 1, and nothing newer.
 
     An archive of images without a name has no ``repositories``; a folder must have it, as nobody
     wants to have all that is below a wrong one looked through.

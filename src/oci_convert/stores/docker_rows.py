@@ -194,9 +194,9 @@ class Built:
 def build(row: Row, files: RowFiles) -> Built:
     """The Docker manifest of a row; ``files`` then knows the blobs.
 
-    A plain layer has the digest that the config gives as its ``diff_id`` (whoever reads it checks
-    that); a packed one is hashed here. What ``LayerSources`` says of a layer counts if it is said
-    of the bytes in its file, or if the layer is foreign and its file was not saved.
+    A plain layer has the digest that the config gives as its ``diff_id`` (verified when it is
+    read); a compressed one is hashed here. What ``LayerSources`` says of a layer counts if it is
+    said of the bytes in its file, or if the layer is foreign and its file was not saved.
     """
     if files.size(row.config) is None:
         raise _absent(row.config, f"{row.where}.Config")

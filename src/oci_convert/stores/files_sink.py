@@ -1,4 +1,4 @@
-"""What every sink over a place has in common: how a blob gets there."""
+"""What all sinks that write files have in common."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["FilesSink"]
 
 
 class FilesSink(Sink):
-    """Writes blobs as files of a files, under names that a subclass gives them."""
+    """Writes blobs as files, with names from a subclass."""
 
     def __init__(self, files: WritableFiles, label: str) -> None:
         self.files = files
@@ -31,7 +31,7 @@ class FilesSink(Sink):
 
     @abstractmethod
     def sealed(self) -> bool:
-        """Whether the place holds an image, so that nothing in it may be removed."""
+        """Whether the store has an image, so that nothing in it may be removed."""
 
     def has(
         self,
@@ -66,7 +66,8 @@ class FilesSink(Sink):
         document: bool = False,
     ) -> tuple[Digest, int]:
         tally = Tally(expected.name.algorithm if expected is not None else algorithm)
-        # What has no digest yet goes by that of nothing: a place may need room for the name.
+        # A blob without a digest yet gets that of nothing: some outputs need the length of the
+        # name.
         name = self.name(expected.name if expected is not None else tally.digest, document=document)
         with self._pending(name, expected.size if expected is not None else None) as pending:
             for chunk in chunks:

@@ -69,4 +69,4 @@ class HashingSink(Sink):
         """Nothing was written, so nothing is undone."""
 
     def close(self) -> None:
-        """The target is closed by whoever opened it."""
+        """The target is closed by the caller who opened it."""

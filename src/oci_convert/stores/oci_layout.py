@@ -29,12 +29,12 @@ _REF_FILE: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def blob_name(digest: Digest) -> str:
-    """The place of a blob in a layout."""
+    """The file of a blob in a layout."""
     return f"blobs/{digest.algorithm}/{digest.encoded}"
 
 
 def is_layout(files: Files) -> bool:
-    """Whether a place holds an OCI layout of any age."""
+    """Whether ``files`` are an OCI layout of any version."""
     if files.size(INDEX) is not None:
         return True
     return files.size("oci-layout") is not None and any(files.names("refs"))

@@ -14,7 +14,7 @@ from oci_convert.text.suggestion import did_you_mean, nearest
 __all__ = ["SPELLING", "refuse_elsewhere", "refuse_misspelt", "refuse_url"]
 
 SPELLING: Final = "a reference is oci:PATH[:REF], dir:PATH, docker-archive:FILE[:REF], …"
-"""What is said to whoever seems not to know it."""
+"""The remedy of errors about references."""
 _OTHER_TOOLS: Final = {
     "ocidir": "oci",
     "oci-dir": "oci",

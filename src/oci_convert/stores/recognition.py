@@ -1,4 +1,4 @@
-"""What stands at a path: a store of which kind, a part of one, or what people take for one.
+"""What is at a path: which kind of store, a part of one, or something similar.
 
 A reference says what it leads to. Where something else is there, that is told in one line, with the
 spelling that leads to it.

@@ -1,4 +1,4 @@
-"""What others wrote, as it can be shown: paths and documents may hold more than meets the eye."""
+"""Text of paths and documents, escaped so that it can be printed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ __all__ = ["printable"]
 
 
 def printable(text: str) -> str:
-    """``text`` with everything that is not plainly visible spelled as in a string of Python.
+    """``text`` with everything that is not visible escaped as in a Python string.
 
-    Line ends, terminal codes, changes of direction and text that nobody sees are shown, not obeyed.
+    Line ends, terminal codes, changes of direction and invisible text are shown, not executed.
     """
     if text.isprintable():
         return text

@@ -1,4 +1,4 @@
-"""Suggestions: what somebody may have meant who wrote something that is not there."""
+"""Suggestions for misspelt names."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Final
 __all__ = ["did_you_mean", "nearest"]
 
 _MOST: Final = 10_000
-"""Words that are compared: a folder may hold millions, and to say no must not take long."""
+"""Words that are compared: a directory may have millions, and an error must not take long."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The one of the ``known`` words that is most like ``word``, whatever the case, if one is."""
+    """The ``known`` word that is most similar to ``word``, ignoring case, if any."""
     from difflib import get_close_matches  # only what failed pays for it
 
     spelled: dict[str, str] = {}

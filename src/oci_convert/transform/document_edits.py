@@ -1,7 +1,7 @@
-"""One document from family to family: an edit of its bytes, and what the edit removes.
+"""Editing one document from family to family: its new bytes, and what was removed.
 
 Pure: bytes in, bytes out. What becomes of the blobs that a document names is decided elsewhere and
-handed in, one :class:`Child` for each of its descriptors.
+passed in, one :class:`Child` for each of its descriptors.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ __all__ = [
 
 REFERENCE_TYPE: Final = "vnd.docker.reference.type"
 REFERENCE_DIGEST: Final = "vnd.docker.reference.digest"
-"""Annotations by which BuildKit links an attestation to the image it speaks of."""
+"""Annotations by which BuildKit links an attestation to its image."""
 
 _DOCUMENT_EXTENSIONS: Final = ("annotations", "subject", "artifactType")
 _SLOT_EXTENSIONS: Final[Mapping[Role, tuple[str, ...]]] = {
@@ -58,7 +58,7 @@ _SLOT_EXTENSIONS: Final[Mapping[Role, tuple[str, ...]]] = {
     Role.SUBJECT: (),
     Role.BLOB: (),
 }
-"""What Docker's schema has no room for, by the place of a descriptor."""
+"""Fields that the Docker schema does not define, by the role of a descriptor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +70,15 @@ class Child:
     content: bytes | None = None
     """Its new bytes, where they are a document: an embedded ``data`` is renewed with them."""
     platform: Mapping[str, object] | None = None
-    """A platform that the entry shall state because it states none."""
+    """A platform for an entry that states none."""
     spliced: tuple[str, ...] | None = None
-    """The JSON texts of the entries that take the place of this one: a nested index, flattened."""
+    """The JSON texts of the entries that replace this one: a nested index, flattened."""
     annotations: Mapping[str, str] | None = None
     """Annotations of the entry that get new values."""
     keeps: frozenset[str] = frozenset()
-    """Members of the entry that stay although Docker's schema has no room for them."""
+    """Fields of the entry that stay although the Docker schema does not define them."""
     without: frozenset[str] = frozenset()
-    """Annotations of the entry that no longer tell the truth."""
+    """Annotations of the entry that are no longer true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +98,12 @@ def target_type(document: Document, family: Family) -> str:
 
 
 def changes_family(document: Document, family: Family) -> bool:
-    """Whether ``document`` is not of ``family`` yet, so that more than names may have to change."""
+    """Whether ``document`` is of another family, so that more than media types may change."""
     return target_type(document, family) != document.media_type
 
 
 def config_type(document: Document, media_type: str, family: Family) -> str:
-    """The media type of a config in ``family``; one that is no image's stays what it is."""
+    """The media type of a config in ``family``; that of an artifact stays unchanged."""
     if media_type == OCTET_STREAM and document.families == {Family.DOCKER}:
         if not changes_family(document, family):
             return media_type
@@ -112,7 +112,7 @@ def config_type(document: Document, media_type: str, family: Family) -> str:
 
 
 def is_image(document: Document) -> bool:
-    """Whether a manifest describes an image, rather than an artifact that borrows the form."""
+    """Whether a manifest describes an image, not an artifact."""
     for slot in document.slots:
         if slot.role is Role.CONFIG:
             media_type = slot.descriptor.media_type
@@ -125,7 +125,7 @@ def is_image(document: Document) -> bool:
 def is_loadable(document: Document) -> bool:
     """Whether a document is an image whose layers are layers, so that Docker can load it.
 
-    Signatures and attestations have the form of images, and layers that are something else.
+    Signatures and attestations have the form of images, but their layers are something else.
     """
     layers = (slot.descriptor for slot in document.slots if slot.role is Role.LAYER)
     meanings = [look_up(layer.media_type) for layer in layers]
@@ -142,7 +142,7 @@ def edit(
     where: str = "",
     keep_extensions: bool = False,
 ) -> Edit:
-    """Edit ``document`` so that it is of ``family`` and names its blobs by what became of them.
+    """Edit ``document`` so that it is of ``family`` and names the new descriptors of its blobs.
 
     ``children`` are parallel to ``document.slots``. A document in which nothing has to change
     comes back as the same bytes.
@@ -185,7 +185,7 @@ class _Edit:
         return Edit(raw, self._media_type, tuple(self._findings))
 
     def _name_document(self) -> None:
-        """State the new media type, and lists where Docker's schema wants lists."""
+        """Write the new media type, and lists that the Docker schema requires."""
         self._name()
         root = self._document.root
         name = "layers" if self._document.kind is Kind.MANIFEST else "manifests"
@@ -207,7 +207,7 @@ class _Edit:
             self._editor.replace_string(stated, self._media_type)
 
     def _rename(self, slot: Slot, child: Child) -> None:
-        """Let a descriptor name what its blob has become."""
+        """Write the new descriptor of a blob."""
         new = child.new
         assert new is not None
         where = f"{self._where}.{slot.label}".lstrip(".")
@@ -256,7 +256,7 @@ class _Edit:
             self._editor.remove_members(annotations, set(stale))
 
     def _strip(self, target: Object, names: Sequence[str], where: str) -> set[str]:
-        """Remove what Docker's schema has no room for; one finding for each member."""
+        """Remove fields that the Docker schema does not define; one finding for each."""
         gone = {name for name in names if name in target.members}
         for name in sorted(gone):
             self._findings.append(Finding.of(f"{name}-removed", where, _told(name, target)))
@@ -266,7 +266,7 @@ class _Edit:
 
 
 def _told(name: str, target: Object) -> str:
-    """What exactly goes with a member, for people who must decide whether they can do without."""
+    """The value that is lost with a field, for the finding."""
     member = target.get(name)
     value = None if member is None else member.value
     if name == "annotations" and isinstance(value, dict):
@@ -341,7 +341,7 @@ def _is_plugin(document: Document) -> bool:
 
 
 def not_an_image(document: Document, where: str) -> RefusedError:
-    """The error for an artifact on its way to Docker."""
+    """The error for an artifact that is converted to Docker."""
     config = next((slot for slot in document.slots if slot.role is Role.CONFIG), None)
     described = f" (its config is {config.descriptor.media_type})" if config is not None else ""
     return RefusedError(

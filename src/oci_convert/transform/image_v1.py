@@ -1,11 +1,11 @@
-"""Images version 1, of which Docker's images were made before 2016, and their upgrade.
+"""Images version 1, as Docker made them before 2016, and their upgrade.
 
 An image version 1 (Docker *image/spec/v1.md*) is one layer and a JSON that names the image below.
-A manifest of schema 1 holds the JSON of each of its layers, and so does an archive of Docker before
-1.10: one upgrade, two doors.
+A manifest of schema 1 contains the JSON of each of its layers, and so does an archive of Docker
+before 1.10: one upgrade for both.
 
 The upgrade is the one that Docker and containers/image make, so that the image ID is the same,
-whoever upgrades: the config is the JSON of the top layer, its members sorted and spelled as Go
+with every tool: the config is the JSON of the top layer, its members sorted and spelled as Go
 spells them, without what only version 1 knows, and with the history and the ``diff_ids`` that
 version 1 lacks. Only images of Docker before 1.8.3 get another ID here: the others pass their JSON
 through a Go struct, which loses every member that it does not know, and adds empty ones. Here all
@@ -36,7 +36,7 @@ _PLAIN: Final = str(name_of(Cell(Kind.LAYER, Compression.NONE), Family.DOCKER))
 _V1_ONLY: Final = frozenset(("id", "parent", "parent_id", "layer_id", "throwaway", "Size"))
 """What the config of the upgraded image does not have."""
 _NO_TIME: Final = "0001-01-01T00:00:00Z"
-"""How Go spells a time that nobody set."""
+"""How Go spells a time that is not set."""
 
 
 class _ContainerConfig(Model):
@@ -66,7 +66,7 @@ class V1Image:
 
     @property
     def identity(self) -> str:
-        """The id: 64 hex digits, which nobody can check."""
+        """The id: 64 hex digits, which cannot be verified."""
         return self.view.id
 
     @property
@@ -76,7 +76,7 @@ class V1Image:
 
     @property
     def throwaway(self) -> bool:
-        """Whether the layer is empty, and there only because schema 1 wants one for each step."""
+        """Whether the layer is empty, and exists only because schema 1 needs one for each step."""
         return bool(self.view.throwaway)
 
     def history(self) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def read_v1(raw: bytes, where: str = "") -> V1Image:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredLayer:
-    """What only reading a layer tells."""
+    """Properties of a layer that only reading it gives."""
 
     digest: Digest
     size: int
@@ -174,7 +174,7 @@ def _time(text: str) -> str:
 
 
 _ESCAPES: Final = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
-"""What Go escapes in JSON, beside what everybody does; it stands in strings only."""
+"""What Go escapes in JSON in addition to what every writer does; only in strings."""
 _STRING_OR_SPACE: Final = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")|[ \t\n\r]+')
 
 

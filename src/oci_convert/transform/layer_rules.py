@@ -1,4 +1,4 @@
-"""What becomes of one layer: a decision from its label, its first bytes and what is asked.
+"""What becomes of one layer: decided from its media type, its first bytes and the options.
 
 Pure: nothing is read and nothing written.
 """
@@ -40,9 +40,9 @@ class Compress(StrEnum):
     """What ``--compress`` asks of the layers of images."""
 
     AUTO = "auto"
-    """As it is where the target has an official or customary name for it, else gzip."""
+    """Unchanged if the target has an official or customary media type for it, else gzip."""
     KEEP = "keep"
-    """As it is, under an unofficial name if need be, else an error."""
+    """Unchanged, with an unofficial media type if necessary, else an error."""
     GZIP = "gzip"
     ZSTD = "zstd"
     NONE = "none"
@@ -57,19 +57,19 @@ _FORCED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer as it is found."""
+    """A layer of the source."""
 
     media_type: str
     actual: Compression | None
-    """How its bytes are packed; ``None`` if they are absent or fit no magic."""
+    """How its bytes are compressed; ``None`` if they are absent or not recognised."""
     where: str
     present: bool = True
     at_home: bool = False
-    """Its document is of the target family already, so that nothing forces a change."""
+    """Its document already is of the target family, so no change is needed."""
     from_daemon: bool = False
-    """If it is plain, that is only how a daemon stores it."""
+    """If it is uncompressed, then only because a daemon stores it so."""
     of_image: bool = True
-    """Its document describes an image, and not an artifact that borrows the form."""
+    """Its document describes an image, not an artifact in the form of a manifest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +78,12 @@ class LayerPlan:
 
     media_type: str
     recompress: Compression | None = None
-    """The compression that it is packed in anew; ``None``: the bytes stay."""
+    """The compression to recompress it to; ``None``: the bytes stay."""
     findings: tuple[Finding, ...] = ()
 
 
 def check_compress(compress: Compress, family: Family) -> None:
-    """Refuse a ``--compress`` that the target has no name for: a :class:`UsageError`."""
+    """Refuse a ``--compress`` that the target has no media type for: a :class:`UsageError`."""
     forced = _FORCED.get(compress)
     if forced is None:
         return
@@ -125,7 +125,7 @@ def plan_layer(layer: Layer, family: Family, compress: Compress) -> LayerPlan:
 
 
 def _truth(layer: Layer, meaning: Meaning) -> tuple[Compression, tuple[Finding, ...]]:
-    """How the layer is really packed: the bytes win over the label."""
+    """The actual compression of the layer: its bytes, if they contradict the media type."""
     label = meaning.cell.compression or Compression.NONE
     if layer.actual is None:
         if not layer.present:
@@ -170,7 +170,7 @@ def _recompressed(
 
 
 def _kept_as_is(layer: Layer, family: Family) -> LayerPlan:
-    """A blob of a type that is not a layer's: its bytes and its type travel as they are."""
+    """A blob that is not a layer: bytes and media type stay unchanged."""
     meaning = look_up(layer.media_type)
     known = meaning is not None and (layer.media_type == IN_TOTO or family in meaning.families)
     if family is Family.DOCKER and not layer.at_home and not known:
@@ -184,7 +184,7 @@ def _kept_as_is(layer: Layer, family: Family) -> LayerPlan:
 
 
 def _of_artifact(layer: Layer, cell: Cell, family: Family) -> LayerPlan:
-    """A layer of something that is no image: its label is believed, its bytes are not touched."""
+    """A layer of an artifact: its media type is trusted, its bytes are not changed."""
     if layer.at_home:
         return LayerPlan(layer.media_type)
     name = name_of(cell, family)
@@ -208,7 +208,7 @@ def _encrypted(layer: Layer, cell: Cell, family: Family) -> LayerPlan:
 
 
 def _foreign_name(layer: Layer, cell: Cell, family: Family, compress: Compress) -> str:
-    """The name of a layer that is never recompressed, as its ``urls`` serve these very bytes."""
+    """The media type of a layer that is never recompressed, as its ``urls`` serve these bytes."""
     name = name_of(cell, family)
     homes = families(layer.media_type)
     if name is None and layer.at_home and (family in homes or Family.DOCKER not in homes):
@@ -240,7 +240,7 @@ _PACKING: Final = (
     "io.github.containers.compression.",
     "com.amazon.soci.",
 )
-"""What begins the names of annotations that describe the packed bytes of a layer."""
+"""Prefixes of annotations that describe the compressed bytes of a layer."""
 
 
 def packing_annotations(annotations: Iterable[str]) -> frozenset[str]:

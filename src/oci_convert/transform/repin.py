@@ -1,8 +1,8 @@
-"""Digests in what people write: found by their spelling, and replaced as a conversion says.
+"""Digests in text files: found by their spelling, and replaced by those after a conversion.
 
-A digest is unmistakable wherever it stands, so no format of text is read here: a manifest of
-Kubernetes, a Dockerfile and a comment are the same. Only for digests that nobody knows does it
-matter whether they stand where an image is pinned; checksums of other things look just like them.
+A digest is recognised anywhere, so no file format is parsed here: a manifest of Kubernetes, a
+Dockerfile and a comment are the same. Only for unknown digests it matters whether they pin an
+image, because checksums of other things look the same.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ class Outcome(StrEnum):
 
     REWRITTEN = "rewritten"
     ALREADY = "already"
-    """It is what a conversion gave, or did not change."""
+    """It is the digest after a conversion, or did not change."""
     DROPPED = "dropped"
-    """The image was left out of the conversion's target; the pin is as it was."""
+    """The conversion dropped the image; the pin was not changed."""
     UNKNOWN = "unknown"
-    """It pins an image that no conversion knows; the pin is as it was."""
+    """It pins an image that is in no map; the pin was not changed."""
     BARE = "bare"
-    """The hex digits of an old digest without its algorithm; they are as they were."""
+    """The hex digits of an old digest without its algorithm; not changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def repin(text: str, pins: Mapping[str, str | None], *, bare: bool = False) -> R
     alone.
 
     A file of any encoding that includes ASCII survives ``decode("utf-8", "surrogateescape")`` and
-    the same way back.
+    encoding it back.
     """
     parts: list[str] = []
     found: list[Pin] = []
@@ -122,7 +122,7 @@ def repin(text: str, pins: Mapping[str, str | None], *, bare: bool = False) -> R
 
 
 def _found(text: str, pins: Mapping[str, str | None], *, bare: bool) -> Iterator[tuple[int, Pin]]:
-    """Every digest that is worth telling, and where it begins."""
+    """Every digest to report, and where it begins."""
     known = frozenset(pins.values())
     line, counted = 1, 0
     for match in _DIGEST.finditer(text):

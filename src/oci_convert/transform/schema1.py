@@ -72,7 +72,7 @@ class Schema1:
     """What was signed, and what the digest of the manifest is the digest of."""
     media_type: str
     layers: tuple[Layer, ...]
-    """From the base up, as everybody else has them; repetitions are left out."""
+    """From the base up, as in other formats; without repetitions."""
 
     @property
     def images(self) -> tuple[V1Image, ...]:
@@ -100,7 +100,7 @@ def read_schema1(raw: bytes, where: str = "") -> Schema1:
     manifest = validate(_Manifest, whole.value, where)
     layers = _layers(manifest, where)
     _check_chain([layer.image for layer in layers], where)
-    # Docker 1.x repeated entries: of neighbours with one id the lower one stays, as in Docker.
+    # Docker 1.x repeated entries: of adjacent ones with one id the lower one stays, as in Docker.
     lowest = {layer.image.identity: layer for layer in layers}
     return Schema1(payload, SCHEMA1_SIGNED if signed else SCHEMA1, tuple(reversed(lowest.values())))
 
@@ -136,7 +136,7 @@ def _digest(blob: _Blob, where: str) -> Digest:
 
 
 def _refuse_other_kinds(root: Object, where: str) -> None:
-    """A document that is schema 1 for one reader and something else for another is refused."""
+    """Refuse a document that some tools read as schema 1 and others as something else."""
     refuse_case_variants(root, _KNOWN, where)
     stated = root.value.get("mediaType")
     if stated not in (None, "", SCHEMA1, SCHEMA1_SIGNED):
@@ -162,8 +162,8 @@ def _refuse_other_kinds(root: Object, where: str) -> None:
 def _payload(raw: bytes, whole: Object, where: str) -> bytes:
     """The bytes that a pretty signature signs (libtrust; RFC 7515 with the payload in clear).
 
-    The signatures stand inside of what they sign, so each says in its protected header how many
-    bytes come before them and what comes after. All of them must say the same.
+    The signatures are inside of what they sign, so each states in its protected header how many
+    bytes come before them and what comes after. All of them must state the same.
     """
     found = {
         _protected(value, _at(where, f"signatures[{i}]"))
@@ -214,7 +214,7 @@ def _base64url(text: str, where: str) -> bytes:
 
 
 def _check_chain(images: Sequence[V1Image], where: str) -> None:
-    """Each image stands on the next one, the last on none, and none stands in two places."""
+    """Each image has the next one as its parent, the last has none, and none appears twice."""
     if not images:
         _invalid("the image has no layers", where)
     if images[-1].parent is not None:

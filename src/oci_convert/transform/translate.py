@@ -1,4 +1,4 @@
-"""One document on its own, translated by what its labels say: bytes in, bytes out, no store."""
+"""Translating one document without its image, by its media types: bytes in, bytes out."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Translation:
     """A document translated on its own."""
 
     raw: bytes
-    """The bytes of the translated document; the very bytes given where nothing had to change."""
+    """The bytes of the translated document; the same bytes if nothing had to change."""
     media_type: str
     findings: tuple[Finding, ...]
-    """What was lost, and whether the way back gives the same bytes."""
+    """What was lost, and whether translating back gives the same bytes."""
 
     @property
     def digest(self) -> Digest:
@@ -69,7 +69,7 @@ def translate(
     keep_extensions: bool = False,
     where: str = "",
 ) -> Translation:
-    """Translate one manifest or index, believing its labels.
+    """Translate one manifest or index, trusting its media types.
 
     ``digest_map`` maps the digests of an index's children, before, to their descriptors, after: the
     :attr:`~oci_convert.Report.digest_map` of a report. ``media_type`` is what the document's
@@ -95,7 +95,7 @@ def translate(
 
 
 def home_of(document: Document, family: Family) -> Family:
-    """The family that the way back of a conversion to ``family`` leads to."""
+    """The family to convert back to after a conversion to ``family``."""
     homes = document.families
     if family in homes:
         return family
@@ -103,7 +103,7 @@ def home_of(document: Document, family: Family) -> Family:
 
 
 class _Alone:
-    """The children of a document that nobody has read: what its labels say."""
+    """The children of a document, which were not read: what their descriptors say."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class _Alone:
         self._keep_extensions = keep_extensions
 
     def edit(self, document: Document, family: Family) -> Edit:
-        """Translate ``document``, deciding for each child from its label alone."""
+        """Translate ``document``, deciding for each child by its descriptor only."""
         if changes_family(document, family) and not fits(document, family):
             raise not_an_image(document, self._where)
         findings: list[Finding] = []

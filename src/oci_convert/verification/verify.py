@@ -1,4 +1,4 @@
-"""Verifying: everything that an image states is checked, and all that is wrong is told at once."""
+"""Verifying: everything that an image states is checked, and all faults are reported."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["Effort", "Verification", "VerifiedImage", "verify"]
 
 @dataclass(frozen=True, slots=True)
 class VerifiedImage:
-    """An image that was looked at."""
+    """An image that was verified."""
 
     name: str | None
     descriptor: Descriptor
@@ -44,7 +44,7 @@ class VerifiedImage:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What was read to know."""
+    """How much was read."""
 
     blobs: int
     """Distinct blobs, documents among them."""
@@ -59,11 +59,11 @@ class Effort:
 
 @dataclass(frozen=True)
 class Verification:
-    """The answer: what was looked at, and what is wrong or worth telling."""
+    """The result: what was verified, and all findings."""
 
     source: str
     images: tuple[VerifiedImage, ...]
-    """Empty where the source is too broken to say which images it holds."""
+    """Empty if the source is too damaged to list its images."""
     findings: tuple[Finding, ...]
     """In the order of the tree, then what concerns the store as a whole."""
     totals: Effort
@@ -123,7 +123,7 @@ def verify(
     except OciConvertError as error:
         if error.code not in FAULTS:
             raise
-        # What makes the whole store unreadable is as wrong as what is wrong in one image.
+        # An unreadable store is reported like a fault of one image.
         finding = Finding.of(error.code, error.where, error.message)
         effort = Effort(0, 0, time.monotonic() - began)
         return Verification(str(source), (), (finding,), effort, Presence(0, 0))
@@ -164,7 +164,7 @@ class _Run:
 
 
 def _in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """By place, ``layers[2]`` before ``layers[10]``; the same thing is told once."""
+    """By path, ``layers[2]`` before ``layers[10]``; the same finding only once."""
 
     def place(finding: Finding) -> list[tuple[int, str]]:
         parts = re.split(r"([0-9]+)", finding.where)
@@ -192,7 +192,7 @@ def _of_store(source: Source, tree: Tree, *, everything: bool) -> Iterator[Findi
 
 
 def _refers(node: Node) -> bool:
-    """Whether it belongs to another image, so that nobody expects it to have a name."""
+    """Whether it refers to another image, so that it needs no name."""
     document = node.document_or_none
     return document is not None and any(slot.role is Role.SUBJECT for slot in document.slots)
 
@@ -203,7 +203,7 @@ def _orphans(source: OciLayoutSource, tree: Tree) -> Iterator[Finding]:
     for node in tree.nodes():
         unread = node.kind in (Kind.INDEX, Kind.MANIFEST) or node.faults
         if node.document_or_none is None and unread and node.role is not Role.SUBJECT:
-            return  # nobody can say what it names
+            return  # its children are unknown
         named.update(blob_name(slot.descriptor.name) for slot, _ in node.named)
     for name in sorted(source.files.names("blobs")):
         if name not in named:

@@ -34,7 +34,7 @@ def load(arguments: Sequence[str]) -> None:
     named = _MODULES.get(arguments[0]) if arguments else None
     for module in _MODULES.values() if named is None else (named,):
         import_module(f"{__name__}.{module}")
-    # Whoever imported a command before has put it before the others.
+    # A command that was imported before is at the front.
     app.registered_commands.sort(key=lambda command: NAMES.index(name_of(command)))
 
 

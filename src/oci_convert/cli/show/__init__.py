@@ -1,4 +1,4 @@
-"""What people read: lines and findings here, each larger thing in the module of its name.
+"""Output for people: lines and findings here, everything larger in a module of its own.
 
 A command imports what it draws when it draws it: most runs want none of it, or one.
 """

@@ -1,4 +1,4 @@
-"""Two images side by side: what is only on the left (-), only on the right (+), or other (~)."""
+"""A comparison of two images: only on the left (-), only on the right (+), or different (~)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["answer", "content", "diff"]
 
 _WIDTH: Final = 80
-"""Columns, where nobody says how many there are."""
+"""Columns, if their number is not known."""
 _LEAST: Final = 20
 """Columns that a value always gets."""
 _BEFORE: Final = 12
@@ -64,13 +64,13 @@ def diff(found: Diff) -> None:
 
 
 def content(found: Diff) -> None:
-    """In what the content differs, on standard error."""
+    """The differences in content, on standard error."""
     for line in _Painter(found, width_of(sys.stderr) or _WIDTH).content():
         tell(line)
 
 
 def answer(found: Diff) -> None:
-    """How the sides relate, on standard output."""
+    """The result of the comparison, on standard output."""
     say(_ANSWERS[found.answer.value])
 
 
@@ -194,7 +194,7 @@ def _has_moved(it: Difference) -> bool:
 
 
 def _layer(facts: Mapping[str, Any]) -> str:
-    """A layer by its content; one that no config speaks of by its digest."""
+    """A layer by its diff_id; without one, by its digest."""
     return f"{_digest(facts['diff_id'] or facts['digest'])}  {_packed(facts)}"
 
 

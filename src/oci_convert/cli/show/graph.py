@@ -1,7 +1,7 @@
 """The images of a source as a diagram for Mermaid, which GitHub, GitLab and mkdocs draw.
 
 It shows what the figure of media types in the OCI image specification shows, for these images:
-which descriptor in which document names what. A blob stands once, whoever names it.
+which descriptor in which document names what. A blob is one box, even if named several times.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class _Drawing:
         return box
 
     def _open(self, blob: Inspected) -> None:
-        """Draw what a document names, and what speaks of it."""
+        """Draw what a document names, and its referrers."""
         box = self._box(blob)
         if box in self.opened:
             return
@@ -109,7 +109,7 @@ class _Drawing:
             self._open(referrer)
 
     def _speak(self, blob: Inspected) -> None:
-        """Draw whom an attestation, a referrer or a signature speaks of, if that is drawn."""
+        """Draw the subject of an attestation, a referrer or a signature, if it is drawn."""
         kinds = (Kind.MANIFEST, Kind.INDEX)
         box = self._box(blob) if blob.subject is not None else ""
         for subject in (self.boxes.get(f"{kind} {blob.subject}") for kind in kinds):

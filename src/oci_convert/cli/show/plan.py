@@ -53,7 +53,7 @@ _REASONS: Final = {
     "sparse-index": "sparse",
     "unrecognised-layer": "not a tar",
 }
-"""Findings that say why something becomes what it does, in few words."""
+"""Findings that give the reason of a change, in few words."""
 
 _GONE: Final = frozenset(
     {
@@ -78,7 +78,7 @@ def plan(report: Report) -> None:
 class _Plan:
     def __init__(self, report: Report):
         self._report = report
-        # Where images failed, the others have kept their places and nobody can count them.
+        # Where images failed, the numbers of the others do not match.
         images = () if report.failures else report.images
         self._names = {f"images[{i}]": im.name or im.source for i, im in enumerate(images)}
         self._codes: dict[str, list[str]] = {}
@@ -97,7 +97,7 @@ class _Plan:
             yield Row(_cells(row), self._reason(row), Text("  "))
 
     def _reason(self, row: MapRow) -> Text:
-        """Why: the findings that say so, else the rule."""
+        """The reason: from the findings, else by the rule."""
         found = self._codes.get(row.where, [])
         if row.change.value == "dropped":
             words = [code for code in found if code in _GONE]
@@ -148,7 +148,7 @@ def _cells(row: MapRow) -> dict[str, Text]:
 
 
 def _detail(row: MapRow) -> str:
-    """What tells a blob from others of its kind."""
+    """What distinguishes a blob from others of its kind."""
     if row.kind is not Kind.LAYER:
         return row.platform or ""
     packed = [packing_of(named.media_type) for named in (row.old, row.new) if named is not None]

@@ -87,7 +87,7 @@ def _reasons(report: Report) -> Iterator[str]:
 
 
 def _fate(change: str) -> str:
-    """What became of the bytes; that a layer is called otherwise does not change them."""
+    """What became of the bytes; a new media type does not change them."""
     return "kept" if change == "relabelled" else change
 
 

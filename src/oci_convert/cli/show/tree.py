@@ -39,7 +39,7 @@ _LAYOUTS: Final = (
 _NARROW: Final = 60
 """Columns below which branches are drawn short."""
 _FAULTS: Final = ("absent", "mislabelled")
-"""How notes begin that tell of something wrong."""
+"""The beginnings of notes about problems."""
 
 
 def tree(inspection: Inspection, *, full: bool = False) -> None:
@@ -131,7 +131,7 @@ class _Drawing:
 
 
 def _detail(blob: Inspected) -> str:
-    """What tells a blob from others of its kind, where there is no column for its media type."""
+    """What distinguishes a blob from others of its kind, without a column for its media type."""
     if blob.kind is Kind.ARTIFACT:
         return short_type(blob.descriptor.media_type)
     packed = packing_of(blob.descriptor.media_type)

@@ -37,9 +37,9 @@ def bytes_of(size: int) -> str:
 
 
 def digest_of(digest: str, *, whole: bool = False) -> Text:
-    """A digest: twelve digits are enough for people, and sha256 goes without saying.
+    """A digest as twelve digits, without sha256.
 
-    What an annotation gives as one may be no digest; it is shown as it is.
+    An annotation may not be a valid digest; it is shown unchanged.
     """
     if whole:
         return Text(digest, Style.DIGEST)
@@ -72,25 +72,25 @@ def short_type(media_type: str) -> str:
 
 
 def in_words(media_type: str) -> str:
-    """The families that know a media type; of a type that no table knows, the type."""
+    """The families of a media type; of an unknown one, the media type."""
     known = families(media_type)
     return family_of(known) if known else short_type(media_type)
 
 
 def family_of(families: Collection[str]) -> str:
-    """The families that know a name; where OCI does, that 1.0.0-rc2 did goes without saying."""
+    """The families that have a name; OCI includes OCI 1.0.0-rc2."""
     return "+".join(
         sorted(f for f in families if f != Family.OCI_RC2 or Family.OCI not in families)
     )
 
 
 def packing(compression: Compression) -> str:
-    """How a layer is packed: a plain tar is called so."""
+    """How a layer is compressed; ``tar`` if it is not."""
     return "tar" if compression is Compression.NONE else compression.value
 
 
 def packing_of(media_type: str) -> str:
-    """How a layer of that type is packed, if it says so."""
+    """The compression that a media type of a layer states, if any."""
     meaning = look_up(media_type)
     compression = None if meaning is None else meaning.cell.compression
     return "" if compression is None else packing(compression)

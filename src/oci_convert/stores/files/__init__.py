@@ -1,4 +1,4 @@
-"""Places: where the files of a store are, whatever they are made of."""
+"""The files of a store: in a directory, in a tar file, or in memory."""
 
 from oci_convert.stores.files.base import Files, Pending, WritableFiles
 from oci_convert.stores.files.memory import MemoryFiles

@@ -1,7 +1,7 @@
-"""Places: where the files of a store are, whatever they are made of.
+"""The files of a store: in a directory, in a tar file, or in memory.
 
-A store is rules over a place. The same layout lies in a folder, in a tar file, or in a dict.
-Names are relative, with ``/`` between their parts; they never begin with ``/`` nor hold ``..``.
+A store decides which files there are; a :class:`Files` where they are. Names are relative, with
+``/`` between their parts; they never begin with ``/`` nor hold ``..``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def not_a_file(name: str, kind: str, label: str) -> StoreError:
 
 
 def link_outside(name: str, whither: str, label: str) -> StoreError:
-    """The error for a link that leaves the place that it is in, or leads nowhere."""
+    """The error for a symbolic link that leads outside, or into a loop."""
     return StoreError(
         f"{name} is a link that {whither}",
         code="link-outside",
@@ -53,7 +53,7 @@ def link_outside(name: str, whither: str, label: str) -> StoreError:
 
 
 class Files(ABC):
-    """Files to read. Links are followed only inside the place."""
+    """Files to read. Links are followed only to files of the same object."""
 
     label: str
     """What errors call it: its path."""
@@ -67,7 +67,7 @@ class Files(ABC):
         """Bytes of a regular file; ``None`` if there is none of that name.
 
         Here and in the methods below, what is there but is no regular file (``not-a-file``), and
-        links that leave the place or go round in circles (``link-outside``), are a
+        links that lead outside or into a loop (``link-outside``), are a
         :class:`StoreError`.
         """
 
@@ -128,13 +128,13 @@ class Pending(Protocol):
 
 
 class WritableFiles(Files):
-    """A place to write to. One run uses one place object; several runs may share the place."""
+    """Files to write. One run uses one object; several runs may write to one directory."""
 
     def begin(self) -> None:
         """Make ready what the first file needs. What must wait for others waits here."""
 
     def tops(self) -> Iterator[tuple[str, bool]]:
-        """What stands directly in the place: names, and whether that is a file (or a link to one).
+        """What is at the top level: names, and whether each is a file (or a link to one).
 
         The folder of unfinished files is left out.
         """
@@ -153,7 +153,7 @@ class WritableFiles(Files):
     def scratch(self) -> BinaryIO | None:
         """An empty file to write and read, beside what is written; gone once it is closed.
 
-        ``None`` where the place is on no disk.
+        ``None`` if these files are not on a disk.
         """
         return None
 
@@ -175,12 +175,13 @@ class WritableFiles(Files):
 
     @abstractmethod
     def locked(self) -> AbstractContextManager[None]:
-        """Hold the lock of the place, to read and replace the file that makes images appear."""
+        """Hold the lock, to read and replace the file that makes images appear."""
 
     @abstractmethod
     def undo(self, sealed: Callable[[], bool]) -> None:
-        """End a failed run: unfinished files go; finished ones too, unless ``sealed`` (the place
-        holds images) or another run is writing here; folders that this run made go if empty.
+        """End a failed run: unfinished files are removed; finished ones too, unless ``sealed``
+        (there are images) or another run is writing here; directories of this run are removed if
+        empty.
 
-        ``sealed`` is asked while nobody else can commit. Raises nothing that the system refuses.
+        ``sealed`` is called while no other run can commit. Errors of the system are ignored.
         """

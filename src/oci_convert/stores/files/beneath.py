@@ -1,7 +1,7 @@
 """Names opened beneath a folder: links may lead anywhere inside of it, never out.
 
 Names are opened part by part, each relative to the folder that was opened before, so that what
-another process puts in the place of a part meanwhile is not followed either. Systems that open
+another process replaces a part with meanwhile is not followed either. Systems that open
 nothing relative to a folder (Windows) get the best that paths can do: what they lead to is looked
 at first, and opened then.
 """
@@ -20,10 +20,10 @@ __all__ = ["FOLDER", "OPEN", "LeftError", "files_beneath", "open_beneath"]
 OPEN: Final = (
     os.O_RDONLY
     | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # a pipe in the place of a file must not stop the run for ever
+    | getattr(os, "O_NONBLOCK", 0)  # opening a pipe instead of a file must not block the run
     | getattr(os, "O_BINARY", 0)
 )
-"""How files of strangers are opened."""
+"""Flags to open files of an image."""
 
 FOLDER: Final = OPEN | getattr(os, "O_DIRECTORY", 0)
 """The same for folders, and for nothing else."""

@@ -1,4 +1,4 @@
-"""A place that is a folder of the file system.
+"""Files in a directory of the file system.
 
 Reading never leaves the folder through a link: names are opened part by part beneath it. Writing
 leaves nothing half done: a file grows in the folder of its run and is renamed when it is complete.
@@ -109,7 +109,7 @@ class Folder(Files):
 
     @contextmanager
     def _judging(self, name: str) -> Iterator[None]:
-        """What the system says of a name, where that is the doing of whoever chose the name."""
+        """Errors of the system that the names in an image cause, as errors of the image."""
         try:
             yield
         except LeftError:

@@ -36,7 +36,7 @@ class MemoryFiles(WritableFiles):
 
     def names(self, folder: str = "") -> Iterator[str]:
         prefix = f"{folder}/" if folder else ""
-        with self._held.lock:  # nobody may add to a dict while it is gone through
+        with self._held.lock:  # a dict must not grow while it is iterated
             return iter([name for name in self.files if name.startswith(prefix)])
 
     def size(self, name: str) -> int | None:

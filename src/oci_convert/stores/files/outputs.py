@@ -178,4 +178,4 @@ class GivenFile(Output):
             self._file.take_back()
 
     def close(self) -> None:
-        """Whoever opened the file closes it."""
+        """The file is closed by the caller who opened it."""

@@ -1,7 +1,7 @@
 """Where files grow until they are complete: ``.oci-convert/<run>/``, a folder locked by its run.
 
-The lock of the run's folder says that the run lives; whoever begins or ends removes what dead runs
-left. The lock of the root is held for moments only, by whoever makes or removes folders in it.
+The lock of a run's directory shows that the run is alive; each run, at its begin and end, removes
+what killed runs left. The lock of the root is held only to make or remove directories in it.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class RunFolder:
     def end(self, written: Iterable[Path] = (), sealed: Callable[[], bool] = lambda: True) -> None:
         """End the run: its unfinished files go, and so do the folders that it made, if empty.
 
-        ``written`` goes, too, unless the place is ``sealed``, which is asked while nobody can
+        ``written`` is removed, too, unless ``sealed()``, which is called while no run can
         commit, or other runs are writing here: they may count on it. One of them inherits it then,
         and the last one removes it if it fails as well. Raises nothing, as what ends a run has been
         told already. Ending twice is harmless.
@@ -160,7 +160,7 @@ class RunFolder:
         try:
             lock = _lock_folder(self._root, _PATIENCE)
         except OSError:
-            self._let_go()  # what nobody else can have seen; the rest belongs to the next run
+            self._let_go()  # no other run knows these files; the next run removes the rest
             raise
         try:
             unfinished = self._root / UNFINISHED

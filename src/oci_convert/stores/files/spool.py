@@ -69,7 +69,7 @@ def _is_plain(file: File | View, label: str) -> bool:
         return False
     packing = _packing(file.read(SNIFF_BYTES), label)
     file.seek(0)
-    return packing in (None, Compression.NONE)  # of what is no archive at all, the place complains
+    return packing in (None, Compression.NONE)  # what is no archive, Tar refuses
 
 
 def _packing(head: bytes, label: str, within: str = "") -> Compression | None:

@@ -1,7 +1,7 @@
-"""What the operating system refuses, as errors of the library: one table, one translation.
+"""Errors of the operating system as errors of the library: one table, one translation.
 
-Inside the library an :class:`OSError` travels as it is; whoever raises it sees to it that it names
-a path. :func:`system_errors` stands where a call of the library ends.
+Inside the library an :class:`OSError` is not changed; where it is raised, it gets a path.
+:func:`system_errors` translates it where a call of the library ends.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["REFUSALS", "Refusal", "system_error", "system_errors"]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A way in which the system says no."""
+    """An error of the operating system."""
 
     errnos: tuple[int, ...]
     message: str
@@ -89,7 +89,7 @@ REFUSALS: Final[dict[str, Refusal]] = {
         "check the disk",
     ),
 }
-"""From code to what the system said; ``system-error`` is the code of everything else."""
+"""From code to error of the system; ``system-error`` is the code of all others."""
 
 _OTHER: Final = "system-error"
 _BY_ERRNO: Final = {
@@ -99,9 +99,9 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 def system_error(error: OSError, *, needed: int | None = None, note: str = "") -> StoreError:
-    """What the system refused, as an error of the library at the path that it names.
+    """An error of the system as an error of the library, with its path.
 
-    ``needed`` is what a full disk lacks room for, in bytes; ``note`` is said beside the message.
+    ``needed`` are the bytes that a full disk lacks; ``note`` is added to the message.
     """
     path = error.filename if error.filename2 is None else error.filename2
     where = "" if path is None or isinstance(path, int) else _lasting(os.fsdecode(path))
@@ -119,10 +119,10 @@ def system_error(error: OSError, *, needed: int | None = None, note: str = "") -
 def system_errors(
     needed: Callable[[], int | None] = lambda: None, note: str = ""
 ) -> Iterator[None]:
-    """Let what the system refuses inside come out as :class:`StoreError`.
+    """Raise errors of the system as :class:`StoreError`.
 
-    The :class:`OSError` is its cause. ``needed`` is asked for the bytes that are still to come. An
-    error that names no path is not of a store but of a caller's own making: it stays as it is.
+    The :class:`OSError` is its cause. ``needed`` returns the bytes that are still to be written. An
+    error without a path is not of a store, and is not changed.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""A place that is a tar file, read in place: an index of its members, never an extraction."""
+"""Files in a tar file, read in place: its members are indexed, never extracted."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _HEADERS_LIMIT: Final = 4 * _HEADER_LIMIT
 _GLOBAL_LIMIT: Final = 4 * 1024
 """Bytes of all global headers: tarfile copies what they say for every member."""
 _EFFORT_LIMIT: Final = 1 << 31
-"""Characters that are compared to follow links: seconds, where honest archives take none."""
+"""Characters that are compared to follow links: some seconds; usual archives need none."""
 _BUFFER: Final = 256 * 1024
 _ONCE: Final = frozenset({"manifest.json", "index.json", "oci-layout", "repositories"})
-"""Members that say what the archive holds: two of them would be two archives in one."""
+"""Members that list the images: two of them would be two archives in one."""
 _OF_ONE: Final = frozenset(
     ("path", "linkpath", "size", "GNU.sparse.name", "GNU.sparse.size", "GNU.sparse.realsize")
 )
-"""Records of PAX that some readers believe of all members if they stand in a global header."""
+"""Records of PAX that some readers apply to all members if they are in a global header."""
 _KINDS: Final = {
     tarfile.FIFOTYPE: "a pipe",
     tarfile.CHRTYPE: "a device",
@@ -73,11 +73,11 @@ class Tar(Files):
     last counts, as when the archive is extracted; those that say what the archive holds must stand
     once. Members whose names leave the archive are passed over. Who asks for a member that is
     neither a file nor a folder, or for a link that leads out of the archive or round in circles, is
-    told so. Records of PAX override the headers, and those that nobody knows change nothing; global
+    told so. Records of PAX override the headers, and unknown ones change nothing; global
     ones must not name members or their sizes. What headers say of sizes and of the parts of sparse
     members must fit into the file. Threads may read at the same time.
 
-    ``file`` is the archive if it is open already; it then belongs to the place.
+    ``file`` is the archive if it is already open; it is closed with this object.
     """
 
     def __init__(self, path: str | os.PathLike[str], file: File | View | None = None) -> None:
@@ -141,7 +141,7 @@ class Tar(Files):
         ) from None
 
     def _refuse_bomb(self, name: str, member: _Member) -> None:
-        """Holes cost a sparse member nothing, and whoever reads it all the more."""
+        """Refuse a sparse member that is far larger than its data."""
         held = sum(extent.end - extent.start for extent in member.extents if extent.at is not None)
         ratio = limits().layer_ratio
         if member.size > RATIO_COUNTS_FROM and member.size > ratio * held:
@@ -235,7 +235,7 @@ class Tar(Files):
                 raise
             return None
 
-    # -- the place --------------------------------------------------------------------------
+    # -- reading ----------------------------------------------------------------------------
 
     def names(self, folder: str = "") -> Iterator[str]:
         prefix = f"{folder}/" if folder else ""
@@ -262,7 +262,7 @@ class Tar(Files):
 
 
 class _HeaderReader:
-    """The file as tarfile sees it: only headers are read, so nobody needs many bytes at once."""
+    """The file as tarfile reads it: only headers, so a read of many bytes is an error."""
 
     def __init__(self, file: File | View) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""A place that is a tar file being written: one member after the other, each the same every time.
+"""A tar file to write: one member after the other, always with the same bytes.
 
 Nothing in a member depends on the machine or the time: no owner, no names of owners, the time 0.
 Headers are ustar, which every reader takes; GNU's extensions stand in only for what ustar has no
@@ -68,7 +68,7 @@ def _padding(size: int) -> bytes:
 class WritableTar(WritableFiles):
     """A tar file to write; members are never replaced.
 
-    One member is written at a time: who begins one while another thread is at it waits. Where the
+    One member is written at a time: other threads wait. Where the
     output can be rewritten, a member of unknown size or name grows in place and gets its header at
     the end; else it is kept in a scratch file until it is complete.
     """
@@ -77,14 +77,14 @@ class WritableTar(WritableFiles):
         self.output = output
         self.label = label
         self.turn = Lock()
-        """Held by whoever writes a member."""
+        """Held while a member is written."""
         self._file: BinaryIO | None = None
         self._at = 0
         self._sizes: dict[str, int] = {}
         self._folders: set[str] = set()
         self._broken = False
 
-    # -- the place --------------------------------------------------------------------------
+    # -- reading ----------------------------------------------------------------------------
 
     def names(self, folder: str = "") -> Iterator[str]:
         prefix = f"{folder}/" if folder else ""
@@ -196,7 +196,7 @@ class WritableTar(WritableFiles):
 
 
 class _Member:
-    """A member being written in its place; it has the turn until it ends."""
+    """A member that is written in place; other members wait until it ends."""
 
     def __init__(self, tar: WritableTar, name: str, size: int | None) -> None:
         self._tar = tar
@@ -263,7 +263,7 @@ class _Spooled:
 
 
 class _Known:
-    """What the archive holds already: the bytes are taken, and go nowhere."""
+    """A member that the archive already has: its bytes are discarded."""
 
     def write(self, chunk: bytes | memoryview, /) -> None:
         pass
