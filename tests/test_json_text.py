@@ -21,7 +21,7 @@ from oci_convert.documents.strict_json import (
     Object,
     Value,
     _is_sound,
-    _Judge,
+    _Diagnosis,
     scan,
 )
 from oci_convert.errors import DocumentError
@@ -152,7 +152,7 @@ def test_what_the_quick_reader_accepts_the_judge_accepts(
     junk = data.draw(st.text(alphabet='{}[],:"\\u0dDeE+-. \nN', max_size=3))
     for one in (text, text[:at] + junk + text[at + data.draw(st.integers(0, 2)) :]):
         if _is_sound(one):
-            _Judge(one, "").document()
+            _Diagnosis(one, "").document()
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
