@@ -20,8 +20,8 @@ from oci_convert.documents.strict_json import (
     Editor,
     Object,
     Value,
-    _is_sound,
     _Diagnosis,
+    _is_sound,
     scan,
 )
 from oci_convert.errors import DocumentError
