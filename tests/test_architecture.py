@@ -17,7 +17,7 @@ import pytest
 PROJECT = Path(__file__).parent.parent
 PACKAGE = PROJECT / "src" / "oci_convert"
 LEVELS = (
-    {"exports", "text"},
+    {"exports", "text", "version"},
     {"errors", "progress"},
     {"enums", "limits"},
     {"spec"},

@@ -56,7 +56,7 @@ def _key(entry: Descriptor) -> object:
 
 def described(content: str, name: str | None) -> Root:
     digest = Digest.of(content.encode())
-    descriptor = Descriptor(mediaType=OCI_MANIFEST, digest=digest, size=len(content))
+    descriptor = Descriptor(media_type=OCI_MANIFEST, digest=digest, size=len(content))
     return Root(descriptor, {REF_NAME: name} if name else {}, name)
 
 

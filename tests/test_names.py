@@ -111,7 +111,7 @@ class Entry:
 def entry(number: int, ref: str | None = None, full: str | None = None) -> Entry:
     names = {REF_NAME: ref, CONTAINERD_NAME: full}
     return Entry(
-        Descriptor(mediaType="a/b", digest=f"sha256:{number:064}", size=1),
+        Descriptor(media_type="a/b", digest=f"sha256:{number:064}", size=1),
         {key: name for key, name in names.items() if name is not None},
     )
 

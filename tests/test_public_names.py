@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import builtins
+import collections.abc
+import inspect
 import json
+import re
 import subprocess
 import sys
+import typing
+from collections.abc import Iterator
+from importlib.metadata import version
+
+import pytest
 
 import oci_convert
+import oci_convert.stores
 
 
 def loaded_by(code: str) -> set[str]:
@@ -21,8 +31,9 @@ def test_every_public_name_is_there_and_has_one_home() -> None:
     homes = [name for names in oci_convert._HOMES.values() for name in names]
     assert sorted(oci_convert.__all__) == sorted(homes)
     assert dir(oci_convert) == sorted(oci_convert.__all__)
-    for name in oci_convert.__all__:
-        assert getattr(oci_convert, name).__module__.startswith("oci_convert.")
+    for value in (getattr(oci_convert, name) for name in oci_convert.__all__):
+        if inspect.isroutine(value) or inspect.isclass(value):
+            assert value.__module__.startswith("oci_convert.")
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
@@ -47,3 +58,53 @@ def test_the_help_needs_no_models_and_no_codecs() -> None:
     run = "with suppress(SystemExit), redirect_stdout(io.StringIO()):\n    main()"
     program = f"{called}\n{said}\nfrom oci_convert.__main__ import main\n{run}"
     assert not {"pydantic", "rich", "zstandard", "asyncio"} & loaded_by(program)
+
+
+# -- what annotations name ----------------------------------------------------------------------
+
+PUBLIC = {
+    name: getattr(module, name)
+    for module in (oci_convert, oci_convert.stores)
+    for name in module.__all__
+}
+KNOWN = {*PUBLIC, *dir(builtins), *dir(typing), *dir(collections.abc), "Path", "PathLike", "os"}
+OF_ITS_OWN = "RegistryClient.repository("
+"""Speaks the protocol of registries call by call: only what stores make of it is promised."""
+
+
+def annotated(name: str, value: object) -> Iterator[tuple[str, object]]:
+    """Each annotation that users of a public name may read, and where it stands."""
+    if not isinstance(value, type):
+        yield from named(name, value)
+        return
+    for kind in value.__mro__:
+        if not kind.__module__.startswith("oci_convert"):
+            continue
+        fields = inspect.get_annotations(kind)
+        yield from ((f"{name}.{field}", text) for field, text in fields.items())
+        for member, found in vars(kind).items():
+            if not member.startswith("_") or member == "__init__":
+                function = found.fget if isinstance(found, property) else found
+                yield from named(f"{name}.{member}", getattr(function, "__func__", function))
+
+
+def named(name: str, function: object) -> Iterator[tuple[str, object]]:
+    function = inspect.unwrap(function) if callable(function) else function
+    function = getattr(function, "func", function)  # a cached property
+    for parameter, text in getattr(function, "__annotations__", {}).items():
+        yield f"{name}({parameter})", text
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_what_annotations_name_is_public(name: str) -> None:
+    for where, text in annotated(name, PUBLIC[name]):
+        if re.search(r"[.(]_", where) or where.startswith(OF_ITS_OWN):
+            continue  # what is private may be of any type
+        spelled = text.__forward_arg__ if isinstance(text, typing.ForwardRef) else str(text)
+        plain = re.sub(r"""Annotated\[([^,\]]+),.*?\)\]|'[^']*'|"[^"]*\"""", r"\1", spelled)
+        unknown = {word for word in re.findall(r"[A-Za-z_]\w*", plain) if word not in KNOWN}
+        assert not unknown, where
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert oci_convert.__version__ == version("oci-convert")

@@ -18,7 +18,7 @@ from oci_convert.spec.names import (
     renamed,
     repository_tag,
 )
-from oci_convert.spec.platforms import check_platform, matches
+from oci_convert.spec.platforms import matches, spelled
 from oci_convert.stores.base import Root
 from oci_convert.stores.files.paths import cleaned, joined
 from oci_convert.stores.references import parse
@@ -61,7 +61,7 @@ def run(data: bytes) -> None:
     _check_tag(text)
     _check_path(text)
     with ours():
-        check_platform(text)
+        spelled(text)
         matches(Platform(os="linux", architecture="arm64", variant="v8"), text)
     for family in Family:
         meaning, other = look_up(text), counterpart(text, family)
@@ -77,7 +77,7 @@ def _check_tag(text: str) -> None:
     annotations = annotations_for(text)
     assert renamed({"a": "b"}, text) == {"a": "b", **annotations}
     assert repository_tag(annotations) == (full if is_repository_tag(text) else None)
-    descriptor = Descriptor(mediaType="a/b", digest="sha256:" + "0" * 64, size=0)
+    descriptor = Descriptor(media_type="a/b", digest="sha256:" + "0" * 64, size=0)
     roots = [Root(descriptor, annotations, called(annotations)), Root(descriptor, {}, None)]
     with ours():
         assert find(roots, text, "oci:app") in roots

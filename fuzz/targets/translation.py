@@ -52,7 +52,7 @@ def _children(document: Document, draws: Draws) -> dict[str, Descriptor]:
     """What became of the children: each is another one, unless that is not known."""
     return {
         child.digest: Descriptor(
-            mediaType="application/x-any",
+            media_type="application/x-any",
             digest=f"sha256:{hashlib.sha256(child.digest.encode()).hexdigest()}",
             size=draws.number(2**16),
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from oci_convert.exports import lazy
 
 if TYPE_CHECKING:
+    from oci_convert.checks.documents import Presence
     from oci_convert.comparison.diff import diff, same_as
     from oci_convert.comparison.difference import (
         Compared,
@@ -36,9 +37,9 @@ if TYPE_CHECKING:
     from oci_convert.inspection.images import Image, Images, Layer, open_images
     from oci_convert.inspection.inspect import Inspected, Inspection, inspect
     from oci_convert.limits import Limits, limited
-    from oci_convert.options import Keep, OnLoss, Options
+    from oci_convert.options import Keep, OnLoss, Options, OptionValues
     from oci_convert.progress import Progress
-    from oci_convert.proof.answer import Answer, Proof
+    from oci_convert.proof.answer import Answer, Link, Proof
     from oci_convert.proof.prove import prove
     from oci_convert.report import (
         Change,
@@ -52,12 +53,24 @@ if TYPE_CHECKING:
     )
     from oci_convert.spec.digest import Digest
     from oci_convert.spec.media_types import Compression, Family, Kind
-    from oci_convert.spec.models import Descriptor, ImageConfig, Manifest, Platform
+    from oci_convert.spec.models import (
+        Descriptor,
+        History,
+        ImageConfig,
+        Index,
+        Manifest,
+        Platform,
+        PlatformLike,
+        RootFS,
+        RuntimeConfig,
+    )
     from oci_convert.stores.memory import Memory
+    from oci_convert.stores.opening import SinkLike, SourceLike
     from oci_convert.transform.layer_rules import Compress
     from oci_convert.transform.repin import Outcome, Pin, Repinned, repin
     from oci_convert.transform.translate import Translation, translate
-    from oci_convert.verification.verify import Verification, verify
+    from oci_convert.verification.verify import Effort, Verification, VerifiedImage, verify
+    from oci_convert.version import __version__
 
 __all__ = [
     "ABSENT",
@@ -74,12 +87,15 @@ __all__ = [
     "DifferenceKind",
     "Digest",
     "DocumentError",
+    "Effort",
     "Failure",
     "Family",
     "Finding",
+    "History",
     "Image",
     "ImageConfig",
     "Images",
+    "Index",
     "Inspected",
     "Inspection",
     "Keep",
@@ -87,26 +103,36 @@ __all__ = [
     "Layer",
     "Level",
     "Limits",
+    "Link",
     "Manifest",
     "MapRow",
     "Memory",
     "OciConvertError",
     "OnLoss",
+    "OptionValues",
     "Options",
     "Outcome",
     "Pin",
     "Platform",
+    "PlatformLike",
+    "Presence",
     "Progress",
     "Proof",
     "RefusedError",
     "Repinned",
     "Report",
+    "RootFS",
+    "RuntimeConfig",
+    "SinkLike",
+    "SourceLike",
     "StoreError",
     "Totals",
     "Translation",
     "UsageError",
     "Verdict",
     "Verification",
+    "VerifiedImage",
+    "__version__",
     "convert",
     "diff",
     "inspect",
@@ -122,7 +148,20 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "spec.digest": ("Digest",),
+    "checks.documents": ("Presence",),
+    "comparison.diff": (
+        "diff",
+        "same_as",
+    ),
+    "comparison.difference": (
+        "Compared",
+        "Diff",
+        "Difference",
+        "DifferenceKind",
+        "Verdict",
+    ),
+    "conversion.convert": ("convert",),
+    "documents.json_diff": ("ABSENT",),
     "errors": (
         "BlobError",
         "DocumentError",
@@ -131,21 +170,38 @@ _HOMES: Final = {
         "StoreError",
         "UsageError",
     ),
-    "limits": ("Limits", "limited"),
-    "options": ("Keep", "OnLoss", "Options"),
-    "spec.media_types": ("Compression", "Family", "Kind"),
+    "findings": (
+        "Finding",
+        "Level",
+    ),
+    "inspection.images": (
+        "Image",
+        "Images",
+        "Layer",
+        "open_images",
+    ),
+    "inspection.inspect": (
+        "Inspected",
+        "Inspection",
+        "inspect",
+    ),
+    "limits": (
+        "Limits",
+        "limited",
+    ),
+    "options": (
+        "Keep",
+        "OnLoss",
+        "OptionValues",
+        "Options",
+    ),
     "progress": ("Progress",),
-    "conversion.convert": ("convert",),
-    "comparison.diff": ("diff", "same_as"),
-    "comparison.difference": ("Compared", "Diff", "Difference", "DifferenceKind", "Verdict"),
-    "inspection.images": ("Image", "Images", "Layer", "open_images"),
-    "inspection.inspect": ("Inspected", "Inspection", "inspect"),
-    "proof.answer": ("Answer", "Proof"),
+    "proof.answer": (
+        "Answer",
+        "Link",
+        "Proof",
+    ),
     "proof.prove": ("prove",),
-    "verification.verify": ("Verification", "verify"),
-    "findings": ("Finding", "Level"),
-    "documents.json_diff": ("ABSENT",),
-    "spec.models": ("Descriptor", "ImageConfig", "Manifest", "Platform"),
     "report": (
         "Change",
         "ConvertedImage",
@@ -156,9 +212,45 @@ _HOMES: Final = {
         "read_map",
         "read_pins",
     ),
-    "transform.layer_rules": ("Compress",),
-    "transform.repin": ("Outcome", "Pin", "Repinned", "repin"),
-    "transform.translate": ("Translation", "translate"),
+    "spec.digest": ("Digest",),
+    "spec.media_types": (
+        "Compression",
+        "Family",
+        "Kind",
+    ),
+    "spec.models": (
+        "Descriptor",
+        "History",
+        "ImageConfig",
+        "Index",
+        "Manifest",
+        "Platform",
+        "PlatformLike",
+        "RootFS",
+        "RuntimeConfig",
+    ),
     "stores.memory": ("Memory",),
+    "stores.opening": (
+        "SinkLike",
+        "SourceLike",
+    ),
+    "transform.layer_rules": ("Compress",),
+    "transform.repin": (
+        "Outcome",
+        "Pin",
+        "Repinned",
+        "repin",
+    ),
+    "transform.translate": (
+        "Translation",
+        "translate",
+    ),
+    "verification.verify": (
+        "Effort",
+        "Verification",
+        "VerifiedImage",
+        "verify",
+    ),
+    "version": ("__version__",),
 }
 __getattr__, __dir__ = lazy(__name__, _HOMES)

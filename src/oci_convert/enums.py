@@ -8,9 +8,25 @@ from typing import TypeVar
 from oci_convert.errors import UsageError
 from oci_convert.text.suggestion import did_you_mean, nearest
 
-__all__ = ["chosen"]
+__all__ = ["Keep", "OnLoss", "chosen"]
 
 E = TypeVar("E", bound=StrEnum)
+
+
+class Keep(StrEnum):
+    """What to do with attestations, referrers, signatures, or entries of absent images."""
+
+    AUTO = "auto"
+    KEEP = "keep"
+    DROP = "drop"
+    FAIL = "fail"
+
+
+class OnLoss(StrEnum):
+    """What to do when something of the source would not be in the target."""
+
+    REPORT = "report"
+    FAIL = "fail"
 
 
 def chosen(kind: type[E], value: str, option: str) -> E:

@@ -5,39 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Any, Final, TypedDict, Unpack, cast
 
-from oci_convert.enums import chosen
+from oci_convert.enums import Keep, OnLoss, chosen
 from oci_convert.errors import UsageError
 from oci_convert.spec.media_types import Family
-from oci_convert.spec.platforms import check_platform
+from oci_convert.spec.models import PlatformLike
+from oci_convert.spec.platforms import spelled_all
 from oci_convert.transform.layer_rules import Compress, check_compress
 
 __all__ = ["Keep", "OnLoss", "OptionValues", "Options"]
-
-
-class Keep(StrEnum):
-    """What to do with attestations, referrers, signatures, or entries of absent images."""
-
-    AUTO = "auto"
-    KEEP = "keep"
-    DROP = "drop"
-    FAIL = "fail"
-
-
-class OnLoss(StrEnum):
-    """What to do when something of the source would not be in the target."""
-
-    REPORT = "report"
-    FAIL = "fail"
 
 
 class OptionValues(TypedDict, total=False):
     """The values that :class:`Options` takes, as callers may spell them."""
 
     to: Family | str | None
-    platforms: str | Iterable[str]
+    platforms: PlatformLike | Iterable[PlatformLike]
     compress: Compress | str
     level: int | None
     attestations: Keep | str
@@ -130,8 +115,6 @@ class Options:
                 where="--level",
                 remedy="choose 1 to 9",
             )
-        for platform in self.platforms:
-            check_platform(platform)
 
     def but(self, **values: Unpack[OptionValues]) -> Options:
         """The same options with other values for some of them."""
@@ -175,10 +158,6 @@ class Options:
         return cls(**value)
 
 
-def _platforms(value: str | Iterable[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
-
-
 def _family(value: Family | str | None) -> Family | None:
     return None if value is None else chosen(Family, value, "--to")
 
@@ -189,7 +168,7 @@ def _path(value: str | os.PathLike[str] | None) -> str | None:
 
 _TYPED: Final[Mapping[str, Callable[[Any], object]]] = {
     "to": _family,
-    "platforms": _platforms,
+    "platforms": spelled_all,
     "compress": lambda value: chosen(Compress, value, "--compress"),
     "attestations": lambda value: chosen(Keep, value, "--attestations"),
     "referrers": lambda value: chosen(Keep, value, "--referrers"),

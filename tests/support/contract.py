@@ -184,7 +184,7 @@ class FolderContract(OurContract):
         file = self.target / self.file_name(digest)
         file.unlink()
         os.mkfifo(file)
-        descriptor = Descriptor(mediaType="x/y", digest=digest, size=len(image.blobs[digest]))
+        descriptor = Descriptor(media_type="x/y", digest=digest, size=len(image.blobs[digest]))
         with self.source() as source:
             for attempt in (source.size, source.open):
                 with pytest.raises(OciConvertError) as refused:
@@ -202,5 +202,5 @@ class FolderContract(OurContract):
         file.rename(tmp_path / "shared")
         file.symlink_to(tmp_path / "shared")
         with self.source() as source:
-            descriptor = Descriptor(mediaType="x/y", digest=digest, size=len(data))
+            descriptor = Descriptor(media_type="x/y", digest=digest, size=len(data))
             assert b"".join(source.read(descriptor, "here")) == data

@@ -279,7 +279,7 @@ class Image:
     @property
     def descriptor(self) -> Descriptor:
         """The descriptor alone, without what an index adds."""
-        return Descriptor(mediaType=self.media_type, digest=self.digest, size=len(self.manifest))
+        return Descriptor(media_type=self.media_type, digest=self.digest, size=len(self.manifest))
 
     @property
     def json(self) -> Any:

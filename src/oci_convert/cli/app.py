@@ -86,11 +86,10 @@ Limit = Annotated[
 def _version(wanted: bool) -> None:  # noqa: FBT001 - a callback of typer
     if not wanted:
         return
-    from importlib.metadata import version
-
     from oci_convert.layers.compression import DEFAULT_LEVELS, codec_versions
+    from oci_convert.version import __version__
 
-    print(f"oci-convert {version('oci-convert')}")
+    print(f"oci-convert {__version__}")
     for compression in DEFAULT_LEVELS:  # what decides over the digests of recompressed layers
         codec = codec_versions(compression)
         print(

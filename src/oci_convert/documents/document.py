@@ -26,7 +26,16 @@ from oci_convert.spec.media_types import (
     families,
     name_of,
 )
-from oci_convert.spec.models import Descriptor, ImageConfig, Index, Manifest, validate
+from oci_convert.spec.models import (
+    Descriptor,
+    ImageConfig,
+    Index,
+    Manifest,
+    RootFS,
+    lenient,
+    members,
+    validate,
+)
 
 __all__ = [
     "DESCRIPTOR_MEMBERS",
@@ -54,7 +63,6 @@ DESCRIPTOR_MEMBERS: Final = frozenset(
 _PLATFORM_NAMES: Final = frozenset(
     ("architecture", "os", "os.version", "os.features", "variant", "features")
 )
-_ROOTFS_MEMBERS: Final = frozenset(("type", "diff_ids"))
 _FOREIGN_TO: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.INDEX: ("layers", "config", "fsLayers"),
     Kind.MANIFEST: ("manifests", "fsLayers"),
@@ -236,12 +244,12 @@ def read_config(raw: bytes, where: str = "") -> tuple[ImageConfig, list[str]]:
     Returns the view and a sentence for every member that breaks the specification.
     """
     _, root = read_object(raw, where)
-    refuse_case_variants(root, ImageConfig.MEMBERS, where)
+    refuse_case_variants(root, members(ImageConfig), where)
     rootfs = root.get("rootfs")
     if isinstance(rootfs, Object):
         # Which layers an image has must not depend on who reads it.
-        refuse_case_variants(rootfs, _ROOTFS_MEMBERS, f"{where}.rootfs".lstrip("."))
-    return ImageConfig.lenient(root.value)
+        refuse_case_variants(rootfs, members(RootFS), f"{where}.rootfs".lstrip("."))
+    return lenient(ImageConfig, root.value)
 
 
 def _article(kind: Kind) -> str:

@@ -101,7 +101,7 @@ def _descriptor(value: Object) -> Descriptor | None:
     media_type = value.value.get("mediaType")
     try:
         return Descriptor(
-            mediaType=media_type if isinstance(media_type, str) else OCTET_STREAM,
+            media_type=media_type if isinstance(media_type, str) else OCTET_STREAM,
             digest=value.value["digest"],
             size=value.value["size"],
         )

@@ -21,9 +21,9 @@ from oci_convert.layers.compression import decompress
 from oci_convert.layers.recompress import unpacked
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression, Kind, meant
-from oci_convert.spec.models import Descriptor, ImageConfig, Manifest, Platform
+from oci_convert.spec.models import Descriptor, ImageConfig, Manifest, Platform, PlatformLike
 from oci_convert.spec.names import called, find
-from oci_convert.spec.platforms import check_platform, matches, near
+from oci_convert.spec.platforms import matches, near, spelled
 from oci_convert.stores.base import Root, Source
 from oci_convert.stores.files.temporary import temporary
 from oci_convert.stores.opening import SourceLike, opened
@@ -72,16 +72,15 @@ class Images:
         for position, root in self._open.roots:
             yield from self._images(position, root)
 
-    def find(self, ref: str | None = None, *, platform: str | None = None) -> Image:
+    def find(self, ref: str | None = None, *, platform: PlatformLike | None = None) -> Image:
         """The one image of that name and for that platform.
 
         ``ref`` is a name, a digest or ``@N``, as behind a reference; ``platform`` is
-        ``OS/ARCH[/VARIANT]``. What is left out must not be needed to choose. Raises
-        :class:`OciConvertError`: ``unknown-reference``, ``ambiguous-reference``,
+        ``OS/ARCH[/VARIANT]`` or a :class:`Platform`. What is left out must not be needed to choose.
+        Raises :class:`OciConvertError`: ``unknown-reference``, ``ambiguous-reference``,
         ``no-such-platform``, ``no-image``, or ``several-images``, which lists them.
         """
-        if platform is not None:
-            check_platform(platform)
+        asked = None if platform is None else spelled(platform)
         wanted, label = self._open.roots, self._open.source.label
         if ref is not None:
             root = find([root for _, root in wanted], ref, label)
@@ -91,7 +90,7 @@ class Images:
         faults: list[OciConvertError] = []
         for image in images:
             try:
-                if platform is None or image.runs_on(platform):
+                if asked is None or image.runs_on(asked):
                     found.setdefault(image.digest, image)
             except OciConvertError as error:
                 faults.append(error)
@@ -109,10 +108,10 @@ class Images:
             raise faults[0]
         if not images:
             raise self._open.source.empty()
-        assert platform is not None  # all images would do
-        meant = near(platform, (str(image.platform) for image in images))
+        assert asked is not None  # all images would do
+        meant = near(asked, (str(image.platform) for image in images))
         raise RefusedError(
-            f"there is no image for {platform}",
+            f"there is no image for {asked}",
             code="no-such-platform",
             where=where,
             remedy=did_you_mean(meant, f"available: {_listed(images)}"),
@@ -256,10 +255,10 @@ class Image:
             _ = self.config_bytes  # what is broken is not for any machine
         return platform_of(self._node, self.descriptor)
 
-    def runs_on(self, platform: str) -> bool:
-        """Whether it is for ``OS/ARCH[/VARIANT]``; without a variant, every variant will do."""
+    def runs_on(self, platform: PlatformLike) -> bool:
+        """Whether it is for ``platform``; without a variant, every variant will do."""
         stated = self.platform
-        return stated is not None and matches(stated, platform)
+        return stated is not None and matches(stated, spelled(platform))
 
     @cached_property
     def manifest(self) -> Manifest:

@@ -9,7 +9,7 @@ from typing import Any
 from oci_convert.documents.document import Role
 from oci_convert.errors import OciConvertError
 from oci_convert.spec.digest import Digest
-from oci_convert.spec.media_types import Compression, Kind, families, look_up
+from oci_convert.spec.media_types import Compression, Family, Kind, look_up, usual_families
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called
 from oci_convert.stores.base import Source
@@ -28,8 +28,9 @@ class Inspected:
     kind: Kind
     where: str
     descriptor: Descriptor
-    family: str | None
-    """The families that know its media type, joined by ``+``; ``None`` if no table does."""
+    family: frozenset[Family]
+    """The families that know its media type; empty if none does. Names that OCI and its 1.0.0-rc2
+    share count as OCI's."""
     platform: str | None
     name: str | None
     """The name of the image or referrer in the store; only at its root."""
@@ -52,7 +53,7 @@ class Inspected:
             "kind": self.kind.value,
             "where": self.where,
             **self.descriptor.triple(),
-            "family": self.family,
+            "family": sorted(family.value for family in self.family),
             "platform": self.platform,
             "compression": None if self.compression is None else self.compression.value,
             "artifactType": self.artifact_type,
@@ -155,7 +156,7 @@ class _View:
             node.kind,
             node.where,
             old,
-            "+".join(sorted(families(entry.media_type))) or None,
+            usual_families(entry.media_type),
             None if platform is None else str(platform),
             name,
             tuple(self._notes(node, entry, referrer, again=again)),

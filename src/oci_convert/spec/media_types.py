@@ -318,6 +318,15 @@ def families(media_type: str) -> frozenset[Family]:
     return meaning.families
 
 
+def usual_families(media_type: str) -> frozenset[Family]:
+    """The families that people count ``media_type`` to.
+
+    Of a name that OCI and its 1.0.0-rc2 share, OCI alone: nearly all of them are shared.
+    """
+    known = families(media_type)
+    return known - {Family.OCI_RC2} if Family.OCI in known else known
+
+
 def name_of(cell: Cell, family: Family) -> str | None:
     """What ``family`` calls ``cell``; ``None`` if it has no name for it."""
     return CELLS[cell][family] if cell in CELLS else None

@@ -4,14 +4,19 @@ A model is a view, never the identity of a document: the bytes are kept beside i
 (:mod:`oci_convert.documents.document`) and nothing is ever written from a model that was read.
 Models are frozen and strict (``"7"`` and ``7.0`` are no size), keep unknown members, and hold times
 as strings. Docker and OCI share them, as the one is a subset of the other.
+
+Whoever makes documents makes them from models, too: constructors take the names of the fields
+(``media_type=…``), and :meth:`Model.model_dump` gives the names of the members (``mediaType``) and
+leaves out what was not set.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Final, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_pascal
 
 from oci_convert.errors import DocumentError
 from oci_convert.spec.digest import Digest
@@ -25,9 +30,12 @@ __all__ = [
     "Manifest",
     "Model",
     "Platform",
+    "PlatformLike",
     "RootFS",
     "RuntimeConfig",
     "SavedImage",
+    "lenient",
+    "members",
     "validate",
 ]
 
@@ -39,14 +47,38 @@ def _digest(text: str) -> Digest:
         raise ValueError(error.message) from None
 
 
-DigestText = Annotated[str, AfterValidator(_digest)]
-Size = Annotated[int, Field(ge=0, le=2**63 - 1)]
+_MEMBERS: Final = {
+    "media_type": "mediaType",
+    "artifact_type": "artifactType",
+    "schema_version": "schemaVersion",
+    "os_version": "os.version",
+    "os_features": "os.features",
+}
+"""Fields that documents spell in another way; all others are called as in documents."""
 
 
 class Model(BaseModel):
     """Base of all models: strict, frozen, unknown members kept."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="allow")
+    model_config = ConfigDict(
+        strict=True,
+        frozen=True,
+        extra="allow",
+        alias_generator=lambda name: _MEMBERS.get(name, name),
+        validate_by_name=True,
+        serialize_by_alias=True,
+    )
+
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """The document as plain data: members by their names, those that were set.
+
+        Takes the options of pydantic; only the default of ``exclude_unset`` is another one.
+        """
+        return super().model_dump(**{"exclude_unset": True, **options})
+
+    def model_dump_json(self, **options: Any) -> str:
+        """The document as JSON text, likewise."""
+        return super().model_dump_json(**{"exclude_unset": True, **options})
 
 
 class Platform(Model):
@@ -54,8 +86,8 @@ class Platform(Model):
 
     architecture: str
     os: str
-    os_version: str | None = Field(default=None, alias="os.version")
-    os_features: tuple[str, ...] | None = Field(default=None, alias="os.features", strict=False)
+    os_version: str | None = None
+    os_features: tuple[str, ...] | None = Field(default=None, strict=False)
     variant: str | None = None
     features: tuple[str, ...] | None = Field(default=None, strict=False)
     """CPU features: Docker's, reserved in OCI."""
@@ -64,22 +96,27 @@ class Platform(Model):
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 
 
+PlatformLike: TypeAlias = str | Platform
+"""What a platform is given as: ``OS/ARCH[/VARIANT]``, or the object."""
+
+
 class Descriptor(Model):
     """What a document says of a blob (image-spec ``descriptor.md``).
 
     Docker knows ``mediaType``, ``size``, ``digest``, ``urls`` and, in a list, ``platform``.
     """
 
-    media_type: str = Field(alias="mediaType")
-    digest: DigestText
-    size: Size
+    media_type: str
+    digest: Annotated[str, AfterValidator(_digest)]
+    """A :class:`Digest`, whose grammar was checked."""
+    size: Annotated[int, Field(ge=0, le=2**63 - 1)]
     """Bytes of the blob."""
     urls: tuple[str, ...] | None = Field(default=None, strict=False)
     annotations: dict[str, str] | None = None
     data: str | None = None
     """The blob itself, in base64."""
     platform: Platform | None = None
-    artifact_type: str | None = Field(default=None, alias="artifactType")
+    artifact_type: str | None = None
 
     @property
     def name(self) -> Digest:
@@ -100,9 +137,9 @@ class Descriptor(Model):
 class Manifest(Model):
     """A manifest (image-spec ``manifest.md``; Docker *image manifest V2, schema 2*)."""
 
-    schema_version: int = Field(alias="schemaVersion")
-    media_type: str | None = Field(default=None, alias="mediaType")
-    artifact_type: str | None = Field(default=None, alias="artifactType")
+    schema_version: int
+    media_type: str | None = None
+    artifact_type: str | None = None
     config: Descriptor
     layers: tuple[Descriptor, ...] | None = Field(default=None, strict=False)
     subject: Descriptor | None = None
@@ -112,9 +149,9 @@ class Manifest(Model):
 class Index(Model):
     """An index (image-spec ``image-index.md``) or Docker *manifest list*."""
 
-    schema_version: int = Field(alias="schemaVersion")
-    media_type: str | None = Field(default=None, alias="mediaType")
-    artifact_type: str | None = Field(default=None, alias="artifactType")
+    schema_version: int
+    media_type: str | None = None
+    artifact_type: str | None = None
     manifests: tuple[Descriptor, ...] | None = Field(default=None, strict=False)
     subject: Descriptor | None = None
     annotations: dict[str, str] | None = None
@@ -124,7 +161,7 @@ class RootFS(Model):
     """The layers of an image, uncompressed (image-spec ``config.md``)."""
 
     type: str
-    diff_ids: tuple[DigestText, ...] = Field(default=(), strict=False)
+    diff_ids: tuple[Annotated[str, AfterValidator(_digest)], ...] = Field(default=(), strict=False)
 
 
 class History(Model):
@@ -147,43 +184,12 @@ class ImageConfig(Model):
     author: str | None = None
     architecture: str | None = None
     os: str | None = None
-    os_version: str | None = Field(default=None, alias="os.version")
-    os_features: tuple[str, ...] | None = Field(default=None, alias="os.features", strict=False)
+    os_version: str | None = None
+    os_features: tuple[str, ...] | None = Field(default=None, strict=False)
     variant: str | None = None
     config: RuntimeConfig | None = None
     rootfs: RootFS | None = None
     history: tuple[History, ...] | None = Field(default=None, strict=False)
-
-    MEMBERS: ClassVar[frozenset[str]] = frozenset(
-        {
-            "created",
-            "author",
-            "architecture",
-            "os",
-            "os.version",
-            "os.features",
-            "variant",
-            "config",
-            "rootfs",
-            "history",
-        }
-    )
-
-    @classmethod
-    def lenient(cls, value: Mapping[str, Any]) -> tuple[ImageConfig, list[str]]:
-        """A view of a config that may hold odd values, and what is odd about it.
-
-        A top-level member that breaks the specification is left out of the view and named; it
-        stays in the bytes, which are what travels.
-        """
-        try:
-            return cls.model_validate(value), []
-        except ValidationError as error:
-            problems: dict[str, str] = {}
-            for detail in error.errors():
-                problems.setdefault(str(detail["loc"][0]), _sentence(detail))
-        sound = {name: member for name, member in value.items() if name not in problems}
-        return cls.model_validate(sound), list(problems.values())
 
     @property
     def platform(self) -> Platform | None:
@@ -193,8 +199,8 @@ class ImageConfig(Model):
         stated = {
             "architecture": self.architecture,
             "os": self.os,
-            "os.version": self.os_version,
-            "os.features": self.os_features,
+            "os_version": self.os_version,
+            "os_features": self.os_features,
             "variant": self.variant,
         }
         return Platform.model_validate({name: value for name, value in stated.items() if value})
@@ -203,15 +209,17 @@ class ImageConfig(Model):
 class RuntimeConfig(Model):
     """How a container is run by default: the member ``config`` of an image's configuration."""
 
-    user: str | None = Field(default=None, alias="User")
-    exposed_ports: dict[str, Any] | None = Field(default=None, alias="ExposedPorts")
-    env: tuple[str, ...] | None = Field(default=None, alias="Env", strict=False)
-    entrypoint: tuple[str, ...] | None = Field(default=None, alias="Entrypoint", strict=False)
-    cmd: tuple[str, ...] | None = Field(default=None, alias="Cmd", strict=False)
-    volumes: dict[str, Any] | None = Field(default=None, alias="Volumes")
-    working_dir: str | None = Field(default=None, alias="WorkingDir")
-    labels: dict[str, str] | None = Field(default=None, alias="Labels")
-    stop_signal: str | None = Field(default=None, alias="StopSignal")
+    model_config = ConfigDict(alias_generator=to_pascal)
+
+    user: str | None = None
+    exposed_ports: dict[str, Any] | None = None
+    env: tuple[str, ...] | None = Field(default=None, strict=False)
+    entrypoint: tuple[str, ...] | None = Field(default=None, strict=False)
+    cmd: tuple[str, ...] | None = Field(default=None, strict=False)
+    volumes: dict[str, Any] | None = None
+    working_dir: str | None = None
+    labels: dict[str, str] | None = None
+    stop_signal: str | None = None
 
 
 class LayoutHeader(Model):
@@ -223,11 +231,13 @@ class LayoutHeader(Model):
 class SavedImage(Model):
     """A row of the ``manifest.json`` that ``docker save`` writes."""
 
-    config: str = Field(alias="Config")
-    repo_tags: tuple[str, ...] | None = Field(default=None, alias="RepoTags", strict=False)
-    layers: tuple[str, ...] | None = Field(default=None, alias="Layers", strict=False)
-    parent: str | None = Field(default=None, alias="Parent")
-    layer_sources: dict[str, Descriptor] | None = Field(default=None, alias="LayerSources")
+    model_config = ConfigDict(alias_generator=to_pascal)
+
+    config: str
+    repo_tags: tuple[str, ...] | None = Field(default=None, strict=False)
+    layers: tuple[str, ...] | None = Field(default=None, strict=False)
+    parent: str | None = None
+    layer_sources: dict[str, Descriptor] | None = None
 
 
 def diff_ids_for(diff_ids: int, layers: int) -> str:
@@ -244,11 +254,37 @@ M = TypeVar("M", bound=Model)
 def validate(model: type[M], value: Any, where: str) -> M:
     """``value`` as ``model``; raises :class:`DocumentError` that names the member at fault."""
     try:
-        return model.model_validate(value)
+        return _read(model, value)
     except ValidationError as error:
         detail = error.errors(include_url=False)[0]
         code = "invalid-digest" if "is not a digest" in detail["msg"] else "invalid-document"
         raise DocumentError(_sentence(detail), code=code, where=where) from None
+
+
+def lenient(model: type[M], value: Mapping[str, Any]) -> tuple[M, list[str]]:
+    """A view of a document that may hold odd values, and what is odd about it.
+
+    A member that breaks the specification is left out of the view and named; it stays in the bytes,
+    which are what travels.
+    """
+    try:
+        return _read(model, value), []
+    except ValidationError as error:
+        problems: dict[str, str] = {}
+        for detail in error.errors():
+            problems.setdefault(str(detail["loc"][0]), _sentence(detail))
+    sound = {name: member for name, member in value.items() if name not in problems}
+    return _read(model, sound), list(problems.values())
+
+
+def members(model: type[Model]) -> frozenset[str]:
+    """What the members are called that a model knows."""
+    return frozenset(field.alias or name for name, field in model.model_fields.items())
+
+
+def _read(model: type[M], value: Any) -> M:
+    """What a document says: a member that is spelled like a field of ours is another member."""
+    return model.model_validate(value, by_alias=True, by_name=False)
 
 
 _SENTENCES: Final = {

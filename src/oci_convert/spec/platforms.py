@@ -10,9 +10,16 @@ from oci_convert.errors import UsageError
 from oci_convert.text.suggestion import did_you_mean, nearest
 
 if TYPE_CHECKING:
-    from oci_convert.spec.models import Platform
+    from oci_convert.spec.models import Platform, PlatformLike
 
-__all__ = ["check_platform", "listed", "matches", "meant", "near"]
+__all__ = [
+    "listed",
+    "matches",
+    "meant",
+    "near",
+    "spelled",
+    "spelled_all",
+]
 
 _ARCHITECTURES: Final = (
     *("amd64", "arm64", "arm", "386", "s390x", "ppc64le", "ppc64", "riscv64", "loong64"),
@@ -38,8 +45,9 @@ _SHOWN: Final = 10
 """Platforms that an error lists."""
 
 
-def check_platform(text: str) -> None:
-    """Raise :class:`UsageError` (``invalid-platform``) unless ``text`` is ``OS/ARCH[/VARIANT]``."""
+def spelled(platform: PlatformLike) -> str:
+    """``platform`` as ``OS/ARCH[/VARIANT]``; raises :class:`UsageError` (``invalid-platform``)."""
+    text = str(platform)
     parts = text.split("/")
     if not all(parts) or not 2 <= len(parts) <= 3:
         raise UsageError(
@@ -50,6 +58,18 @@ def check_platform(text: str) -> None:
                 meant(text), "a platform is OS/ARCH or OS/ARCH/VARIANT, as in linux/arm64"
             ),
         )
+    return text
+
+
+def spelled_all(platforms: PlatformLike | Iterable[PlatformLike]) -> tuple[str, ...]:
+    """Every platform of ``platforms``, which may also be a single one, as :func:`spelled`."""
+    if isinstance(platforms, str):
+        return (spelled(platforms),)
+    from oci_convert.spec.models import Platform  # who has no object of it has not waited for it
+
+    if isinstance(platforms, Platform):
+        return (spelled(platforms),)
+    return tuple(spelled(platform) for platform in platforms)
 
 
 def matches(platform: Platform, wanted: str) -> bool:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         SourceStore,
         Store,
     )
+    from oci_convert.stores.files.base import Scratch
+    from oci_convert.stores.files.borrowed import BinaryReader, BinaryWriter
     from oci_convert.stores.layout_names import LayoutNames
     from oci_convert.stores.local import ContainersDir, DockerArchive, OciArchive, OciLayout
     from oci_convert.stores.memory import Memory
@@ -28,9 +30,14 @@ if TYPE_CHECKING:
     from oci_convert.stores.registry.client import RegistryClient
     from oci_convert.stores.registry.image import RegistryImage
     from oci_convert.stores.registry.options import RegistryOptions
+    from oci_convert.stores.registry.proxies import Proxies, Proxy
+    from oci_convert.stores.registry.secret import Secret, UserPassword
+    from oci_convert.stores.traffic import Traffic
 
 __all__ = [
     "Auth",
+    "BinaryReader",
+    "BinaryWriter",
     "Capabilities",
     "ContainersDir",
     "DockerArchive",
@@ -38,10 +45,14 @@ __all__ = [
     "Memory",
     "OciArchive",
     "OciLayout",
+    "Proxies",
+    "Proxy",
     "RegistryClient",
     "RegistryImage",
     "RegistryOptions",
     "Root",
+    "Scratch",
+    "Secret",
     "Sink",
     "SinkOptions",
     "SinkStore",
@@ -49,6 +60,8 @@ __all__ = [
     "SourceOptions",
     "SourceStore",
     "Store",
+    "Traffic",
+    "UserPassword",
     "verified",
 ]
 
@@ -67,6 +80,8 @@ __getattr__, __dir__ = lazy(
             "SourceStore",
             "Store",
         ),
+        "stores.files.base": ("Scratch",),
+        "stores.files.borrowed": ("BinaryReader", "BinaryWriter"),
         "stores.layout_names": ("LayoutNames",),
         "stores.local": ("ContainersDir", "DockerArchive", "OciArchive", "OciLayout"),
         "stores.memory": ("Memory",),
@@ -74,5 +89,8 @@ __getattr__, __dir__ = lazy(
         "stores.registry.client": ("RegistryClient",),
         "stores.registry.image": ("RegistryImage",),
         "stores.registry.options": ("RegistryOptions",),
+        "stores.registry.proxies": ("Proxies", "Proxy"),
+        "stores.registry.secret": ("Secret", "UserPassword"),
+        "stores.traffic": ("Traffic",),
     },
 )

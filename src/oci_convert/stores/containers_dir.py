@@ -49,7 +49,7 @@ class ContainersDirSource(Source):
             )
         raw = files.read(_MANIFEST)
         media_type = type_of(raw, f"{label}: {_MANIFEST}")
-        self._top = Descriptor(mediaType=media_type, digest=Digest.of(raw), size=len(raw))
+        self._top = Descriptor(media_type=media_type, digest=Digest.of(raw), size=len(raw))
 
     def _check_version(self) -> None:
         if self.files.size("version") is None:

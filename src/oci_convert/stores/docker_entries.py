@@ -233,7 +233,7 @@ class Entries:
         document = read_document(raw, None)
         if not isinstance(document.model, Manifest) or document.digest(algorithm) != digest:
             return None
-        return Descriptor(mediaType=document.media_type, digest=digest, size=size)
+        return Descriptor(media_type=document.media_type, digest=digest, size=size)
 
 
 def _may_be_called(entry: Root, tag: str | None) -> bool:

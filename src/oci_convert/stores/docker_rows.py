@@ -201,17 +201,17 @@ def build(row: Row, files: RowFiles) -> Built:
     if files.size(row.config) is None:
         raise _absent(row.config, f"{row.where}.Config")
     raw = files.files.read(row.config)
-    config = Descriptor(mediaType=_CONFIG, digest=Digest.of(raw), size=len(raw))
+    config = Descriptor(media_type=_CONFIG, digest=Digest.of(raw), size=len(raw))
     files.keep(config, row.config, f"{row.where}.Config")
     layers, remarks = _layers(row, _diff_ids(raw, row), files)
     manifest = built_manifest(config, layers)
-    descriptor = Descriptor(mediaType=_MANIFEST, digest=Digest.of(manifest), size=len(manifest))
+    descriptor = Descriptor(media_type=_MANIFEST, digest=Digest.of(manifest), size=len(manifest))
     return Built(descriptor, manifest, tuple(remarks))
 
 
 def unreadable(error: OciConvertError) -> Descriptor:
     """What stands for the manifest of a row that cannot be built; nothing has this digest."""
-    return Descriptor(mediaType=_MANIFEST, digest=Digest.of(str(error).encode()), size=0)
+    return Descriptor(media_type=_MANIFEST, digest=Digest.of(str(error).encode()), size=0)
 
 
 def _diff_ids(raw: bytes, row: Row) -> tuple[str, ...]:
@@ -256,7 +256,7 @@ def _layers(
 def _layer(path: str, packing: Compression, diff_id: str, files: RowFiles) -> Descriptor:
     plain = packing is Compression.NONE
     return Descriptor(
-        mediaType=name_of(Cell(Kind.LAYER, packing), Family.DOCKER) or _PLAIN,
+        media_type=name_of(Cell(Kind.LAYER, packing), Family.DOCKER) or _PLAIN,
         digest=diff_id if plain else files.digest(path),
         size=files.size(path) or 0,
     )

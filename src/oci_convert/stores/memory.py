@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from oci_convert.spec.media_types import Family
-from oci_convert.stores.base import SinkOptions, SourceOptions
+from oci_convert.stores.base import Sink, SinkOptions, Source, SourceOptions
 from oci_convert.stores.files.memory import Held, MemoryFiles
 from oci_convert.stores.layout_index import IndexReader
 from oci_convert.stores.layout_names import LayoutNames
@@ -40,11 +40,11 @@ class Memory(LayoutNames):
         one._held, one._reader = self._held, self._reader
         return one
 
-    def source(self, options: SourceOptions = SourceOptions()) -> OciLayoutSource:
+    def source(self, options: SourceOptions = SourceOptions()) -> Source:
         """Open it for reading."""
         return OciLayoutSource(MemoryFiles(held=self._held), self.label, self._reader)
 
-    def sink(self, options: SinkOptions = SinkOptions()) -> OciLayoutSink:
+    def sink(self, options: SinkOptions = SinkOptions()) -> Sink:
         """Open it for writing."""
         return OciLayoutSink(
             MemoryFiles(held=self._held), self.label, family=options.family, reader=self._reader

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from oci_convert.spec.names import find
 from oci_convert.stores.base import Root, SinkStore, Source, SourceOptions, SourceStore
@@ -17,9 +17,9 @@ from oci_convert.stores.references import bare, parse
 
 __all__ = ["SinkLike", "SourceLike", "opened", "sink_store", "source_store", "source_stores"]
 
-SourceLike = str | PathLike[str] | SourceStore
+SourceLike: TypeAlias = str | PathLike[str] | SourceStore
 """What images are read from: a reference, a path, or a store object."""
-SinkLike = str | PathLike[str] | SinkStore
+SinkLike: TypeAlias = str | PathLike[str] | SinkStore
 """What images are written to: a reference, a path, or a store object."""
 
 _MEMBERS: Final[dict[type, tuple[str, ...]]] = {

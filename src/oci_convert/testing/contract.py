@@ -26,7 +26,7 @@ from oci_convert.testing.images import SmallImage, docker_image, fill, image_ind
 __all__ = ["BLOB", "DATA", "StoreContract", "root_of", "store"]
 
 DATA: Final = b"a blob " * 1000
-BLOB: Final = Descriptor(mediaType="text/plain", digest=Digest.of(DATA), size=len(DATA))
+BLOB: Final = Descriptor(media_type="text/plain", digest=Digest.of(DATA), size=len(DATA))
 _LARGE: Final = bytes(range(256)) * (2 * HEAD // 256)
 
 
@@ -150,14 +150,14 @@ class StoreContract(ABC):
 
     def test_every_blob_is_read_verified(self, stored: Source, image: SmallImage) -> None:
         for digest, data in image.blobs.items():
-            descriptor = Descriptor(mediaType="x/y", digest=digest, size=len(data))
+            descriptor = Descriptor(media_type="x/y", digest=digest, size=len(data))
             assert b"".join(stored.read(descriptor, "here")) == data
             assert stored.size(Digest(digest)) == len(data)
             assert stored.head(descriptor) == data[:HEAD]
 
     def test_a_blob_is_handed_over_open(self, stored: Source, image: SmallImage) -> None:
         for digest, data in image.blobs.items():
-            descriptor = Descriptor(mediaType="x/y", digest=digest, size=len(data))
+            descriptor = Descriptor(media_type="x/y", digest=digest, size=len(data))
             with stored.open(descriptor.name) as file:
                 assert file.read() == data
             file_of = stored.file_of(descriptor)
@@ -193,7 +193,7 @@ class StoreContract(ABC):
         digest, data = next(iter(image.blobs.items()))
         self.damage(digest, change(data))
         with self.source() as source, pytest.raises(BlobError) as damaged:
-            list(source.read(Descriptor(mediaType="x/y", digest=digest, size=len(data)), "here"))
+            list(source.read(Descriptor(media_type="x/y", digest=digest, size=len(data)), "here"))
         assert damaged.value.code == code
         assert damaged.value.where == "here"
 
@@ -201,7 +201,7 @@ class StoreContract(ABC):
         def read(digest: str) -> bytes:
             data = image.blobs[digest]
             return b"".join(
-                stored.read(Descriptor(mediaType="x/y", digest=digest, size=len(data)), "here")
+                stored.read(Descriptor(media_type="x/y", digest=digest, size=len(data)), "here")
             )
 
         with ThreadPoolExecutor(4) as pool:
@@ -244,7 +244,7 @@ class StoreContract(ABC):
             sink.abort()
 
     def test_an_empty_blob_is_a_blob(self) -> None:
-        empty = Descriptor(mediaType="x/y", digest=Digest.of(b""), size=0)
+        empty = Descriptor(media_type="x/y", digest=Digest.of(b""), size=0)
         with self.sink() as sink:
             assert sink.put([], "here", expected=empty) == (empty.digest, 0)
             assert sink.has(empty)
@@ -253,7 +253,7 @@ class StoreContract(ABC):
     @pytest.mark.parametrize("algorithm", ["sha256", "sha384", "sha512"])
     def test_another_algorithm_gives_another_name(self, algorithm: str) -> None:
         digest = Digest.of(DATA, algorithm)
-        described = Descriptor(mediaType="x/y", digest=digest, size=len(DATA))
+        described = Descriptor(media_type="x/y", digest=digest, size=len(DATA))
         with self.sink() as sink:
             assert sink.put([DATA], "here", algorithm=algorithm) == (digest, len(DATA))
             assert sink.put([DATA], "here", expected=described) == (digest, len(DATA))
@@ -320,7 +320,7 @@ class StoreContract(ABC):
         self.assert_gone()
 
     def test_an_algorithm_that_cannot_be_verified_is_refused(self) -> None:
-        unknown = Descriptor(mediaType="x/y", digest="blake3:" + "0" * 64, size=len(DATA))
+        unknown = Descriptor(media_type="x/y", digest="blake3:" + "0" * 64, size=len(DATA))
         with self.sink() as sink:
             with pytest.raises(BlobError) as refused:
                 sink.put([DATA], "here", expected=unknown)
@@ -351,7 +351,7 @@ class StoreContract(ABC):
         with self.sink() as sink:
             fill(sink, image)
             for digest, data in image.blobs.items():
-                descriptor = Descriptor(mediaType="x/y", digest=digest, size=len(data))
+                descriptor = Descriptor(media_type="x/y", digest=digest, size=len(data))
                 document = digest in image.documents
                 assert sink.has(descriptor, document=document, verify=True)
             sink.abort()
@@ -360,7 +360,7 @@ class StoreContract(ABC):
         self, stored: Source, image: SmallImage
     ) -> None:
         digest, data = next(iter(image.blobs.items()))
-        descriptor = Descriptor(mediaType="x/y", digest=digest, size=len(data))
+        descriptor = Descriptor(media_type="x/y", digest=digest, size=len(data))
         wrong = descriptor.model_copy(update={"size": len(data) + 1})
         with self.sink(force=True) as sink:
             sink.take(stored, descriptor, "here")
@@ -409,7 +409,7 @@ class StoreContract(ABC):
         assert len(self.images()) == 1
         with self.source() as source:
             for digest, data in image.blobs.items():
-                described = Descriptor(mediaType="x/y", digest=digest, size=len(data))
+                described = Descriptor(media_type="x/y", digest=digest, size=len(data))
                 assert b"".join(source.read(described, "here")) == data
 
     def test_an_image_can_be_written_again(self, stored: Source, image: SmallImage) -> None:
@@ -464,7 +464,7 @@ class StoreContract(ABC):
                 fill(failing, image)
                 failing.abort()
             for digest, data in image.blobs.items():
-                described = Descriptor(mediaType="x/y", digest=digest, size=len(data))
+                described = Descriptor(media_type="x/y", digest=digest, size=len(data))
                 assert living.has(described, document=digest in image.documents)
             living.commit([root_of(image)])
         assert len(self.images()) == 1

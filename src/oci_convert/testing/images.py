@@ -242,7 +242,7 @@ def _document(
 
 def _descriptor(media_type: str, data: bytes, **more: Any) -> Descriptor:
     digest = more.pop("digest", None) or Digest.of(data)
-    return Descriptor(mediaType=media_type, digest=digest, size=len(data), **more)
+    return Descriptor(media_type=media_type, digest=digest, size=len(data), **more)
 
 
 def _entered(image: SmallImage, **more: Any) -> SmallImage:

@@ -25,7 +25,7 @@ from oci_convert.documents.document import built_manifest, read_object, refuse_c
 from oci_convert.documents.strict_json import Object, compact
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Cell, Compression, Family, Kind, name_of
-from oci_convert.spec.models import Descriptor, ImageConfig, Model, validate
+from oci_convert.spec.models import Descriptor, ImageConfig, Model, members, validate
 
 __all__ = ["MeasuredLayer", "Upgrade", "V1Image", "read_v1", "upgrade"]
 
@@ -53,7 +53,7 @@ class _View(Model):
     container_config: _ContainerConfig | None = None
 
 
-_KNOWN: Final = ImageConfig.MEMBERS | frozenset(_View.model_fields)
+_KNOWN: Final = members(ImageConfig) | frozenset(_View.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +139,12 @@ def upgrade(images: Sequence[V1Image], layers: Sequence[MeasuredLayer]) -> Upgra
 
 
 def _descriptor(media_type: str, raw: bytes) -> Descriptor:
-    return Descriptor(mediaType=media_type, digest=Digest.of(raw), size=len(raw))
+    return Descriptor(media_type=media_type, digest=Digest.of(raw), size=len(raw))
 
 
 def _layer(layer: MeasuredLayer) -> Descriptor:
     media_type = name_of(Cell(Kind.LAYER, layer.packing), Family.DOCKER) or _PLAIN
-    return Descriptor(mediaType=media_type, digest=layer.digest, size=layer.size)
+    return Descriptor(media_type=media_type, digest=layer.digest, size=layer.size)
 
 
 def _config(images: Sequence[V1Image], diff_ids: Sequence[Digest]) -> bytes:

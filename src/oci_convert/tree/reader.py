@@ -268,7 +268,7 @@ class _Reader:
         refuse_large(blob.descriptor, blob.where)
         found, upgrade = upgraded(self.source, blob.descriptor, blob.where, self.measured)
         original = Descriptor(
-            mediaType=found.media_type,
+            media_type=found.media_type,
             digest=Digest.of(found.payload, blob.descriptor.name.algorithm),
             size=len(found.payload),
         )

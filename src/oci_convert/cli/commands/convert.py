@@ -13,8 +13,8 @@ from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
 from oci_convert.cli.record import written
 from oci_convert.cli.status import FAILED
+from oci_convert.enums import Keep, OnLoss
 from oci_convert.errors import UsageError
-from oci_convert.options import Keep, OnLoss
 from oci_convert.spec.media_types import Family
 from oci_convert.transform.layer_rules import Compress
 

@@ -113,7 +113,7 @@ class _Drawing:
             "detailed": joined(" ", [start, Text(about or _detail(blob), Style.PLACE)]),
             "size": Text(bytes_of(descriptor.size)),
             "digest": digest_of(descriptor.digest, whole=self.full),
-            "family": Text(family_of(blob.family.split("+")) if blob.family else ""),
+            "family": Text(family_of(blob.family)),
             "type": Text(descriptor.media_type),
             "short type": Text(short_type(descriptor.media_type)),
         }

@@ -8,7 +8,7 @@ from typing import Final
 from oci_convert.cli.show.text import Style, Text
 from oci_convert.errors import DocumentError
 from oci_convert.spec.digest import CANONICAL, Digest
-from oci_convert.spec.media_types import Compression, Family, families, look_up
+from oci_convert.spec.media_types import Compression, look_up, usual_families
 
 __all__ = [
     "bytes_of",
@@ -73,15 +73,13 @@ def short_type(media_type: str) -> str:
 
 def in_words(media_type: str) -> str:
     """The families of a media type; of an unknown one, the media type."""
-    known = families(media_type)
+    known = usual_families(media_type)
     return family_of(known) if known else short_type(media_type)
 
 
 def family_of(families: Collection[str]) -> str:
-    """The families that have a name; OCI includes OCI 1.0.0-rc2."""
-    return "+".join(
-        sorted(f for f in families if f != Family.OCI_RC2 or Family.OCI not in families)
-    )
+    """The families that have a name."""
+    return "+".join(sorted(families))
 
 
 def packing(compression: Compression) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Protocol, TypeAlias
 
 from oci_convert.errors import StoreError
 from oci_convert.limits import limits, raised_by
@@ -24,7 +24,7 @@ __all__ = [
     "not_a_file",
 ]
 
-Scratch = Callable[[], BinaryIO]
+Scratch: TypeAlias = Callable[[], BinaryIO]
 """Makes an empty file to write and read, which is gone once it is closed."""
 
 

@@ -7,7 +7,7 @@ from functools import cache
 
 from oci_convert.errors import UsageError
 from oci_convert.spec.media_types import Family
-from oci_convert.stores.base import SinkOptions, SourceOptions
+from oci_convert.stores.base import Sink, SinkOptions, Source, SourceOptions
 from oci_convert.stores.registry.client import RegistryClient
 from oci_convert.stores.registry.reference import (
     EveryRepository,
@@ -56,7 +56,7 @@ class RegistryImage:
         self._keep_original = keep_original
         self._verify_written = verify_written
 
-    def source(self, options: SourceOptions = SourceOptions()) -> RegistrySource:
+    def source(self, options: SourceOptions = SourceOptions()) -> Source:
         """Open it for reading: nothing is asked for yet."""
         reference = parse_source(self._text)
         if isinstance(reference, EveryRepository):
@@ -68,7 +68,7 @@ class RegistryImage:
             )
         return RegistrySource(self._client().repository(reference.repository), reference)
 
-    def sink(self, options: SinkOptions = SinkOptions()) -> RegistrySink:
+    def sink(self, options: SinkOptions = SinkOptions()) -> Sink:
         """Open it for writing: nothing is asked for yet."""
         reference: ImageReference | TagTemplate = parse_destination(self._text)
         settings = SinkSettings(

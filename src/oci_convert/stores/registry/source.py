@@ -54,7 +54,7 @@ class RegistrySource(Source):
         found = self.remote_repository.manifest(target)
         self._documents[found.digest] = found.raw
         descriptor = Descriptor(
-            mediaType=_media_type(found), digest=found.digest, size=len(found.raw)
+            media_type=_media_type(found), digest=found.digest, size=len(found.raw)
         )
         if tag is None:
             return Root(descriptor)
