@@ -280,6 +280,12 @@ def test_what_is_promised_holds_for_any_tree(
     assert isinstance(dry, Run)
     assert (dry.report.images, dry.report.map) == (made.report.images, made.report.map)
     assert dry.report.findings == made.report.findings
+    # Losses and other bytes are refused each by its own option.
+    lossless = run(source, to, {**options, "on_loss": "fail", "dry_run": True})
+    assert isinstance(lossless, Run) == (not made.report.losses)
+    exact = run(source, to, {**options, "require_reversible": True, "dry_run": True})
+    assert isinstance(exact, Run) == made.report.reversible
+    assert isinstance(exact, Run) or exact.code == "not-reversible"
     # The target is whole, and of the family: converting it again changes nothing.
     assert_nothing_is_left(source, made)
     assert_closed(made.blobs, made.digest, sparse=both_ways["sparse"] in ("auto", "keep"))

@@ -275,7 +275,6 @@ def test_the_record_keeps_what_was_flattened() -> None:
     ("image", "code"),
     [
         (oci_image(annotations={"a": "b"}), "annotations-removed"),
-        (oci_image(stated=False), "not-reversible"),
         (attested()[2], "attestation-dropped"),
         (image_list([image_list([oci_image()])]), "nested-index-flattened"),
         (oci_image(subject=oci_image([]).descriptor.triple()), "subject-removed"),
@@ -289,6 +288,61 @@ def test_a_loss_is_refused_before_anything_is_written(image: Image, code: str) -
         convert(store(app=image), target, to="docker", on_loss="fail")
     assert refused.value.code == report.losses[0].code
     assert target.files == {}
+
+
+LOSSLESS: dict[str, tuple[Image, str, str]] = {
+    "an added media type": (oci_image(stated=False), "docker", "not-reversible"),
+    "a corrected label": (*MISLABELLED["tar as gzip"][:1], "oci", "mislabelled-layer"),
+    "an added platform": (
+        image_list([oci_image().with_entry(platform=None)]),
+        "docker",
+        "platform-added",
+    ),
+    "layers that are null": (*UNRETURNABLE["no layers"], "not-reversible"),
+    "a corrected config": (*UNRETURNABLE["octets"], "config-type-corrected"),
+    "a layer that is recompressed": (
+        oci_image([layer("z", ZSTD)]),
+        "docker",
+        "not-reversible-repacked",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOSSLESS)
+def test_what_does_not_come_back_need_not_be_lost(name: str) -> None:
+    image, to, code = LOSSLESS[name]
+    report, _ = run(image, to, on_loss="fail")
+    assert report.losses == ()
+    assert not report.reversible
+    assert code in codes(report)
+    target = Memory()
+    with pytest.raises(RefusedError, match="--require-reversible") as refused:
+        convert(store(app=image), target, to=to, require_reversible=True)
+    assert refused.value.code == "not-reversible"
+    assert refused.value.where.startswith("memory: images[0]")
+    assert target.files == {}
+
+
+def test_what_comes_back_is_what_is_required() -> None:
+    for image in (docker_image(), oci_image(), image_list([docker_image(), docker_image()])):
+        report, target = run(image, "docker", require_reversible=True)
+        back = convert(target, Memory(), to="oci", require_reversible=True)
+        assert report.reversible
+        assert back.reversible
+
+
+def test_an_index_that_is_replaced_is_not_reversible() -> None:
+    with pytest.raises(RefusedError) as refused:
+        run(image_list([docker_image()]), "docker", flatten=True, require_reversible=True)
+    assert refused.value.code == "not-reversible"
+
+
+def test_what_a_record_gives_back_is_reversible() -> None:
+    image = oci_image(annotations={"a": "b"})
+    report, between = run(image, "docker")
+    record = report.dumps(originals=True).encode()
+    back = convert(between, Memory(), to="oci", restore=record, require_reversible=True)
+    assert back.images[0].new.digest == image.digest
 
 
 def test_a_layer_that_is_recompressed_is_no_loss() -> None:

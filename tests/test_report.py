@@ -131,7 +131,6 @@ def test_losses_are_what_a_migration_may_want_to_stop_at(report: Report) -> None
     assert {finding.code for finding in report.losses} == {
         "attestation-dropped",
         "annotations-removed",
-        "not-reversible",
     }
     assert all(finding.level is Level.LOSS for finding in report.losses)
     assert not report.reversible

@@ -597,7 +597,7 @@ def test_a_list_may_name_schema_1(to: str) -> None:
     assert manifest["schemaVersion"] == 2
     assert blob(memory, manifest["config"]["digest"]) == CONFIG
     assert report.digest_map[digest_of(PAYLOAD)].digest == entry["digest"]
-    assert {f.code for f in report.losses} == {"schema1-upgraded", "not-reversible"}
+    assert {f.code for f in report.losses} == {"schema1-upgraded"}
 
 
 def test_inspect_shows_what_is_there_and_what_it_becomes(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from oci_convert.findings import Finding
 from oci_convert.inspection.inspect import inspect
 from oci_convert.report import Change, Report
 from oci_convert.stores.memory import Memory
+from support.command import Command
 from support.images import (
     Blob,
     Image,
@@ -330,7 +332,7 @@ REVERSIBLE: dict[str, tuple[Callable[[], Image], str, str]] = {
     "lost": (
         lambda: oci_image(annotations={"a": "b"}),
         "docker",
-        "2 losses; not reversible: annotations removed",
+        "1 loss, 1 warning; not reversible: annotations removed",
     ),
     "both": (
         lambda: oci_image([layer("z", ZSTD), layer("y", ZSTD)], annotations={"a": "b"}),
@@ -390,7 +392,7 @@ def test_what_is_no_image_keeps_no_image_id(drawn: Drawn) -> None:
 
 
 def test_findings_may_be_told_by_their_weight(drawn: Drawn) -> None:
-    codes = ("layer-repacked", "not-reversible", "config-problem", "blob-missing")
+    codes = ("layer-repacked", "annotations-removed", "config-problem", "blob-missing")
     found = [Finding.of(code, "images[0]", "so it is") for code in codes]
     plain = drawn(lambda: show.findings(found), None)
     assert [line.partition(":")[0] for line in plain.splitlines()] == [
@@ -399,7 +401,7 @@ def test_findings_may_be_told_by_their_weight(drawn: Drawn) -> None:
     weighed = drawn(lambda: show.findings(found, weightiest_first=True), None)
     assert weighed.splitlines() == [
         "error: images[0]: so it is [blob-missing]",
-        "loss: images[0]: so it is [not-reversible]",
+        "loss: images[0]: so it is [annotations-removed]",
         "warning: images[0]: so it is [config-problem]",
         "info: images[0]: so it is [layer-repacked]",
     ]
@@ -409,7 +411,36 @@ def test_many_findings_of_a_kind_are_counted(drawn: Drawn) -> None:
     found = [Finding.of("orphan-blob", f"blobs/{i}", "nobody names it") for i in range(10)]
     lines = drawn(lambda: show.findings(found), None).splitlines()
     assert len(lines) == 4
-    assert lines[-1] == "info: 7 more like this; --json lists all [orphan-blob]"
+    assert lines[-1] == "info: 7 more places like this; -v lists all [orphan-blob]"
+    assert len(drawn(lambda: show.findings(found, every=True), None).splitlines()) == 10
+
+
+def test_findings_of_a_kind_in_one_image_are_one_line(drawn: Drawn) -> None:
+    codes = ("layer-repacked", "attestation-dropped")
+    places = [f"images[{i}].manifests[{j}]" for i in range(2) for j in range(6)]
+    found = [Finding.of(code, where, "so it is") for where in places for code in codes]
+    assert drawn(lambda: show.findings(found), None).splitlines() == [
+        f"{level}: images[{i}].manifests[0]: so it is (and 5 more; -v lists all) [{code}]"
+        for i in range(2)
+        for level, code in (("info", codes[0]), ("loss", codes[1]))
+    ]
+    assert len(drawn(lambda: show.findings(found, every=True), None).splitlines()) == 24
+    errors = [Finding.of("digest-mismatch", where, "so it is") for where in places[:3]]
+    assert len(drawn(lambda: show.findings(errors), None).splitlines()) == 3
+
+
+def test_a_conversion_of_six_platforms_takes_few_lines(command: Command, tmp_path: Path) -> None:
+    images = platforms("a/1", "a/2", "a/3", "a/4", "a/5", "a/6")
+    index = image_list([*images, *map(attestation, images)])
+    write_layout({"app": index}, tmp_path / "in")
+    call = ["convert", f"oci:{tmp_path}/in", "--to", "docker"]
+    few = command(*call, f"dir:{tmp_path}/out").err.splitlines()
+    every = command(*call, f"dir:{tmp_path}/other", "-v").err.splitlines()
+    dropped = [line for line in few if line.startswith("loss: ")]
+    assert len(dropped) == 1
+    assert dropped[0].endswith("(and 5 more; -v lists all) [attestation-dropped]")
+    assert len([line for line in every if line.startswith("loss: ")]) == 6
+    assert "6 losses, 1 warning; not reversible: attestation dropped (6)" in few[-1]
 
 
 def test_a_report_with_failures_gives_no_image_a_wrong_name(drawn: Drawn) -> None:

@@ -72,16 +72,18 @@ def _removed(member: str, meaning: str) -> Code:
 
 CODES: Final[dict[str, Code]] = {
     "not-reversible": Code(
-        Level.LOSS,
+        Level.WARNING,
         "Converting back would not give the bytes of this document: something in it was removed, "
-        "added or corrected.",
-        "`--record FILE` keeps the original bytes, and `--restore FILE` brings them back.",
+        "added or corrected. Where that is a loss, a finding of its own says so.",
+        "`--record FILE` keeps the original bytes, and `--restore FILE` brings them back. "
+        "`--require-reversible` refuses.",
     ),
     "not-reversible-repacked": Code(
         Level.WARNING,
         "Converting back would not give the bytes of this document, because a layer below it was "
         "recompressed and its original bytes cannot be computed. Content and image ID stay.",
-        "`--compress keep` recompresses nothing; `prove` shows that the content is the same.",
+        "`--compress keep` recompresses nothing; `prove` shows that the content is the same. "
+        "`--require-reversible` refuses.",
     ),
     "annotations-removed": _removed("annotations", "Annotations were lost."),
     "subject-removed": _removed("subject", "The link to the subject was lost."),

@@ -30,6 +30,7 @@ class OptionValues(TypedDict, total=False):
     signatures: Keep | str
     keep_extensions: bool
     on_loss: OnLoss | str
+    require_reversible: bool
     strict: bool
     sparse: Keep | str
     flatten: bool
@@ -69,6 +70,8 @@ class Options:
     """Keep fields that the Docker schema does not define."""
     on_loss: OnLoss = OnLoss.REPORT
     """Whether a conversion that loses something is refused before anything is written."""
+    require_reversible: bool = False
+    """Refuse a conversion unless converting back gives the same bytes."""
     strict: bool = False
     """Refuse what is only a warning otherwise."""
     sparse: Keep = Keep.AUTO

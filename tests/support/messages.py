@@ -541,6 +541,16 @@ REFUSED: Final[dict[str, Provoked]] = {
         "convert oci:layout dir:new --to docker --on-loss fail",
         (layout(app=oci_image(annotations={"a": "b"})),),
     ),
+    "bytes that must come back": Provoked(
+        "not-reversible",
+        "convert oci:layout dir:new --to docker --require-reversible",
+        (layout(app=oci_image(annotations={"a": "b"})),),
+    ),
+    "a layer that must come back": Provoked(
+        "not-reversible",
+        "convert oci:layout oci:new --compress zstd --require-reversible",
+        (layout(app=ONE),),
+    ),
     "a fault that --strict refuses": Provoked(
         "mislabelled-layer",
         "convert oci:layout oci:new --strict",

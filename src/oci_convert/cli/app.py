@@ -17,6 +17,7 @@ __all__ = [
     "Limit",
     "Quiet",
     "Source",
+    "Verbose",
     "app",
     "complete_reference",
     "print_json",
@@ -57,6 +58,9 @@ Source = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the complete result as JSON.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")]
 """Looked for by :mod:`oci_convert.cli.run`, as an error may come before options are read."""
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Print every finding on a line of its own.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no findings.")]
 Jobs = Annotated[
     int | None,

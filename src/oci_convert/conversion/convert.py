@@ -15,7 +15,12 @@ from oci_convert.conversion.source_plan import SourcePlan
 from oci_convert.conversion.transfer import Transfer
 from oci_convert.errors import OciConvertError, UsageError
 from oci_convert.options import OnLoss, Options, OptionValues
-from oci_convert.planning.decide import decide, refuse_losses, with_findings
+from oci_convert.planning.decide import (
+    decide,
+    refuse_irreversible,
+    refuse_losses,
+    with_findings,
+)
 from oci_convert.planning.record import Record
 from oci_convert.planning.referrer_rules import kept_signatures
 from oci_convert.planning.rendering import render
@@ -193,6 +198,8 @@ class _Conversion:
         )
         if record is not None:
             plan = restore_originals(plan, record, self._sink)
+        if self._options.require_reversible:
+            refuse_irreversible(plan)
         signatures, findings = kept_signatures(
             plan, render(plan), source.signatures(), room=target.signatures
         )

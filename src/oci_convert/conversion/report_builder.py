@@ -9,7 +9,7 @@ from oci_convert.conversion.transfer import Moved
 from oci_convert.documents.document import Role
 from oci_convert.errors import DocumentError
 from oci_convert.options import Options
-from oci_convert.planning.decisions import Decision, carried, documents_below
+from oci_convert.planning.decisions import Decision, carried
 from oci_convert.planning.rendering import Rendered
 from oci_convert.report import Change, ConvertedImage, Failure, MapRow, Report, Totals
 from oci_convert.spec.media_types import Family, Kind
@@ -95,17 +95,14 @@ def _originals(source_plan: SourcePlan) -> Iterator[DocumentNode]:
 
 
 def _images(source_plan: SourcePlan, *, named: bool) -> Iterator[ConvertedImage]:
-    irreversible = {id(decision) for decision in source_plan.plan.irreversible}
     pairs = zip(source_plan.images(), source_plan.plan.images, strict=True)
     for root, planned in pairs:
-        node, decision = planned.image.node, planned.decision
-        below = documents_below(decision)
         yield ConvertedImage(
             name=called(root.annotations) if named else None,
             source=source_plan.origin,
-            old=None if planned.image.root.built else node.old,
+            old=None if planned.image.root.built else planned.image.node.old,
             new=root.descriptor,
-            reversible=decision.node is node and not any(id(one) in irreversible for one in below),
+            reversible=not source_plan.plan.irreversible_in(planned),
         )
 
 

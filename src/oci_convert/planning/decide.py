@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from oci_convert.errors import RefusedError
 from oci_convert.findings import CODES, Finding, Level
@@ -16,12 +17,12 @@ from oci_convert.planning.context import Context
 from oci_convert.planning.decisions import Plan, PlannedImage
 from oci_convert.planning.planner import Planner
 from oci_convert.planning.referrer_rules import Followers
-from oci_convert.planning.reversibility import judge
+from oci_convert.planning.reversibility import WHY_IRREVERSIBLE, judge
 from oci_convert.spec.media_types import Family
 from oci_convert.tree.nodes import Tree
 from oci_convert.tree.referrers import Referrer
 
-__all__ = ["decide", "refuse_losses", "with_findings"]
+__all__ = ["decide", "refuse_irreversible", "refuse_losses", "with_findings"]
 
 
 def decide(
@@ -77,6 +78,28 @@ def _refuse(plan: Plan) -> None:
             )
     if plan.options.on_loss is OnLoss.FAIL:
         refuse_losses(plan)
+
+
+def refuse_irreversible(plan: Plan) -> None:
+    """Raise :class:`RefusedError` where converting an image back gives other bytes."""
+    nodes = [node for planned in plan.images for node in plan.irreversible_in(planned)]
+    nodes += [decision.node for decision in plan.irreversible]
+    if nodes:
+        raise RefusedError(
+            _why_irreversible(plan, nodes[0].where),
+            code="not-reversible",
+            where=nodes[0].where,
+            remedy="--require-reversible refuses this; without it, --record FILE keeps the "
+            "originals",
+        )
+
+
+def _why_irreversible(plan: Plan, where: str) -> str:
+    here = [found for found in plan.findings if found.where.startswith(where)]
+    if any((found.code, found.where) == ("not-reversible-repacked", where) for found in here):
+        return WHY_IRREVERSIBLE["not-reversible-repacked"]
+    causes = (found.message for found in here if found.code not in WHY_IRREVERSIBLE)
+    return ": ".join([WHY_IRREVERSIBLE["not-reversible"], *islice(causes, 1)])
 
 
 def refuse_losses(plan: Plan) -> None:

@@ -172,6 +172,19 @@ class Plan:
         images = (planned.decision for planned in self.images)
         return (*images, *(planned.decision for planned in self.referrers))
 
+    def irreversible_in(self, planned: PlannedImage) -> tuple[Node, ...]:
+        """What of an image converting back gives other bytes for."""
+        irreversible = {id(decision) for decision in self.irreversible}
+        replaced = planned.decision.node is not planned.image.node
+        return (
+            *((planned.image.node,) if replaced else ()),
+            *(
+                below.node
+                for below in documents_below(planned.decision)
+                if id(below) in irreversible
+            ),
+        )
+
     def decisions(self) -> Iterator[Decision]:
         """Everything that ends in the target, children before parents, each once."""
         return in_order(self.roots)

@@ -8,7 +8,17 @@ from typing import Annotated, Final
 import typer
 
 from oci_convert.cli import show
-from oci_convert.cli.app import Debug, Jobs, Json, Limit, Quiet, app, complete_reference, print_json
+from oci_convert.cli.app import (
+    Debug,
+    Jobs,
+    Json,
+    Limit,
+    Quiet,
+    Verbose,
+    app,
+    complete_reference,
+    print_json,
+)
 from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
 from oci_convert.cli.record import written
@@ -105,6 +115,14 @@ def convert(
             help="What to do about losses: report or refuse them.", rich_help_panel=_SAFETY
         ),
     ] = OnLoss.REPORT,
+    require_reversible: Annotated[
+        bool,
+        typer.Option(
+            "--require-reversible",
+            help="Refuse unless converting back gives the same bytes.",
+            rich_help_panel=_SAFETY,
+        ),
+    ] = False,
     strict: Annotated[
         bool,
         typer.Option(
@@ -205,6 +223,7 @@ def convert(
     _limit: Limit = None,
     _debug: Debug = False,
     as_json: Json = False,
+    verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
     """Convert images: all of them, or none if one fails.
@@ -235,6 +254,7 @@ def convert(
             signatures=signatures,
             keep_extensions=keep_extensions,
             on_loss=on_loss,
+            require_reversible=require_reversible,
             strict=strict,
             sparse=sparse,
             flatten=flatten,
@@ -256,7 +276,7 @@ def convert(
             from oci_convert.cli.show.plan import plan
 
             plan(report)
-        show.findings(report.findings, weightiest_first=True)
+        show.findings(report.findings, weightiest_first=True, every=verbose)
         summary(report)
     if as_json:
         print_json(report.to_json())

@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from oci_convert.cli import show
-from oci_convert.cli.app import Debug, Jobs, Json, Limit, app, complete_reference, print_json
+from oci_convert.cli.app import (
+    Debug,
+    Jobs,
+    Json,
+    Limit,
+    Verbose,
+    app,
+    complete_reference,
+    print_json,
+)
 from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
 from oci_convert.cli.status import DONE, NO
@@ -42,6 +51,7 @@ def diff(
     _limit: Limit = None,
     _debug: Debug = False,
     as_json: Json = False,
+    verbose: Verbose = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")] = False,
 ) -> None:
     """Show in what two images differ: config, layers, platforms, media types, annotations.
@@ -56,7 +66,7 @@ def diff(
     with progress(wanted=not quiet) as on_progress:
         found = run(left, right, jobs=jobs, on_progress=on_progress)
     if not quiet:
-        show.findings(found.findings)
+        show.findings(found.findings, every=verbose)
     if as_json:
         print_json(found.to_json())
     else:

@@ -14,6 +14,7 @@ from oci_convert.cli.app import (
     Limit,
     Quiet,
     Source,
+    Verbose,
     app,
     complete_reference,
     print_json,
@@ -56,6 +57,7 @@ def verify(
     _limit: Limit = None,
     _debug: Debug = False,
     as_json: Json = False,
+    verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
     """Check every digest, size, media type and diff_id; or whether two images are the same.
@@ -68,6 +70,7 @@ def verify(
             code="two-questions",
             remedy="ask them one after the other",
         )
+    every = None if quiet else verbose
     if same_as is not None:
         from oci_convert.cli.show import diff as shown
         from oci_convert.comparison.diff import diff
@@ -76,14 +79,14 @@ def verify(
             found = diff(source, same_as, jobs=jobs, on_progress=on_progress)
         if not quiet:
             shown.content(found)
-        _answer(found.same, "the same", "different", found, as_json=as_json, quiet=quiet)
+        _answer(found.same, "the same", "different", found, as_json=as_json, every=every)
     else:
         from oci_convert.verification.verify import verify as run
 
         with progress(wanted=not quiet) as on_progress:
             verified = run(source, complete=complete, jobs=jobs, on_progress=on_progress)
         word = "sound" if not verified.sparse else f"sound, but sparse: {_present(verified)}"
-        _answer(verified.sound, word, "not sound", verified, as_json=as_json, quiet=quiet)
+        _answer(verified.sound, word, "not sound", verified, as_json=as_json, every=every)
 
 
 def _present(verified: Verification) -> str:
@@ -101,10 +104,10 @@ def _answer(
     answer: Diff | Verification,
     *,
     as_json: bool,
-    quiet: bool,
+    every: bool | None,
 ) -> None:
-    if not quiet:
-        show.findings(answer.findings)
+    if every is not None:
+        show.findings(answer.findings, every=every)
     if as_json:
         print_json(answer.to_json())
     else:

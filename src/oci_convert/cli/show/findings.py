@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from oci_convert.cli.show.terminal import complain, tell
 from oci_convert.cli.show.text import Style, Text
+from oci_convert.cli.show.words import count_of
 
 if TYPE_CHECKING:
     from oci_convert.findings import Finding
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["failures", "findings"]
 
 _ALIKE: Final = 4
-"""Findings of one code that are shown one by one; of more, the first three and how many follow."""
+"""Lines of one code that are shown; of more, the first three and how many follow."""
 
 _LEVELS: Final = {
     "error": Style.ERROR,
@@ -27,22 +28,39 @@ _LEVELS: Final = {
 """The levels, what weighs most first."""
 
 
-def findings(found: Iterable[Finding], *, weightiest_first: bool = False) -> None:
-    """Findings on standard error, one line each; long runs of one kind are cut short."""
+def findings(
+    found: Iterable[Finding], *, weightiest_first: bool = False, every: bool = False
+) -> None:
+    """Findings on standard error: one line for all of one kind in one image, and few for one kind.
+
+    Errors have a line each; ``every``: all have.
+    """
     listed = list(found)
     if weightiest_first:
         order = list(_LEVELS)
         listed.sort(key=lambda finding: order.index(finding.level.value))
-    counts = Counter(finding.code for finding in listed)
-    shown: Counter[str] = Counter()
+    groups: dict[object, list[Finding]] = {}
     for finding in listed:
-        shown[finding.code] += 1
-        many = counts[finding.code] > _ALIKE
-        if many and shown[finding.code] == _ALIKE:
-            more = counts[finding.code] - _ALIKE + 1
-            tell(_line(finding, Text(f"{more} more like this; --json lists all")))
-        elif not many or shown[finding.code] < _ALIKE:
-            tell(_line(finding, Text(finding.where, Style.PLACE) + f": {finding.message}"))
+        key = (finding.code, finding.level, _image(finding.where))
+        alone = every or finding.level.value == "error"
+        groups.setdefault(finding if alone else key, []).append(finding)
+    counts = Counter(first.code for first, *_ in groups.values())
+    shown: Counter[str] = Counter()
+    for first, *others in groups.values():
+        shown[first.code] += 1
+        many = counts[first.code] > _ALIKE and not every
+        if many and shown[first.code] == _ALIKE:
+            more = counts[first.code] - _ALIKE + 1
+            tell(_line(first, Text(f"{count_of('more place', more)} like this; -v lists all")))
+        elif not many or shown[first.code] < _ALIKE:
+            more_here = f" (and {len(others)} more; -v lists all)" if others else ""
+            message = f": {first.message}{more_here}"
+            tell(_line(first, Text(first.where, Style.PLACE) + message))
+
+
+def _image(where: str) -> str:
+    """The image that a place is in: ``images[0]`` of ``images[0].manifests[1]``."""
+    return where.partition(".")[0] if where.startswith("images[") else where
 
 
 def _line(finding: Finding, told: Text) -> Text:

@@ -18,6 +18,14 @@ __all__ = ["summary"]
 
 _FEW: Final = 4
 """Images that are listed one by one."""
+_CORRECTED: Final = {
+    "config-type-corrected": "config type corrected",
+    "mislabelled-document": "media type corrected",
+    "mislabelled-layer": "media type corrected",
+    "misspelled-media-type": "media type corrected",
+    "platform-added": "platform added",
+}
+"""What changes a document for good without a loss, and how it is told."""
 
 
 def summary(report: Report) -> None:
@@ -77,13 +85,14 @@ def _blobs(report: Report) -> Iterator[str]:
 
 
 def _reasons(report: Report) -> Iterator[str]:
-    """Why converting back gives other bytes: what was recompressed, and what was lost."""
+    """Why converting back gives other bytes: what was recompressed, lost, corrected or added."""
     if recompressed := sum(row.change.value == "repacked" for row in report.map):
         yield f"{count_of('layer', recompressed)} recompressed"
-    lost = Counter(loss.code for loss in report.losses if loss.where.startswith("images["))
-    del lost["not-reversible"]
-    for code, times in lost.items():
-        yield code.replace("-", " ") + (f" ({times})" if times > 1 else "")
+    placed = [found for found in report.findings if found.where.startswith("images[")]
+    causes = Counter(found.code for found in placed if found.level.value == "loss")
+    causes.update(found.code for found in placed if found.code in _CORRECTED)
+    for code, times in causes.items():
+        yield _CORRECTED.get(code, code.replace("-", " ")) + (f" ({times})" if times > 1 else "")
 
 
 def _fate(change: str) -> str:
@@ -91,19 +100,27 @@ def _fate(change: str) -> str:
     return "kept" if change == "relabelled" else change
 
 
+def _weights(report: Report) -> Iterator[Text]:
+    """How many losses and how many warnings there are."""
+    warnings = sum(found.level.value == "warning" for found in report.findings)
+    if report.losses:
+        yield Text(count_of("loss", len(report.losses)), Style.LOSS)
+    if warnings:
+        yield Text(count_of("warning", warnings), Style.WARNING)
+
+
 def _reversible(report: Report) -> Text:
     """Whether converting back gives the same bytes, or why not."""
-    losses = len(report.losses)
-    told = Text(count_of("loss", losses), Style.LOSS) if losses else Text()
+    told = joined(", ", _weights(report))
     if not report.images:
         return told or Text("no image")
     if report.reversible:
         back = Text("reversible", Style.GOOD) + ": converting back gives the same bytes"
-        back = back + (" of the images" if losses else "")
+        back = back + (" of the images" if report.losses else "")
         return joined("; ", [told, back])
     back = Text("not reversible", Style.WARNING)
     if reasons := list(_reasons(report)):
         back = back + f": {', '.join(reasons)}"
-    if losses and report.originals:
+    if report.losses or any(found.code == "not-reversible" for found in report.findings):
         back = back + Text(" (--record FILE keeps the originals)", Style.FAINT)
     return joined("; ", [told, back])
