@@ -332,6 +332,12 @@ DOORS: Final[dict[str, Provoked]] = {
     "a command of skopeo": Provoked("unknown-command", "copy --format oci dir:a oci:b"),
     "a command of crane": Provoked("unknown-command", "push app.tar example.com/app:1"),
     "no command": Provoked("unknown-command", "app.tar oci:layout"),
+    "an archive that is packed as nobody does here": Provoked(
+        "cannot-compress", "convert app.tar new.tar.xz --to docker", (SAVED_FILE,)
+    ),
+    "an archive that is none by its name": Provoked(
+        "cannot-compress", "convert app.tar new.zip --to docker", (SAVED_FILE,)
+    ),
     "what the daemon keeps": Provoked("unknown-transport", "inspect docker-daemon:app:1"),
     "what podman keeps, as a target": Provoked(
         "unknown-transport", "convert oci:layout containers-storage:app:1"

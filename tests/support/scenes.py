@@ -62,6 +62,7 @@ KINDS: Final[dict[str, Kind]] = {
     "a dir:, linking": Kind("dir:{}/target", {"to": "docker", "link": True}),
     "an oci-archive": Kind("oci-archive:{}/target.tar:new"),
     "an oci-archive, recompressing": Kind("oci-archive:{}/target.tar:new", {"compress": "zstd"}),
+    "an oci-archive, packed": Kind("oci-archive:{}/target.tar.gz:new"),
     "a docker-archive, replaced": Kind(
         "docker-archive:{}/target.tar:example.com/new:1", {"force": True}, old=True
     ),

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from oci_convert.errors import OciConvertError, StoreError, UsageError
-from oci_convert.spec.media_types import Family
+from oci_convert.spec.media_types import Compression, Family
 from oci_convert.stores.base import Sink, SinkOptions, Source, SourceOptions
 from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSource
+from oci_convert.stores.files.archive_names import is_archive_name, packing_of
 from oci_convert.stores.files.base import Files, Scratch
 from oci_convert.stores.files.folder import Folder, WritableFolder
 from oci_convert.stores.files.outputs import NewFile, Output, Stream
@@ -51,7 +52,6 @@ _ELSEWHERE: Final = ("docker", "registry")
 _FORMATS: Final = {_DOCKER_ARCHIVE: Family.DOCKER, _OCI_ARCHIVE: Family.OCI}
 _COLONS: Final = 16
 """Colons of a reference behind which a path may end."""
-_PACKED: Final = re.compile(r"\.(?:tar|tgz|txz|tzst)(?:\.[a-z0-9]+)?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,8 @@ def parse(text: str, *, destination: bool = False) -> Reference:
     path, ref = (rest, "") if transport == _DIRECTORY else _divided(rest)
     if not path:
         raise _invalid(text, "it has no path")
-    if destination and transport in _ARCHIVES and _PACKED.search(ref) and not _PACKED.search(path):
+    cut = is_archive_name(ref) and not is_archive_name(path)
+    if destination and transport in _ARCHIVES and cut:
         raise UsageError(
             f"this would write the file {path} with an image named {ref}",
             code="invalid-reference",
@@ -308,7 +309,7 @@ def _transport(reference: Reference, family: Family) -> str:
     if reference.transport is not None:
         return reference.transport
     docker = family is Family.DOCKER
-    if reference.is_stream or reference.path.endswith(".tar"):
+    if reference.is_stream or is_archive_name(reference.path):
         return _DOCKER_ARCHIVE if docker else _OCI_ARCHIVE
     return _DIRECTORY if docker else _LAYOUT
 
@@ -318,6 +319,14 @@ def _output(reference: Reference, label: str, options: SinkOptions) -> Output:
     path = Path(reference.path)
     if reference.is_stream:
         return Stream(None, label, options.scratch)
+    packing = packing_of(reference.path, options.family)
+    output: Output
     if path.exists() and not path.is_file() and not path.is_dir():
-        return Stream(path, label, options.scratch)
-    return NewFile(path, label, force=options.force, fsync=options.fsync)
+        output = Stream(path, label, options.scratch)
+    else:
+        output = NewFile(path, label, force=options.force, fsync=options.fsync)
+    if packing is Compression.NONE:
+        return output
+    from oci_convert.stores.files.packed import Packed
+
+    return Packed(output, packing)

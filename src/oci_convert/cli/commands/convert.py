@@ -54,7 +54,7 @@ def convert(
         str,
         typer.Argument(
             metavar="DEST",
-            help="The same, a new FILE.tar, or - (standard output).",
+            help="The same, a new FILE.tar (or .tar.gz, .tar.zst), or - (standard output).",
             autocompletion=complete_reference,
         ),
     ],

@@ -1,0 +1,78 @@
+"""What the name of a new archive asks for: whether it is one, and how it is packed."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+from oci_convert.errors import UsageError
+from oci_convert.spec.media_types import Compression, Family
+
+__all__ = ["is_archive_name", "packing_of"]
+
+T = TypeVar("T")
+
+_WRITTEN: Final[Mapping[str, Compression]] = {
+    ".tar": Compression.NONE,
+    ".tar.gz": Compression.GZIP,
+    ".tgz": Compression.GZIP,
+    ".tar.zst": Compression.ZSTD,
+    ".tar.zstd": Compression.ZSTD,
+    ".tzst": Compression.ZSTD,
+}
+"""What the end of a name says of an archive."""
+_PIPED: Final[Mapping[str, str]] = {
+    ".tar.xz": "xz",
+    ".txz": "xz",
+    ".tar.bz2": "bzip2",
+    ".tbz": "bzip2",
+    ".tbz2": "bzip2",
+    ".tar.lz4": "lz4",
+    ".tar.lzma": "xz --format=lzma",
+    ".tlz": "xz --format=lzma",
+    ".tar.lz": "lzip",
+    ".tar.z": "compress",
+    ".taz": "compress",
+    ".tar.br": "brotli",
+    ".tar.sz": "snzip",
+}
+"""What is not written here, and the program that does it."""
+_OTHERS: Final = (".zip", ".7z", ".rar", ".sif")
+"""What people call a file that holds no archive of images."""
+
+
+def is_archive_name(path: str) -> bool:
+    """Whether a path is that of an archive by its end, packed or not."""
+    return path.lower().endswith((*_WRITTEN, *_PIPED, *_OTHERS))
+
+
+def packing_of(path: str, family: Family) -> Compression:
+    """How an archive of this name is packed; the case of the name does not matter.
+
+    Raises :class:`UsageError` (``cannot-compress``) for what is not written here, with the pipe
+    that does it.
+    """
+    name = path.lower()
+    other = next((end for end in _OTHERS if name.endswith(end)), None)
+    if other is not None:
+        raise UsageError(
+            f"an archive of images cannot be a {other[1:]} file",
+            code="cannot-compress",
+            where=path,
+            remedy="choose a name ending in .tar, .tar.gz or .tar.zst",
+        )
+    program = _of_end(_PIPED, name)
+    if program is not None:
+        raise UsageError(
+            f"archives cannot be written with {program.partition(' ')[0]} compression",
+            code="cannot-compress",
+            where=path,
+            remedy=f"pipe it: oci-convert convert … - --to {family} | {program} > "
+            f"{shlex.quote(path)}",
+        )
+    return _of_end(_WRITTEN, name) or Compression.NONE
+
+
+def _of_end(table: Mapping[str, T], name: str) -> T | None:
+    return next((meant for end, meant in table.items() if name.endswith(end)), None)
