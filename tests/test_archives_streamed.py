@@ -262,7 +262,7 @@ def test_a_file_as_standard_input_is_read_in_place(tmp_path: Path) -> None:
 
 def test_errors_name_standard_input() -> None:
     done = run("convert", "-", "oci:out", data=b"nothing", status=1)
-    assert done.stderr.startswith(b"error: standard input: this is no archive but text")
+    assert done.stderr.startswith(b"error: standard input: this is not an archive: it is text")
 
 
 def test_standard_output_is_the_archive_and_nothing_else(tmp_path: Path) -> None:

@@ -255,12 +255,16 @@ def sif() -> bytes:
 POWERSHELL = b"\xff\xfe" + archive(CLASSIC).decode("latin1").encode("utf-16-le")
 REWRITTEN = gzip.compress(archive(CLASSIC)).decode("utf-8", "replace").encode()
 STRANGERS = {
-    "a page": (b"<!DOCTYPE html><title>404 Not Found</title>", "an HTML page", "fetch it again"),
-    "a page in lower case": (b"\r\n<html>\n", "an HTML page", "fetch it again"),
-    "an answer in XML": (b'<?xml version="1.0"?><Error/>', "an XML text", "fetch it again"),
-    "an answer in JSON": (b'{"errors":[{"code":"DENIED"}]}', "a JSON text", "translate works"),
-    "a document": (APP.manifest, "a JSON text", "translate works on single documents"),
-    "an error": (b"Error response from daemon: no such image\n", "text, perhaps", "look at it"),
+    "a page": (b"<!DOCTYPE html><title>404 Not Found</title>", "an HTML page", "download it again"),
+    "a page in lower case": (b"\r\n<html>\n", "an HTML page", "download it again"),
+    "an answer in XML": (b'<?xml version="1.0"?><Error/>', "an XML text", "download it again"),
+    "an answer in JSON": (b'{"errors":[{"code":"DENIED"}]}', "a JSON text", "translate takes"),
+    "a document": (APP.manifest, "a JSON text", "translate takes single documents"),
+    "an error": (
+        b"Error response from daemon: no such image\n",
+        "text, perhaps",
+        "read it, then save",
+    ),
     "a zip": (b"PK\x03\x04" + bytes(100), "a zip file", "unpack it"),
     "a SIF": (sif(), "(SIF)", "the image that it was built from"),
     "PowerShell's": (POWERSHELL, "text in UTF-16", "docker save -o FILE"),
@@ -269,7 +273,7 @@ STRANGERS = {
         "text in UTF-16",
         "docker save -o FILE",
     ),
-    "what was taken for text": (REWRITTEN, "spoiled", "docker save -o FILE"),
+    "what was taken for text": (REWRITTEN, "rewritten as text", "docker save -o FILE"),
     "a file system": (b"hsqs" + bytes(100), "squashfs", "made from"),
     "a pointer": (
         b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
@@ -277,7 +281,11 @@ STRANGERS = {
         "git lfs pull",
     ),
     "another pointer": (b"/annex/objects/SHA256E-s1--0.tar\n", "git-annex", "git annex get"),
-    "lz4": (b"\x04\x22\x4d\x18" + bytes(100), "packed with lz4", "lz4 -dc < FILE | oci-convert"),
+    "lz4": (
+        b"\x04\x22\x4d\x18" + bytes(100),
+        "compressed with lz4",
+        "lz4 -dc < FILE | oci-convert",
+    ),
 }
 
 
@@ -305,14 +313,18 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
 def test_what_is_packed_and_no_archive_is_recognised(packing: str, tmp_path: Path) -> None:
     (tmp_path / "app.tar").write_bytes(PACKERS[packing](b"<html>" * 10))
     error = refused(tmp_path / "app.tar")
-    assert error.message.startswith(f"what is packed here ({packing}) is no archive but an HTML")
+    assert error.message.startswith(
+        f"the content of this {packing} file is not an archive: it is an HTML"
+    )
 
 
 def test_what_a_pipe_brings_is_recognised() -> None:
     command = [sys.executable, "-m", "oci_convert", "inspect", "-"]
     done = subprocess.run(command, input=b"<html>", capture_output=True, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith(b"error: standard input: this is no archive but an HTML page")
+    assert done.stderr.startswith(
+        b"error: standard input: this is not an archive: it is an HTML page"
+    )
 
 
 def honest() -> Iterable[tuple[str, bytes]]:

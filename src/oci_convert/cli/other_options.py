@@ -85,7 +85,6 @@ _ANYWHERE: Final = {
     "--shared-blob-dir": _SHARED,
     **dict.fromkeys(("--input", "-i", "--tarball"), _SOURCE),
     "--command-timeout": _NEEDLESS._replace(valued=True),
-    "--debug": _NEEDLESS,
 }
 _ONE_PLATFORM: Final = (
     *("--override-os", "--override-arch", "--override-variant"),

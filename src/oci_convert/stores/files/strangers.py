@@ -21,7 +21,7 @@ def _unpacked_by(tool: str) -> str:
     return f"unpack it first, as in: {tool} < FILE | oci-convert convert - …"
 
 
-_FETCH: Final = "fetch it again, and look at what the server says (curl -fL)"
+_FETCH: Final = "download it again, and check what the server answers (curl -fL)"
 _SAVE: Final = "save the image again"
 _UNPACK: Final = "unpack it, and give what is in it"
 _MAGICS: Final[tuple[tuple[int, bytes, Stranger], ...]] = (
@@ -29,43 +29,43 @@ _MAGICS: Final[tuple[tuple[int, bytes, Stranger], ...]] = (
     (0, b"PK\x05\x06", Stranger("an empty zip file", _SAVE)),
     (0, b"7z\xbc\xaf\x27\x1c", Stranger("a 7z file", _UNPACK)),
     (0, b"Rar!\x1a\x07", Stranger("a RAR file", _UNPACK)),
-    (0, b"\x04\x22\x4d\x18", Stranger("packed with lz4", _unpacked_by("lz4 -dc"))),
-    (0, b"LZIP", Stranger("packed with lzip", _unpacked_by("lzip -dc"))),
-    (0, b"\x1f\x9d", Stranger("packed with compress", _unpacked_by("zcat"))),
-    (0, b"\x5d\x00\x00", Stranger("packed with lzma", _unpacked_by("xz -dc"))),
+    (0, b"\x04\x22\x4d\x18", Stranger("compressed with lz4", _unpacked_by("lz4 -dc"))),
+    (0, b"LZIP", Stranger("compressed with lzip", _unpacked_by("lzip -dc"))),
+    (0, b"\x1f\x9d", Stranger("compressed with compress", _unpacked_by("zcat"))),
+    (0, b"\x5d\x00\x00", Stranger("compressed with lzma", _unpacked_by("xz -dc"))),
     (
         32,
         b"SIF_MAGIC",
         Stranger(
-            "an image of Apptainer or Singularity (SIF), which has one file system and no layers",
+            "an image of Apptainer or Singularity (SIF), which has no layers",
             "convert the image that it was built from",
         ),
     ),
     (0, b"hsqs", Stranger("a file system (squashfs)", "give the image that it was made from")),
     (0, b"QFI\xfb", Stranger("a disk image (qcow2)", "give the image that it was made from")),
-    (0, b"\x7fELF", Stranger("a program", "give the archive or the folder of an image")),
+    (0, b"\x7fELF", Stranger("a program", "give the archive or the directory of an image")),
     (0, b"!<arch>\n", Stranger("an ar file, perhaps a package of Debian", _SAVE)),
     (0, b"\xed\xab\xee\xdb", Stranger("an RPM package", _SAVE)),
     (0, b"070701", Stranger("a cpio archive", _SAVE)),
     (
         0,
         b"version https://git-lfs",
-        Stranger("what Git LFS keeps in the place of a file", "fetch the file: git lfs pull"),
+        Stranger("a pointer of Git LFS, not the file itself", "fetch the file: git lfs pull"),
     ),
     (
         0,
         b"/annex/objects/",
-        Stranger("what git-annex keeps in the place of a file", "fetch the file: git annex get"),
+        Stranger("a pointer of git-annex, not the file itself", "fetch the file: git annex get"),
     ),
     (0, b"../.git/annex/objects/", Stranger("a link of git-annex", "fetch it: git annex get")),
 )
 """Where bytes of a file say what it is."""
 _UTF_16: Final = Stranger(
-    "text in UTF-16, as PowerShell writes it with >, which spoils what is no text",
+    "text in UTF-16: the > of PowerShell turns binary data into text",
     "save the image again, with docker save -o FILE",
 )
 _REPLACED: Final = Stranger(
-    "spoiled: somebody took it for text and wrote it anew, as PowerShell does with >",
+    "binary data that was rewritten as text, as the > of PowerShell does",
     "save the image again, with docker save -o FILE",
 )
 _MARKUP: Final = (
@@ -74,11 +74,9 @@ _MARKUP: Final = (
 )
 _JSON: Final = Stranger(
     "a JSON text",
-    "give the archive or the folder that it is a part of; translate works on single documents",
+    "give the archive or the directory that it is a part of; translate takes single documents",
 )
-_TEXT: Final = Stranger(
-    "text, perhaps what a program said in the place of the archive", "look at it, and " + _SAVE
-)
+_TEXT: Final = Stranger("text, perhaps an error message", "read it, then " + _SAVE)
 _REPLACEMENT: Final = "\ufffd".encode()
 _BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
 
@@ -102,15 +100,15 @@ def _text(head: bytes) -> Stranger:
     begun = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     for form, what in _MARKUP:
         if form.match(begun):
-            return Stranger(f"{what}, perhaps what a server answered instead", _FETCH)
+            return Stranger(f"{what}, perhaps the answer of a server", _FETCH)
     return _JSON if begun[:1] in (b"{", b"[") else _TEXT
 
 
 def not_an_archive(stranger: Stranger, label: str, within: str = "") -> StoreError:
     """The error for it; ``within`` is what it was packed with, if it was."""
-    packed = f"what is packed here ({within})" if within else "this"
+    content = f"the content of this {within} file" if within else "this"
     return StoreError(
-        f"{packed} is no archive but {stranger.what}",
+        f"{content} is not an archive: it is {stranger.what}",
         code="not-an-archive",
         where=label,
         remedy=stranger.remedy,
