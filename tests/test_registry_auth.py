@@ -376,6 +376,15 @@ def test_a_helper_that_is_not_installed_is_noted(tmp_path: Path) -> None:
 
 
 @posix
+def test_a_helper_that_is_no_program_is_noted(tmp_path: Path) -> None:
+    file = tmp_path / "docker-credential-x"
+    file.write_bytes(b"\x7fELF of something else")
+    file.chmod(0o755)
+    found = find({"credsStore": "x"}, tmp_path, environment={"PATH": str(tmp_path)})
+    assert "cannot be started: Exec format error" in found.notes[0]
+
+
+@posix
 def test_a_helper_that_does_not_answer_is_ended_with_all_its_children(tmp_path: Path) -> None:
     helper(tmp_path, "slow", f"sleep 60 &\necho $! > {tmp_path}/child\nsleep 60")
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}

@@ -24,7 +24,7 @@ from oci_convert.stores.registry.uploads import Placed
 from oci_convert.stores.traffic import Traffic
 from registry import PERSONALITIES, FakeRegistry, Fault, Personality
 from registry.messages import Request
-from registry.personality import Chunks, ReferrersApi
+from registry.personality import Chunks, Framing, ReferrersApi
 from support.images import (
     DOCKER_LIST,
     DOCKER_MANIFEST,
@@ -321,6 +321,39 @@ def test_a_blob_goes_on_where_it_broke_off(ranges: bool) -> None:
         assert [it.status for it in fake.log.exchanges] == [200, 0, 206 if ranges else 200]
 
 
+@pytest.mark.parametrize("framing", Framing, ids=lambda framing: framing.name)
+def test_a_body_ends_in_three_ways_and_may_break_off_in_each(framing: Framing) -> None:
+    with known_as(Personality(framing=framing)) as fake, client() as registry:
+        load(fake, "team/app", "1", ONE)
+        fake.content.add_blob("team/app", DATA)
+        remote = registry.repository(repository(fake), push=True)
+        assert remote.manifest("1").raw == ONE.manifest
+        for fault in (None, Fault.TRUNCATED):
+            if fault is not None:
+                fake.faults.when(lambda request: "/blobs/" in request.path, fault)
+            assert b"".join(remote.blob(BIG, len(DATA))) == DATA
+        with pytest.raises(BlobError) as caught:
+            list(remote.blob(BIG, len(DATA) - 1))
+        assert caught.value.code == "wrong-size"
+        with pytest.raises(BlobError):
+            list(remote.blob(BIG, len(DATA) + 1))
+        with limited(document_size=100), pytest.raises(StoreError, match="larger than 100"):
+            remote.manifest("1")
+        if framing is Framing.CLOSE:
+            return  # where such a manifest ends is where it breaks off, too
+        fake.faults.when(lambda request: "/manifests/" in request.path, Fault.TRUNCATED)
+        assert remote.manifest("1").raw == ONE.manifest
+
+
+def test_half_a_manifest_is_none_even_where_nobody_says_how_long_it_is() -> None:
+    with known_as(Personality(framing=Framing.CLOSE)) as fake, client() as registry:
+        load(fake, "team/app", "1", ONE)
+        fake.faults.at(0, Fault.TRUNCATED)
+        with pytest.raises(BlobError) as caught:
+            registry.repository(repository(fake)).manifest("1")
+        assert caught.value.code == "digest-mismatch"
+
+
 def test_tries_are_counted_anew_when_something_came_through(fake: FakeRegistry) -> None:
     fake.content.add_blob("team/app", DATA)
     fake.faults.when(lambda _: True, Fault.TRUNCATED, times=2)
@@ -551,6 +584,16 @@ def test_a_piece_of_unknown_fate_is_asked_after(fake: FakeRegistry, fault: Fault
     done = fault in {Fault.RESET_AFTER, Fault.ERROR_AFTER}
     again = [] if done else ["PATCH"]
     assert methods == ["POST", "PATCH", "PATCH", "GET", *again, "PATCH", "PUT"]
+    assert fake.content.data == {BIG: DATA}
+
+
+def test_a_piece_of_which_half_has_come_is_not_put_together(fake: FakeRegistry) -> None:
+    fake.faults.at(2, Fault.PARTIAL)
+    with client(chunk=2_500_000) as registry:
+        remote = registry.repository(repository(fake), push=True)
+        remote.put_blob(BIG, len(DATA), chunks_of(DATA, CHUNK))
+    methods = [it.method for it in fake.log.requests]
+    assert methods[:5] == ["POST", "PATCH", "PATCH", "GET", "POST"]
     assert fake.content.data == {BIG: DATA}
 
 

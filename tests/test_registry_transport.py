@@ -357,6 +357,27 @@ def test_a_token_server_on_plain_http_gets_no_password_of_a_secure_registry(
         assert fake.log.requests == []
 
 
+@needs_openssl
+def test_a_folder_of_certificates_may_hold_anything_else(
+    certificates: Certificates, tmp_path: Path
+) -> None:
+    with secure(certificates) as fake:
+        places = [tmp_path / "first", tmp_path / "second", tmp_path / "third"]
+        for place in places:
+            place.mkdir()
+        (places[0] / fake.host).write_text("a file", encoding="utf-8")
+        folder = places[1] / fake.host
+        folder.mkdir()
+        shutil.copy(certificates.authority, folder / "ca.crt")
+        (folder / "README").write_text("mine", encoding="utf-8")
+        with client(certs_folders=tuple(places)) as registry:
+            assert registry.repository(repository(fake)).manifest("1").digest == ONE.digest
+        (folder / "old.cert").write_text("no PEM", encoding="utf-8")
+        with client(certs_folders=tuple(places)) as registry, pytest.raises(StoreError) as caught:
+            registry.repository(repository(fake))
+        assert caught.value.where == str(folder / "old.cert")
+
+
 def encrypt_key(key: Path, to: Path) -> None:
     command = [OPENSSL or "", "pkcs8", "-topk8", "-passout", "pass:x"]
     subprocess.run([*command, "-in", str(key), "-out", str(to)], check=True)

@@ -18,6 +18,7 @@ class Fault(Enum):
 
     RESET = "the connection is reset before anything is done"
     RESET_AFTER = "it is done, and then the connection is reset"
+    PARTIAL = "half of what was sent has come, and then the connection is reset"
     SILENT = "no answer comes"
     STALLED = "half of the body comes"
     TRUNCATED = "half of the body comes, and then the end of the connection"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-__all__ = ["PERSONALITIES", "Chunks", "Mounts", "Personality", "ReferrersApi"]
+__all__ = ["PERSONALITIES", "Chunks", "Framing", "Mounts", "Personality", "ReferrersApi"]
 
 _MIB: Final = 1024 * 1024
 
@@ -28,6 +28,14 @@ class Chunks(Enum):
     DROPPED = "all but the first are thrown away, with 201"
     NONE = "405"
     ONLY = "and blobs in one piece are refused"
+
+
+class Framing(Enum):
+    """How a client learns where a body ends."""
+
+    LENGTH = "by Content-Length"
+    CHUNKED = "by the last chunk of several"
+    CLOSE = "by the end of the connection"
 
 
 class ReferrersApi(Enum):
@@ -55,6 +63,7 @@ class Personality:
     heeds_accept: bool = True
     """Whether a manifest of a type that was not asked for is not found."""
     digest_header: bool = True
+    framing: Framing = Framing.LENGTH
     head_length: bool = True
     """Whether an answer to HEAD says how long the thing is."""
     serves_as: str | None = None
@@ -123,6 +132,8 @@ PERSONALITIES: Final[Mapping[str, Personality]] = {
     "no digests": Personality(digest_header=False),
     "no lengths": Personality(head_length=False),
     "no ranges": Personality(ranges=False),
+    "chunked bodies": Personality(framing=Framing.CHUNKED),
+    "bodies without an end": Personality(framing=Framing.CLOSE),
     "a proxy that mislabels": Personality(
         serves_as="application/vnd.docker.distribution.manifest.v2+json; charset=utf-8"
     ),

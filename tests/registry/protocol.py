@@ -42,22 +42,17 @@ class Protocol:
         self.gate = gate
         self.origin = origin
         self.blobs_at = blobs_at
+        self.personality = personality
         self._content = content
-        self._personality = personality
-
-    @property
-    def head_length(self) -> bool:
-        """Whether answers to HEAD say how long the thing is."""
-        return self._personality.head_length
 
     def answer(self, request: Request) -> Reply:
         """The answer to a request, with everything done that it asks for."""
         with self._content.lock:
             reply = self._answer(request)
         headers: dict[str, str | None] = {}
-        if self._personality.warning:
-            headers["Warning"] = self._personality.warning
-        if not self._personality.digest_header:
+        if self.personality.warning:
+            headers["Warning"] = self.personality.warning
+        if not self.personality.digest_header:
             headers["Docker-Content-Digest"] = None
         return reply.with_headers(headers)
 
@@ -78,7 +73,7 @@ class Protocol:
     def _below(self, request: Request, name: str, what: str, rest: str) -> Reply:
         """The answer to a request for something in a repository."""
         if what == "blobs/uploads":
-            uploads = UploadRequests(self._content, self._personality, self.origin)
+            uploads = UploadRequests(self._content, self.personality, self.origin)
             return uploads.answer(request, name, rest)
         if what == "manifests" and request.method == "PUT":
             return self._put_manifest(request, name, rest)
@@ -95,7 +90,7 @@ class Protocol:
     def _elsewhere(self, request: Request) -> Reply:
         if request.path == "/v2/":
             return Reply(200, _JSON, b"{}")
-        if request.path == "/v2/_catalog" and self._personality.catalog:
+        if request.path == "/v2/_catalog" and self.personality.catalog:
             return self._page(request, "repositories", "", sorted(self._content.repositories))
         return failure(404, "UNKNOWN", "404 page not found")
 
@@ -107,16 +102,16 @@ class Protocol:
             return failure(404, "MANIFEST_UNKNOWN", detail={"reference": reference})
         digest, stored = found
         accepted = request.headers.get("Accept", "")
-        if self._personality.heeds_accept and stored.media_type not in accepted:
+        if self.personality.heeds_accept and stored.media_type not in accepted:
             return failure(404, "MANIFEST_UNKNOWN", "not in a format that was asked for")
-        kind = self._personality.serves_as or stored.media_type
+        kind = self.personality.serves_as or stored.media_type
         headers = {"Content-Type": kind, "Docker-Content-Digest": digest}
         return Reply(200, headers, stored.raw)
 
     def _put_manifest(self, request: Request, name: str, reference: str) -> Reply:
         raw, kind = request.body, request.headers.get("Content-Type", "").partition(";")[0]
         repository = self._content.repository(name)
-        refusal = next(refusals(self._personality, repository, raw, kind), None)
+        refusal = next(refusals(self.personality, repository, raw, kind), None)
         if refusal is not None:
             return refusal
         digest = digest_of(raw)
@@ -131,7 +126,7 @@ class Protocol:
             "Docker-Content-Digest": digest,
         }
         subject = json.loads(raw).get("subject")
-        if subject and self._personality.referrers is ReferrersApi.YES:
+        if subject and self.personality.referrers is ReferrersApi.YES:
             headers["OCI-Subject"] = subject["digest"]
         return Reply(201, headers)
 
@@ -150,7 +145,7 @@ class Protocol:
             return Reply(404)
         headers = {"Content-Type": "application/octet-stream", "Docker-Content-Digest": digest}
         match = re.fullmatch("bytes=([0-9]+)-([0-9]*)", request.headers.get("Range", ""))
-        if match is None or not self._personality.ranges:
+        if match is None or not self.personality.ranges:
             return Reply(200, headers, data)
         first = int(match[1])
         last = min(int(match[2] or len(data)), len(data) - 1)
@@ -162,9 +157,9 @@ class Protocol:
     # -- lists ----------------------------------------------------------------------------------
 
     def _referrers(self, _: Request, repository: Repository, subject: str) -> Reply:
-        if self._personality.referrers is ReferrersApi.NO:
+        if self.personality.referrers is ReferrersApi.NO:
             return Reply(404, {"Content-Type": "text/plain"}, b"404 page not found\n")
-        if self._personality.referrers is ReferrersApi.PAGE:
+        if self.personality.referrers is ReferrersApi.PAGE:
             return Reply(200, {"Content-Type": "text/html"}, b"<html>log in</html>")
         entries = repository.referrers(subject)
         body = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": entries}
@@ -172,7 +167,7 @@ class Protocol:
 
     def _page(self, request: Request, what: str, name: str, entries: list[str]) -> Reply:
         wanted = int(request.query("n") or 0) or len(entries) or 1
-        size = min(wanted, self._personality.page or wanted)
+        size = min(wanted, self.personality.page or wanted)
         last = request.query("last")
         rest = [entry for entry in entries if last is None or entry > last]
         page = rest[:size]
@@ -180,7 +175,7 @@ class Protocol:
         headers = dict(_JSON)
         if len(rest) > size:
             path = f"{request.path}?n={wanted}&last={page[-1]}"
-            headers["Link"] = self._personality.link.format(origin=self.origin, path=path)
+            headers["Link"] = self.personality.link.format(origin=self.origin, path=path)
         return Reply(200, headers, json.dumps(body).encode())
 
 

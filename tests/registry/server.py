@@ -8,6 +8,7 @@ import struct
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
 from types import TracebackType
@@ -17,12 +18,13 @@ from registry.content import Content, digest_of
 from registry.faults import INSTEAD, Fault, Faults
 from registry.gate import Gate, Open
 from registry.messages import Exchange, Log, Reply, Request
-from registry.personality import Personality
+from registry.personality import Framing, Personality
 from registry.protocol import Protocol
 
 __all__ = ["FakeRegistry"]
 
 _LOOPBACK: Final = "127.0.0.1"
+_UNANSWERED: Final = frozenset({Fault.RESET, Fault.RESET_AFTER, Fault.PARTIAL, Fault.SILENT})
 _NO_BODY: Final = frozenset({204, 304})
 
 
@@ -135,46 +137,51 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         registry = self.server.registry
         body = self._body()
+        if body is None:
+            self.close_connection = True
+            return
         index = registry.log.number()
-        request = Request(
-            index, self.command, self.path, cast("Mapping[str, str]", self.headers), body
-        )
+        headers = cast("Mapping[str, str]", self.headers)
+        request = Request(index, self.command, self.path, headers, body)
         fault = registry.faults.find(request)
-        if fault is Fault.RESET:
+        if fault in _UNANSWERED:
             self._note(request, 0, 0)
-            return self._reset()
-        if fault is Fault.SILENT:
-            self._note(request, 0, 0)
-            registry.ended.wait(60)
-            return self._reset()
+            if fault is Fault.RESET_AFTER:
+                registry.protocol.answer(request)
+            elif fault is Fault.PARTIAL:
+                # What has come is kept, whatever was announced.
+                half = replace(request, headers={}, body=body[: len(body) // 2])
+                registry.protocol.answer(half)
+            elif fault is Fault.SILENT:
+                registry.ended.wait(60)
+            self._reset()
+            return
         reply = INSTEAD[fault] if fault in INSTEAD else registry.protocol.answer(request)
-        if fault is Fault.RESET_AFTER:
-            self._note(request, 0, 0)
-            return self._reset()
-        if fault is not None:
-            reply = _spoilt(reply, fault)
-        return self._send(request, reply, fault)
+        self._send(request, reply if fault is None else _spoilt(reply, fault), fault)
 
-    def _body(self) -> bytes:
+    def _body(self) -> bytes | None:
+        """What was sent; ``None`` if the client went away in the midst of it."""
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             parts = []
-            while size := int(self.rfile.readline().partition(b";")[0], 16):
+            while size := int(self.rfile.readline().partition(b";")[0] or b"-1", 16):
+                if size < 0:
+                    return None
                 parts.append(self.rfile.read(size))
                 self.rfile.readline()
             self.rfile.readline()
             return b"".join(parts)
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        size = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(size)
+        return body if len(body) == size else None
 
     def _send(self, request: Request, reply: Reply, fault: Fault | None) -> None:
-        length: int | None = len(reply.body)
-        if self.command == "HEAD" and not self.server.registry.protocol.head_length:
-            length = None
+        bodyless = self.command == "HEAD" or reply.status in _NO_BODY
+        body = b"" if bodyless else reply.body
         self.send_response_only(reply.status)
-        for name, value in reply.headers.items():
+        for name, value in {**reply.headers, **self._framing(reply, bodyless=bodyless)}.items():
             self.send_header(name, value)
-        if length is not None and reply.status not in _NO_BODY:
-            self.send_header("Content-Length", str(length))
-        body = b"" if self.command == "HEAD" or reply.status in _NO_BODY else reply.body
+        if body and self.server.registry.protocol.personality.framing is Framing.CHUNKED:
+            body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
         if fault in {Fault.TRUNCATED, Fault.STALLED}:
             body = body[: len(body) // 2]
         head = sum(len(line) for line in self._headers_buffer)
@@ -186,6 +193,19 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.registry.ended.wait(60)
         if fault in {Fault.TRUNCATED, Fault.STALLED}:
             self.close_connection = True
+
+    def _framing(self, reply: Reply, *, bodyless: bool) -> dict[str, str]:
+        """The headers that say where the body ends."""
+        personality = self.server.registry.protocol.personality
+        framing = personality.framing if reply.body and not bodyless else Framing.LENGTH
+        if framing is Framing.CHUNKED:
+            return {"Transfer-Encoding": "chunked"}
+        if framing is Framing.CLOSE:
+            self.close_connection = True
+            return {"Connection": "close"}
+        if reply.status in _NO_BODY or (self.command == "HEAD" and not personality.head_length):
+            return {}
+        return {"Content-Length": str(len(reply.body))}
 
     def _note(self, request: Request, status: int, down: int) -> None:
         head = sum(len(name) + len(value) + 4 for name, value in self.headers.items())
