@@ -6,11 +6,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import BinaryIO, Unpack
+from typing import TYPE_CHECKING, BinaryIO, Unpack
 
-from oci_convert.conversion.archive_limits import check_rows
 from oci_convert.conversion.report_builder import build_report
-from oci_convert.conversion.restore import restore_originals
 from oci_convert.conversion.source_plan import SourcePlan
 from oci_convert.conversion.transfer import Transfer
 from oci_convert.errors import OciConvertError, UsageError
@@ -21,7 +19,6 @@ from oci_convert.planning.decide import (
     refuse_losses,
     with_findings,
 )
-from oci_convert.planning.record import Record
 from oci_convert.planning.referrer_rules import kept_signatures
 from oci_convert.planning.rendering import render
 from oci_convert.progress import Progress
@@ -41,6 +38,9 @@ from oci_convert.transform.document_edits import is_attestation
 from oci_convert.transform.layer_rules import check_compress
 from oci_convert.tree.reader import read_node, read_tree
 from oci_convert.tree.referrers import SortedRoots, Subject, referrers_of, sort_roots
+
+if TYPE_CHECKING:
+    from oci_convert.planning.record import Record
 
 __all__ = ["convert"]
 
@@ -76,7 +76,7 @@ def convert(
     chosen = (options or Options()).but(**values)
     target = sink_store(destination)
     family = _family(chosen, target)
-    record = Record.read(restore) if restore is not None else None
+    record = None if restore is None else _record(restore)
     sources = source_stores(source)
     waiting = partial(temporary, chosen.tmpdir)
     with (
@@ -197,6 +197,8 @@ class _Conversion:
             room=target.referrers,
         )
         if record is not None:
+            from oci_convert.conversion.restore import restore_originals
+
             plan = restore_originals(plan, record, self._sink)
         if self._options.require_reversible:
             refuse_irreversible(plan)
@@ -238,6 +240,8 @@ class _Conversion:
         roots = [root for one in self.source_plans for root in one.roots]
         _refuse_twins(roots, self._sink.label)
         if target.rows:
+            from oci_convert.conversion.archive_limits import check_rows
+
             check_rows(self.source_plans, self._sink.label)
         self._sink.check(roots)
 
@@ -267,6 +271,12 @@ class _Conversion:
         except BaseException:
             sink.abort()
             raise
+
+
+def _record(raw: bytes) -> Record:
+    from oci_convert.planning.record import Record  # hardly any run has one
+
+    return Record.read(raw)
 
 
 def _family(options: Options, target: SinkStore) -> Family:

@@ -56,6 +56,8 @@ class SourcePlan:
 
     def referrers(self) -> list[Root]:
         """What refers to its images and goes with them, as it stands in the target."""
+        if not self.plan.referrers:
+            return []
         made = {
             below.node.descriptor.digest: self.rendered.descriptor(below)
             for below in self.plan.decisions()

@@ -52,6 +52,7 @@ def decide(
         images=images,
         referrers=carried,
         irreversible=(*irreversible, *followers.irreversible),
+        settled=context.rendered.lasting,
     )
     roots = (*(image.node for image in tree.images), *(referrer.node for referrer in referrers))
     remarks = (remark for root in roots for node in root.nodes() for remark in node.remarks)

@@ -6,7 +6,8 @@ All of this is frozen and can be pickled: a dry run shows a plan, and a run carr
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from oci_convert.documents.document import Document, Role, Slot
 from oci_convert.findings import Finding
@@ -29,11 +30,11 @@ __all__ = [
     "Relabel",
     "Restore",
     "Rewrite",
+    "Settled",
     "carried",
     "documents_below",
     "in_order",
     "kept",
-    "named",
     "recompresses",
     "same_bytes",
 ]
@@ -58,6 +59,7 @@ class Relabel:
     media_type: str
     diff_id: Digest | None = None
     """As for :class:`Keep`."""
+    children: ClassVar[tuple[DescriptorPlan, ...]] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -69,6 +71,7 @@ class Recompress:
     to: Compression
     diff_id: Digest
     """What the layer must decompress to."""
+    children: ClassVar[tuple[DescriptorPlan, ...]] = ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -104,6 +107,7 @@ class Drop:
 
     node: Node
     code: str
+    children: ClassVar[tuple[DescriptorPlan, ...]] = ()
 
 
 Decision = Keep | Relabel | Recompress | Rewrite | Restore | Drop
@@ -153,6 +157,16 @@ class PlannedReferrer:
     decision: Decision
 
 
+class Settled(dict[int, tuple[object, Any]]):
+    """The documents that were rendered and depend on no recompressed layer, by their decisions.
+
+    They need not be rendered again. A pickle leaves them out: they follow from the decisions.
+    """
+
+    def __reduce__(self) -> tuple[type[Settled], tuple[()]]:
+        return Settled, ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """The decisions for a whole tree."""
@@ -165,6 +179,7 @@ class Plan:
     findings: tuple[Finding, ...] = ()
     irreversible: tuple[Decision, ...] = ()
     """The documents that converting back gives other bytes for."""
+    settled: Settled = field(default_factory=Settled, repr=False)
 
     @property
     def roots(self) -> tuple[Decision, ...]:
@@ -185,7 +200,7 @@ class Plan:
             ),
         )
 
-    def decisions(self) -> Iterator[Decision]:
+    def decisions(self) -> list[Decision]:
         """Everything that ends in the target, children before parents, each once."""
         return in_order(self.roots)
 
@@ -203,52 +218,50 @@ def same_bytes(node: Node, media_type: str, diff_id: Digest | None = None) -> Ke
     return Relabel(node, media_type, diff_id)
 
 
-def named(decision: Decision) -> tuple[DescriptorPlan, ...]:
-    """What becomes of the descriptors of a document, or of an opaque blob."""
-    return decision.children if isinstance(decision, Rewrite | Restore | Keep) else ()
-
-
-def carried(roots: Iterable[Decision]) -> Iterator[Decision]:
+def carried(roots: Iterable[Decision]) -> list[Decision]:
     """What ends in the target of some roots, parents first, each once."""
+    found: list[Decision] = []
     given: set[int] = set()
     followed: set[int] = set()
 
-    def below(decision: Decision, *, spliced: bool = False) -> Iterator[Decision]:
+    def below(decision: Decision, *, spliced: bool = False) -> None:
         # A nested index may be spliced here, and an image of its own elsewhere.
         if not spliced and id(decision) not in given:
             given.add(id(decision))
-            yield decision
+            found.append(decision)
         if id(decision) not in followed:
             followed.add(id(decision))
-            for child in named(decision):
+            for child in decision.children:
                 if child.carried:
-                    yield from below(child.decision, spliced=child.spliced)
+                    below(child.decision, spliced=child.spliced)
 
     for root in roots:
-        yield from below(root)
+        below(root)
+    return found
 
 
-def in_order(roots: Iterable[Decision]) -> Iterator[Decision]:
+def in_order(roots: Iterable[Decision]) -> list[Decision]:
     """What ends in the target of some roots, each once, behind all that it names.
 
     So a subject stands before what refers to it.
     """
     roots = tuple(roots)
     wanted = {id(decision) for decision in carried(roots)}
+    found: list[Decision] = []
     seen: set[int] = set()
 
-    def below(decision: Decision) -> Iterator[Decision]:
-        if id(decision) in seen:
-            return
+    def below(decision: Decision) -> None:
         seen.add(id(decision))
-        for child in named(decision):
-            if not child.removed:
-                yield from below(child.decision)
+        for child in decision.children:
+            if id(child.decision) not in seen and not child.removed:
+                below(child.decision)
         if id(decision) in wanted:
-            yield decision
+            found.append(decision)
 
     for root in roots:
-        yield from below(root)
+        if id(root) not in seen:
+            below(root)
+    return found
 
 
 def documents_below(

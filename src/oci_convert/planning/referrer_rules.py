@@ -62,8 +62,8 @@ class Followers:
         self._options = options
         self._rendered = rendered
         self._room = room
-        roots = [planned.decision for planned in images]
-        self._made = {below.node.descriptor.digest: below for below in in_order(roots)}
+        self._roots = [planned.decision for planned in images]
+        self._made: dict[str, Decision] = {}
         self._irreversible = {id(decision) for decision in irreversible}
         self.findings: list[Finding] = []
         self.irreversible: list[Decision] = []
@@ -73,7 +73,10 @@ class Followers:
         """Those that are carried. Raises :class:`RefusedError` where a policy says so
         (``referrer-present``, ``signature-present``).
         """
-        planned = []
+        planned: list[PlannedReferrer] = []
+        if referrers:
+            there = in_order(self._roots)
+            self._made = {below.node.descriptor.digest: below for below in there}
         for referrer in referrers:
             subject = self._made.get(referrer.subject.digest)
             decision = self._decide(referrer, subject)
@@ -227,6 +230,8 @@ def kept_signatures(
     the target has such files, too. Raises :class:`RefusedError` (``signature-present``).
     """
     policy = plan.options.signatures
+    if not signatures:
+        return {}, []
     made = {below.node.descriptor.digest: below for below in plan.decisions()}
     carried: dict[str, bytes] = {}
     findings: list[Finding] = []

@@ -24,6 +24,7 @@ from oci_convert.planning.decisions import (
     Relabel,
     Restore,
     Rewrite,
+    Settled,
 )
 from oci_convert.report import Change
 from oci_convert.spec.digest import Digest
@@ -53,35 +54,42 @@ def render(plan: Plan, recompressed: Mapping[str, Descriptor] | None = None) -> 
     ``recompressed`` has the new digest and size of each recompressed layer by its old digest;
     documents above layers that it lacks are not settled yet.
     """
-    return Rendered(keep_extensions=plan.options.keep_extensions, recompressed=recompressed or {})
+    return Rendered(
+        keep_extensions=plan.options.keep_extensions,
+        recompressed=recompressed,
+        settled=plan.settled,
+    )
 
 
 class Rendered:
     """The documents of a plan. Each is rendered when it is first asked for."""
 
     def __init__(
-        self, *, keep_extensions: bool, recompressed: Mapping[str, Descriptor] | None = None
+        self,
+        *,
+        keep_extensions: bool,
+        recompressed: Mapping[str, Descriptor] | None = None,
+        settled: Settled | None = None,
     ) -> None:
+        self.lasting = Settled() if settled is None else settled
         self._keep_extensions = keep_extensions
         self._recompressed = recompressed or {}
-        self._memo: dict[int, tuple[Rewrite, RenderedDocument]] = {}
+        self._memo = Settled()
 
     def find(self, decision: Decision) -> Descriptor | None:
         """What a blob has become; ``None`` where it is dropped, or not known yet."""
-        match decision:
-            case Keep(node=node):
-                return node.descriptor
-            case Relabel(node=node, media_type=media_type):
-                return node.descriptor.renamed(media_type)
-            case Recompress(node=node, media_type=media_type):
-                made = self._recompressed.get(node.descriptor.digest)
-                return None if made is None else _named(node.descriptor, media_type, made)
-            case Restore(descriptor=descriptor):
-                return descriptor
-            case Rewrite():
-                return self.document(decision).descriptor
-            case Drop():
-                return None
+        # By type and not by match: asked for every blob of every image, several times.
+        if isinstance(decision, Keep):
+            return decision.node.descriptor
+        if isinstance(decision, Rewrite):
+            return self.document(decision).descriptor
+        if isinstance(decision, Relabel):
+            return decision.node.descriptor.renamed(decision.media_type)
+        if isinstance(decision, Recompress):
+            old = decision.node.descriptor
+            made = self._recompressed.get(old.digest)
+            return None if made is None else _named(old, decision.media_type, made)
+        return decision.descriptor if isinstance(decision, Restore) else None
 
     def descriptor(self, decision: Decision) -> Descriptor:
         """What a blob has become; raises :class:`LookupError` where :meth:`find` finds nothing."""
@@ -132,10 +140,14 @@ class Rendered:
 
         A few small indexes inside each other can name billions of entries.
         """
-        known = self._memo.get(id(decision))
+        known = self.lasting.get(id(decision)) or self._memo.get(id(decision))
         if known is None:
-            known = self._memo[id(decision)] = (decision, self._rendered(decision))
-        return known[1]
+            made = self._rendered(decision)
+            lasting = made.descriptor is not None and not self._recompressed
+            known = (decision, made)
+            (self.lasting if lasting else self._memo)[id(decision)] = known
+        document: RenderedDocument = known[1]
+        return document
 
     def _rendered(self, decision: Rewrite) -> RenderedDocument:
         node, old = decision.node, decision.node.descriptor

@@ -17,7 +17,6 @@ from oci_convert.planning.decisions import (
     Restore,
     Rewrite,
     documents_below,
-    named,
 )
 from oci_convert.planning.planner import Planner
 from oci_convert.planning.rendering import Rendered
@@ -145,7 +144,7 @@ class _WayBack:
 
 def _named(decision: Decision) -> Iterator[Decision]:
     """The decisions on everything that the document, or its original, may name."""
-    for planned in named(decision):
+    for planned in decision.children:
         if planned.removed:
             continue
         yield planned.decision

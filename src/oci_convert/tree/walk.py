@@ -56,13 +56,14 @@ def walk(
     node: Node,
     entry: Descriptor | None = None,
     *,
-    roles: frozenset[Role] = frozenset(Role),
+    roles: frozenset[Role] | None = None,
     into: Callable[[Visit], bool] = _everywhere,
     again: bool = False,
 ) -> Iterator[Visit]:
     """Visit ``node`` and everything below it, parents first, each once.
 
-    ``entry`` is what names ``node``; ``roles`` are the descriptors that are followed; what is below
+    ``entry`` is what names ``node``; ``roles`` are the descriptors that are followed (all by
+    default); what is below
     a visit for which ``into`` is false is passed over. With ``again``, a node is visited at each of
     its places. What is below it is followed at one place only, so that there are no more visits
     than descriptors: a few small indexes could list each other in billions of ways.
@@ -79,7 +80,7 @@ def walk(
             return
         followed.add(id(found))
         for slot, child in found.named:
-            if slot.role in roles:
+            if roles is None or slot.role in roles:
                 first = id(child) not in seen
                 yield from visits(Visit(child, slot.descriptor, slot, visit, first))
 
