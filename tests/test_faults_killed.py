@@ -76,7 +76,7 @@ def assert_ends(process: subprocess.Popen[bytes], *signals: int) -> None:
         process.send_signal(number)
     _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signals[0], said
-    assert said == b"error: stopped; an image is there whole or not at all\n"
+    assert said == b"error: stopped; the target has the complete image or none\n"
 
 
 SIGNALS = {
