@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import oci_convert
@@ -354,6 +354,7 @@ def test_every_changed_byte_of_every_blob_is_found(data: st.DataObject) -> None:
 
 @given(st.sampled_from(sorted(layout_files({"app:1": image_list([IMAGE, ARM])}))), st.binary())
 def test_garbage_in_the_place_of_any_file_is_an_answer_and_no_crash(name: str, raw: bytes) -> None:
+    assume(b"imageLayoutVersion" not in raw)  # no garbage: it says which version the layout has
     files = layout_files({"app:1": image_list([IMAGE, ARM])})
     assert not verify(Memory({**files, name: raw})).sound
 
