@@ -230,7 +230,8 @@ def test_a_wrong_label_is_corrected_and_told_and_refused_if_strict(
 
 
 def test_bytes_that_are_no_layer_leave_the_label_alone() -> None:
-    image = manifest(Blob(OCI_CONFIG, minimal_config([])), [Blob(OCI_LAYER, b"what is this?")])
+    config = minimal_config([layer("a")])
+    image = manifest(Blob(OCI_CONFIG, config), [Blob(OCI_LAYER, b"what is this?")])
     report, target = run(image, "docker")
     assert top(report, target)["layers"][0]["mediaType"] == DOCKER_LAYER
     assert codes(report) == ["unrecognised-layer"]

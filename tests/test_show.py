@@ -18,7 +18,7 @@ from oci_convert.cli.show.plan import plan as show_plan
 from oci_convert.cli.show.summary import summary as show_summary
 from oci_convert.cli.show.tree import tree as show_tree
 from oci_convert.conversion.convert import convert
-from oci_convert.findings import Finding
+from oci_convert.findings import Finding, Level
 from oci_convert.inspection.inspect import inspect
 from oci_convert.report import Change, Report
 from oci_convert.stores.memory import Memory
@@ -474,3 +474,13 @@ def test_standard_output_is_the_result_alone(
         else:
             assert re.fullmatch(r"sha256:[0-9a-f]{64}\n", captured.out)
         assert bool(captured.err) is (out != "quiet")
+
+
+def test_an_error_does_not_hide_among_warnings_of_its_code(drawn: Drawn) -> None:
+    found = [Finding.of("config-problem", f"images[{i}]", "odd") for i in range(9)]
+    found.append(Finding("config-problem", Level.ERROR, "images[9]", "wrong"))
+    lines = drawn(lambda: show.findings(found), None).splitlines()
+    assert lines[-2:] == [
+        "warning: 6 more places like this; -v lists all [config-problem]",
+        "error: images[9]: wrong [config-problem]",
+    ]

@@ -152,6 +152,13 @@ CODES: Final[dict[str, Code]] = {
         "were removed when the layer was recompressed, because they are no longer true.",
         "`--compress keep` leaves the layer, and so its annotations, unchanged.",
     ),
+    "misused-empty-type": Code(
+        Level.WARNING,
+        "A descriptor has the media type of the empty blob, `application/vnd.oci.empty.v1+json`, "
+        "and describes something else than `{}`. Tools that know the type do not read the blob.",
+        "Ask the image's producer to fix it; `--strict` refuses such images.",
+        fault=True,
+    ),
     "config-problem": Code(
         Level.WARNING,
         "A field of the image's config violates the specification. The config is not changed.",

@@ -785,6 +785,33 @@ FINDINGS: Final[dict[str, Provoked]] = {
         "convert docker-archive:app.tar oci:new",
         (files(app_tar=archive(saved_unpacked())),),
     ),
+    "an empty blob that is not empty": Provoked(
+        "misused-empty-type",
+        "convert oci:layout oci:new",
+        (layout(app=manifest(Blob(EMPTY, b"{ }"), [])),),
+    ),
+    "a config that breaks the rules": Provoked(
+        "config-problem",
+        "verify oci:layout",
+        (
+            layout(
+                app=oci_image(
+                    config=minimal_config(
+                        LAYERS,
+                        created="yesterday",
+                        architecture="",
+                        config={"Env": ["HOME"], "Volumes": {"/data": 7}, "ArgsEscaped": 1},
+                        rootfs={"type": "x", "diff_ids": [one.diff_id for one in LAYERS]},
+                    )
+                )
+            ),
+        ),
+    ),
+    "a config that breaks the rules, converted": Provoked(
+        "config-problem",
+        "convert oci:layout oci:new --strict",
+        (layout(app=oci_image(config=minimal_config(LAYERS, created="yesterday"))),),
+    ),
     "a manifest whose media type has parameters": Provoked(
         "misspelled-media-type",
         "convert oci:layout oci:new",

@@ -161,7 +161,9 @@ AT_HOME = {
     "nested": (image_list([image_list([oci_image()], annotations={"a": "b"})]), "oci"),
     "an artifact": (manifest(Blob(EMPTY, b"{}"), [Blob("text/plain", b"hello")]), "oci"),
     "a layer that is encrypted": (
-        manifest(Blob(OCI_CONFIG, minimal_config([])), [Blob(f"{OCI_LAYER}+encrypted", b"??")]),
+        manifest(
+            Blob(OCI_CONFIG, minimal_config([layer("a")])), [Blob(f"{OCI_LAYER}+encrypted", b"??")]
+        ),
         "oci",
     ),
     "a foreign layer": (

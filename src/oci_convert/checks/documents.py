@@ -11,12 +11,13 @@ from typing import Final
 
 from oci_convert.documents.document import Role
 from oci_convert.errors import DocumentError
-from oci_convert.findings import CODES, Finding, Level
+from oci_convert.findings import Finding, Level
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Family, Kind, families
-from oci_convert.spec.models import Descriptor, ImageConfig, Platform, diff_ids_for
+from oci_convert.spec.models import Descriptor, ImageConfig, Platform
 from oci_convert.stores.base import Source
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation, is_loadable
+from oci_convert.tree.config_findings import config_findings
 from oci_convert.tree.nodes import DocumentNode, Image, Node, Tree
 from oci_convert.tree.walk import Visit, walk
 
@@ -24,6 +25,9 @@ __all__ = ["DocumentCheck", "Presence", "disagree"]
 
 
 _ENTRIES: Final = frozenset({Role.ENTRY})
+
+
+_PUT_RIGHT: Final = frozenset({"misspelled-media-type", "mislabelled-document"})
 
 
 def disagree(one: Platform, other: Platform) -> bool:
@@ -77,7 +81,7 @@ class DocumentCheck:
             for remark in node.remarks:
                 # What a conversion puts right is wrong as long as nobody does.
                 level = Level.WARNING if remark.level is Level.LOSS else remark.level
-                level = Level.ERROR if CODES[remark.code].fault else level
+                level = Level.ERROR if remark.code in _PUT_RIGHT else level
                 self.findings.append(replace(remark, level=level))
             if isinstance(node, DocumentNode) and node.kind is Kind.MANIFEST:
                 self._check_image(node)
@@ -100,36 +104,19 @@ class DocumentCheck:
     # -- images -----------------------------------------------------------------------------
 
     def _check_image(self, node: DocumentNode) -> None:
+        self.findings += config_findings(node)
         try:
             found = node.image_config
-        except DocumentError as error:
-            self._error(error.code, error.where, error.message)
+        except DocumentError:
             return
         if found is None:
             return
-        config, problems = found
-        self._configs[id(node)] = config
-        for problem in problems:
-            self._find("config-problem", f"{node.where}.{Role.CONFIG}", problem)
-        layers = list(node.layers())
-        if not layers or any(layer.kind is Kind.LAYER for layer in layers):
-            # Else it is an attestation or a signature in the form of an image.
-            self._check_layers(node, config, len(layers))
-
-    def _check_layers(self, node: DocumentNode, config: ImageConfig, count: int) -> None:
-        for slot, layer, diff_id in node.contents():
-            if diff_id is not None:
-                claims = self.claims.setdefault(layer.descriptor.digest, {})
-                claims.setdefault(diff_id, f"{node.where}.{slot.label}")
-        diff_ids = config.rootfs.diff_ids if config.rootfs is not None else ()
-        if len(diff_ids) != count:
-            self._error("count-mismatch", node.where, diff_ids_for(len(diff_ids), count))
-        steps = sum(not step.empty_layer for step in config.history or ())
-        if config.history and steps != count:
-            # Docker refuses a history of more layers than there are; a shorter one does no harm.
-            level = Level.ERROR if steps > count else Level.WARNING
-            message = f"number of layers: {count} in the manifest, {steps} in the history"
-            self.findings.append(Finding("count-mismatch", level, node.where, message))
+        self._configs[id(node)] = found[0]
+        if not node.borrows_form:
+            for slot, layer, diff_id in node.contents():
+                if diff_id is not None:
+                    claims = self.claims.setdefault(layer.descriptor.digest, {})
+                    claims.setdefault(diff_id, f"{node.where}.{slot.label}")
 
     def _check_platform(self, entry: Descriptor, node: Node, where: str) -> None:
         config = self._configs.get(id(node))

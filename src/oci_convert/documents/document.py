@@ -15,6 +15,7 @@ from typing import Any, Final
 from oci_convert.documents.identity import Identity, identify
 from oci_convert.documents.strict_json import Array, Object, compact, scan
 from oci_convert.errors import DocumentError
+from oci_convert.spec.config_rules import broken_rules
 from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.spec.media_types import (
     SCHEMA1,
@@ -249,7 +250,8 @@ def read_config(raw: bytes, where: str = "") -> tuple[ImageConfig, list[str]]:
     if isinstance(rootfs, Object):
         # Which layers an image has must not depend on who reads it.
         refuse_case_variants(rootfs, members(RootFS), f"{where}.rootfs".lstrip("."))
-    return lenient(ImageConfig, root.value)
+    view, problems = lenient(ImageConfig, root.value)
+    return view, [*problems, *broken_rules(root.value)]
 
 
 def _article(kind: Kind) -> str:

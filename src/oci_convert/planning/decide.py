@@ -6,7 +6,7 @@ here and now; those above a recompressed layer once its new digest is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -14,12 +14,13 @@ from oci_convert.errors import RefusedError
 from oci_convert.findings import CODES, Finding, Level
 from oci_convert.options import OnLoss, Options
 from oci_convert.planning.context import Context
-from oci_convert.planning.decisions import Plan, PlannedImage
+from oci_convert.planning.decisions import Decision, Plan, PlannedImage, carried
 from oci_convert.planning.planner import Planner
 from oci_convert.planning.referrer_rules import Followers
 from oci_convert.planning.reversibility import WHY_IRREVERSIBLE, judge
 from oci_convert.spec.media_types import Family
-from oci_convert.tree.nodes import Tree
+from oci_convert.tree.config_findings import config_findings
+from oci_convert.tree.nodes import DocumentNode, Tree
 from oci_convert.tree.referrers import Referrer
 
 __all__ = ["decide", "refuse_irreversible", "refuse_losses", "with_findings"]
@@ -54,11 +55,31 @@ def decide(
         irreversible=(*irreversible, *followers.irreversible),
         settled=context.rendered.lasting,
     )
+    configs = (found for root in plan.roots for found in _config_findings(root, options))
     roots = (*(image.node for image in tree.images), *(referrer.node for referrer in referrers))
     remarks = (remark for root in roots for node in root.nodes() for remark in node.remarks)
-    plan = with_findings(plan, (*context.findings, *findings, *followers.findings, *remarks))
+    plan = with_findings(
+        plan, (*context.findings, *findings, *followers.findings, *remarks, *configs)
+    )
     _refuse(plan)
     return plan
+
+
+def _config_findings(root: Decision, options: Options) -> Iterator[Finding]:
+    """What is wrong with the configs of the images that are converted.
+
+    One that is read by request is read for this only if that is refused.
+    """
+    for decision in carried((root,)):
+        node = decision.node
+        if not isinstance(node, DocumentNode) or node.config is None:
+            continue
+        if node.config.stored is None and not options.strict:
+            continue
+        for found in config_findings(node):
+            # Whatever a config says, its bytes are carried.
+            code = found.code if CODES[found.code].fault else "config-problem"
+            yield Finding.of(code, found.where, found.message)
 
 
 def with_findings(plan: Plan, findings: Iterable[Finding]) -> Plan:

@@ -160,7 +160,8 @@ class Index(Model):
 class RootFS(Model):
     """The layers of an image, uncompressed (image-spec ``config.md``)."""
 
-    type: str
+    type: str | None = None
+    """``layers``; anything else breaks the specification."""
     diff_ids: tuple[Annotated[str, AfterValidator(_digest)], ...] = Field(default=(), strict=False)
 
 

@@ -291,6 +291,14 @@ class DocumentNode(Node):
         diff_ids = () if rootfs is None else tuple(map(Digest, rootfs.diff_ids))
         return diff_ids if len(diff_ids) == sum(1 for _ in self.layers()) else ()
 
+    @property
+    def borrows_form(self) -> bool:
+        """Whether it has the form of an image, and layers that are none: an attestation, or a
+        signature.
+        """
+        kinds = {layer.kind for layer in self.layers()}
+        return bool(kinds) and Kind.LAYER not in kinds
+
     def layers(self) -> Iterator[Node]:
         return (child for child in self.children if child.role is Role.LAYER)
 

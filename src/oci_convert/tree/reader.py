@@ -18,6 +18,7 @@ from oci_convert.layers.compression import sniff
 from oci_convert.limits import limits, raised_by
 from oci_convert.spec.digest import Digest, new_hash
 from oci_convert.spec.media_types import (
+    EMPTY_CONFIG,
     SCHEMA1,
     SCHEMA1_SIGNED,
     SPELLINGS,
@@ -158,6 +159,8 @@ class _Reader:
     def _read(self, blob: _Blob, depth: int) -> Node:
         if blob.role is Role.SUBJECT:
             return UnreadNode(**blob.fields)
+        if blob.descriptor.media_type == EMPTY_CONFIG:
+            blob = blob.remarked(_misused(blob.descriptor))
         if blob.kind in (Kind.CONFIG, Kind.LAYER):
             blob = blob.remarked(misspelled(blob.descriptor.media_type))
         if not self._is_present(blob.descriptor, blob.where):
@@ -330,6 +333,18 @@ def _kind(descriptor: Descriptor, role: Role | None) -> Kind:
     kind = Kind.ARTIFACT if meaning is None else meaning.cell.kind
     allowed = (Kind.LAYER,) if role is Role.LAYER else (Kind.INDEX, Kind.MANIFEST)
     return kind if kind in allowed else Kind.ARTIFACT
+
+
+def _misused(descriptor: Descriptor) -> tuple[str, str] | None:
+    """The remark on a blob that is called empty, if it is anything but ``{}``."""
+    try:
+        is_empty = descriptor.digest == Digest.of(b"{}", descriptor.name.algorithm)
+    except BlobError:  # an algorithm that nobody here can compute
+        return None
+    if is_empty and descriptor.size == 2:
+        return None
+    message = f"{descriptor.digest} ({descriptor.size} bytes) is not {{}}, the empty blob"
+    return "misused-empty-type", message
 
 
 def _moved(error: OciConvertError, where: str) -> OciConvertError:

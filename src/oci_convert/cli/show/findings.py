@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["failures", "findings"]
 
 _ALIKE: Final = 4
-"""Lines of one code that are shown; of more, the first three and how many follow."""
+"""Lines of one code and level that are shown; of more, the first three and how many follow."""
 
 _LEVELS: Final = {
     "error": Style.ERROR,
@@ -44,15 +44,17 @@ def findings(
         key = (finding.code, finding.level, _image(finding.where))
         alone = every or finding.level.value == "error"
         groups.setdefault(finding if alone else key, []).append(finding)
-    counts = Counter(first.code for first, *_ in groups.values())
-    shown: Counter[str] = Counter()
+    # An error must not hide among warnings of the same code.
+    counts = Counter((first.code, first.level) for first, *_ in groups.values())
+    shown = Counter[tuple[str, object]]()
     for first, *others in groups.values():
-        shown[first.code] += 1
-        many = counts[first.code] > _ALIKE and not every
-        if many and shown[first.code] == _ALIKE:
-            more = counts[first.code] - _ALIKE + 1
+        kind = (first.code, first.level)
+        shown[kind] += 1
+        many = counts[kind] > _ALIKE and not every
+        if many and shown[kind] == _ALIKE:
+            more = counts[kind] - _ALIKE + 1
             tell(_line(first, Text(f"{count_of('more place', more)} like this; -v lists all")))
-        elif not many or shown[first.code] < _ALIKE:
+        elif not many or shown[kind] < _ALIKE:
             more_here = f" (and {len(others)} more; -v lists all)" if others else ""
             message = f": {first.message}{more_here}"
             tell(_line(first, Text(first.where, Style.PLACE) + message))

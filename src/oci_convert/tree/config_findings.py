@@ -1,0 +1,48 @@
+"""What is wrong with the config of an image, in itself and beside the manifest's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from oci_convert.documents.document import Role
+from oci_convert.errors import DocumentError
+from oci_convert.findings import Finding, Level
+from oci_convert.spec.models import ImageConfig, diff_ids_for
+from oci_convert.tree.nodes import DocumentNode
+
+__all__ = ["config_findings"]
+
+
+def config_findings(node: DocumentNode) -> Iterator[Finding]:
+    """The findings on the config of a manifest, at the levels that ``verify`` gives them.
+
+    None for what is no image, or only borrows the form of one. A config that cannot be trusted is
+    one finding under the code of the error.
+    """
+    try:
+        found = node.image_config
+    except DocumentError as error:
+        yield Finding(error.code, Level.ERROR, error.where, error.message)
+        return
+    if found is None or node.borrows_form:
+        return
+    config, problems = found
+    for problem in problems:
+        # No reader need know another kind of root file system (config.md: MUST).
+        level = Level.ERROR if problem.startswith("rootfs.type ") else Level.WARNING
+        yield Finding("config-problem", level, f"{node.where}.{Role.CONFIG}", problem)
+    yield from _counts(node, config)
+
+
+def _counts(node: DocumentNode, config: ImageConfig) -> Iterator[Finding]:
+    count = sum(1 for _ in node.layers())
+    diff_ids = config.rootfs.diff_ids if config.rootfs is not None else ()
+    if len(diff_ids) != count:
+        message = diff_ids_for(len(diff_ids), count)
+        yield Finding("count-mismatch", Level.ERROR, node.where, message)
+    steps = sum(not step.empty_layer for step in config.history or ())
+    if config.history and steps != count:
+        # Docker refuses a history of more layers than there are; nobody minds a shorter one.
+        level = Level.ERROR if steps > count else Level.WARNING
+        message = f"number of layers: {count} in the manifest, {steps} in the history"
+        yield Finding("count-mismatch", level, node.where, message)
