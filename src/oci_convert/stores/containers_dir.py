@@ -115,7 +115,7 @@ class ContainersDirSink(FilesSink):
         self._refuse_image()
 
     def _refuse_image(self) -> None:
-        if self.sealed() and not self._force:
+        if self.holds_image() and not self._force:
             raise StoreError(
                 "the directory already contains an image",
                 code="target-exists",
@@ -124,9 +124,9 @@ class ContainersDirSink(FilesSink):
             )
 
     def _refuse_strangers(self) -> None:
-        sealed = self.sealed()
-        for name, is_file in self.files.tops():
-            if is_file and (_BLOB.fullmatch(name) or (sealed and _belongs(name))):
+        holds_image = self.holds_image()
+        for name, is_file in self.files.top_level():
+            if is_file and (_BLOB.fullmatch(name) or (holds_image and _belongs(name))):
                 continue
             raise StoreError(
                 f"the directory contains {name!r}, which is not part of an image",
@@ -139,7 +139,7 @@ class ContainersDirSink(FilesSink):
         self._others_digest |= digest.algorithm != CANONICAL
         return f"{_file(digest)}.{_MANIFEST}" if document else _file(digest)
 
-    def sealed(self) -> bool:
+    def holds_image(self) -> bool:
         return self.files.size(_MANIFEST) is not None
 
     def sign(self, name: str, data: bytes) -> None:

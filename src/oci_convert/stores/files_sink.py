@@ -30,7 +30,7 @@ class FilesSink(Sink):
         """The file of a blob."""
 
     @abstractmethod
-    def sealed(self) -> bool:
+    def holds_image(self) -> bool:
         """Whether the store has an image, so that nothing in it may be removed."""
 
     def has(
@@ -136,7 +136,7 @@ class FilesSink(Sink):
         return self.files.scratch()
 
     def abort(self) -> None:
-        self.files.undo(self.sealed)
+        self.files.undo(self.holds_image)
 
     def close(self) -> None:
         self.files.close()

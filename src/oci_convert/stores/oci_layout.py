@@ -137,7 +137,7 @@ class OciLayoutSink(FilesSink):
     def name(self, digest: Digest, *, document: bool) -> str:
         return blob_name(digest)
 
-    def sealed(self) -> bool:
+    def holds_image(self) -> bool:
         return self.files.size(INDEX) is not None or any(self.files.names("refs"))
 
     def check(self, roots: Sequence[Root]) -> None:

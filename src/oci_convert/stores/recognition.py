@@ -102,7 +102,7 @@ class Sought(NamedTuple):
 
 
 def explained(error: OciConvertError, files: Files, sought: Sought) -> OciConvertError:
-    """A better answer than ``error``, which says that a place is not the store that was sought."""
+    """A better answer than ``error``, which says that this is not the store that was sought."""
     transport, path, ref, label = sought
     with suppress(OciConvertError, OSError):
         kinds = _kinds_of(files)
@@ -139,9 +139,9 @@ def refuse_other_stores(folder: Path, label: str) -> None:
 
 
 def _kinds_of(files: Files) -> tuple[StoreKind, ...]:
-    """Every kind of store that a place is, what a bare path means first: archives may be two.
+    """Every kind of store that these files are, what a bare path means first: archives may be two.
 
-    Links out of the place, and what is no file, are a :class:`StoreError`.
+    Links that lead out, and what is no file, are a :class:`StoreError`.
     """
     rows = files.size(_ROWS) is not None
     saved = is_docker_archive(files) or (not rows and is_docker_legacy(files))

@@ -42,10 +42,10 @@ def not_a_file(name: str, kind: str, label: str) -> StoreError:
     )
 
 
-def link_outside(name: str, whither: str, label: str) -> StoreError:
+def link_outside(name: str, problem: str, label: str) -> StoreError:
     """The error for a symbolic link that leads outside, or into a loop."""
     return StoreError(
-        f"{name} is a link that {whither}",
+        f"{name} is a link that {problem}",
         code="link-outside",
         where=label,
         remedy="links are followed only inside an image; it may be an attack",
@@ -133,7 +133,7 @@ class WritableFiles(Files):
     def begin(self) -> None:
         """Make ready what the first file needs. What must wait for others waits here."""
 
-    def tops(self) -> Iterator[tuple[str, bool]]:
+    def top_level(self) -> Iterator[tuple[str, bool]]:
         """What is at the top level: names, and whether each is a file (or a link to one).
 
         The folder of unfinished files is left out.
@@ -178,10 +178,10 @@ class WritableFiles(Files):
         """Hold the lock, to read and replace the file that makes images appear."""
 
     @abstractmethod
-    def undo(self, sealed: Callable[[], bool]) -> None:
-        """End a failed run: unfinished files are removed; finished ones too, unless ``sealed``
+    def undo(self, holds_image: Callable[[], bool]) -> None:
+        """End a failed run: unfinished files are removed; finished ones too, unless ``holds_image``
         (there are images) or another run is writing here; directories of this run are removed if
         empty.
 
-        ``sealed`` is called while no other run can commit. Errors of the system are ignored.
+        ``holds_image`` is called while no other run can commit. Errors of the system are ignored.
         """

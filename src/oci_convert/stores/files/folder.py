@@ -100,8 +100,8 @@ class Folder(Files):
         except FileNotFoundError:
             return None
 
-    def _outside(self, name: str, whither: str = "leaves the folder") -> StoreError:
-        return link_outside(name, whither, self.label)
+    def _outside(self, name: str, problem: str = "leaves the folder") -> StoreError:
+        return link_outside(name, problem, self.label)
 
     def _refuse_kind(self, name: str, mode: int) -> NoReturn:
         kind = _KINDS.get(stat.S_IFMT(mode), "something else")
@@ -150,7 +150,7 @@ class WritableFolder(Folder, WritableFiles):
     def begin(self) -> None:
         self._run.begin()
 
-    def tops(self) -> Iterator[tuple[str, bool]]:
+    def top_level(self) -> Iterator[tuple[str, bool]]:
         try:
             with os.scandir(self.path) as entries:
                 found = [(entry.name, not entry.is_dir()) for entry in entries]
@@ -209,8 +209,8 @@ class WritableFolder(Folder, WritableFiles):
             flush([*files, *sorted(folders)])
         self._flushable.clear()
 
-    def undo(self, sealed: Callable[[], bool]) -> None:
-        self._run.end(map(Path, self._written), sealed)
+    def undo(self, holds_image: Callable[[], bool]) -> None:
+        self._run.end(map(Path, self._written), holds_image)
         self._written.clear()
 
     def close(self) -> None:

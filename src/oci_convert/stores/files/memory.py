@@ -84,10 +84,10 @@ class MemoryFiles(WritableFiles):
                 self._written.append(name)
             self.files[name] = data
 
-    def undo(self, sealed: Callable[[], bool]) -> None:
+    def undo(self, holds_image: Callable[[], bool]) -> None:
         with self._held.lock:
             self.close()
-            if not sealed():
+            if not holds_image():
                 if self._held.living:  # it may count on them, and inherits them
                     self._held.living[0]._written += self._written
                 else:

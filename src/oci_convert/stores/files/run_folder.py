@@ -137,22 +137,24 @@ class RunFolder:
 
     # -- the end ----------------------------------------------------------------------------
 
-    def end(self, written: Iterable[Path] = (), sealed: Callable[[], bool] = lambda: True) -> None:
+    def end(
+        self, written: Iterable[Path] = (), holds_image: Callable[[], bool] = lambda: True
+    ) -> None:
         """End the run: its unfinished files go, and so do the folders that it made, if empty.
 
-        ``written`` is removed, too, unless ``sealed()``, which is called while no run can
+        ``written`` is removed, too, unless ``holds_image()``, which is called while no run can
         commit, or other runs are writing here: they may count on it. One of them inherits it then,
         and the last one removes it if it fails as well. Raises nothing, as what ends a run has been
         told already. Ending twice is harmless.
         """
         if self._begun or self.made:
             with suppress(OSError, OciConvertError):
-                self._end(written, sealed)
+                self._end(written, holds_image)
             self._let_go()
             self._begun = False
             self.made.clear()
 
-    def _end(self, written: Iterable[Path], sealed: Callable[[], bool]) -> None:
+    def _end(self, written: Iterable[Path], holds_image: Callable[[], bool]) -> None:
         left = _Left.of(self._root, self.made)
         if not self._root.is_dir():
             left.remove(self._root)
@@ -169,7 +171,7 @@ class RunFolder:
             self._let_go()
             living = _sweep(unfinished)
             left.files += [path.relative_to(self._root).as_posix() for path in written]
-            if sealed():
+            if holds_image():
                 left.files.clear()
             if living:
                 left.bequeath(living[0] / f"{secrets.token_hex(8)}{_LEFT}")

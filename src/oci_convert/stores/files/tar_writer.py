@@ -127,7 +127,7 @@ class WritableTar(WritableFiles):
     def locked(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def undo(self, sealed: Callable[[], bool]) -> None:
+    def undo(self, holds_image: Callable[[], bool]) -> None:
         self.output.undo()
 
     def close(self) -> None:
