@@ -131,7 +131,7 @@ def test_a_conversion_that_kept_every_layer_is_proved_by_the_digest(image: Image
     ],
     ids=["annotations", "attestation", "annotated entry"],
 )
-def test_what_docker_has_no_room_for_is_kept_on_the_way_back(image: Image) -> None:
+def test_what_docker_does_not_define_is_kept_when_converted_back(image: Image) -> None:
     assert prove(converted(image)[0], image.digest).proved
 
 
@@ -323,7 +323,7 @@ def test_wrong_bytes_break_the_chain(
     ("digest", "link", "where"),
     [(APP.digest, "layer", f"{TOP}.layers[1]"), (CONFIG, "config", f"{TOP}.config")],
 )
-def test_the_way_back_needs_no_blobs(digest: str, link: str, where: str) -> None:
+def test_converting_back_needs_no_blobs(digest: str, link: str, where: str) -> None:
     target = converted(DOCKER)[0]
     del target.files[f"blobs/{digest.replace(':', '/')}"]
     assert refuted(target, DOCKER.digest) == (link, where)
@@ -395,7 +395,7 @@ def test_an_image_that_was_slipped_into_a_list_is_found() -> None:
     assert refuted(slipped, record) == ("manifest", f"{TOP}.manifests[2]")
 
 
-def test_what_would_be_lost_on_the_way_back_does_not_slip_through() -> None:
+def test_what_converting_back_would_lose_is_noticed() -> None:
     target = converted(LIST)[0]
     index = json.loads(target.files["index.json"])["manifests"][0]["digest"]
     body = json.loads(target.files[f"blobs/{index.replace(':', '/')}"])
@@ -550,7 +550,7 @@ def test_diff_ids_that_nobody_signed_are_not_believed() -> None:
 # -- the call -----------------------------------------------------------------------------------
 
 
-def test_companions_are_no_images_and_two_images_are_one_too_many() -> None:
+def test_referrers_are_no_images_and_two_images_are_one_too_many() -> None:
     many = {"a": DOCKER, cosign_tag(DOCKER): cosign_signature(DOCKER), "": referrer(DOCKER)}
     assert prove(memory(many), DOCKER.digest).proved
     assert prove(memory({"a": DOCKER, "b": DOCKER}), DOCKER.digest).proved

@@ -367,7 +367,7 @@ def test_the_loss_can_be_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_there_is_no_way_back(tmp_path: Path) -> None:
+def test_it_cannot_be_converted_back(tmp_path: Path) -> None:
     report, memory = upgraded(sign(PAYLOAD), tmp_path, to="oci")
     record = report.dumps(originals=True).encode()
     with pytest.raises(RefusedError) as caught:

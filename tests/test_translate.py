@@ -84,7 +84,7 @@ def mapped(pairs: Mapping[str, Mapping[str, Any]]) -> dict[str, Descriptor]:
 
 
 def inverse(digest_map: Mapping[str, Descriptor], document: Any) -> dict[str, Descriptor]:
-    """The map of the way back."""
+    """The map for translating back."""
     return {
         digest_map[item["digest"]].digest: Descriptor.model_validate(item)
         for _, item in descriptors(document)
@@ -212,7 +212,7 @@ def came_from(raw: bytes, to: str) -> str:
 
 
 @given(translations())
-def test_a_translation_is_reversible_exactly_if_the_way_back_gives_the_same_bytes(
+def test_a_translation_is_reversible_exactly_if_translating_back_gives_the_same_bytes(
     case: tuple[bytes, dict[str, Any]],
 ) -> None:
     raw, call = case

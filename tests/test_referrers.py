@@ -1,4 +1,4 @@
-"""What speaks of an image follows it, or is left behind and told; what is signed never changes."""
+"""Referrers get the new digest of their subject, or are dropped; signatures never change."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_a_policy_can_leave_behind(option: str, code: str) -> None:
     assert code in [found.code for found in report.findings]
 
 
-def test_companions_of_companions_follow_too() -> None:
+def test_referrers_of_referrers_are_kept_too() -> None:
     second = referrer(SBOM, "about the packages")
     target = Memory()
     report = convert(store(note=second), target, to="oci")

@@ -1,4 +1,4 @@
-"""What becomes of a layer: every label, whatever the bytes are, towards every family.
+"""What becomes of a layer: every media type, with any bytes, to every family.
 
 The expectation is a small description of its own, written from the documentation.
 """
