@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from oci_convert.inspection.inspect import Inspected, inspect
 from oci_convert.spec.media_types import Compression, Family, Kind
 from oci_convert.stores.memory import Memory
+from oci_convert.verification.verify import verify
+from support.command import Command
 from support.images import (
     EMPTY,
     OCI,
+    OCI_MANIFEST,
     Blob,
     Image,
     attestation,
     cosign_signature,
     cosign_tag,
+    digest_of,
     dir_files,
     docker_image,
     image_list,
@@ -197,7 +204,7 @@ def test_json_has_the_same_facts() -> None:
     assert (found["version"], image["name"]) == (1, "app")
     assert set(image) == {
         "name", "kind", "where", "mediaType", "digest", "size", "family", "platform",
-        "compression", "artifactType", "subject", "notes", "children", "referrers",
+        "compression", "artifactType", "subject", "notes", "findings", "children", "referrers",
     }  # fmt: skip
     (note,) = image["referrers"]
     assert (note["name"], note["subject"], note["notes"]) == (None, IMAGE.digest, ["referrer"])
@@ -215,3 +222,89 @@ def test_families_are_told_apart() -> None:
     assert top(image_list([oci_image()], family=Family.OCI_RC2)).family == {Family.OCI_RC2}
     assert top(oci_image()).to_json()["family"] == ["oci"]
     assert top(unknown).children[-1].to_json()["family"] == []
+
+
+# -- what is wrong ------------------------------------------------------------------------------
+
+
+def _with(image: Image, change: Callable[[Any], object]) -> Memory:
+    """A layout of an image with another manifest."""
+    files, body = layout_files({"app": image}), json.loads(image.manifest)
+    change(body)
+    raw = json.dumps(body).encode()
+    name = f"sha256:{hashlib.sha256(raw).hexdigest()}"
+    index = json.loads(files["index.json"])
+    index["manifests"][0].update(digest=name, size=len(raw))
+    index_json = json.dumps(index).encode()
+    return Memory({**files, f"blobs/{name.replace(':', '/')}": raw, "index.json": index_json})
+
+
+WRONG: dict[str, tuple[Memory, list[tuple[str, str]]]] = {
+    # a store, and the code and place of what is wrong with it
+    "a layer that is absent": (
+        store(app=IMAGE.without(IMAGE.layers[0].digest)),
+        [("blob-missing", "images[0].layers[0]")],
+    ),
+    "a config that is absent": (
+        store(app=IMAGE.without(IMAGE.json["config"]["digest"])),
+        [("blob-missing", "images[0].config")],
+    ),
+    "two spellings of one member": (
+        _with(IMAGE, lambda body: body.update(Layers=[])),
+        [("ambiguous-document", "images[0]")],
+    ),
+    "two spellings in a descriptor": (
+        _with(IMAGE, lambda body: body["config"].update(Size=1)),
+        [("ambiguous-document", "images[0].config")],
+    ),
+    "a member of another kind": (
+        _with(IMAGE, lambda body: body.update(manifests=None)),
+        [("ambiguous-document", "images[0]")],
+    ),
+    "data of something else": (
+        _with(IMAGE, lambda body: body["config"].update(data="e30=")),
+        [("wrong-data", "images[0].config")],
+    ),
+    "too few diff_ids": (
+        store(
+            app=oci_image(config=b'{"os":"linux","architecture":"arm","rootfs":{"type":"layers"}}')
+        ),
+        [("count-mismatch", "images[0]")],
+    ),
+    "a config that is no JSON": (
+        store(app=oci_image(config=b"{")),
+        [("invalid-json", "images[0].config")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "expected"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_shown_in_its_place(
+    source: Memory, expected: list[tuple[str, str]]
+) -> None:
+    found = inspect(source)
+    (image,) = found.images
+    at = [(f.code, blob.where) for blob in image.walk() for f in blob.findings]
+    assert at == expected
+    assert [blob.kind for blob in image.walk()] == [Kind.MANIFEST, Kind.CONFIG, *[Kind.LAYER] * 2]
+    verified = {finding.code for finding in verify(source).findings}
+    assert {code for code, _ in expected} <= verified
+
+
+def test_a_document_that_cannot_be_read_is_shown_alone() -> None:
+    broken = Image(b"{", OCI_MANIFEST, {digest_of(b"{"): b"{"}, {})
+    both = image_list([IMAGE, broken.with_entry(platform={"os": "linux", "architecture": "arm"})])
+    (image,) = inspect(store(app=both)).images
+    sound, odd = image.children
+    assert (len(sound.children), sound.findings) == (3, ())
+    assert [finding.code for finding in odd.findings] == ["invalid-json"]
+    assert (odd.children, odd.platform) == ((), "linux/arm")
+
+
+def test_the_command_shows_what_is_wrong_and_ends_well(command: Command) -> None:
+    write_files(layout_files({"app": IMAGE.without(IMAGE.layers[1].digest)}), Path("odd"))
+    shown = command("inspect", "oci:odd")
+    assert (shown.status, shown.err) == (0, "")
+    assert shown.out.splitlines()[-1].endswith("absent [blob-missing]")
+    assert command("inspect", "oci:odd", "--graph").status == 0
+    assert command("inspect", "oci:none").status == 1

@@ -15,9 +15,9 @@ to be done, *what to do* (``remedy``); ``code`` is stable and meant for programs
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from oci_convert.text.printable import printable
 
@@ -26,8 +26,11 @@ __all__ = [
     "DocumentError",
     "OciConvertError",
     "RefusedError",
+    "Settle",
     "StoreError",
     "UsageError",
+    "overlook",
+    "refuse",
     "remedied",
 ]
 
@@ -93,6 +96,20 @@ class StoreError(OciConvertError):
 
 class RefusedError(OciConvertError):
     """What was asked is possible, but a policy (``--strict``, ``--on-loss fail``, …) forbids it."""
+
+
+Settle: TypeAlias = Callable[[OciConvertError, str], None]
+"""Decides about a fault behind which reading can go on: raises it, or notes it. The text says what
+it is read as; it is empty where nothing proves how the fault is to be read."""
+
+
+def refuse(error: OciConvertError, _: str) -> None:
+    """Go on behind no fault."""
+    raise error
+
+
+def overlook(_: OciConvertError, correction: str) -> None:
+    """Go on: what it is read as is known, or will be said by whoever reads again."""
 
 
 @contextmanager

@@ -90,6 +90,20 @@ CODES: Final[dict[str, Code]] = {
     "artifactType-removed": _removed("artifactType", "The type of an artifact was lost."),
     "data-removed": _removed("data", "An embedded copy of a blob was lost; the blob itself stays."),
     "urls-removed": _removed("urls", "Download addresses were lost."),
+    "media-type-corrected": Code(
+        Level.WARNING,
+        "The media type of a document contradicted its descriptor, or `index.json` called itself "
+        "something else. What the document names shows which one is right; `--repair` corrected "
+        "the other.",
+        "Ask the image's producer to fix it; `--record FILE` keeps the original bytes.",
+        fault=True,
+    ),
+    "size-corrected": Code(
+        Level.WARNING,
+        "A descriptor stated a wrong size. The blob has its digest; `--repair` corrected the size.",
+        "Ask the image's producer to fix it; `--record FILE` keeps the original bytes.",
+        fault=True,
+    ),
     "misspelled-media-type": Code(
         Level.WARNING,
         "The media type of a manifest, index, config or layer is known except for its case or for "

@@ -32,6 +32,7 @@ class OptionValues(TypedDict, total=False):
     on_loss: OnLoss | str
     require_reversible: bool
     strict: bool
+    repair: bool
     sparse: Keep | str
     flatten: bool
     dry_run: bool
@@ -74,6 +75,8 @@ class Options:
     """Refuse a conversion unless converting back gives the same bytes."""
     strict: bool = False
     """Refuse what is only a warning otherwise."""
+    repair: bool = False
+    """Correct sizes and media types that the bytes show to be wrong, instead of refusing them."""
     sparse: Keep = Keep.AUTO
     """What to do with entries of an index whose images are not in the source. ``AUTO`` removes them
     from an index that must change and leaves alone one that need not, ``KEEP`` keeps them as they

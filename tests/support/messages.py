@@ -36,6 +36,7 @@ from support.command import Command
 from support.faults import Faults
 from support.images import (
     DOCKER_LAYER,
+    DOCKER_MANIFEST,
     EMPTY,
     LAYERS,
     OCI_CONFIG,
@@ -197,6 +198,11 @@ def recorded(source: str, target: str, **options: Any) -> Step:
         Path("record.json").write_text(report.dumps(originals=True), encoding="utf-8")
 
     return run
+
+
+def listed(**members: Any) -> Step:
+    """Other members in the first entry of a layout's ``index.json``."""
+    return edited("layout/index.json", lambda index: index["manifests"][0].update(members))
 
 
 def edited(name: str, change: Callable[[Any], object]) -> Step:
@@ -811,6 +817,21 @@ FINDINGS: Final[dict[str, Provoked]] = {
         "config-problem",
         "convert oci:layout oci:new --strict",
         (layout(app=oci_image(config=minimal_config(LAYERS, created="yesterday"))),),
+    ),
+    "a wrong size, repaired": Provoked(
+        "size-corrected",
+        "convert oci:layout oci:new --repair",
+        (layout(app=OCI), listed(size=7)),
+    ),
+    "a manifest under the type of the other format": Provoked(
+        "contradictory-media-type",
+        "convert oci:layout oci:new",
+        (layout(app=OCI), listed(mediaType=DOCKER_MANIFEST)),
+    ),
+    "a manifest under the type of the other format, repaired": Provoked(
+        "media-type-corrected",
+        "convert oci:layout oci:new --repair",
+        (layout(app=OCI), listed(mediaType=DOCKER_MANIFEST)),
     ),
     "a manifest whose media type has parameters": Provoked(
         "misspelled-media-type",

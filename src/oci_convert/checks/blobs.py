@@ -19,10 +19,10 @@ from oci_convert.progress import Progress
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Cell, Compression, Kind, look_up
 from oci_convert.stores.base import Source
-from oci_convert.tree.nodes import Node, Tree
+from oci_convert.tree.nodes import BlobNode, Node, Tree
 from oci_convert.tree.reader import unreadable
 
-__all__ = ["BlobCheck", "check_all"]
+__all__ = ["BlobCheck", "check_all", "glance"]
 
 _KINDS = (Kind.LAYER, Kind.ARTIFACT)
 """What is not read with the tree."""
@@ -44,22 +44,10 @@ class _Blob:
         return self.nodes[0]
 
     @property
-    def labels(self) -> Iterator[tuple[Node, Cell]]:
-        """The nodes that describe it as a layer that can be decompressed, and their cells."""
-        for node in self.nodes:
-            meaning = look_up(node.descriptor.media_type)
-            if node.kind is not Kind.LAYER or meaning is None:
-                continue
-            # A foreign layer is what its urls serve; an encrypted one cannot be read.
-            if meaning.cell.distributable and not meaning.cell.encrypted:
-                yield node, meaning.cell
-
-    @property
     def packing(self) -> Compression | None:
         """How to decompress it, by its bytes, not its media type. ``None``: not at all."""
-        for node, cell in self.labels:
-            return node.compression or cell.compression
-        return None
+        labels = ((node, cell) for node in self.nodes if (cell := _cell(node)) is not None)
+        return next((node.compression or cell.compression for node, cell in labels), None)
 
 
 @dataclass
@@ -124,7 +112,8 @@ class BlobCheck:
             self.unpacked[descriptor.digest] = tuple(tally.digest for tally in content.values())
         if not blob.derived:
             packed.check(descriptor.name, descriptor.size, where)
-        yield from _mislabelled(blob)
+        for node in blob.nodes:
+            yield from _wrong_label(node)
         if fault is not None:
             yield Finding(fault.code, Level.ERROR, where, fault.message)
             return
@@ -193,18 +182,39 @@ def check_all(
     return documents, blobs
 
 
+def glance(tree: Tree, source: Source) -> list[Finding]:
+    """What is wrong with a tree as far as it shows without reading a blob."""
+    check = DocumentCheck(tree, source)
+    if source.remote:
+        check.tell()
+    else:
+        check.run()
+    return [*check.findings, *(found for node in tree.nodes() for found in _wrong_label(node))]
+
+
 def _is_judged(node: Node) -> bool:
     """Whether the blob was found wrong when the tree was read; wrong ``data`` is another matter."""
     return any(fault.code != "wrong-data" for fault in node.faults)
 
 
-def _mislabelled(blob: _Blob) -> Iterator[Finding]:
-    """Media types that contradict the bytes, and bytes that are not recognised."""
-    for node, cell in blob.labels:
-        if node.compression is None and cell.compression is Compression.NONE:
-            message = "the bytes are not a tar in a known compression"
-            yield Finding.of("unrecognised-layer", node.where, message)
-        elif (actual := node.mislabelled) is not None:
-            label = node.descriptor.media_type
-            message = f"the media type is {label}, but the bytes are {actual.spoken}"
-            yield Finding("mislabelled-layer", Level.ERROR, node.where, message)
+def _cell(node: Node) -> Cell | None:
+    """The cell of a node that describes a layer that can be decompressed."""
+    meaning = look_up(node.descriptor.media_type)
+    if node.kind is not Kind.LAYER or meaning is None:
+        return None
+    # A foreign layer is what its urls serve; an encrypted one cannot be read.
+    return meaning.cell if meaning.cell.distributable and not meaning.cell.encrypted else None
+
+
+def _wrong_label(node: Node) -> Iterator[Finding]:
+    """A media type that contradicts the bytes, or bytes that are not recognised."""
+    cell = _cell(node)
+    if cell is None or not isinstance(node, BlobNode):
+        return
+    if node.compression is None and cell.compression is Compression.NONE:
+        message = "the bytes are not a tar in a known compression"
+        yield Finding.of("unrecognised-layer", node.where, message)
+    elif (actual := node.mislabelled) is not None:
+        label = node.descriptor.media_type
+        message = f"the media type is {label}, but the bytes are {actual.spoken}"
+        yield Finding("mislabelled-layer", Level.ERROR, node.where, message)

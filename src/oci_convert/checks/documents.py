@@ -74,15 +74,9 @@ class DocumentCheck:
 
     def run(self) -> None:
         """Check everything; what is wrong is in :attr:`findings`."""
+        self.tell()
         nodes = list(self.tree.nodes())
         for node in nodes:
-            for fault in node.faults:
-                self._error(fault.code, fault.where, fault.message)
-            for remark in node.remarks:
-                # What a conversion puts right is wrong as long as nobody does.
-                level = Level.WARNING if remark.level is Level.LOSS else remark.level
-                level = Level.ERROR if remark.code in _PUT_RIGHT else level
-                self.findings.append(replace(remark, level=level))
             if isinstance(node, DocumentNode) and node.kind is Kind.MANIFEST:
                 self._check_image(node)
         for node in nodes:
@@ -94,6 +88,17 @@ class DocumentCheck:
             self._check_platform(image.root.descriptor, image.node, image.node.where)
             self._check_families(image)
             self._check_presence(image.node, seen)
+
+    def tell(self) -> None:
+        """Only what was noted when the tree was read."""
+        noted: list[Tree | Node] = [self.tree, *self.tree.nodes()]
+        for fault in (fault for it in noted for fault in it.faults):
+            self._error(fault.code, fault.where, fault.message)
+        for remark in (remark for it in noted for remark in it.remarks):
+            # What a conversion puts right is wrong as long as nobody does.
+            level = Level.WARNING if remark.level is Level.LOSS else remark.level
+            level = Level.ERROR if remark.code in _PUT_RIGHT else level
+            self.findings.append(replace(remark, level=level))
 
     def _find(self, code: str, where: str, message: str) -> None:
         self.findings.append(Finding.of(code, where, message))
@@ -173,8 +178,11 @@ class DocumentCheck:
             if known and node.role is not Role.SUBJECT:
                 stated.setdefault(known, node.where)
         if stated and not frozenset.intersection(*stated):
-            told = (f"{_named(known)} ({where})" for known, where in stated.items())
-            message = f"media types of several formats: {', '.join(told)}"
+            first: dict[str, str] = {}
+            for known, where in stated.items():
+                first.setdefault(_named(known), where)
+            told = ", ".join(f"{named} ({where})" for named, where in first.items())
+            message = f"media types of several formats: {told}"
             self._find("mixed-families", image.node.where, message)
 
     def _check_presence(self, node: Node, seen: set[int]) -> None:

@@ -68,7 +68,7 @@ def _documents(left: Visit, right: Visit, digests: Iterable[Any]) -> Iterator[Di
     kind, where = left.node.kind, left.where
     if left.node.stored != right.node.stored:
         yield Difference(DifferenceKind.DIGEST, kind, where, *digests)
-    types = left.node.old.media_type, right.node.old.media_type
+    types = left.old.media_type, right.old.media_type
     yield from _types(kind, where, *types)
     mine, yours = _body(left), _body(right)
     if types[0] == types[1]:

@@ -23,6 +23,7 @@ from oci_convert.stores.base import Source
 from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation, is_image
 from oci_convert.tree.nodes import DocumentNode, Image, Node
+from oci_convert.tree.reader import Faults
 from oci_convert.tree.referrers import Referrer, read_images
 from oci_convert.tree.walk import Visit, is_index_of_images, listed, walk
 
@@ -186,7 +187,7 @@ def read_side(
     """
     with opened(store) as (reference, source, roots):
         try:
-            tree, referrers = read_images(source, roots)
+            tree, referrers = read_images(source, roots, Faults.REPAIR)
             side = Side(str(reference), source.label)
             check: BlobCheck | None = None
             if not documents_only:

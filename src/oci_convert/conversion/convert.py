@@ -36,7 +36,7 @@ from oci_convert.stores.opening import SinkLike, SourceLike, opened, sink_store,
 from oci_convert.stores.traffic import Traffic
 from oci_convert.transform.document_edits import is_attestation
 from oci_convert.transform.layer_rules import check_compress
-from oci_convert.tree.reader import read_node, read_tree
+from oci_convert.tree.reader import Faults, read_node, read_tree
 from oci_convert.tree.referrers import SortedRoots, Subject, referrers_of, sort_roots
 
 if TYPE_CHECKING:
@@ -183,9 +183,17 @@ class _Conversion:
         found: SortedRoots,
         record: Record | None,
     ) -> tuple[SourcePlan, list[tuple[Root, Subject]]]:
-        tree = read_tree(source, roots, first=self._count, asked=self._asked, known=found.known)
+        faults = Faults.REPAIR if self._options.repair else Faults.REFUSE
+        tree = read_tree(
+            source,
+            roots,
+            first=self._count,
+            asked=self._asked,
+            known=found.known,
+            faults=faults,
+        )
         digests: set[str] = {node.descriptor.digest for node in tree.documents()}
-        read = partial(read_node, source, found.known)
+        read = partial(read_node, source, found.known, faults=faults)
         referrers, others = referrers_of(digests, found.referrers, read)
         target = self._sink.capabilities
         plan = decide(

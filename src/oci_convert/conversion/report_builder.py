@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from oci_convert.conversion.source_plan import SourcePlan
 from oci_convert.conversion.transfer import Moved
 from oci_convert.documents.document import Role
-from oci_convert.errors import DocumentError
 from oci_convert.options import Options
 from oci_convert.planning.decisions import Decision, carried
 from oci_convert.planning.rendering import Rendered
@@ -15,7 +14,7 @@ from oci_convert.report import Change, ConvertedImage, Failure, MapRow, Report, 
 from oci_convert.spec.media_types import Family, Kind
 from oci_convert.spec.names import called
 from oci_convert.stores.traffic import Traffic
-from oci_convert.tree.nodes import BlobNode, ConfigNode, DocumentNode
+from oci_convert.tree.nodes import BlobNode, ConfigNode, DocumentNode, platform_or_none
 from oci_convert.tree.walk import Visit, walk
 
 __all__ = ["build_report"]
@@ -62,6 +61,7 @@ def build_report(
             "signatures": options.signatures.value,
             "sparse": options.sparse.value,
             "keep_extensions": options.keep_extensions,
+            "repair": options.repair,
         },
         originals={node.old.digest: node.stored for one in done for node in _originals(one)},
     )
@@ -140,13 +140,7 @@ def _row(visit: Visit, decision: Decision | None, rendered: Rendered) -> MapRow:
 def _platform(visit: Visit) -> str | None:
     """The platform of an image, if it is known: here a config that nobody can read is no error.
 
-    It was carried as it is, and the images are in the target by now. None is read for this.
+    It was carried as it is, and the images are in the target by now.
     """
-    stated = None if visit.slot is None else visit.entry.platform
-    config = visit.node.config if isinstance(visit.node, DocumentNode) else None
-    try:
-        if stated is None and config is not None and config.stored is not None:
-            stated = config.view[0].platform
-    except DocumentError:
-        return None
+    stated = platform_or_none(visit.node, visit.entry if visit.slot is not None else None)
     return None if stated is None else str(stated)

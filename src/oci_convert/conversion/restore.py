@@ -10,7 +10,13 @@ from dataclasses import replace
 from typing import Final
 
 from oci_convert.documents.document import Document, Role, read_document
-from oci_convert.errors import DocumentError, OciConvertError, RefusedError
+from oci_convert.errors import (
+    DocumentError,
+    OciConvertError,
+    RefusedError,
+    overlook,
+    refuse,
+)
 from oci_convert.planning.decisions import (
     Decision,
     DescriptorPlan,
@@ -108,13 +114,14 @@ class _Restoration:
         raw = self._record.originals[old.digest]
         if Digest.of(raw, old.name.algorithm) != old.digest:
             raise _mismatch(where, f"its original does not have the digest {old.digest}")
+        options = self._record.planned()
+        settle = overlook if options.repair else refuse
         try:
-            original = read_document(raw, old.media_type, where)
+            original = read_document(raw, old.media_type, where, settle=settle)
         except DocumentError as error:
             raise _mismatch(where, error.message) from None
         self._refuse_missing(original, decision)
         home = home_of(decision.node.document, self._plan.family)
-        options = self._record.planned()
         try:
             again = convert_again(original, decision, home, options, self._rendered)
         except OciConvertError as error:

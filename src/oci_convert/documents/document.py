@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from oci_convert.documents.identity import Identity, identify
 from oci_convert.documents.strict_json import Array, Object, compact, scan
-from oci_convert.errors import DocumentError
+from oci_convert.errors import DocumentError, Settle, refuse
 from oci_convert.spec.config_rules import broken_rules
 from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.spec.media_types import (
@@ -49,6 +49,7 @@ __all__ = [
     "read_document",
     "read_object",
     "refuse_case_variants",
+    "settle_variants",
     "spelled_as_go_reads",
     "type_of",
 ]
@@ -191,32 +192,42 @@ def read_object(raw: bytes, where: str, *, size_limit: int | None = None) -> tup
 
 
 def read_document(
-    raw: bytes, media_type: str | None, where: str = "", *, size_limit: int | None = None
+    raw: bytes,
+    media_type: str | None,
+    where: str = "",
+    *,
+    size_limit: int | None = None,
+    settle: Settle = refuse,
 ) -> Document:
     """Read a manifest or an index; ``media_type`` is what its descriptor says, if it has one.
+
+    ``settle`` decides about a member that another reader would read in another way, and about media
+    types that contradict each other where the document shows which one is right.
 
     Raises :class:`DocumentError`: ``ambiguous-document``, ``contradictory-media-type``,
     ``unknown-media-type``, ``schema-1``, ``invalid-document`` or one of those of
     :func:`~oci_convert.documents.strict_json.scan`.
     """
     text, root = read_object(raw, where, size_limit=size_limit)
-    refuse_case_variants(root, DOCUMENT_MEMBERS, where)
-    identity = _identity(root, media_type, where)
+    settle_variants(root.value, DOCUMENT_MEMBERS, where, settle)
+    identity = _identity(root, media_type, where, settle)
     kind = _kind(identity.media_type, where)
     for name in _FOREIGN_TO[kind]:
         if name in root.members:
-            raise DocumentError(
+            error = DocumentError(
                 f"the document is ambiguous: {_article(kind)} with a field {name!r}",
                 code="ambiguous-document",
                 where=where,
                 remedy="tools would read it differently (CVE-2021-41190); do not use it",
             )
+            settle(error, "")
     document = Document(raw, text, root, kind, identity, where)
     for label, descriptor in _descriptors(root.value):
-        _refuse_variants(descriptor, DESCRIPTOR_MEMBERS, where, label)
+        place = f"{where}.{label}".lstrip(".")
+        settle_variants(descriptor, DESCRIPTOR_MEMBERS, place, settle)
         platform = descriptor.get("platform")
         if isinstance(platform, dict):
-            _refuse_variants(platform, _PLATFORM_NAMES, where, f"{label}.platform")
+            settle_variants(platform, _PLATFORM_NAMES, f"{place}.platform", settle)
     return document
 
 
@@ -236,7 +247,7 @@ def type_of(raw: bytes, where: str = "") -> str:
     Raises :class:`DocumentError` as :func:`read_document` does, but not for schema 1.
     """
     _, root = read_object(raw, where)
-    return _identity(root, None, where).media_type
+    return _identity(root, None, where, refuse).media_type
 
 
 def read_config(raw: bytes, where: str = "") -> tuple[ImageConfig, list[str]]:
@@ -258,9 +269,9 @@ def _article(kind: Kind) -> str:
     return "an index" if kind is Kind.INDEX else "a manifest"
 
 
-def _identity(root: Object, media_type: str | None, where: str) -> Identity:
+def _identity(root: Object, media_type: str | None, where: str, settle: Settle) -> Identity:
     """What a document is, which its descriptor calls ``media_type``."""
-    found = identify(root, media_type, where)
+    found = identify(root, media_type, where, settle)
     if found is None:
         named = media_type or root.value.get("mediaType")
         raise DocumentError(
@@ -291,23 +302,25 @@ def refuse_case_variants(target: Object, known: frozenset[str], where: str) -> N
 
     Go reads ``Layers`` as ``layers``; nobody else does.
     """
-    _refuse_variants(target.value, known, where)
+    settle_variants(target.value, known, where, refuse)
 
 
-def _refuse_variants(
-    members: Mapping[str, Any], known: frozenset[str], where: str, label: str = ""
+def settle_variants(
+    members: Mapping[str, Any], known: frozenset[str], where: str, settle: Settle
 ) -> None:
+    """The same of plain data, where ``settle`` decides."""
     strange = members.keys() - known
     folded = {name.casefold(): name for name in known} if strange else {}
     for name in sorted(strange):
         twin = folded.get(name.casefold())
         if twin is not None:
-            raise DocumentError(
+            error = DocumentError(
                 f"the document is ambiguous: its field {name!r} differs from {twin!r} only by case",
                 code="ambiguous-document",
-                where=f"{where}.{label}".strip("."),
+                where=where,
                 remedy="tools would read it differently; do not use it",
             )
+            settle(error, "")
 
 
 def spelled_as_go_reads(

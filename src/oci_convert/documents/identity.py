@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from oci_convert.documents.strict_json import Object
-from oci_convert.errors import DocumentError
+from oci_convert.documents.strict_json import Array, Object, Value
+from oci_convert.errors import DocumentError, Settle, refuse
 from oci_convert.spec.media_types import (
     SCHEMA1,
     SCHEMA1_SIGNED,
+    SPELLINGS,
     Cell,
     Family,
     Kind,
@@ -44,35 +45,79 @@ _PARTICULAR: Final = re.compile(r"[a-z]+/(?:vnd|prs|x)\.[a-z0-9][a-z0-9!#$&^_.+-
 _REMEDY: Final = "one of them is wrong; fetch the image again, or ask its producer to fix it"
 
 
-def identify(root: Object, described: str | None, where: str) -> Identity | None:
+def identify(
+    root: Object, described: str | None, where: str, settle: Settle = refuse
+) -> Identity | None:
     """What ``root`` is, which its descriptor calls ``described``; ``None`` if it is no document.
 
-    Raises :class:`DocumentError` (``contradictory-media-type``) where descriptor and body exclude
-    each other.
+    Where descriptor and body exclude each other (``contradictory-media-type``), the shape of the
+    document and the types of what it names may decide which one is right: ``settle`` then says
+    whether reading goes on. Raises :class:`DocumentError` where they do not.
     """
     stated = _stated(root, where)
     own = None if stated is None else document_type(stated)
     listed = None if described is None else document_type(described)
-    itself, listing = f"the media type is {stated}", f"the descriptor says {described}"
-    if listed is not None:
-        if stated is not None and own != listed:
-            raise _contradiction(itself, listing, where)
-        return Identity(listed, misspelled(described, stated))
     elsewhere = described is not None and meant(described) is not None
+    if (stated is not None and own != listed) if listed else (own is not None and elsewhere):
+        named = f"the media type is {stated}", f"the descriptor says {described}"
+        return _decided(root, (own, listed), _contradiction(*named, where), settle)
+    if listed is not None:
+        return Identity(listed, misspelled(described, stated))
     if own is not None:
-        if elsewhere:
-            raise _contradiction(itself, listing, where)
         return Identity(own, _unlisted(own, described, stated))
     if described is None:
-        shape = _shape(root) if stated is None else None
+        shape = None if stated is not None else _shape(root)
         return None if shape is None else Identity(shape)
+    return _by_shape(root, described, stated, where, settle)
+
+
+def _by_shape(
+    root: Object, described: str, stated: str | None, where: str, settle: Settle
+) -> Identity | None:
+    """What ``root`` is if neither its descriptor nor its own name is that of a document."""
     if not resembles_document(root.value) or (stated is not None and _is_particular(stated)):
         return None
     shape = _shape(root)
-    if shape is None or stated is not None or elsewhere:
-        shaped = f"the document has the fields of {shape or 'another one'}"
-        raise _contradiction(listing if stated is None else itself, shaped, where)
-    return Identity(shape, _unlisted(shape, described, None))
+    if shape is not None and stated is None and meant(described) is None:
+        return Identity(shape, _unlisted(shape, described, None))
+    named = f"the descriptor says {described}" if stated is None else f"the media type is {stated}"
+    error = _contradiction(named, f"the document has the fields of {shape or 'another one'}", where)
+    return _decided(root, (shape,), error, settle)
+
+
+def _decided(
+    root: Object, claims: tuple[str | None, ...], error: DocumentError, settle: Settle
+) -> Identity:
+    """The one of contradicting ``claims`` that fits the document: by its shape, else by the types
+    of what it names.
+    """
+    kind = Kind.INDEX if "manifests" in root.members else Kind.MANIFEST
+    known = {claim for claim in claims if claim is not None}
+    fitting = {claim for claim in known if SPELLINGS[claim].cell.kind is kind}
+    if len(fitting) > 1:
+        agreed = _agreed(root, kind)
+        fitting = {claim for claim in fitting if families(claim) & agreed}
+    if len(fitting) != 1:
+        raise error
+    (right,) = fitting
+    settle(error, f"its content is that of {right}")
+    return Identity(right)
+
+
+def _agreed(root: Object, kind: Kind) -> frozenset[Family]:
+    """The families that know everything that a document names, as far as a table knows it."""
+    member = root.get("manifests" if kind is Kind.INDEX else "layers")
+    named = [root.get("config"), *(member.items if isinstance(member, Array) else ())]
+    known = [found for found in map(_families_of, named) if found]
+    # What names nothing that a table knows is an artifact, and Docker has only images.
+    unknown = Family if kind is Kind.INDEX else (Family.OCI, Family.OCI_RC2)
+    return frozenset.intersection(*known) if known else frozenset(unknown)
+
+
+def _families_of(descriptor: Value | None) -> frozenset[Family]:
+    """The families that know the media type of what a document names."""
+    value = descriptor.value if isinstance(descriptor, Object) else {}
+    return families(str(value.get("mediaType")))
 
 
 def resembles_document(value: Mapping[str, Any]) -> bool:

@@ -17,11 +17,11 @@ from oci_convert.documents.document import (
     Role,
     Slot,
     read_object,
-    refuse_case_variants,
+    settle_variants,
 )
 from oci_convert.documents.identity import Identity, identify, resembles_document
 from oci_convert.documents.strict_json import Array, Object, Value
-from oci_convert.errors import DocumentError
+from oci_convert.errors import DocumentError, Settle, refuse
 from oci_convert.spec.media_types import OCTET_STREAM
 from oci_convert.spec.models import Descriptor
 
@@ -37,20 +37,20 @@ def begins_object(head: bytes) -> bool:
     return _OBJECT.match(head) is not None
 
 
-def look_inside(raw: bytes, described: str, where: str) -> Identity | None:
+def look_inside(raw: bytes, described: str, where: str, settle: Settle = refuse) -> Identity | None:
     """What ``raw`` is if it is a manifest or an index, whatever its descriptor calls it.
 
-    Raises :class:`DocumentError` where that cannot be told: for what might name blobs and is no
-    sound JSON, or can be read in two ways.
+    ``settle`` is that of :func:`read_document`. Raises :class:`DocumentError` where that cannot be
+    told: for what might name blobs and is no sound JSON, or can be read in two ways.
     """
     root = _object(raw, where)
     if root is None:
         return None
     if resembles_document(root.value):
-        refuse_case_variants(root, DOCUMENT_MEMBERS, where)
+        settle_variants(root.value, DOCUMENT_MEMBERS, where, settle)
     elif not isinstance(root.value.get("mediaType", ""), str):
         return None
-    return identify(root, described, where)
+    return identify(root, described, where, settle)
 
 
 def named_blobs(raw: bytes, where: str) -> tuple[Slot, ...]:

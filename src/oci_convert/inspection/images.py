@@ -30,7 +30,7 @@ from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.text.suggestion import did_you_mean
 from oci_convert.transform.document_edits import is_attestation, is_loadable
 from oci_convert.tree.nodes import ConfigNode, DocumentNode, Node, platform_of
-from oci_convert.tree.reader import read_tree
+from oci_convert.tree.reader import Faults, read_tree
 from oci_convert.tree.walk import Visit, listed
 
 __all__ = ["Image", "Images", "Layer", "open_images"]
@@ -141,7 +141,7 @@ class Images:
 
     def _images(self, position: int, root: Root) -> Iterator[Image]:
         """What is at and below one root, whose tree is read now."""
-        tree = read_tree(self._open.source, [root], first=position, tolerant=True)
+        tree = read_tree(self._open.source, [root], first=position, faults=Faults.NOTE)
         name = called(root.annotations)
         for visit in listed(tree.images[0].node, root.descriptor):
             if self._is_image(visit):

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
+from oci_convert.checks.blobs import glance
 from oci_convert.documents.document import Role
-from oci_convert.errors import OciConvertError
+from oci_convert.findings import Finding
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression, Family, Kind, look_up, usual_families
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called
-from oci_convert.stores.base import Source
+from oci_convert.stores.base import Root, Source
 from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation
-from oci_convert.tree.nodes import DocumentNode, Image, Node, OpaqueNode, platform_of
+from oci_convert.tree.nodes import DocumentNode, Image, Node, OpaqueNode, Tree, platform_or_none
+from oci_convert.tree.reader import Faults
 from oci_convert.tree.referrers import Referrer, read_images, subject_tag
+from oci_convert.tree.walk import Visit, walk
 
 __all__ = ["Inspected", "Inspection", "inspect"]
+
+_SHOWN: Final = frozenset(Role) - {Role.SUBJECT}
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,8 @@ class Inspected:
     """The digest that an attestation, a referrer or a signature refers to."""
     referrers: tuple[Inspected, ...] = ()
     """Its referrers and signatures in the store."""
+    findings: tuple[Finding, ...] = ()
+    """What is wrong with it, under the codes of :func:`verify`; layers are not decompressed."""
 
     def to_json(self) -> dict[str, Any]:
         """The blob and everything below as plain data."""
@@ -59,6 +66,7 @@ class Inspected:
             "artifactType": self.artifact_type,
             "subject": self.subject,
             "notes": list(self.notes),
+            "findings": [finding.to_json() for finding in self.findings],
         }
         if self.children:
             value["children"] = [child.to_json() for child in self.children]
@@ -80,113 +88,100 @@ class Inspection:
     source: str
     images: tuple[Inspected, ...]
     """Referrers of an image are below it, not among the images."""
+    findings: tuple[Finding, ...] = ()
+    """What is wrong with the list of the images itself."""
 
     def to_json(self) -> dict[str, Any]:
         """The images as plain data."""
-        images = [{"name": image.name, **image.to_json()} for image in self.images]
-        return {"version": 1, "source": self.source, "images": images}
+        return {
+            "version": 1,
+            "source": self.source,
+            "images": [{"name": image.name, **image.to_json()} for image in self.images],
+            "findings": [finding.to_json() for finding in self.findings],
+        }
 
 
 def inspect(source: SourceLike) -> Inspection:
     """Read the trees of a source: documents are verified, of layers only the first bytes are read.
 
-    Raises :class:`OciConvertError` for a source that cannot be read or holds a document that cannot
-    be trusted; what is missing is a note. An archive that is compressed as a whole, or comes as a
-    stream, is unpacked in the system's folder for temporary files.
+    Whatever can be read is shown; what is wrong with it is in :attr:`Inspected.findings`. Raises
+    :class:`OciConvertError` only where there is nothing to show: no such store, no such REF, or a
+    store that does not say which images it holds. An archive that is compressed as a whole, or
+    comes as a stream, is unpacked in the system's folder for temporary files.
     """
     with opened(source) as (reference, store, roots):
-        try:
-            tree, referrers = read_images(store, roots)
-            known = _Known.of(store, referrers)
-            images = tuple(_View(known).image(image) for image in tree.images)
-            return Inspection(str(reference), images)
-        except OciConvertError as error:
-            raise error.within(store.label) from None
+        tree, referrers = read_images(store, roots, Faults.NOTE)
+        view = _View(store, tree, referrers)
+        images = tuple(view.image(image) for image in tree.images)
+        return Inspection(str(reference), images, tuple(view.findings.get("", ())))
 
 
-@dataclass(frozen=True)
-class _Known:
-    """What a source says of its images."""
-
-    referrers: Mapping[str, Sequence[Referrer]]
-    """By the digest that they refer to."""
-    signatures: Mapping[str, Sequence[str]]
-    """The names of ``signature-N`` files, likewise."""
-
-    @classmethod
-    def of(cls, source: Source, referrers: Sequence[Referrer]) -> _Known:
-        referring: dict[str, list[Referrer]] = {}
-        for referrer in referrers:
-            referring.setdefault(referrer.subject.digest, []).append(referrer)
-        signatures: dict[str, list[str]] = {}
-        for name, (digest, _) in source.signatures().items():
-            signatures.setdefault(digest, []).append(name)
-        return cls(referring, signatures)
-
-
-@dataclass
 class _View:
-    """One image as it is shown: every document is opened only at its first path.
+    """The images of a source as they are shown."""
 
-    Small indexes that name each other can make a tree of billions of nodes.
-    """
-
-    known: _Known
-    shown: set[int] = field(default_factory=set)
+    def __init__(self, source: Source, tree: Tree, referrers: Sequence[Referrer]) -> None:
+        beside = tuple(Image(referrer.root, referrer.node) for referrer in referrers)
+        everything = replace(tree, images=(*tree.images, *beside))
+        self.findings = _by_place(everything, glance(everything, source))
+        """By the place of the blob that they concern; under no place what concerns the store."""
+        self._signatures: dict[str, list[str]] = {}
+        for name, (digest, _) in source.signatures().items():
+            self._signatures.setdefault(digest, []).append(name)
+        self._referrers: dict[str, list[Inspected]] = {}
+        for referrer in reversed(referrers):  # those of a referrer stand behind it
+            shown = self._shown(referrer.root, referrer.node, referrer)
+            self._referrers.setdefault(referrer.subject.digest, []).insert(0, shown)
 
     def image(self, image: Image) -> Inspected:
-        shown = self.blob(image.node, image.root.descriptor, called(image.root.annotations))
+        """One image of the source, with what speaks of it."""
+        shown = self._shown(image.root, image.node)
         if image.root.built:
             shown = replace(shown, notes=("the archive has no manifest", *shown.notes))
         return shown
 
-    def blob(
-        self,
-        node: Node,
-        entry: Descriptor,
-        name: str | None = None,
-        referrer: Referrer | None = None,
+    def _shown(self, root: Root, node: Node, referrer: Referrer | None = None) -> Inspected:
+        """A tree: every document is opened at its first place alone.
+
+        Small indexes that name each other can make a tree of billions of places.
+        """
+        children: dict[int, list[Inspected]] = {}
+        for visit in reversed(list(walk(node, root.descriptor, roles=_SHOWN, again=True))):
+            below = tuple(reversed(children.get(id(visit), ())))
+            shown = self._blob(visit, below, referrer if visit.parent is None else None)
+            children.setdefault(id(visit.parent), []).append(shown)
+        return replace(shown, name=called(root.annotations))
+
+    def _blob(
+        self, visit: Visit, children: tuple[Inspected, ...], referrer: Referrer | None
     ) -> Inspected:
-        again = isinstance(node, DocumentNode | OpaqueNode) and id(node) in self.shown
-        self.shown.add(id(node))
-        old = entry if node.old is node.descriptor else node.old
-        platform = platform_of(node, entry) if node.kind in (Kind.MANIFEST, Kind.INDEX) else None
-        subject = _subject(node, entry) if referrer is None else referrer.subject.digest
+        node, old = visit.node, visit.old
+        document = node if isinstance(node, DocumentNode) else None
+        has_platform = node.kind in (Kind.MANIFEST, Kind.INDEX)
+        platform = platform_or_none(node, visit.entry) if has_platform else None
+        speaking = self._referrers.get(old.digest, ()) if document and visit.first else ()
+        places = dict.fromkeys((node.where, visit.where))
         return Inspected(
             node.kind,
             node.where,
             old,
-            usual_families(entry.media_type),
+            usual_families(visit.entry.media_type),
             None if platform is None else str(platform),
-            name,
-            tuple(self._notes(node, entry, referrer, again=again)),
-            () if again else tuple(self._children(node)),
+            None,
+            tuple(self._notes(visit, referrer)),
+            children,
             node.compression,
-            node.artifact_type if isinstance(node, DocumentNode) else None,
-            subject,
-            () if again else tuple(self._referrers(node, old)),
+            None if document is None else document.artifact_type,
+            _subject(node, visit.entry) if referrer is None else referrer.subject.digest,
+            tuple(speaking),
+            tuple(found for place in places for found in self.findings.get(place, ())),
         )
 
-    def _children(self, node: Node) -> Iterator[Inspected]:
-        for slot, child in node.named:
-            if slot.role is not Role.SUBJECT:
-                yield self.blob(child, slot.descriptor)
-
-    def _referrers(self, node: Node, old: Descriptor) -> Iterator[Inspected]:
-        if not isinstance(node, DocumentNode):
-            return
-        for referrer in self.known.referrers.get(old.digest, ()):
-            if id(referrer.node) not in self.shown:
-                root = referrer.root
-                yield self.blob(referrer.node, root.descriptor, called(root.annotations), referrer)
-
-    def _notes(
-        self, node: Node, entry: Descriptor, referrer: Referrer | None, *, again: bool
-    ) -> Iterator[str]:
+    def _notes(self, visit: Visit, referrer: Referrer | None) -> Iterator[str]:
         """Remarks about a blob."""
+        node, entry = visit.node, visit.entry
         if node.old is not node.descriptor:
             yield f"schema 1, becomes {node.descriptor.name.short()}"
-        if again:
+        if not visit.first and isinstance(node, DocumentNode | OpaqueNode):
             yield "as above"
         if node.is_foreign:
             yield "foreign"
@@ -206,7 +201,22 @@ class _View:
         yield from _packing(node, entry)
         yield from _labels(node)
         if isinstance(node, DocumentNode):
-            yield from self.known.signatures.get(node.old.digest, ())
+            yield from self._signatures.get(node.old.digest, ())
+
+
+def _by_place(tree: Tree, findings: Iterable[Finding]) -> dict[str, list[Finding]]:
+    """Findings by the place of the blob that they concern, or of what is above it."""
+    known = {""}
+    for image in tree.images:
+        for visit in walk(image.node, image.root.descriptor, again=True):
+            known |= {visit.where, visit.node.where}
+    found: dict[str, list[Finding]] = {}
+    for finding in dict.fromkeys(findings):
+        place = finding.where
+        while place not in known:
+            place = place.rpartition(".")[0]
+        found.setdefault(place, []).append(finding)
+    return found
 
 
 def _packing(node: Node, entry: Descriptor) -> Iterator[str]:
@@ -240,5 +250,5 @@ def _subject(node: Node, entry: Descriptor) -> str | None:
     if is_attestation(entry):
         return (entry.annotations or {}).get(REFERENCE_DIGEST)
     document = node.document_or_none
-    slots = () if document is None else document.slots
-    return next((str(s.descriptor.digest) for s in slots if s.role is Role.SUBJECT), None)
+    subject = None if document is None else document.model.subject
+    return None if subject is None else subject.digest

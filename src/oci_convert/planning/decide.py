@@ -58,9 +58,8 @@ def decide(
     configs = (found for root in plan.roots for found in _config_findings(root, options))
     roots = (*(image.node for image in tree.images), *(referrer.node for referrer in referrers))
     remarks = (remark for root in roots for node in root.nodes() for remark in node.remarks)
-    plan = with_findings(
-        plan, (*context.findings, *findings, *followers.findings, *remarks, *configs)
-    )
+    noted = (*context.findings, *findings, *followers.findings, *remarks, *configs)
+    plan = with_findings(plan, (*tree.remarks, *noted))
     _refuse(plan)
     return plan
 

@@ -66,6 +66,7 @@ class Record:
                 compress=Compress(str(self.options.get("compress", Compress.AUTO.value))),
                 attestations=Keep(str(self.options.get("attestations", Keep.AUTO.value))),
                 keep_extensions=self.options.get("keep_extensions") is True,
+                repair=self.options.get("repair") is True,
                 sparse=Keep(str(self.options.get("sparse", Keep.AUTO.value))),
             )
         except ValueError:

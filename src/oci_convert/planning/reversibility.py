@@ -133,7 +133,10 @@ class _WayBack:
         if isinstance(decision, Rewrite | Restore):
             return self._made(decision)
         if decision is not None:
-            return replace(decision.node, descriptor=slot.descriptor, role=slot.role)
+            # The size that an original states may be wrong, if it was repaired.
+            size = {"size": decision.node.descriptor.size}
+            named = slot.descriptor.model_copy(update=size)
+            return replace(decision.node, descriptor=named, role=slot.role)
         return UnreadNode(
             kind=Kind.ARTIFACT,
             role=slot.role,

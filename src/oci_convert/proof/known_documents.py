@@ -20,7 +20,15 @@ from oci_convert.stores.base import Root
 from oci_convert.transform.image_v1 import MeasuredLayer, upgrade
 from oci_convert.transform.layer_rules import Compress
 from oci_convert.transform.schema1 import Schema1
-from oci_convert.tree.nodes import BlobNode, DocumentNode, Image, MissingNode, Node, Tree
+from oci_convert.tree.nodes import (
+    BlobNode,
+    DocumentNode,
+    Image,
+    MissingNode,
+    Node,
+    Tree,
+    UnreadableNode,
+)
 
 __all__ = ["known_documents"]
 
@@ -30,7 +38,7 @@ def known_documents(tree: Tree, original: Original, digest: str) -> Documents:
 
     ``digest`` is that of the original.
     """
-    nodes = list(tree.documents())
+    nodes = [node for node in tree.documents() if not node.faults]
     found = Documents(
         (*original.documents, *(node.document.raw for node in nodes), *_ways_back(tree))
     )
@@ -78,7 +86,8 @@ def _tree_of(node: Node) -> Tree:
 
 def _whole(tree: Tree) -> Tree:
     """The same tree with every config and layer in its place: one that is missing is found missing
-    when the blobs are read, and tells nothing about the documents.
+    when the blobs are read, and tells nothing about the documents. A document at fault has no way
+    back.
     """
     made: dict[int, Node] = {}
 
@@ -88,6 +97,10 @@ def _whole(tree: Tree) -> Tree:
         return made[id(node)]
 
     def _replaced(node: Node) -> Node:
+        if isinstance(node, DocumentNode) and node.faults:
+            return UnreadableNode(
+                kind=node.kind, role=node.role, descriptor=node.descriptor, where=node.where
+            )
         if isinstance(node, DocumentNode):
             return replace(node, children=tuple(whole(child) for child in node.children))
         if isinstance(node, MissingNode) and node.kind not in (Kind.INDEX, Kind.MANIFEST):

@@ -12,12 +12,11 @@ from typing import Final
 
 from oci_convert.checks.documents import disagree
 from oci_convert.documents.document import Document, Role
-from oci_convert.errors import OciConvertError
 from oci_convert.proof.answer import Link
 from oci_convert.proof.originals import Documents
 from oci_convert.spec.media_types import Kind
-from oci_convert.spec.models import Descriptor, Platform
-from oci_convert.tree.nodes import Node, platform_of
+from oci_convert.spec.models import Descriptor
+from oci_convert.tree.nodes import Node, platform_or_none
 from oci_convert.tree.walk import Visit, is_index, listed
 
 __all__ = [
@@ -30,7 +29,6 @@ __all__ = [
     "likeness",
     "match",
     "signed_below",
-    "stated_by_config",
 ]
 
 _ITSELF: Final = 1 << 30
@@ -92,14 +90,6 @@ def signed_below(digest: str, documents: Documents, where: str) -> list[Signed]:
     return list(walk(digest, None, where))
 
 
-def stated_by_config(node: Node) -> Platform | None:
-    """The platform that the config of an image states, if it can be read."""
-    try:
-        return platform_of(node)
-    except OciConvertError:
-        return None
-
-
 def config_of(document: Document) -> Descriptor:
     """The config of a manifest."""
     return next(slot.descriptor for slot in document.slots if slot.role is Role.CONFIG)
@@ -136,7 +126,7 @@ def _may_be(signed: Signed, held: Visit) -> bool:
     """
     if signed.entry is None or held.entry.platform is None:
         return True
-    platform = signed.entry.platform or stated_by_config(held.node)
+    platform = signed.entry.platform or platform_or_none(held.node)
     return platform is None or not disagree(platform, held.entry.platform)
 
 

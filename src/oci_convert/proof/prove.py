@@ -24,7 +24,6 @@ from oci_convert.proof.matching import (
     likeness,
     match,
     signed_below,
-    stated_by_config,
 )
 from oci_convert.proof.originals import ORIGINAL, Original, read_original
 from oci_convert.spec.digest import Digest
@@ -33,8 +32,8 @@ from oci_convert.spec.names import called
 from oci_convert.stores.base import Root, Source
 from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.transform.document_edits import is_attestation, is_image
-from oci_convert.tree.nodes import DocumentNode, Image, Tree
-from oci_convert.tree.reader import read_tree
+from oci_convert.tree.nodes import DocumentNode, Image, Tree, platform_or_none
+from oci_convert.tree.reader import Faults, read_tree
 from oci_convert.tree.referrers import sort_roots
 from oci_convert.tree.walk import Visit
 
@@ -61,7 +60,7 @@ def prove(
     """
     given = read_original(original)
     with opened(source) as (reference, store, roots):
-        image = read_tree(store, [_one(store, roots)], tolerant=True).images[0]
+        image = read_tree(store, [_one(store, roots)], faults=Faults.NOTE).images[0]
         run = _Run(store, Tree((image,)), image, given)
         answer, chain, reason = run.answer(jobs, on_progress)
         return Proof(str(reference), run.digest, answer, tuple(chain), reason)
@@ -150,7 +149,7 @@ class _Run:
         others = len(self.held) - len(pairs)
         if alone and others:
             held = pairs[0].held
-            platform = held.entry.platform or stated_by_config(held.node)
+            platform = platform_or_none(held.node, held.entry)
             named = held.where if platform is None else f"{held.where} ({platform})"
             return f"only {named} is proved, not the other images of its index"
         return ""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import BinaryIO, Final, Protocol, Self, runtime_checkable
 
-from oci_convert.errors import BlobError, StoreError
+from oci_convert.errors import BlobError, OciConvertError, StoreError
 from oci_convert.findings import Finding
 from oci_convert.layers.streams import read_chunks, verified
 from oci_convert.spec.digest import Digest
@@ -104,6 +104,10 @@ class Source(ABC):
 
     sparse: bool = False
     """Indexes of this store may name images that are not here, as a matter of course."""
+
+    faults: Sequence[tuple[OciConvertError, str]] = ()
+    """What is wrong with the list of its images itself, although it could be read; and what it was
+    read as, where that is proved."""
 
     remote: bool = False
     """Every read is a request to somewhere else: what descriptors state is believed, and nothing is

@@ -61,6 +61,7 @@ class DockerArchiveSource(Source):
         rows = read_rows(files, label)
         layout = OciLayoutSource(files, label) if is_layout(files) else None
         self.sparse = layout is not None
+        self.faults = () if layout is None else layout.faults
         entries = None if layout is None else Entries(layout, self._row_files)
         self._roots = _distinct(self._read_roots(rows, entries))
 

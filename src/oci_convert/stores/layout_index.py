@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from oci_convert.documents.document import read_document
 from oci_convert.documents.strict_json import Array, Editor, Object, compact
+from oci_convert.errors import OciConvertError
 from oci_convert.limits import limits
 from oci_convert.spec.media_types import Cell, Family, Kind, name_of
 from oci_convert.spec.models import Descriptor, Index
@@ -56,18 +57,34 @@ class IndexReader:
 class LayoutIndex:
     """The text of an index, and the entries in it. It never changes: a change gives another one."""
 
-    def __init__(self, text: str, start: int, entries: Sequence[Descriptor]) -> None:
+    def __init__(
+        self,
+        text: str,
+        start: int,
+        entries: Sequence[Descriptor],
+        faults: Sequence[tuple[OciConvertError, str]] = (),
+    ) -> None:
         self.text = text
         self.entries = entries
+        self.faults = faults
+        """What is wrong with it although it can be read."""
         self._start = start
         """Where its object begins."""
 
     @classmethod
     def read(cls, raw: bytes, where: str) -> LayoutIndex:
         """Parse an index; raises :class:`DocumentError`."""
-        index = read_document(raw, _TYPE, where, size_limit=limits().index_size)
-        assert isinstance(index.model, Index)  # its type says so
-        return cls(index.text, index.root.start, index.model.manifests or ())
+        faults: list[tuple[OciConvertError, str]] = []
+        index = read_document(
+            raw,
+            _TYPE,
+            where,
+            size_limit=limits().index_size,
+            settle=lambda *fault: faults.append(fault),
+        )
+        if isinstance(index.model, Index):
+            return cls(index.text, index.root.start, index.model.manifests or (), faults)
+        raise faults[0][0]  # it calls itself a manifest, and is one
 
     @classmethod
     def empty(cls) -> LayoutIndex:

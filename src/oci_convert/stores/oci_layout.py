@@ -50,6 +50,7 @@ class OciLayoutSource(Source):
         self.index = (reader or IndexReader()).read(files, label)
         """``None`` in a layout of before 1.0, which has ``refs/``."""
         self._refs = self._read_refs() if self.index is None else []
+        self.faults = () if self.index is None else self.index.faults
 
     def _check_header(self) -> None:
         if self.files.size("oci-layout") is None:
@@ -119,7 +120,8 @@ class OciLayoutSink(FilesSink):
             families=frozenset({family}) if self._refs else frozenset({Family.OCI, Family.DOCKER})
         )
         # What cannot be read fails now, not after the last blob.
-        OciLayoutSource(files, label, self._reader)
+        for error, _ in OciLayoutSource(files, label, self._reader).faults:
+            raise error
         self._refuse_mixture()
 
     def _refuse_mixture(self) -> None:

@@ -280,8 +280,10 @@ def _told(name: str, target: Object) -> str:
     return f"Docker has no {name} here: {told}"
 
 
-def embedded(descriptor: Descriptor, where: str) -> bytes | None:
+def embedded(descriptor: Descriptor, where: str, size: int | None = None) -> bytes | None:
     """The verified content of a descriptor's ``data`` (image-spec ``descriptor.md``).
+
+    ``size`` is that of the blob, where it is known to be another one than is described.
 
     Raises :class:`DocumentError` (``wrong-data``) if it is not base64 or not what is described.
     """
@@ -291,7 +293,7 @@ def embedded(descriptor: Descriptor, where: str) -> bytes | None:
         content = base64.b64decode(descriptor.data, validate=True)
     except (binascii.Error, ValueError):
         raise _wrong_data("base64", where) from None
-    right_size = len(content) == descriptor.size
+    right_size = len(content) == (descriptor.size if size is None else size)
     if not right_size or Digest.of(content, descriptor.name.algorithm) != descriptor.digest:
         raise _wrong_data("what its descriptor says", where)
     return content

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from oci_convert.documents.document import Slot
 from oci_convert.documents.opaque import begins_object, look_inside, named_blobs
-from oci_convert.errors import DocumentError
+from oci_convert.errors import DocumentError, Settle
 from oci_convert.limits import limits, raised_by
 from oci_convert.spec.media_types import meant, names_blobs
 from oci_convert.spec.models import Descriptor
@@ -30,11 +30,13 @@ class Look:
     """What is worth telling of it: the code of a finding, and its message."""
 
 
-def look_at(source: Source, descriptor: Descriptor, where: str, *, listed: bool) -> Look:
+def look_at(
+    source: Source, descriptor: Descriptor, where: str, settle: Settle, *, listed: bool
+) -> Look:
     """Look at a blob that is there; ``listed``: a manifest may stand in its place.
 
-    Raises :class:`DocumentError` where nobody can tell what it is or names, and
-    :class:`BlobError` for a blob that is not what its digest says.
+    ``settle`` is that of :func:`read_document`. Raises :class:`DocumentError` where nobody can tell
+    what it is or names, and :class:`BlobError` for a blob that is not what its digest says.
     """
     if not (listed or names_blobs(descriptor.media_type)):
         return Look()
@@ -43,7 +45,8 @@ def look_at(source: Source, descriptor: Descriptor, where: str, *, listed: bool)
     refuse_large(descriptor, where)
     if listed:
         # Not verified yet: the digest of schema 1 is not that of its bytes.
-        found = look_inside(b"".join(source.stream(descriptor)), descriptor.media_type, where)
+        raw = b"".join(source.stream(descriptor))
+        found = look_inside(raw, descriptor.media_type, where, settle)
         if found is not None:
             return Look(found.media_type, (), found.fault)
     named = named_blobs(b"".join(source.read(descriptor, where)), where)

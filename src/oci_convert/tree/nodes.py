@@ -31,6 +31,7 @@ __all__ = [
     "UnreadNode",
     "UnreadableNode",
     "platform_of",
+    "platform_or_none",
 ]
 
 
@@ -326,6 +327,10 @@ class Tree:
     images: tuple[Image, ...]
     daemon_layers: bool = False
     sparse: bool = False
+    faults: tuple[OciConvertError, ...] = ()
+    """What is wrong with the list of images itself, as :attr:`Node.faults`."""
+    remarks: tuple[Finding, ...] = ()
+    """What is worth telling of it."""
 
     def nodes(self) -> Iterator[Node]:
         """Every node once, parents first, in the order of the images."""
@@ -347,3 +352,11 @@ def platform_of(node: Node, entry: Descriptor | None = None) -> Platform | None:
         return entry.platform
     config = node.image_config if isinstance(node, DocumentNode) else None
     return None if config is None else config[0].platform
+
+
+def platform_or_none(node: Node, entry: Descriptor | None = None) -> Platform | None:
+    """The same; ``None``, too, for a config that cannot be trusted."""
+    try:
+        return platform_of(node, entry)
+    except OciConvertError:
+        return None

@@ -6,9 +6,11 @@ whether it matters is for the plan to say.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypedDict
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final, TypedDict
 
 from oci_convert.documents.document import Document, Role, Slot, read_document
 from oci_convert.documents.identity import misspelled
@@ -26,6 +28,7 @@ from oci_convert.spec.media_types import (
     Kind,
     document_type,
     look_up,
+    meant,
 )
 from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Root, Source
@@ -49,7 +52,26 @@ from oci_convert.tree.nodes import (
 if TYPE_CHECKING:
     from oci_convert.transform.image_v1 import MeasuredLayer
 
-__all__ = ["read_node", "read_tree", "unreadable"]
+__all__ = ["Faults", "read_node", "read_tree", "unreadable"]
+
+_SIZE: Final = "size-corrected", "if the digest is right, --repair corrects the size"
+_REPAIRED: Final = {
+    "contradictory-media-type": ("media-type-corrected", "--repair corrects the media type"),
+    "wrong-size": _SIZE,
+    "blob-truncated": _SIZE,
+}
+"""Faults that can be put right: the findings that say so, and how to ask for it."""
+
+
+class Faults(Enum):
+    """What a reader does where something is wrong."""
+
+    REFUSE = auto()
+    """Raises."""
+    NOTE = auto()
+    """Goes on: behind the fault where that can be read, else with what stands beside it."""
+    REPAIR = auto()
+    """Puts right what the bytes prove, and raises for anything else."""
 
 
 def read_tree(
@@ -59,21 +81,22 @@ def read_tree(
     first: int = 0,
     asked: Callable[[Descriptor], bool] = lambda _: True,
     known: Mapping[Digest, bytes] | None = None,
-    tolerant: bool = False,
+    faults: Faults = Faults.REFUSE,
 ) -> Tree:
     """Read the trees of ``roots``, which are called ``images[first]`` and so on.
 
     ``asked`` says of an entry of an index whether anybody wants it; an entry that nobody wants is
     not read. ``known`` are verified documents that need not be read again. Raises
-    :class:`DocumentError` and :class:`BlobError` with the place at fault; if
-    ``tolerant``, notes them in :attr:`Node.faults` and goes on with the siblings: a document at
-    fault has no children.
+    :class:`DocumentError` and :class:`BlobError` with the place at fault, unless ``faults`` are
+    noted: in :attr:`Node.faults`. What is repaired is in :attr:`Node.remarks`.
     """
-    reader = _Reader(source, asked, tolerant, made=dict(known or {}))
+    reader = _Reader(source, asked, faults, made=dict(known or {}))
+    store = reader.store()
     images = tuple(
         Image(root, reader.root(root, f"images[{i}]")) for i, root in enumerate(roots, first)
     )
-    return Tree(images, source.daemon_layers, source.sparse)
+    told = tuple(store.faults), tuple(store.remarks)
+    return Tree(images, source.daemon_layers, source.sparse, *told)
 
 
 def read_node(
@@ -81,11 +104,10 @@ def read_node(
     known: Mapping[Digest, bytes],
     root: Root,
     where: str,
-    *,
-    tolerant: bool = False,
+    faults: Faults = Faults.REFUSE,
 ) -> Node:
     """Read the tree of one root, called ``where``, as :func:`read_tree` does."""
-    reader = _Reader(source, lambda _: True, tolerant, made=dict(known))
+    reader = _Reader(source, lambda _: True, faults, made=dict(known))
     return reader.root(root, where)
 
 
@@ -93,7 +115,7 @@ def read_node(
 class _Reader:
     source: Source
     asked: Callable[[Descriptor], bool]
-    tolerant: bool
+    faults: Faults
     memo: dict[tuple[Kind, Role | None, str, str, int], Node] = field(default_factory=dict)
     made: dict[Digest, bytes] = field(default_factory=dict)
     """Documents that need not be read: those of upgraded images, which the source does not have,
@@ -101,6 +123,13 @@ class _Reader:
     measured: dict[Digest, MeasuredLayer] = field(default_factory=dict)
     count: int = 0
     """Descriptors that were met."""
+
+    def store(self) -> _Told:
+        """What is to be said of the list of images."""
+        told = _Told("", self)
+        for error, correction in self.source.faults:
+            told.settle(error, correction)
+        return told
 
     def root(self, root: Root, where: str) -> Node:
         """The node of an image of the store, under what the store remarks on it."""
@@ -126,44 +155,44 @@ class _Reader:
             )
         kind = kind or _kind(descriptor, role)
         key = (kind, role, descriptor.media_type, descriptor.digest, descriptor.size)
-        blob = _Blob(kind, role, descriptor, where)
-        try:
-            embedded(descriptor, where)
-            fault = None
-        except OciConvertError as error:
-            fault = self._fault(error, where)
         node = self.memo.get(key)
         if node is None:
-            node = self.memo[key] = self._tolerated(blob, depth)
-        return node if fault is None else replace(node, faults=(fault, *node.faults))
-
-    def _tolerated(self, blob: _Blob, depth: int) -> Node:
-        """The node of a blob; where faults are tolerated, one that says what is wrong."""
+            node = self.memo[key] = self._read(_Blob(where, self, kind, role, descriptor), depth)
+        size = node.descriptor.size if node.descriptor.digest == descriptor.digest else None
         try:
-            return self._read(blob, depth)
+            embedded(descriptor, where, size)
         except OciConvertError as error:
-            fault = self._fault(error, blob.where)
-        except OSError as error:
-            if not self.tolerant:
-                raise
-            fault = unreadable(error, blob.where)
-        return UnreadableNode(**blob.fields, faults=(fault,))
+            fault = self.noted(error, where)
+            node = replace(node, faults=(fault, *node.faults))
+        return node
 
-    def _fault(self, error: OciConvertError, where: str) -> OciConvertError:
-        """What is noted of a fault, with its place; raises it where none is tolerated."""
-        if self.tolerant:
+    def noted(self, error: OciConvertError, where: str) -> OciConvertError:
+        """What is noted of a fault, with its place; raises it where none is noted."""
+        if self.faults is Faults.NOTE:
             return error if error.where.startswith(where) else _moved(error, where)
         nowhere = error.where in ("", self.source.label)
         raise (_moved(error, where) if nowhere else error).within(self.source.label) from None
 
     def _read(self, blob: _Blob, depth: int) -> Node:
+        """The node of a blob; where faults are noted, one that says what is wrong."""
+        try:
+            return self._readable(blob, depth)
+        except OciConvertError as error:
+            blob.fail(error)
+        except OSError as error:
+            if self.faults is not Faults.NOTE:
+                raise
+            blob.fail(unreadable(error, blob.where))
+        return UnreadableNode(**blob.fields)
+
+    def _readable(self, blob: _Blob, depth: int) -> Node:
         if blob.role is Role.SUBJECT:
             return UnreadNode(**blob.fields)
         if blob.descriptor.media_type == EMPTY_CONFIG:
-            blob = blob.remarked(_misused(blob.descriptor))
+            blob.remark(_misused(blob.descriptor))
         if blob.kind in (Kind.CONFIG, Kind.LAYER):
-            blob = blob.remarked(misspelled(blob.descriptor.media_type))
-        if not self._is_present(blob.descriptor, blob.where):
+            blob.remark(misspelled(blob.descriptor.media_type))
+        if not self._is_present(blob):
             return MissingNode(**blob.fields)
         new_hash(blob.descriptor.name.algorithm)  # what nobody can check is not carried
         if blob.kind in (Kind.INDEX, Kind.MANIFEST):
@@ -187,20 +216,34 @@ class _Reader:
         meaning = look_up(layer.media_type)
         return None if meaning is None else meaning.cell.compression
 
-    def _is_present(self, descriptor: Descriptor, where: str) -> bool:
+    def _is_present(self, blob: _Blob) -> bool:
+        """Whether the source has a blob; one of another size than stated is settled."""
         if self.source.remote:
             return True
+        descriptor = blob.descriptor
         made = self.made.get(descriptor.name)
         size = self.source.size(descriptor.name) if made is None else len(made)
         if size is not None and size != descriptor.size:
-            raise BlobError(
+            error = BlobError(
                 f"the blob {descriptor.name.short()} has {size} bytes, but its descriptor says "
                 f"{descriptor.size}",
                 code="blob-truncated" if size < descriptor.size else "wrong-size",
-                where=where,
+                where=blob.where,
                 remedy="fetch the image again",
             )
+            blob.descriptor = descriptor.model_copy(update={"size": size})
+            if self.faults is Faults.REPAIR and not self._is_whole(blob):
+                raise error
+            blob.settle(error, "its digest is right, so the size was corrected")
         return size is not None
+
+    def _is_whole(self, blob: _Blob) -> bool:
+        """Whether a blob has its digest, of whatever size it is."""
+        try:
+            deque(self.source.read(blob.descriptor, blob.where), maxlen=0)
+        except BlobError:
+            return False
+        return True
 
     def _bytes(self, descriptor: Descriptor, where: str) -> bytes:
         refuse_large(descriptor, where)
@@ -210,10 +253,10 @@ class _Reader:
     def _look_inside(self, blob: _Blob, depth: int) -> Node:
         """What a blob is that no media type vouches for: perhaps it is a document all the same."""
         listed = blob.role in (None, Role.ENTRY)
-        found = look_at(self.source, blob.descriptor, blob.where, listed=listed)
-        blob = blob.remarked(found.remark)
+        found = look_at(self.source, blob.descriptor, blob.where, blob.glance, listed=listed)
+        blob.remark(found.remark)
         if found.media_type is not None:
-            blob = replace(blob, kind=SPELLINGS[found.media_type].cell.kind)
+            blob.kind = SPELLINGS[found.media_type].cell.kind
             return self._read_document(blob, depth, found.media_type)
         if not found.named:
             return BlobNode(**blob.fields)
@@ -239,16 +282,20 @@ class _Reader:
         self._refuse_deep(blob, depth)
         original = None
         if media_type in (SCHEMA1, SCHEMA1_SIGNED):
-            blob = blob.remarked(misspelled(blob.descriptor.media_type))
-            original, blob = self._upgraded(blob)
+            blob.remark(misspelled(blob.descriptor.media_type))
+            original = self._upgrade(blob)
         try:
             raw = self._bytes(blob.descriptor, blob.where)
         except BlobError as error:
             if self.source.remote and error.code == "blob-missing":
                 return MissingNode(**blob.fields)
             raise
-        document = read_document(raw, blob.descriptor.media_type, blob.where)
-        blob = blob.remarked(document.fault)
+        document = read_document(raw, blob.descriptor.media_type, blob.where, settle=blob.settle)
+        blob.kind = document.kind
+        contradicted = meant(blob.descriptor.media_type) not in (None, document.media_type)
+        if self.faults is Faults.REPAIR and contradicted:
+            blob.descriptor = blob.descriptor.renamed(document.media_type)
+        blob.remark(document.fault)
         self.source.prefetch([slot.descriptor for slot in document.slots if self._is_next(slot)])
         children = tuple(
             self._child(document, slot, f"{blob.where}.{slot.label}", depth + 1)
@@ -264,8 +311,8 @@ class _Reader:
             return False
         return _kind(slot.descriptor, slot.role) in (Kind.INDEX, Kind.MANIFEST)
 
-    def _upgraded(self, blob: _Blob) -> tuple[Original, _Blob]:
-        """A manifest of schema 1, and the Docker manifest that takes its place."""
+    def _upgrade(self, blob: _Blob) -> Original:
+        """A manifest of schema 1; ``blob`` becomes the Docker manifest that takes its place."""
         from oci_convert.stores.upgrade import upgraded  # hardly any image wants it
 
         refuse_large(blob.descriptor, blob.where)
@@ -276,7 +323,8 @@ class _Reader:
             size=len(found.payload),
         )
         self.made.update(upgrade.blobs)
-        return Original(original, found.payload), replace(blob, descriptor=upgrade.descriptor)
+        blob.descriptor = upgrade.descriptor
+        return Original(original, found.payload)
 
     def _child(self, document: Document, slot: Slot, where: str, depth: int) -> Node:
         if slot.role is Role.ENTRY and not self.asked(slot.descriptor):
@@ -288,23 +336,53 @@ class _Reader:
         return self.node(slot.descriptor, slot.role, where, depth, kind)
 
 
-@dataclass(frozen=True, slots=True)
-class _Blob:
-    """What every node says of its blob."""
+@dataclass
+class _Told:
+    """What is to be said of something that is being read."""
+
+    where: str
+    reader: _Reader
+    faults: list[OciConvertError] = field(default_factory=list, kw_only=True)
+    remarks: list[Finding] = field(default_factory=list, kw_only=True)
+
+    def remark(self, fault: tuple[str, str] | None) -> None:
+        """Add a remark, if there is one: the code of a finding, and its message."""
+        if fault is not None:
+            remark = Finding.of(fault[0], self.where, fault[1])
+            self.remarks += [] if remark in self.remarks else [remark]
+
+    def settle(self, error: OciConvertError, correction: str) -> None:
+        """Raise a fault behind which reading can go on, or go on: see :data:`Settle`."""
+        if self.reader.faults is Faults.NOTE:
+            self.faults.append(self.reader.noted(error, self.where))
+            return
+        code, remedy = _REPAIRED.get(error.code, ("", ""))
+        if not code or not correction:
+            raise error
+        if self.reader.faults is Faults.REFUSE:
+            raise _moved(error, error.where, f"{error.remedy}; {remedy}")
+        message = f"{error.message}; {correction}"
+        self.remarks.append(Finding.of(code, error.where or self.where, message))
+
+    def glance(self, error: OciConvertError, correction: str) -> None:
+        """The same for a first look, which is followed by another one."""
+        if self.reader.faults is Faults.REFUSE:
+            self.settle(error, correction)
+
+    def fail(self, error: OciConvertError) -> None:
+        """Note a fault that ends reading: raises it where none is noted. The first one counts."""
+        fault = self.reader.noted(error, self.where)
+        if not self.faults:
+            self.faults.append(fault)
+
+
+@dataclass
+class _Blob(_Told):
+    """What every node says of its blob, as far as it is known."""
 
     kind: Kind
     role: Role | None
     descriptor: Descriptor
-    where: str
-    remarks: tuple[Finding, ...] = ()
-
-    def remarked(self, fault: tuple[str, str] | None) -> _Blob:
-        """The same with one more remark, if there is one: the code of a finding, its message."""
-        if fault is None:
-            return self
-        code, message = fault
-        remarks = dict.fromkeys((*self.remarks, Finding.of(code, self.where, message)))
-        return replace(self, remarks=tuple(remarks))
 
     @property
     def fields(self) -> _Fields:
@@ -313,7 +391,8 @@ class _Blob:
             "role": self.role,
             "descriptor": self.descriptor,
             "where": self.where,
-            "remarks": self.remarks,
+            "faults": tuple(self.faults),
+            "remarks": tuple(self.remarks),
         }
 
 
@@ -322,6 +401,7 @@ class _Fields(TypedDict):
     role: Role | None
     descriptor: Descriptor
     where: str
+    faults: tuple[OciConvertError, ...]
     remarks: tuple[Finding, ...]
 
 
@@ -347,8 +427,9 @@ def _misused(descriptor: Descriptor) -> tuple[str, str] | None:
     return "misused-empty-type", message
 
 
-def _moved(error: OciConvertError, where: str) -> OciConvertError:
-    return type(error)(error.message, code=error.code, where=where, remedy=error.remedy)
+def _moved(error: OciConvertError, where: str, remedy: str = "") -> OciConvertError:
+    remedy = remedy or error.remedy
+    return type(error)(error.message, code=error.code, where=where, remedy=remedy)
 
 
 def unreadable(error: OSError, where: str) -> StoreError:

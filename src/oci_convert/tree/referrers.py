@@ -15,7 +15,7 @@ from typing import Final
 
 from oci_convert.documents.document import Document, Role, read_document
 from oci_convert.documents.opaque import begins_object
-from oci_convert.errors import OciConvertError
+from oci_convert.errors import OciConvertError, overlook
 from oci_convert.limits import limits
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Kind, document_type
@@ -23,7 +23,7 @@ from oci_convert.spec.names import REF_NAME, called
 from oci_convert.stores.base import Root, Source
 from oci_convert.transform.document_edits import is_loadable
 from oci_convert.tree.nodes import DocumentNode, Node, Tree
-from oci_convert.tree.reader import read_node, read_tree
+from oci_convert.tree.reader import Faults, read_node, read_tree
 
 __all__ = [
     "Referrer",
@@ -128,25 +128,25 @@ def referrers_of(
 
 
 def read_images(
-    source: Source, roots: Sequence[Root], *, tolerant: bool = False
+    source: Source, roots: Sequence[Root], faults: Faults
 ) -> tuple[Tree, list[Referrer]]:
     """The trees of the images that ``roots`` mean, and what refers to them.
 
     ``roots`` are all of the source, or those that were asked for. What refers to nothing that is
-    here is an image of its own, if nobody asked for others. ``tolerant`` is that of
-    :func:`read_tree`.
+    here is an image of its own, if nobody asked for others. ``faults`` says
+    what is done about them.
     """
     everything = source.roots()
     named = len(roots) < len(everything)
     found = sort_roots(source, [root for root in everything if not named or root not in roots])
     tops = list(roots) if named else found.images
-    tree = read_tree(source, tops, known=found.known, tolerant=tolerant)
+    tree = read_tree(source, tops, known=found.known, faults=faults)
     digests: set[str] = {node.descriptor.digest for node in tree.documents()}
-    read = partial(read_node, source, found.known, tolerant=tolerant)
+    read = partial(read_node, source, found.known, faults=faults)
     referrers, others = referrers_of(digests, found.referrers, read)
     if not named and others:
         rest = [root for root, _ in others]
-        alone = read_tree(source, rest, first=len(tops), known=found.known, tolerant=tolerant)
+        alone = read_tree(source, rest, first=len(tops), known=found.known, faults=faults)
         tree = replace(tree, images=(*tree.images, *alone.images))
     return tree, referrers
 
@@ -182,7 +182,8 @@ def _root_document(source: Source, root: Root, known: dict[Digest, bytes]) -> Do
         # Most documents have no subject, and reading them twice would double the work.
         if subject_tag(root) is None and b"subject" not in raw and b"\\u" not in raw:
             return None
-        return read_document(raw, descriptor.media_type)
+        # Whether its faults can be read over is for its reader to say.
+        return read_document(raw, descriptor.media_type, settle=overlook)
     except (OciConvertError, OSError):
         return None
 

@@ -38,6 +38,11 @@ class Visit:
         return f"{self.parent.where}.{self.slot.label}"
 
     @property
+    def old(self) -> Descriptor:
+        """What the source calls it here; of schema 1, what it was before it was upgraded."""
+        return self.entry if self.node.old is self.node.descriptor else self.node.old
+
+    @property
     def stated(self) -> dict[str, Any] | None:
         """What its parent says of it, member by member; ``None`` at the root."""
         return None if self.slot is None else self.slot.object.value

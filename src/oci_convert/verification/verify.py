@@ -25,7 +25,7 @@ from oci_convert.stores.files.folder import UNFINISHED
 from oci_convert.stores.oci_layout import OciLayoutSource, blob_name
 from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.tree.nodes import Node, Tree
-from oci_convert.tree.reader import read_tree
+from oci_convert.tree.reader import Faults, read_tree
 
 __all__ = ["Effort", "Verification", "VerifiedImage", "verify"]
 
@@ -133,7 +133,7 @@ class _Run:
     def __init__(self, source: Source, roots: Sequence[Root], *, complete: bool) -> None:
         self._source = source
         self._roots = roots
-        self.tree = read_tree(source, roots, tolerant=True)
+        self.tree = read_tree(source, roots, faults=Faults.NOTE)
         self._complete = complete
         self.presence = Presence(0, 0)
         self.bytes_read = sum(len(node.stored or b"") for node in self.tree.nodes())

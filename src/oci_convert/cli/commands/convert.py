@@ -131,6 +131,14 @@ def convert(
             rich_help_panel=_SAFETY,
         ),
     ] = False,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair",
+            help="Correct sizes and media types that the content contradicts.",
+            rich_help_panel=_SAFETY,
+        ),
+    ] = False,
     sparse: Annotated[
         Keep,
         typer.Option(
@@ -256,6 +264,7 @@ def convert(
             on_loss=on_loss,
             require_reversible=require_reversible,
             strict=strict,
+            repair=repair,
             sparse=sparse,
             flatten=flatten,
             restore=None if restore is None else restore.read_bytes(),

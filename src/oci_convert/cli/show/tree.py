@@ -22,6 +22,7 @@ from oci_convert.cli.show.words import (
 from oci_convert.spec.media_types import Kind
 
 if TYPE_CHECKING:
+    from oci_convert.findings import Finding
     from oci_convert.inspection.inspect import Inspected, Inspection
 
 __all__ = ["tree"]
@@ -38,8 +39,15 @@ _LAYOUTS: Final = (
 )
 _NARROW: Final = 60
 """Columns below which branches are drawn short."""
-_FAULTS: Final = ("absent", "mislabelled")
-"""The beginnings of notes about problems."""
+_CODES: Final = {
+    "absent": ("blob-missing", "sparse-index"),
+    "mislabelled": ("mislabelled-layer", "mislabelled-document"),
+    "misspelled": ("misspelled-media-type",),
+    "neither": ("opaque-blob",),
+}
+"""The beginnings of notes about problems, and the findings that say the same."""
+_STYLES: Final = {"error": Style.ERROR, "warning": Style.WARNING}
+"""The levels of problems; other findings are not shown."""
 
 
 def tree(inspection: Inspection, *, full: bool = False) -> None:
@@ -47,6 +55,8 @@ def tree(inspection: Inspection, *, full: bool = False) -> None:
     width = width_of(sys.stdout)
     drawing = _Drawing(inspection, full=full, narrow=width is not None and width < _NARROW)
     layouts = _LAYOUTS[:1] if full else _LAYOUTS
+    for finding in inspection.findings:
+        say(_finding(finding))
     for line in laid_out(list(drawing.rows()), layouts, None if full else width, right={"size"}):
         say(line)
 
@@ -119,15 +129,30 @@ class _Drawing:
         }
 
     def _notes(self, blob: Inspected) -> Text:
-        return joined(", ", (self._note(blob, note) for note in blob.notes))
+        left = [finding for finding in blob.findings if finding.level.value in _STYLES]
+        told = [self._note(blob, note, left) for note in blob.notes]
+        return joined(", ", (*told, *map(_finding, left)))
 
-    def _note(self, blob: Inspected, note: str) -> Text:
-        if note.startswith(_FAULTS):
+    def _note(self, blob: Inspected, note: str, left: list[Finding]) -> Text:
+        """A note; what it tells of the findings that are ``left`` is not told again."""
+        codes = next((codes for start, codes in _CODES.items() if note.startswith(start)), ())
+        for finding in [finding for finding in left if finding.code in codes]:
+            left.remove(finding)
+            return Text(note, _STYLES[finding.level.value]) + _code(finding)
+        if codes:
             return Text(note, Style.WARNING)
         if note == "attestation" and blob.subject is not None:
             of = self._platforms.get(blob.subject)
             note += f" of {of or digest_of(blob.subject)}"
         return Text(note, Style.NOTE)
+
+
+def _finding(finding: Finding) -> Text:
+    return Text(finding.message, _STYLES.get(finding.level.value, Style.NOTE)) + _code(finding)
+
+
+def _code(finding: Finding) -> Text:
+    return Text(f" [{finding.code}]", Style.FAINT)
 
 
 def _detail(blob: Inspected) -> str:
