@@ -415,3 +415,14 @@ def test_audit(tmp_path: Path) -> None:
     assert (proof["answer"], proof["original"]) == ("proved", IMAGE.digest)
     lines("audit", tmp_path / "out", docker_image([APP]).digest, evidence, status=3)
     assert json.loads(evidence.read_text())["answer"] == "not-proved"
+
+
+def test_retag_renames_images_in_place(tmp_path: Path) -> None:
+    names = ["old.example.com/app:1", "other.example.com/app:1"]
+    layout = write_layout(dict.fromkeys(names, IMAGE), tmp_path / "layout")
+    before = files_below(layout)
+    out, _ = run("retag", layout, "old.example.com", "new.example.com")
+    assert out.decode() == "old.example.com/app:1 → new.example.com/app:1\n"
+    with open_images(layout) as images:
+        assert [image.name for image in images] == ["new.example.com/app:1", names[1]]
+    assert {**files_below(layout), "index.json": b""} == {**before, "index.json": b""}
