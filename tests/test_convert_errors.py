@@ -26,6 +26,7 @@ from support.images import (
     OCI_MANIFEST,
     Blob,
     Image,
+    archive_of,
     digest_of,
     docker_image,
     files_below,
@@ -383,3 +384,16 @@ def test_a_dir_is_replaced_only_by_force(tmp_path: Path) -> None:
     assert found["manifest.json"] == new.manifest
     assert "signature-1" not in found
     assert old.layers[0].digest[7:] in found
+
+
+def test_a_config_without_a_media_type_is_named_as_such() -> None:
+    image = manifest(Blob("", b"{}"), [])
+    with pytest.raises(OciConvertError, match=r"artifact \(its config has no media type\)"):
+        convert(Memory(layout_files({"app": image})), Memory(), to="docker")
+
+
+def test_a_manifest_json_that_is_null_is_no_list(tmp_path: Path) -> None:
+    (tmp_path / "app.tar").write_bytes(archive_of({"manifest.json": b"null"}))
+    for source in (f"{tmp_path}/app.tar", f"docker-archive:{tmp_path}/app.tar"):
+        with pytest.raises(OciConvertError, match="not a JSON array"):
+            convert(source, Memory(), to="oci")

@@ -15,6 +15,7 @@ from oci_convert.spec.names import (
     annotations_for,
     called,
     find,
+    is_ref_name,
     is_repository_tag,
     normalised,
     pair,
@@ -200,3 +201,29 @@ def test_a_long_list_of_names_is_cut() -> None:
     with pytest.raises(StoreError) as refused:
         find([entry(i, f"v{i}") for i in range(30)], "x", "")
     assert "v19 and 10 more" in str(refused.value)
+
+
+# -- the grammar of ref names, and the tag that goes without saying --------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["a//b", "--x", "anot++her", "", "a/", "/a", "a:", "a b", "ä", "a..b"]
+)
+def test_a_name_outside_of_the_grammar_is_told(name: str) -> None:
+    assert not is_ref_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["app", "app:1", "example.com:5000/a/b:1.2", "a--b", "v1.0+x", "a@sha256:0", "A_b"]
+)
+def test_a_name_of_the_grammar(name: str) -> None:
+    assert is_ref_name(name)
+
+
+def test_latest_finds_what_has_no_tag() -> None:
+    roots = [entry(0, "app"), entry(1, "other")]
+    assert find(roots, "app:latest", "s") is roots[0]
+    exact = entry(2, "app:latest")
+    assert find([*roots, exact], "app:latest", "s") is exact
+    with pytest.raises(StoreError):
+        find(roots, "app:1", "s")

@@ -278,6 +278,12 @@ CODES: Final[dict[str, Code]] = {
         "the new image.",
         "Sign the new digest.",
     ),
+    "name-outside-grammar": Code(
+        Level.WARNING,
+        "The name for the image in the target breaks the grammar of "
+        "`org.opencontainers.image.ref.name`: letters and digits, joined by single separators.",
+        "Choose a name such as `app:1`; other tools may not find the image by this one.",
+    ),
     "no-repository-name": Code(
         Level.WARNING,
         "The name of an image is not REPOSITORY:TAG, so Docker cannot load it by name; the archive "

@@ -791,6 +791,9 @@ FINDINGS: Final[dict[str, Provoked]] = {
         "convert docker-archive:app.tar oci:new",
         (files(app_tar=archive(saved_unpacked())),),
     ),
+    "a name outside of the grammar": Provoked(
+        "name-outside-grammar", "convert oci:layout oci:new:a//b", (layout(app=OCI),)
+    ),
     "an empty blob that is not empty": Provoked(
         "misused-empty-type",
         "convert oci:layout oci:new",

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from oci_convert.errors import OciConvertError
+from oci_convert.findings import Finding
+from oci_convert.planning.decide import with_findings
 from oci_convert.planning.decisions import Decision, Plan
 from oci_convert.planning.referrer_rules import annotations_of
 from oci_convert.planning.rendering import Rendered, render
 from oci_convert.spec.models import Descriptor
-from oci_convert.spec.names import renamed
+from oci_convert.spec.names import is_ref_name, renamed
 from oci_convert.stores.base import Root, Source
 
 __all__ = ["SourcePlan"]
@@ -48,6 +50,11 @@ class SourcePlan:
         """Let its one image be called ``ref`` in the target."""
         first = self.roots[0]
         self.roots = [replace(first, annotations=renamed(first.annotations, ref))]
+        if not is_ref_name(ref):
+            where = self.plan.images[0].image.node.where
+            message = f"{ref!r} is outside the grammar of image names"
+            found = Finding.of("name-outside-grammar", where, message)
+            self.plan = with_findings(self.plan, [found])
 
     def images(self) -> list[Root]:
         """Its images as they stand in the target."""

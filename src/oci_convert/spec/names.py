@@ -21,6 +21,7 @@ __all__ = [
     "annotations_for",
     "called",
     "find",
+    "is_ref_name",
     "is_repository_tag",
     "normalised",
     "pair",
@@ -39,6 +40,11 @@ _REPOSITORY_TAG: Final = re.compile(
     rf"(?P<path>{_COMPONENT}(?:/{_COMPONENT})*):(?P<tag>[a-zA-Z0-9_][a-zA-Z0-9_.-]{{0,127}})"
 )
 """The grammar of ``distribution/reference``, with a tag and without a digest."""
+
+
+_REF_COMPONENT: Final = r"[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*"
+_REF: Final = re.compile(rf"{_REF_COMPONENT}(?:/{_REF_COMPONENT})*")
+"""The grammar of ref names (image-spec ``annotations.md``)."""
 
 
 class Named(Protocol):
@@ -62,6 +68,11 @@ def called(annotations: Mapping[str, str]) -> str | None:
     """The name of the image: its full reference if it has one, else its ref name."""
     ref, full = pair(annotations)
     return full or ref
+
+
+def is_ref_name(name: str) -> bool:
+    """Whether ``name`` is of the grammar of ref names, so that every tool can look it up."""
+    return _REF.fullmatch(name) is not None
 
 
 def is_repository_tag(name: str) -> bool:
@@ -198,6 +209,8 @@ def _candidates(roots: Sequence[N], ref: str) -> list[list[N]]:
         lambda root: root.annotations.get(REF_NAME) == ref,
         lambda root: full in (normalised(name) for name in pair(root.annotations) if name),
         lambda root: any(name.endswith(f":{ref}") for name in pair(root.annotations) if name),
+        # A name without a tag means the tag that everybody takes then.
+        lambda root: any(normalised(f"{it}:latest") == full for it in pair(root.annotations) if it),
     )
     return [[root for root in roots if reading(root)] for reading in readings]
 

@@ -29,8 +29,8 @@ __all__ = ["DockerArchiveSource", "is_docker_archive"]
 
 def is_docker_archive(files: Files) -> bool:
     """Whether ``files`` are what ``docker save`` wrote: ``manifest.json`` or ``repositories``."""
-    if _begins(files, ROWS, b"["):
-        return True
+    if _begins(files, ROWS, b"[") or _begins(files, ROWS, b"null"):
+        return True  # null is a list that is none: no manifest of a dir:, at least
     unlike = (ROWS, "index.json")
     return _begins(files, "repositories", b"{") and not any(_begins(files, n, b"") for n in unlike)
 

@@ -345,7 +345,10 @@ def _is_plugin(document: Document) -> bool:
 def not_an_image(document: Document, where: str) -> RefusedError:
     """The error for an artifact that is converted to Docker."""
     config = next((slot for slot in document.slots if slot.role is Role.CONFIG), None)
-    described = f" (its config is {config.descriptor.media_type})" if config is not None else ""
+    described = ""
+    if config is not None:
+        media_type = config.descriptor.media_type
+        described = f" (its config {f'is {media_type}' if media_type else 'has no media type'})"
     return RefusedError(
         f"this is an artifact{described}, and Docker has only images",
         code="not-an-image",
