@@ -77,7 +77,7 @@ def test_several_images_are_named_by_patterns() -> None:
 def test_a_template_makes_no_tag_that_is_none() -> None:
     template = parse_destination(f"docker://quay.io/app:{{tag}}-{'x' * 100}")
     assert isinstance(template, TagTemplate)
-    with pytest.raises(UsageError, match="is no tag"):
+    with pytest.raises(UsageError, match="is not a tag"):
         template.fill("y" * 100)
 
 
@@ -88,28 +88,28 @@ NO_SOURCES = {
     "quay.io": "no repository",
     "localhost:5000": "no repository",
     "quay.io/": "no repository",
-    "Team/app": "no name of a repository",
+    "Team/app": "not a repository name",
     "quay.io/Team/app": "did you mean team",
-    "quay.io/a//b": "no name of a repository",
-    "quay.io/-a": "no name of a repository",
-    "quay.io/a___b": "no name of a repository",
-    "quay.io/app:-1": "is no tag",
-    f"quay.io/app:{'x' * 129}": "is no tag",
-    "quay.io/app:a:b": "no name of a repository",
+    "quay.io/a//b": "not a repository name",
+    "quay.io/-a": "not a repository name",
+    "quay.io/a___b": "not a repository name",
+    "quay.io/app:-1": "is not a tag",
+    f"quay.io/app:{'x' * 129}": "is not a tag",
+    "quay.io/app:a:b": "not a repository name",
     "quay.io/app:1@sha256:short": "is not a digest",
     "quay.io/app@": "is not a digest",
     f"quay.io/app:*@{DIGEST}": "every tag, and one digest",
     "quay.io/app:{tag}": "the tag of a source",
-    "quay.io:0/app": "is no host",
-    "quay.io:65536/app": "is no host",
-    "quay.io:port/app": "is no host",
-    "quay_.io/app": "is no host",
-    "-quay.io/app": "is no host",
-    "[::zz]/app": "is no host",
-    "[1.2.3.4]/app": "is no host",
+    "quay.io:0/app": "is not a host",
+    "quay.io:65536/app": "is not a host",
+    "quay.io:port/app": "is not a host",
+    "quay_.io/app": "is not a host",
+    "-quay.io/app": "is not a host",
+    "[::zz]/app": "is not a host",
+    "[1.2.3.4]/app": "is not a host",
     "https://quay.io/app": "two schemes",
-    "quay.io/app?x=1": "no name of a repository",
-    "quay.io/app\n": "no name of a repository",
+    "quay.io/app?x=1": "not a repository name",
+    "quay.io/app\n": "not a repository name",
     "**": "no host",
     "team/**": "no host",
     f"quay.io/{'x' * 300}": "longer than 255",
@@ -129,8 +129,8 @@ NO_DESTINATIONS = {
     "alpine": "needs a tag",
     f"quay.io/app@{DIGEST}": "no digest before",
     "quay.io/app:*": "names no tags by *",
-    "quay.io/app:{tag}:x": "no name of a repository",
-    "quay.io/app:-{tag}": "is no tag",
+    "quay.io/app:{tag}:x": "not a repository name",
+    "quay.io/app:-{tag}": "is not a tag",
 }
 
 

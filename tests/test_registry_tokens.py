@@ -150,7 +150,7 @@ def test_what_everybody_may_read_needs_a_token_and_no_password() -> None:
         remote = registry.repository(repository(fake), push=True)
         assert remote.manifest("1").digest == ONE.digest
         assert all("me" not in str(it.headers) for it in fake.log.requests)
-        with pytest.raises(StoreError, match="no credentials for it"):
+        with pytest.raises(StoreError, match="there are none for it"):
             remote.put_manifest(ONE.manifest, DOCKER_MANIFEST, tag="2")
 
 

@@ -790,7 +790,7 @@ def test_rates_are_read_as_people_write_them() -> None:
         "a": 0.5,
     }
     for wrong in ("quay.io", "quay.io=5", "quay.io=0/s", "=5/s", "quay.io=-5/s", "quay.io=5/d"):
-        with pytest.raises(UsageError, match="is no rate"):
+        with pytest.raises(UsageError, match="is not a rate"):
             parse_rates([wrong])
 
 

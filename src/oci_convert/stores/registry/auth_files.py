@@ -154,16 +154,16 @@ def _pair(encoded: str, key: str, path: Path) -> tuple[str, str]:
     try:
         decoded = base64.b64decode(encoded, validate=True).decode()
     except (binascii.Error, ValueError):
-        raise _broken(path, f"the auth of {key!r} is no base64 of USER:PASSWORD") from None
+        raise _broken(path, f"the auth of {key!r} is not base64 of USER:PASSWORD") from None
     user, colon, password = decoded.partition(":")
     if not colon:
-        raise _broken(path, f"the auth of {key!r} is no base64 of USER:PASSWORD")
+        raise _broken(path, f"the auth of {key!r} is not base64 of USER:PASSWORD")
     return user, password.strip("\0")
 
 
 def _broken(path: Path, why: str) -> StoreError:
     return StoreError(
-        f"this is no file with credentials: {why}",
+        f"this is not a file with credentials: {why}",
         code="invalid-auth-file",
         where=str(path),
         remedy="write it anew with docker login or podman login",

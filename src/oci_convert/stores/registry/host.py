@@ -292,7 +292,7 @@ class Host:
 
     def _led_astray(self, call: Call, why: str) -> StoreError:
         return StoreError(
-            f"the registry redirects to where nobody may follow: {why}",
+            f"the redirect of the registry is not followed: {why}",
             code="redirect-refused",
             where=call.where,
             remedy="a redirect has to lead to https, or to an address of --plain-http HOST",

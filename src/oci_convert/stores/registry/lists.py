@@ -87,7 +87,7 @@ class Lists(Remote):
     def _no_repository(self, call: Call, answer: Answer) -> OciConvertError:
         if not self._is_registry():
             return StoreError(
-                f"{self.host.origin} is no registry",
+                f"{self.host.origin} is not a registry",
                 code="not-a-registry",
                 where=call.where,
                 remedy="check host and port",

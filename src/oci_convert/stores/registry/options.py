@@ -94,7 +94,7 @@ def parse_rates(texts: Iterable[str]) -> dict[str, float]:
         match = _RATE.fullmatch(text)
         if match is None or not float(match[2]):
             raise UsageError(
-                f"{text!r} is no rate",
+                f"{text!r} is not a rate",
                 code="invalid-option",
                 where="--rate",
                 remedy="it takes HOST=N/s, also /m and /h, as in quay.io=50/s",

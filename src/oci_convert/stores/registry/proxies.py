@@ -87,7 +87,7 @@ def _proxy(name: str, url: str) -> Proxy | None:
         host = port = None
     if not host or parts.scheme not in _PORTS:
         raise UsageError(
-            "this is no proxy that can be used",  # its address may hold a password
+            "this is not a usable proxy address",  # its address may hold a password
             code="invalid-proxy",
             where=name,
             remedy="it takes http://HOST:PORT or https://HOST:PORT",

@@ -222,7 +222,7 @@ def _take_apart(text: str) -> tuple[Repository, str | None, Digest | None]:
         path, colon, tag = named.rpartition(":")
     first, slash, rest = path.partition("/")
     if not slash and (_is_host(first) or first.startswith("[")):
-        _refuse(text, "there is no repository in it")
+        _refuse(text, "it has no repository")
     if slash and _is_host(first):
         repository = Repository(_checked_host(first, text), _checked_name(rest, text))
     else:
@@ -246,12 +246,12 @@ def _checked_host(host: str, text: str) -> str:
     host = host.lower()
     match = _HOST.fullmatch(host) if len(host) <= _LONGEST else None
     if match is None or (match[1] and not 0 < int(match[1]) < 65536):
-        _refuse(text, f"{_shown(host)} is no host")
+        _refuse(text, f"{_shown(host)} is not a host")
     if host.startswith("["):
         try:
             IPv6Address(host[1 : host.index("]")])
         except AddressValueError:
-            _refuse(text, f"{_shown(host)} is no host")
+            _refuse(text, f"{_shown(host)} is not a host")
     return HUB if host in HUB_ALIASES else host
 
 
@@ -259,7 +259,7 @@ def _checked_name(name: str, text: str, *, empty: bool = False) -> str:
     if empty and not name:
         return name
     if not name:
-        _refuse(text, "there is no repository in it")
+        _refuse(text, "it has no repository")
     if len(name) > _LONGEST:
         _refuse(text, f"the name of the repository is longer than {_LONGEST} characters")
     for part in name.split("/"):
@@ -267,7 +267,7 @@ def _checked_name(name: str, text: str, *, empty: bool = False) -> str:
             lower = part != part.lower() and _NAME.fullmatch(part.lower()) is not None
             _refuse(
                 text,
-                f"{_shown(part)} is no name of a repository",
+                f"{_shown(part)} is not a repository name",
                 did_you_mean(
                     part.lower() if lower else None,
                     "such names are lower-case letters, digits, and single . _ - between them",
@@ -280,7 +280,7 @@ def _checked_tag(tag: str, text: str) -> str:
     if _TAG.fullmatch(tag) is None:
         _refuse(
             text,
-            f"{_shown(tag)} is no tag",
+            f"{_shown(tag)} is not a tag",
             "a tag is up to 128 letters, digits and . _ -, and begins with neither . nor -",
         )
     return tag
@@ -299,7 +299,7 @@ def _shown(part: str) -> str:
 
 def _refuse(text: str, why: str, remedy: str = _SPELLING) -> NoReturn:
     raise UsageError(
-        f"this is no reference to a registry: {why}",
+        f"this is not a reference to a registry: {why}",
         code="invalid-reference",
         where=text if len(text) <= _LONGEST else text[:_LONGEST] + "…",
         remedy=remedy,

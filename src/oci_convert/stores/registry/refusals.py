@@ -131,7 +131,7 @@ def no_repository(call: Call, words: Words) -> OciConvertError:
         f"there is no repository {call.access.repository.name}{words.quoted()}",
         code="no-such-repository",
         where=call.where,
-        remedy="check how it is spelled; one that nobody may see looks the same"
+        remedy="check the spelling; a repository without read access looks the same"
         if read
         else "make it first: this registry does not make repositories by itself",
     )
@@ -146,7 +146,7 @@ def unexpected(call: Call, answer: Answer, words: Words | None = None) -> OciCon
         f"the registry answers {_status(answer)} to a request to {asked}{words.quoted()}",
         code="registry-failed",
         where=call.where,
-        remedy="try again later, or ask whoever runs the registry"
+        remedy="try again later, or ask the operator of the registry"
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         else "check whether this is the right host, and what its manual says",
     )

@@ -193,7 +193,7 @@ class Authorizer:
                 f"the token server of {self._host} gives no token (status {answer.status})",
                 code="token-failed",
                 where=where,
-                remedy="try again later, or ask whoever runs the registry",
+                remedy="try again later, or ask the operator of the registry",
             )
         refresh = content.get("refresh_token")
         if isinstance(refresh, str) and refresh:
@@ -240,7 +240,7 @@ class Authorizer:
         notes = "".join(f"; {note}" for note in self._found.notes)
         if self._found.credential is None:
             return StoreError(
-                f"{self._host} asks who we are, and there are no credentials for it{words}{notes}",
+                f"{self._host} requires credentials, but there are none for it{words}{notes}",
                 code="registry-unauthorized",
                 where=where,
                 remedy="give some with --creds or --authfile, or run docker login or podman login",
