@@ -61,6 +61,7 @@ def test_inside_a_repository_only_documents_move(registry: FakeRegistry) -> None
     assert asked == {"GET": 6, "PUT": 6}
     assert report.totals.requests == 12
     assert report.totals.bytes_down + report.totals.bytes_up < 40 * 1024
+    assert not report.findings
     near = convert(Memory(layout_files({"app": LIST})), Memory(), to="oci")
     assert report.images[0].new.digest == near.images[0].new.digest
 
@@ -70,6 +71,7 @@ def test_into_another_repository_every_distinct_blob_is_mounted(registry: FakeRe
     blobs = {row.old.digest for row in near.map if row.kind in ("layer", "config")}
     report = moved(registry, "other/app:1", force=True)
     assert report.totals.requests == 12 + len(blobs)
+    assert [finding.code for finding in report.findings] == ["referrers-not-sought"]
     assert report.totals.bytes_down + report.totals.bytes_up < 40 * 1024
     assert verify(f"docker://{registry.host}/other/app:1").sound
 

@@ -93,7 +93,7 @@ REFERENCES = {
     "docker-dir:app": ("unknown-transport", "did you mean dir:app? transports: oci:, dir:, "),
     "docker_archive:app.tar": ("unknown-transport", "did you mean docker-archive:app.tar? "),
     "OCI:layout": ("unknown-transport", "for a file of that name write ./OCI:layout"),
-    "docker://alpine": ("unknown-transport", "copy the image to disk first, as one of oci:, "),
+    "registry:alpine": ("unknown-transport", "copy the image to disk first, as one of oci:, "),
     "oci:archives/app.tar:app:1": ("other-store", "write docker-archive:archives/app.tar:app:1"),
 }
 

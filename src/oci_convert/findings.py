@@ -208,6 +208,13 @@ CODES: Final[dict[str, Code]] = {
         "A non-distributable layer is not in the source; its descriptor and `urls` were kept.",
         "Runtimes fetch it from its `urls`.",
     ),
+    "referrers-not-sought": Code(
+        Level.WARNING,
+        "The image came from a registry, and what refers to it there (signatures, attestations under "
+        "a tag or in the referrers API) was not looked for.",
+        "It is still at the source, under the old digest. Copy it with a tool for registries if it "
+        "is needed beside an image whose digest did not change.",
+    ),
     "entry-dropped": Code(
         Level.LOSS,
         "An entry was removed from an index because the target format has no such content.",

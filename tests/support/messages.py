@@ -248,6 +248,9 @@ REFERENCES: Final[dict[str, Provoked]] = {
     "a reference that is empty": Provoked("invalid-reference", "inspect ''"),
     "a reference without a path": Provoked("invalid-reference", "inspect oci:"),
     "a reference to a registry": Provoked("unknown-transport", "inspect registry:alpine"),
+    "no password, and nobody to ask": Provoked(
+        "no-password", "inspect docker://registry.example/app:1 --creds me"
+    ),
     "a transport that is misspelt": Provoked("unknown-transport", "inspect ocidir:app"),
     "a path that is misspelt": Provoked("no-such-store", "inspect oci:layuot", (layout(app=OCI),)),
     "a path that is not there": Provoked("no-such-store", "verify nowhere/app"),

@@ -12,6 +12,7 @@ from oci_convert.conversion.report_builder import build_report
 from oci_convert.conversion.source_plan import SourcePlan
 from oci_convert.conversion.transfer import Transfer
 from oci_convert.errors import OciConvertError, UsageError
+from oci_convert.findings import Finding
 from oci_convert.options import OnLoss, Options, OptionValues
 from oci_convert.planning.decide import (
     decide,
@@ -19,6 +20,7 @@ from oci_convert.planning.decide import (
     refuse_losses,
     with_findings,
 )
+from oci_convert.planning.decisions import PlannedImage
 from oci_convert.planning.referrer_rules import kept_signatures
 from oci_convert.planning.rendering import render
 from oci_convert.progress import Progress
@@ -214,6 +216,8 @@ class _Conversion:
             plan, render(plan), source.signatures(), room=target.signatures
         )
         plan = with_findings(plan, findings)
+        if source.remote and not self._sink.shares(source):
+            plan = with_findings(plan, map(_not_sought, plan.images))
         if self._options.on_loss is OnLoss.FAIL:
             refuse_losses(plan)
         return SourcePlan(origin, source, plan, signatures), others
@@ -279,6 +283,11 @@ class _Conversion:
         except BaseException:
             sink.abort()
             raise
+
+
+def _not_sought(planned: PlannedImage) -> Finding:
+    message = "what refers to the image in the registry was not looked for"
+    return Finding.of("referrers-not-sought", planned.image.node.where, message)
 
 
 def _record(raw: bytes) -> Record:

@@ -237,7 +237,7 @@ class Transfer:
         if shared or self.sink.has(descriptor, verify=verify, watch=self._go_on):
             self._count(load, descriptor.size)
             return
-        self.sink.take(
+        written = self.sink.take(
             source,
             descriptor,
             load.first.place,
@@ -245,7 +245,7 @@ class Transfer:
             watch=self._watch(load),
         )
         with self._lock:
-            self._bytes_written += descriptor.size
+            self._bytes_written += written
 
     def _recompress(self, load: _Load, decision: Recompress) -> None:
         descriptor, place = load.descriptor, load.first.place

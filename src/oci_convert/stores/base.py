@@ -272,13 +272,16 @@ class Sink(ABC):
         *,
         watch: Callable[[int], None] = unwatched,
         link: bool = False,
-    ) -> None:
+    ) -> int:
         """Store a blob of ``source`` unchanged and verified; a clone where that is possible.
+
+        Returns how many bytes were written: none where the target had it, or took it by itself.
 
         ``watch`` is told the bytes that were read, as they are read; what it raises ends the work.
         With ``link``, source and target may become one file.
         """
         self.put(_watched(source.stream(descriptor), watch), where, expected=descriptor)
+        return descriptor.size
 
     def scratch(self) -> BinaryIO | None:
         """An empty file to write and read, beside the target; gone once it is closed.

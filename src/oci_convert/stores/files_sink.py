@@ -89,11 +89,10 @@ class FilesSink(Sink):
         *,
         watch: Callable[[int], None] = unwatched,
         link: bool = False,
-    ) -> None:
+    ) -> int:
         file = source.file_of(descriptor)
         if file is None:
-            super().take(source, descriptor, where, watch=watch)
-            return
+            return super().take(source, descriptor, where, watch=watch)
         tally = Tally(descriptor.name.algorithm)
 
         def seen(chunk: memoryview) -> None:
@@ -107,6 +106,7 @@ class FilesSink(Sink):
             pending.take(file, seen, link=link)
             tally.check(descriptor.name, descriptor.size, where)
             pending.publish(name)
+        return descriptor.size
 
     @contextmanager
     def _pending(self, name: str, size: int | None) -> Iterator[Pending]:

@@ -57,10 +57,11 @@ class HashingSink(Sink):
         *,
         watch: Callable[[int], None] = unwatched,
         link: bool = False,
-    ) -> None:
+    ) -> int:
         """Read the blob, so that what is wrong with it shows, unless that costs requests."""
         if not source.remote:
             super().take(source, descriptor, where, watch=watch, link=link)
+        return descriptor.size
 
     def commit(self, roots: Sequence[Root]) -> None:
         """Nothing was written, so nothing appears."""

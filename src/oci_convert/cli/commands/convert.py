@@ -22,6 +22,15 @@ from oci_convert.cli.app import (
 from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
 from oci_convert.cli.record import written
+from oci_convert.cli.registries import (
+    AuthFile,
+    CaFile,
+    Creds,
+    Insecure,
+    PlainHttp,
+    Rate,
+    Retries,
+)
 from oci_convert.cli.status import FAILED
 from oci_convert.enums import Keep, OnLoss
 from oci_convert.errors import UsageError
@@ -228,6 +237,13 @@ def convert(
             rich_help_panel=_IMAGES,
         ),
     ] = False,
+    _creds: Creds = None,
+    _authfile: AuthFile = None,
+    _plain_http: PlainHttp = None,
+    _insecure: Insecure = None,
+    _ca_file: CaFile = None,
+    _rate: Rate = None,
+    _retries: Retries = None,
     _limit: Limit = None,
     _debug: Debug = False,
     as_json: Json = False,
@@ -242,7 +258,8 @@ def convert(
     from oci_convert.conversion.convert import convert as run
     from oci_convert.stores.references import parse
 
-    streams = parse(dest, destination=True).is_stream
+    is_image = dest.startswith("docker://")
+    streams = not is_image and parse(dest, destination=True).is_stream
     if streams and as_json:
         raise UsageError(
             "--json and an archive cannot both go to standard output",

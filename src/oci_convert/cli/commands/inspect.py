@@ -8,6 +8,15 @@ import typer
 
 from oci_convert.cli.app import Debug, Json, Limit, Source, app, print_json
 from oci_convert.cli.help import Command
+from oci_convert.cli.registries import (
+    AuthFile,
+    CaFile,
+    Creds,
+    Insecure,
+    PlainHttp,
+    Rate,
+    Retries,
+)
 
 __all__ = ["inspect"]
 
@@ -26,6 +35,13 @@ def inspect(
     as_graph: Annotated[
         bool, typer.Option("--graph", help="Print the tree as a diagram for Mermaid.")
     ] = False,
+    _creds: Creds = None,
+    _authfile: AuthFile = None,
+    _plain_http: PlainHttp = None,
+    _insecure: Insecure = None,
+    _ca_file: CaFile = None,
+    _rate: Rate = None,
+    _retries: Retries = None,
     _limit: Limit = None,
     _debug: Debug = False,
     as_json: Json = False,

@@ -11,6 +11,15 @@ import typer
 from oci_convert.cli.app import Debug, Jobs, Json, Limit, Quiet, Source, app, print_json
 from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
+from oci_convert.cli.registries import (
+    AuthFile,
+    CaFile,
+    Creds,
+    Insecure,
+    PlainHttp,
+    Rate,
+    Retries,
+)
 from oci_convert.cli.status import DONE, NO
 
 __all__ = ["prove"]
@@ -31,6 +40,13 @@ def prove(
         ),
     ],
     jobs: Jobs = None,
+    _creds: Creds = None,
+    _authfile: AuthFile = None,
+    _plain_http: PlainHttp = None,
+    _insecure: Insecure = None,
+    _ca_file: CaFile = None,
+    _rate: Rate = None,
+    _retries: Retries = None,
     _limit: Limit = None,
     _debug: Debug = False,
     as_json: Json = False,

@@ -21,6 +21,15 @@ from oci_convert.cli.app import (
 )
 from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
+from oci_convert.cli.registries import (
+    AuthFile,
+    CaFile,
+    Creds,
+    Insecure,
+    PlainHttp,
+    Rate,
+    Retries,
+)
 from oci_convert.cli.show.text import Style, Text
 from oci_convert.cli.show.words import count_of
 from oci_convert.cli.status import DONE, NO
@@ -54,6 +63,13 @@ def verify(
         typer.Option("--complete", help="Require every image that an index lists."),
     ] = False,
     jobs: Jobs = None,
+    _creds: Creds = None,
+    _authfile: AuthFile = None,
+    _plain_http: PlainHttp = None,
+    _insecure: Insecure = None,
+    _ca_file: CaFile = None,
+    _rate: Rate = None,
+    _retries: Retries = None,
     _limit: Limit = None,
     _debug: Debug = False,
     as_json: Json = False,

@@ -35,7 +35,8 @@ def summary(report: Report) -> None:
     tell(", ".join(_blobs(report)) or "nothing to convert")
     written = report.totals.bytes_written
     done = "would be written" if report.dry_run else "written"
-    tell(Text(f"{bytes_of(written)} {done}; ") + _reversible(report))
+    sent = f" in {report.totals.requests} requests" if report.totals.requests else ""
+    tell(Text(f"{bytes_of(written)} {done}{sent}; ") + _reversible(report))
 
 
 def _images(report: Report) -> Iterator[Text]:

@@ -19,13 +19,24 @@ from oci_convert.stores.registry.reference import (
 from oci_convert.stores.registry.sink import RegistrySink, SinkSettings
 from oci_convert.stores.registry.source import RegistrySource
 
-__all__ = ["RegistryImage", "default_client"]
+__all__ = ["RegistryImage", "default_client", "set_default_client"]
+
+
+_make: list[Callable[[], RegistryClient]] = [RegistryClient]
 
 
 @cache
 def default_client() -> RegistryClient:
-    """The client of references that are given as text: anonymous, one for the whole process."""
-    return RegistryClient()
+    """The client of references that are given as text: one for the whole process, anonymous
+    unless :func:`set_default_client` says otherwise.
+    """
+    return _make[0]()
+
+
+def set_default_client(make: Callable[[], RegistryClient]) -> None:
+    """Let ``make`` make the client of references that are given as text, when one is needed."""
+    _make[0] = make
+    default_client.cache_clear()
 
 
 class RegistryImage:

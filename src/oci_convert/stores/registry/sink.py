@@ -17,6 +17,7 @@ from oci_convert.stores.registry.client import RemoteRepository
 from oci_convert.stores.registry.manifests import Fetched
 from oci_convert.stores.registry.reference import ImageReference, TagTemplate
 from oci_convert.stores.registry.source import RegistrySource
+from oci_convert.stores.registry.uploads import Placed
 
 __all__ = ["RegistrySink", "SinkSettings"]
 
@@ -134,15 +135,16 @@ class RegistrySink(Sink):
         *,
         watch: Callable[[int], None] = unwatched,
         link: bool = False,
-    ) -> None:
+    ) -> int:
         """Mount the blob where source and target are one registry, else upload it."""
         origin = source.remote_repository.repository if isinstance(source, RegistrySource) else None
         if origin is not None and origin.host != self._reference.repository.host:
             origin = None
         if origin is None and self._there(descriptor):
-            return
+            return 0
         chunks = partial(_watched, source, descriptor, watch)
-        self._remote.put_blob(descriptor.name, descriptor.size, chunks, mount_from=origin)
+        placed = self._remote.put_blob(descriptor.name, descriptor.size, chunks, mount_from=origin)
+        return descriptor.size if placed is Placed.UPLOADED else 0
 
     def _there(self, descriptor: Descriptor) -> bool:
         """Whether the repository has a blob: one request, unless this run knows it."""
