@@ -210,8 +210,8 @@ CODES: Final[dict[str, Code]] = {
     ),
     "referrers-not-sought": Code(
         Level.WARNING,
-        "The image came from a registry, and what refers to it there (signatures, attestations under "
-        "a tag or in the referrers API) was not looked for.",
+        "The image came from a registry. What refers to it there, such as signatures, was not "
+        "looked for.",
         "It is still at the source, under the old digest. Copy it with a tool for registries if it "
         "is needed beside an image whose digest did not change.",
     ),
