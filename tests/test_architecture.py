@@ -19,7 +19,7 @@ PACKAGE = PROJECT / "src" / "oci_convert"
 LEVELS = (
     {"exports", "text", "version"},
     {"errors", "progress"},
-    {"enums", "limits"},
+    {"enums", "limits", "plain"},
     {"spec"},
     {"documents", "layers"},
     {"fault_codes"},

@@ -204,7 +204,8 @@ def test_json_has_the_same_facts() -> None:
     assert (found["version"], image["name"]) == (1, "app")
     assert set(image) == {
         "name", "kind", "where", "mediaType", "digest", "size", "family", "platform",
-        "compression", "artifactType", "subject", "notes", "findings", "children", "referrers",
+        "compression", "artifactType", "subject", "present", "foreign", "attestation", "notes",
+        "findings", "children", "referrers",
     }  # fmt: skip
     (note,) = image["referrers"]
     assert (note["name"], note["subject"], note["notes"]) == (None, IMAGE.digest, ["referrer"])

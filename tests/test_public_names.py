@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import collections.abc
 import inspect
@@ -84,7 +85,8 @@ def annotated(name: str, value: object) -> Iterator[tuple[str, object]]:
         yield from ((f"{name}.{field}", text) for field, text in fields.items())
         for member, found in vars(kind).items():
             if not member.startswith("_") or member == "__init__":
-                function = found.fget if isinstance(found, property) else found
+                plain = getattr(found, "wrapped", found)  # of a property that JSON has, too
+                function = plain.fget if isinstance(plain, property) else plain
                 yield from named(f"{name}.{member}", getattr(function, "__func__", function))
 
 
@@ -101,9 +103,19 @@ def test_what_annotations_name_is_public(name: str) -> None:
         if re.search(r"[.(]_", where) or where.startswith(OF_ITS_OWN):
             continue  # what is private may be of any type
         spelled = text.__forward_arg__ if isinstance(text, typing.ForwardRef) else str(text)
-        plain = re.sub(r"""Annotated\[([^,\]]+),.*?\)\]|'[^']*'|"[^"]*\"""", r"\1", spelled)
-        unknown = {word for word in re.findall(r"[A-Za-z_]\w*", plain) if word not in KNOWN}
-        assert not unknown, where
+        assert set(words(ast.parse(spelled, mode="eval"))) <= KNOWN, where
+
+
+def words(tree: ast.AST) -> Iterator[str]:
+    """The names in an annotation; of what is annotated, those of its type."""
+    if isinstance(tree, ast.Name):
+        yield tree.id
+    elif isinstance(tree, ast.Subscript) and ast.unparse(tree.value) == "Annotated":
+        assert isinstance(tree.slice, ast.Tuple)
+        yield from words(tree.slice.elts[0])
+    elif not (isinstance(tree, ast.Subscript) and ast.unparse(tree.value) == "Literal"):
+        for below in ast.iter_child_nodes(tree):
+            yield from words(below)
 
 
 def test_the_version_is_that_of_the_distribution() -> None:

@@ -8,9 +8,21 @@ from typing import TypeVar
 from oci_convert.errors import UsageError
 from oci_convert.text.suggestion import did_you_mean, nearest
 
-__all__ = ["Keep", "OnLoss", "chosen"]
+__all__ = ["Compress", "Keep", "OnLoss", "chosen"]
 
 E = TypeVar("E", bound=StrEnum)
+
+
+class Compress(StrEnum):
+    """What ``--compress`` asks of the layers of images."""
+
+    AUTO = "auto"
+    """Unchanged if the target has an official or customary media type for it, else gzip."""
+    KEEP = "keep"
+    """Unchanged, with an unofficial media type if necessary, else an error."""
+    GZIP = "gzip"
+    ZSTD = "zstd"
+    NONE = "none"
 
 
 class Keep(StrEnum):

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from oci_convert.fault_codes import FAULTS
+from oci_convert.plain import Plain
 
 __all__ = ["CODES", "Code", "Finding", "Level", "markdown"]
 
@@ -37,28 +38,23 @@ class Code:
     """The source itself is at fault: ``--strict`` refuses."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+@dataclass(frozen=True, slots=True, repr=False)
+class Finding(Plain):
     """One thing to report about one blob."""
 
     code: str
+    """What it is: stable, and explained in findings.md."""
     level: Level
+    """How serious it is."""
     where: str
+    """The path of the blob in the source: images[0].layers[2]."""
     message: str
+    """What was found, for people; it may change."""
 
     @classmethod
     def of(cls, code: str, where: str, message: str) -> Finding:
         """A finding at the level that :data:`CODES` gives its code."""
         return cls(code, CODES[code].level, where, message)
-
-    def to_json(self) -> dict[str, str]:
-        """The finding as it stands in a report."""
-        return {
-            "code": self.code,
-            "level": self.level.value,
-            "where": self.where,
-            "message": self.message,
-        }
 
 
 def _removed(member: str, meaning: str) -> Code:

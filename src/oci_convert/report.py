@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BeforeValidator, PlainSerializer, ValidationError
 
 from oci_convert.documents.document import read_object
-from oci_convert.errors import DocumentError, remedied
+from oci_convert.errors import DocumentError, OciConvertError, remedied
 from oci_convert.findings import Finding, Level
+from oci_convert.plain import Plain, adapter, dumped, spelled_out
 from oci_convert.spec.media_types import Kind
-from oci_convert.spec.models import Descriptor, validate
+from oci_convert.spec.models import Descriptor, first_fault
 
 __all__ = [
     "REPORT_LIMIT",
@@ -54,89 +58,96 @@ class Change(StrEnum):
         return "recompressed" if self is Change.REPACKED else self.value
 
 
-@dataclass(frozen=True, slots=True)
-class ConvertedImage:
+@dataclass(frozen=True, slots=True, repr=False)
+class ConvertedImage(Plain):
     """One image of the run."""
 
     name: str | None
-    """What the target calls it."""
+    """What the target calls it; ``None`` if it has no name there."""
     source: str
     """The reference that it comes from."""
     old: Descriptor | None
     """``None`` for an image that had no manifest: its archive had only a list of layers."""
     new: Descriptor
+    """The image in the target."""
     reversible: bool
     """Whether converting back gives the same bytes for everything below."""
+    platform: str | None = None
+    """``OS/ARCH[/VARIANT]``, as an index or the config says; ``None`` for an index."""
 
-    def to_json(self) -> dict[str, Any]:
-        """The image as it stands in a report."""
-        return {
-            "name": self.name,
-            "source": _text(self.source),
-            "old": None if self.old is None else self.old.triple(),
-            "new": self.new.triple(),
-            "reversible": self.reversible,
-        }
+    def __post_init__(self) -> None:
+        _reduce(self)
 
 
-@dataclass(frozen=True, slots=True)
-class MapRow:
+@dataclass(frozen=True, slots=True, repr=False)
+class MapRow(Plain):
     """What became of one distinct blob, at its first place."""
 
     kind: Kind
+    """What the blob is; an artifact is anything that is no part of an image."""
     where: str
+    """Its path in the source: ``images[0].layers[2]``."""
     old: Descriptor
+    """What it was."""
     new: Descriptor | None
-    """``None`` if it was dropped."""
+    """What it is in the target; ``None`` if it was dropped."""
     change: Change
+    """What became of it."""
     platform: str | None = None
     """``OS/ARCH[/VARIANT]`` of a manifest."""
+    attestation: bool = False
+    """Whether it is an attestation of an index, or a part of one."""
+    foreign: bool = False
+    """Whether it is a layer that need not be there, as it is fetched from elsewhere."""
 
-    def to_json(self) -> dict[str, Any]:
-        """The row as it stands in a report."""
-        return {
-            "kind": self.kind.value,
-            "where": self.where,
-            "old": self.old.triple(),
-            "new": None if self.new is None else self.new.triple(),
-            "change": self.change.value,
-            "platform": self.platform,
-        }
+    def __post_init__(self) -> None:
+        _reduce(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An image that could not be converted, in a run that kept going."""
+def _reduce(row: ConvertedImage | MapRow) -> None:
+    """Keep of descriptors what is said of the blob itself: annotations stand in the documents."""
+    for side in ("old", "new"):
+        descriptor: Descriptor | None = getattr(row, side)
+        if descriptor is not None:
+            object.__setattr__(row, side, descriptor.bare())
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Failure(Plain):
+    """An image that could not be converted, in a run that kept going: its error."""
 
     source: str
+    """The reference that it comes from."""
+    error: str
+    """The class of the error: ``BlobError``."""
     code: str
+    """Its code: stable, and explained in errors.md or findings.md."""
     where: str
+    """Where it is."""
     message: str
+    """What is wrong, for people; it may change."""
+    remedy: str = ""
+    """What to do, for people; empty if nobody knows."""
 
-    def to_json(self) -> dict[str, str]:
-        """The failure as it stands in a report."""
-        return {
-            "source": _text(self.source),
-            "code": self.code,
-            "where": _text(self.where),
-            "message": _text(self.message),
-        }
-
-
-def _text(line: str) -> str:
-    """Paths may hold bytes that are no text. They are spelled out, so that reports can be read."""
-    return line.encode("utf-8", "backslashreplace").decode()
+    @classmethod
+    def of(cls, source: str, error: OciConvertError) -> Failure:
+        """The failure of what comes from ``source``, because of ``error``."""
+        kind = type(error).__name__
+        return cls(source, kind, error.code, error.where, error.message, error.remedy)
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+@dataclass(frozen=True, slots=True, repr=False)
+class Totals(Plain):
     """What a run moved."""
 
-    blobs: int
+    blobs: int = 0
     """Distinct blobs in the target that the images need."""
-    bytes_read: int
-    bytes_written: int
-    seconds: float
+    bytes_read: int = 0
+    """Bytes that were read."""
+    bytes_written: int = 0
+    """Bytes that were written; in a dry run, that would have been."""
+    seconds: float = 0.0
+    """How long it took."""
     requests: int = 0
     """Requests to registries."""
     bytes_down: int = 0
@@ -144,47 +155,65 @@ class Totals:
     bytes_up: int = 0
     """Bytes that were sent to registries."""
 
-    def to_json(self) -> dict[str, Any]:
-        """The totals as they stand in a report."""
-        return {
-            "blobs": self.blobs,
-            "bytes_read": self.bytes_read,
-            "bytes_written": self.bytes_written,
-            "seconds": round(self.seconds, 3),
-            "requests": self.requests,
-            "bytes_down": self.bytes_down,
-            "bytes_up": self.bytes_up,
-        }
+
+def _encoded(originals: Mapping[str, bytes]) -> dict[str, str]:
+    return {digest: base64.b64encode(raw).decode() for digest, raw in originals.items()}
 
 
-@dataclass(frozen=True)
-class Report:
+def _decoded(originals: Any) -> Any:
+    """The bytes of a record's originals; what cannot be them is for the type to refuse."""
+    if not isinstance(originals, dict):
+        return originals
+    try:
+        return {digest: base64.b64decode(text, validate=True) for digest, text in originals.items()}
+    except (TypeError, ValueError):
+        raise ValueError("not all of them are base64") from None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Report(Plain):
     """Everything that a conversion did."""
 
-    source: str
-    destination: str
-    to: str
-    dry_run: bool
-    images: tuple[ConvertedImage, ...]
+    version: Literal[1] = field(default=1, init=False)
+    """The version of this format: a key that goes, or changes its meaning, changes it."""
+    source: str = ""
+    """The references of the sources, with spaces between them."""
+    destination: str = ""
+    """The reference of the target."""
+    to: str = ""
+    """The family that was converted to."""
+    dry_run: bool = False
+    """Whether nothing was written."""
+    images: tuple[ConvertedImage, ...] = ()
+    """The images that the target was given, in the order of the sources."""
     map: tuple[MapRow, ...]
-    findings: tuple[Finding, ...]
-    totals: Totals
+    """What became of each distinct blob of the source, at its first place."""
+    findings: tuple[Finding, ...] = ()
+    """What is worth telling."""
     failures: tuple[Failure, ...] = ()
     """What could not be converted, if the run was asked to keep going."""
+    totals: Totals = Totals()
+    """What the run moved."""
     codecs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Library, version and level of what packed layers, if anything did."""
+    """Library, version and level of what packed layers, by compression, if anything did."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """The options that decide what a document becomes, for ``--restore``."""
-    originals: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    """The bytes of every document that is not reversible, by digest; written with ``--record``."""
+    """The options that decide what a document becomes."""
+    originals: Annotated[
+        Mapping[str, bytes],
+        BeforeValidator(_decoded),
+        PlainSerializer(_encoded, return_type=dict[str, str]),
+    ] = field(default_factory=dict)
+    """The bytes of every document that is not reversible, by digest; in JSON only of a record."""
 
     @cached_property
-    def digest_map(self) -> dict[str, Descriptor]:
+    def digest_map(self) -> Mapping[str, Descriptor]:
         """From every old digest to the descriptor of what it became; dropped ones are left out."""
-        return {row.old.digest: row.new for row in self.map if row.new is not None}
+        return MappingProxyType(
+            {row.old.digest: row.new for row in self.map if row.new is not None}
+        )
 
     @cached_property
-    def pins(self) -> dict[str, str | None]:
+    def pins(self) -> Mapping[str, str | None]:
         """From the old digest of every image, index or manifest, to the new one, for ``repin``.
 
         ``None`` for what was dropped. An index that gave way to its one image leads to that image.
@@ -194,9 +223,10 @@ class Report:
             for row in self.map
             if row.kind in _PINNED
         }
-        return found | {
-            image.old.digest: image.new.digest for image in self.images if image.old is not None
-        }
+        for image in self.images:
+            if image.old is not None:
+                found[image.old.digest] = image.new.digest
+        return MappingProxyType(found)
 
     @property
     def reversible(self) -> bool:
@@ -210,85 +240,53 @@ class Report:
 
     def to_json(self, *, originals: bool = False) -> dict[str, Any]:
         """The report as plain data; with ``originals`` it is a record."""
-        value: dict[str, Any] = {
-            "version": VERSION,
-            "source": _text(self.source),
-            "destination": _text(self.destination),
-            "to": self.to,
-            "dry_run": self.dry_run,
-            "images": [image.to_json() for image in self.images],
-            "map": [row.to_json() for row in self.map],
-            "findings": [finding.to_json() for finding in self.findings],
-            "failures": [failure.to_json() for failure in self.failures],
-            "totals": self.totals.to_json(),
-            "codecs": {name: dict(codec) for name, codec in self.codecs.items()},
-            "options": dict(self.options),
-        }
-        if originals:
-            value["originals"] = {
-                digest: base64.b64encode(raw).decode("ascii")
-                for digest, raw in self.originals.items()
-            }
-        return value
+        value = dumped(self, exclude=None if originals else {"originals"})
+        members: dict[str, Any] = spelled_out(value)
+        return members
+
+    @classmethod
+    def from_json(cls, value: Any, where: str = "") -> Report:
+        """The report that :meth:`to_json` gave, of this version or an earlier one.
+
+        What it lacks is empty, and what nobody knows is passed over. Raises :class:`DocumentError`
+        (``not-a-report``).
+        """
+        if not isinstance(value, dict) or value.get("version") != VERSION:
+            raise _no_report("this is not a report of oci-convert", where)
+        try:
+            return adapter(cls).validate_python(value)
+        except ValidationError as error:
+            raise _no_report(first_fault(error), where) from None
+
+    @classmethod
+    def loads(cls, text: str | bytes, where: str = "") -> Report:
+        """The report in JSON text: what ``--json`` printed, or :meth:`dumps` gave.
+
+        Raises :class:`DocumentError`: ``not-a-report``, or one of those of JSON.
+        """
+        with remedied(_REMEDY):
+            raw = text.encode() if isinstance(text, str) else text
+            _, root = read_object(raw, where, size_limit=REPORT_LIMIT)
+            return cls.from_json(root.value, where)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: the fields, and not what was made of them."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
     def dumps(self, *, originals: bool = False) -> str:
         """The report as JSON text, indented, with a newline at its end."""
         return json.dumps(self.to_json(originals=originals), indent=2, ensure_ascii=False) + "\n"
 
 
-def read_map(raw: bytes, where: str = "") -> dict[str, Descriptor]:
-    """The :attr:`Report.digest_map` of a report that was written with ``--json`` or ``--record``.
-
-    Raises :class:`DocumentError` (``not-a-report``) for anything else.
-    """
-    with remedied(_REMEDY):
-        rows = _read_rows(_read_report(raw, where), "map", where)
-        return {old.digest: new for _, old, new in rows if old is not None and new is not None}
+def read_map(raw: bytes, where: str = "") -> Mapping[str, Descriptor]:
+    """The :attr:`Report.digest_map` of a written report; raises as :meth:`Report.loads`."""
+    return Report.loads(raw, where).digest_map
 
 
-def read_pins(raw: bytes, where: str = "") -> dict[str, str | None]:
-    """The :attr:`Report.pins` of a report that was written with ``--json`` or ``--record``.
-
-    Raises :class:`DocumentError` (``not-a-report``) for anything else.
-    """
-    with remedied(_REMEDY):
-        report = _read_report(raw, where)
-        rows = [row for row in _read_rows(report, "map", where) if row[0].get("kind") in _PINNED]
-        rows += _read_rows(report, "images", where)
-        return {
-            old.digest: None if new is None else new.digest
-            for _, old, new in rows
-            if old is not None
-        }
-
-
-def _read_report(raw: bytes, where: str) -> dict[str, Any]:
-    _, root = read_object(raw, where, size_limit=REPORT_LIMIT)
-    report: dict[str, Any] = root.value
-    if report.get("version") != VERSION or not isinstance(report.get("map"), list):
-        raise _no_report("this is not a report of oci-convert", where)
-    return report
-
-
-def _read_rows(
-    report: dict[str, Any], name: str, where: str
-) -> Iterator[tuple[dict[str, Any], Descriptor | None, Descriptor | None]]:
-    """Each row of ``map`` or ``images``, with its old and its new descriptor."""
-    rows = report.get(name, [])
-    if not isinstance(rows, list):
-        raise _no_report(f"{name} must be an array", where)
-    for i, row in enumerate(rows):
-        place = f"{where}: {name}[{i}]"
-        if not isinstance(row, dict):
-            raise _no_report("an entry must be an object", place)
-        old, new = (
-            None if row.get(side) is None else validate(Descriptor, row[side], f"{place}.{side}")
-            for side in ("old", "new")
-        )
-        if name == "map" and old is None:
-            raise _no_report("the entry has no old descriptor", place)
-        yield row, old, new
+def read_pins(raw: bytes, where: str = "") -> Mapping[str, str | None]:
+    """The :attr:`Report.pins` of a written report; raises as :meth:`Report.loads`."""
+    return Report.loads(raw, where).pins
 
 
 def _no_report(message: str, where: str) -> DocumentError:
-    return DocumentError(message, code="not-a-report", where=where)
+    return DocumentError(message, code="not-a-report", where=where, remedy=_REMEDY)

@@ -12,6 +12,7 @@ from typing import Final
 from oci_convert.documents.document import Role
 from oci_convert.errors import DocumentError
 from oci_convert.findings import Finding, Level
+from oci_convert.plain import Plain
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Family, Kind, families
 from oci_convert.spec.models import Descriptor, ImageConfig, Platform
@@ -40,18 +41,14 @@ def disagree(one: Platform, other: Platform) -> bool:
     return _runs_elsewhere(one, other) or any(a and b and a != b for a, b in pairs)
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
+@dataclass(frozen=True, slots=True, repr=False)
+class Presence(Plain):
     """How much of what a store names is here: an index may name images that are kept elsewhere."""
 
     images: int
     """The images that are named, each once."""
     here: int
     """Those of them that are here."""
-
-    def to_json(self) -> dict[str, int]:
-        """The counts as plain data."""
-        return {"images": self.images, "here": self.here}
 
 
 def _runs_elsewhere(one: Platform, other: Platform) -> bool:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from oci_convert.cli.text_files import TextFile, bytes_of_text
 from oci_convert.documents.document import read_document
 from oci_convert.errors import DocumentError
+from oci_convert.plain import Plain, dumped
 from oci_convert.report import REPORT_LIMIT, read_pins
 from oci_convert.spec.media_types import Kind
-from oci_convert.transform.repin import Outcome, Repinned, repin
+from oci_convert.transform.repin import Outcome, Pin, Repinned, repin
 
 __all__ = ["FoundPins", "find_pins"]
 
@@ -46,24 +47,74 @@ class FoundPins:
 
     def to_json(self) -> dict[str, Any]:
         """What was found as plain data."""
-        counts = self.counts
-        return {
-            "version": 1,
-            "written": self.written,
-            "files": [
-                {
-                    "file": file.name,
-                    "changed": repinned.changed,
-                    "pins": [pin.to_json() for pin in repinned.pins],
-                }
-                for file, repinned in self.files
-            ],
-            "left_alone": [{"file": name, "what": what} for name, what in self.left_alone],
-            "totals": {
-                "changed": len(self.changed),
-                **{outcome.value: counts[outcome] for outcome in Outcome},
-            },
-        }
+        counts = {outcome.value: count for outcome, count in self.counts.items()}
+        files = (
+            RepinnedFile(file.name, repinned.changed, repinned.pins)
+            for file, repinned in self.files
+        )
+        found = RepinnedFiles(
+            written=self.written,
+            files=tuple(files),
+            left_alone=tuple(LeftAlone(name, what) for name, what in self.left_alone),
+            totals=PinTotals(changed=len(self.changed), **counts),
+        )
+        return dumped(found)  # names of files stay what they are, bytes that are no text included
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RepinnedFile(Plain):
+    """A file with pins."""
+
+    file: str
+    """Its name, as given or found; - is standard input."""
+    changed: bool
+    """Whether it gets, or would get, another text."""
+    pins: tuple[Pin, ...]
+    """Its pins, in the order of the text."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LeftAlone(Plain):
+    """A file with pins that must not be edited, as it is kept by its own digest."""
+
+    file: str
+    """Its name."""
+    what: str
+    """What it is, in words for people."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PinTotals(Plain):
+    """How many files changed, and how many pins there are of each outcome."""
+
+    changed: int
+    """Files that get, or would get, another text."""
+    rewritten: int = 0
+    """Pins that were rewritten."""
+    already: int = 0
+    """Pins that were up to date."""
+    dropped: int = 0
+    """Pins of images that the conversion dropped."""
+    unknown: int = 0
+    """Pins of images that are in no map."""
+    bare: int = 0
+    """Hex digits of an old digest without its algorithm."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class RepinnedFiles(Plain):
+    """The pins that were found: ``repin --json``."""
+
+    version: Literal[1] = field(default=1, init=False)
+    """The version of this format: a key that goes, or changes its meaning, changes it."""
+    written: bool
+    """Whether files were written; false with --check, and where --strict refused."""
+    files: tuple[RepinnedFile, ...]
+    """The files that hold pins."""
+    left_alone: tuple[LeftAlone, ...]
+    """Files with pins that must not be edited, as they are kept by their own digest."""
+    totals: PinTotals
+    """How many files changed, and how many pins there are of each outcome."""
 
 
 def find_pins(

@@ -6,13 +6,29 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    computed_field,
+    model_serializer,
+)
 
 from oci_convert.documents.json_diff import ABSENT
 from oci_convert.findings import Finding, Level
-from oci_convert.spec.media_types import Kind
+from oci_convert.plain import Plain
+from oci_convert.spec.media_types import Compression, Kind
 
-__all__ = ["Compared", "Diff", "Difference", "DifferenceKind", "Verdict"]
+__all__ = [
+    "CompanionValue",
+    "Compared",
+    "Diff",
+    "Difference",
+    "DifferenceKind",
+    "LayerValue",
+    "Verdict",
+]
 
 
 class Verdict(StrEnum):
@@ -76,43 +92,32 @@ _CONTENT: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing in which the two sides differ."""
+@dataclass(frozen=True, slots=True, repr=False)
+class LayerValue(Plain):
+    """A layer by its content: the value of differences of kind ``layer`` and ``packing``."""
 
-    kind: DifferenceKind
-    blob: Kind
-    """What kind of blob it is about."""
-    where: str
-    """Its path on the left, ``images[0].layers[2]``, or on the right if only that side has it."""
-    left: Any
-    """The value on the left, as plain data; :data:`ABSENT` if there is none."""
-    right: Any
-    member: str | None = field(default=None, kw_only=True)
-    """The path in the blob: ``config.Env[3]``."""
-    image: str | None = field(default=None, kw_only=True)
-    """The name of the image, or its path."""
-    platform: str | None = field(default=None, kw_only=True)
-    """The platform of the image; ``None`` for what concerns an index, or is not known."""
+    position: int
+    """Where it stands among the layers."""
+    diff_id: str | None
+    """The digest of its tar; ``None`` if no config speaks of it."""
+    digest: str
+    """Its digest."""
+    size: int
+    """Its bytes."""
+    compression: Compression | None
+    """How it is compressed; ``None`` if nothing says it."""
 
-    @property
-    def content(self) -> bool:
-        """Whether it makes the images different ones, and not only their format."""
-        return self.kind in _CONTENT
 
-    def to_json(self) -> dict[str, Any]:
-        """The difference as plain data; a side that has nothing lacks its key."""
-        sides = {"left": self.left, "right": self.right}
-        return {
-            "kind": self.kind.value,
-            "content": self.content,
-            "image": self.image,
-            "platform": self.platform,
-            "blob": self.blob.value,
-            "where": self.where,
-            "member": self.member,
-            **{side: _finite(value) for side, value in sides.items() if value is not ABSENT},
-        }
+@dataclass(frozen=True, slots=True, repr=False)
+class CompanionValue(Plain):
+    """A document beside the images: the value of differences of kind ``companion``."""
+
+    what: str
+    """What it is, in words for people: attestation, referrer, signature."""
+    digest: str
+    """Its digest."""
+    present: bool
+    """Whether its bytes are in the store."""
 
 
 def _finite(value: Any) -> Any:
@@ -124,26 +129,62 @@ def _finite(value: Any) -> Any:
     return [_finite(item) for item in value] if isinstance(value, list) else value
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+@dataclass(frozen=True, slots=True, repr=False)
+class Difference(Plain):
+    """One thing in which the two sides differ."""
+
+    kind: DifferenceKind
+    """In what they differ."""
+    blob: Kind
+    """What kind of blob it is about."""
+    where: str
+    """Its path on the left, ``images[0].layers[2]``, or on the right if only that side has it."""
+    left: Annotated[Any, PlainSerializer(_finite, return_type=Any)]
+    """The value on the left, as plain data; :data:`ABSENT` if there is none, and no key in JSON."""
+    right: Annotated[Any, PlainSerializer(_finite, return_type=Any)]
+    """The value on the right, likewise."""
+    member: str | None = field(default=None, kw_only=True)
+    """The path in the blob: ``config.Env[3]``."""
+    image: str | None = field(default=None, kw_only=True)
+    """The name of the image, or its path."""
+    platform: str | None = field(default=None, kw_only=True)
+    """The platform of the image; ``None`` for what concerns an index, or is not known."""
+
+    @computed_field  # type: ignore[prop-decorator] # as pydantic says of properties
+    @property
+    def content(self) -> bool:
+        """Whether it makes the images different ones, and not only their format."""
+        return self.kind in _CONTENT
+
+    @model_serializer(mode="wrap")
+    # With a type of what it returns, that would be its schema instead of the class.
+    def _without_absent(self, handler: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def]
+        absent = {side for side in ("left", "right") if getattr(self, side) is ABSENT}
+        return {name: value for name, value in handler(self).items() if name not in absent}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Compared(Plain):
     """Images that were compared with each other, by their names or paths."""
 
     left: tuple[str, ...]
+    """Those on the left."""
     right: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The names as plain data."""
-        return {"left": list(self.left), "right": list(self.right)}
+    """Those on the right."""
 
 
-@dataclass(frozen=True)
-class Diff:
+@dataclass(frozen=True, repr=False)
+class Diff(Plain):
     """Two sides, and everything in which they differ; iterating gives the differences."""
 
+    version: Literal[1] = field(default=1, init=False)
+    """The version of this format: a key that goes, or changes its meaning, changes it."""
     left: str
     """The reference of the left side."""
     right: str
+    """The reference of the right side."""
     images: tuple[Compared, ...]
+    """Which images were compared with which."""
     differences: tuple[Difference, ...]
     """Image by image; of each image first the content."""
     findings: tuple[Finding, ...]
@@ -153,6 +194,7 @@ class Diff:
     def __iter__(self) -> Iterator[Difference]:
         return iter(self.differences)
 
+    @computed_field  # type: ignore[prop-decorator] # as pydantic says of properties
     @property
     def answer(self) -> Verdict:
         """How the sides relate."""
@@ -161,30 +203,8 @@ class Diff:
             return Verdict.DIFFERENT
         return Verdict.FORMAT if self.differences else Verdict.EQUAL
 
+    @computed_field  # type: ignore[prop-decorator] # as pydantic says of properties
     @property
     def same(self) -> bool:
         """Whether both sides hold the same images, whatever their format."""
         return self.answer is not Verdict.DIFFERENT
-
-    def to_json(self) -> dict[str, Any]:
-        """The answer and what it rests on as plain data.
-
-        ``{"version": 1, "left": REFERENCE, "right": REFERENCE, "answer":
-        "equal"|"format"|"different", "same": true, "images": [{"left": [NAME…], "right": [NAME…]}],
-        "differences": [DIFFERENCE…], "findings": [{"code", "level", "where", "message"}]}``, each
-        difference being ``{"kind", "content": false, "image": NAME|null, "platform":
-        "linux/amd64"|null, "blob": "index|manifest|config|layer|artifact", "where":
-        "images[0].layers[2]", "member": PATH|null, "left": VALUE, "right": VALUE}``, of which one
-        of ``left`` and ``right`` may be missing. What the values are depends on the kind:
-        :class:`DifferenceKind`.
-        """
-        return {
-            "version": 1,
-            "left": self.left,
-            "right": self.right,
-            "answer": self.answer.value,
-            "same": self.same,
-            "images": [image.to_json() for image in self.images],
-            "differences": [difference.to_json() for difference in self.differences],
-            "findings": [finding.to_json() for finding in self.findings],
-        }

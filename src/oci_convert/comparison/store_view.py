@@ -12,6 +12,7 @@ from typing import Any
 
 from oci_convert.checks.blobs import BlobCheck, check_all
 from oci_convert.checks.documents import disagree
+from oci_convert.comparison.difference import CompanionValue, LayerValue
 from oci_convert.errors import DocumentError
 from oci_convert.findings import Finding, Level
 from oci_convert.progress import Progress
@@ -62,13 +63,8 @@ class Layer:
     def facts(self) -> dict[str, Any]:
         """What a difference says of it."""
         descriptor, packed = self.node.descriptor, self.compression
-        return {
-            "position": self.position,
-            "diff_id": self.diff_id,
-            "digest": descriptor.digest,
-            "size": descriptor.size,
-            "compression": None if packed is None else packed.value,
-        }
+        value = LayerValue(self.position, self.diff_id, descriptor.digest, descriptor.size, packed)
+        return value.to_json()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +131,7 @@ class Companion:
 
     def facts(self) -> dict[str, Any]:
         """What a difference says of it."""
-        return {"what": self.what, "digest": self.digest, "present": self.present}
+        return CompanionValue(self.what, self.digest, self.present).to_json()
 
     def __str__(self) -> str:
         article = "an" if self.what[0] in "ai" else "a"

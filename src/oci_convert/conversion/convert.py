@@ -157,7 +157,7 @@ class _Conversion:
     def _fail(self, origin: str, error: OciConvertError) -> None:
         if not self._options.keep_going:
             raise error
-        self.failures.append(Failure(origin, error.code, error.where, error.message))
+        self.failures.append(Failure.of(origin, error))
 
     def _plan_share(
         self,

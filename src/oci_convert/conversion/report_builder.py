@@ -12,9 +12,11 @@ from oci_convert.planning.decisions import Decision, carried
 from oci_convert.planning.rendering import Rendered
 from oci_convert.report import Change, ConvertedImage, Failure, MapRow, Report, Totals
 from oci_convert.spec.media_types import Family, Kind
+from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called
 from oci_convert.stores.traffic import Traffic
-from oci_convert.tree.nodes import BlobNode, ConfigNode, DocumentNode, platform_or_none
+from oci_convert.transform.document_edits import is_attestation
+from oci_convert.tree.nodes import BlobNode, ConfigNode, DocumentNode, Node, platform_or_none
 from oci_convert.tree.walk import Visit, walk
 
 __all__ = ["build_report"]
@@ -48,7 +50,7 @@ def build_report(
             blobs=len({digest for one in done for digest in _digests(one)}),
             bytes_read=moved.bytes_read,
             bytes_written=moved.bytes_written,
-            seconds=seconds,
+            seconds=round(seconds, 3),
             requests=sum(one.requests for one in traffic),
             bytes_down=sum(one.bytes_down for one in traffic),
             bytes_up=sum(one.bytes_up for one in traffic),
@@ -103,6 +105,7 @@ def _images(source_plan: SourcePlan, *, named: bool) -> Iterator[ConvertedImage]
             old=None if planned.image.root.built else planned.image.node.old,
             new=root.descriptor,
             reversible=not source_plan.plan.irreversible_in(planned),
+            platform=_stated(planned.decision.node, root.descriptor),
         )
 
 
@@ -133,14 +136,23 @@ def _row(visit: Visit, decision: Decision | None, rendered: Rendered) -> MapRow:
         old=node.old,
         new=None if decision is None else rendered.find(decision),
         change=Change.DROPPED if decision is None else rendered.change(decision),
-        platform=_platform(visit) if node.kind is Kind.MANIFEST else None,
+        platform=_stated(node, None if visit.slot is None else visit.entry),
+        attestation=_attests(visit),
+        foreign=node.is_foreign,
     )
 
 
-def _platform(visit: Visit) -> str | None:
-    """The platform of an image, if it is known: here a config that nobody can read is no error.
+def _attests(visit: Visit | None) -> bool:
+    """Whether it is an attestation of an index, or below one."""
+    return visit is not None and (is_attestation(visit.entry) or _attests(visit.parent))
+
+
+def _stated(node: Node, entry: Descriptor | None) -> str | None:
+    """The platform of a manifest, if it is known: a config that nobody can read is no error here.
 
     It was carried as it is, and the images are in the target by now.
     """
-    stated = platform_or_none(visit.node, visit.entry if visit.slot is not None else None)
+    if node.kind is not Kind.MANIFEST:
+        return None
+    stated = platform_or_none(node, entry)
     return None if stated is None else str(stated)

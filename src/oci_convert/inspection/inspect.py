@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, PlainSerializer
 
 from oci_convert.checks.blobs import glance
 from oci_convert.documents.document import Role
 from oci_convert.findings import Finding
+from oci_convert.plain import Plain
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression, Family, Kind, look_up, usual_families
 from oci_convert.spec.models import Descriptor
@@ -26,53 +29,52 @@ __all__ = ["Inspected", "Inspection", "inspect"]
 _SHOWN: Final = frozenset(Role) - {Role.SUBJECT}
 
 
-@dataclass(frozen=True)
-class Inspected:
+@dataclass(frozen=True, repr=False)
+class Inspected(Plain):
     """A blob of an image, and what it names."""
 
     kind: Kind
+    """What it is; an artifact is anything that is no part of an image."""
     where: str
-    descriptor: Descriptor
-    family: frozenset[Family]
+    """Its path: ``images[0].layers[2]``."""
+    media_type: Annotated[str, Field(alias="mediaType")]
+    """Its media type."""
+    digest: str
+    """Its digest."""
+    size: int
+    """Its bytes."""
+    family: Annotated[frozenset[Family], PlainSerializer(sorted, return_type=list[Family])]
     """The families that know its media type; empty if none does. Names that OCI and its 1.0.0-rc2
     share count as OCI's."""
     platform: str | None
-    name: str | None
-    """The name of the image or referrer in the store; only at its root."""
-    notes: tuple[str, ...]
-    """Remarks: ``absent``, ``foreign``, ``attestation``, …"""
-    children: tuple[Inspected, ...] = ()
-    """Also empty at every path of a document except its first in an image: ``as above``."""
-    compression: Compression | None = None
-    """How a layer is packed, by its bytes."""
-    artifact_type: str | None = None
+    """``OS/ARCH[/VARIANT]`` of an image, or of an entry of an index."""
+    compression: Compression | None
+    """How a layer is compressed, by its bytes; ``None`` for anything else, and if nobody knows."""
+    artifact_type: Annotated[str | None, Field(alias="artifactType")]
     """What a document that is no image says that it is."""
-    subject: str | None = None
+    subject: str | None
     """The digest that an attestation, a referrer or a signature refers to."""
-    referrers: tuple[Inspected, ...] = ()
-    """Its referrers and signatures in the store."""
-    findings: tuple[Finding, ...] = ()
+    present: bool
+    """Whether the source has it."""
+    foreign: bool
+    """Whether it is a layer that need not be here, as it is fetched from elsewhere."""
+    attestation: bool
+    """Whether it is an attestation of its index."""
+    notes: tuple[str, ...]
+    """What is odd or worth knowing, in words for people: ``absent``, ``misspelled media type``."""
+    findings: tuple[Finding, ...]
     """What is wrong with it, under the codes of :func:`verify`; layers are not decompressed."""
+    name: str | None
+    """What the store calls the image, or the referrer; only at its root."""
+    children: tuple[Inspected, ...]
+    """What it names. Empty, too, at every place of a document but its first: ``as above``."""
+    referrers: tuple[Inspected, ...]
+    """Its referrers and signatures in the store."""
 
-    def to_json(self) -> dict[str, Any]:
-        """The blob and everything below as plain data."""
-        value: dict[str, Any] = {
-            "kind": self.kind.value,
-            "where": self.where,
-            **self.descriptor.triple(),
-            "family": sorted(family.value for family in self.family),
-            "platform": self.platform,
-            "compression": None if self.compression is None else self.compression.value,
-            "artifactType": self.artifact_type,
-            "subject": self.subject,
-            "notes": list(self.notes),
-            "findings": [finding.to_json() for finding in self.findings],
-        }
-        if self.children:
-            value["children"] = [child.to_json() for child in self.children]
-        if self.referrers:
-            value["referrers"] = [{"name": r.name, **r.to_json()} for r in self.referrers]
-        return value
+    @property
+    def descriptor(self) -> Descriptor:
+        """The media type, digest and size of the blob: what :meth:`Images.open` takes."""
+        return Descriptor(media_type=self.media_type, digest=self.digest, size=self.size)
 
     def walk(self) -> Iterator[Inspected]:
         """The blob and everything below, in the order of the tree."""
@@ -81,24 +83,18 @@ class Inspected:
             yield from child.walk()
 
 
-@dataclass(frozen=True)
-class Inspection:
+@dataclass(frozen=True, repr=False)
+class Inspection(Plain):
     """The images of a source."""
 
+    version: Literal[1] = field(default=1, init=False)
+    """The version of this format: a key that goes, or changes its meaning, changes it."""
     source: str
+    """The reference of the source."""
     images: tuple[Inspected, ...]
-    """Referrers of an image are below it, not among the images."""
+    """In the order of the store. Referrers of an image are below it, not among the images."""
     findings: tuple[Finding, ...] = ()
     """What is wrong with the list of the images itself."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The images as plain data."""
-        return {
-            "version": 1,
-            "source": self.source,
-            "images": [{"name": image.name, **image.to_json()} for image in self.images],
-            "findings": [finding.to_json() for finding in self.findings],
-        }
 
 
 def inspect(source: SourceLike) -> Inspection:
@@ -161,19 +157,24 @@ class _View:
         speaking = self._referrers.get(old.digest, ()) if document and visit.first else ()
         places = dict.fromkeys((node.where, visit.where))
         return Inspected(
-            node.kind,
-            node.where,
-            old,
-            usual_families(visit.entry.media_type),
-            None if platform is None else str(platform),
-            None,
-            tuple(self._notes(visit, referrer)),
-            children,
-            node.compression,
-            None if document is None else document.artifact_type,
-            _subject(node, visit.entry) if referrer is None else referrer.subject.digest,
-            tuple(speaking),
-            tuple(found for place in places for found in self.findings.get(place, ())),
+            kind=node.kind,
+            where=node.where,
+            media_type=old.media_type,
+            digest=old.digest,
+            size=old.size,
+            family=usual_families(visit.entry.media_type),
+            platform=None if platform is None else str(platform),
+            compression=node.compression,
+            artifact_type=None if document is None else document.artifact_type,
+            subject=_subject(node, visit.entry) if referrer is None else referrer.subject.digest,
+            present=node.present,
+            foreign=node.is_foreign,
+            attestation=referrer is None and is_attestation(visit.entry),
+            notes=tuple(self._notes(visit, referrer)),
+            name=None,
+            children=children,
+            referrers=tuple(speaking),
+            findings=tuple(found for place in places for found in self.findings.get(place, ())),
         )
 
     def _notes(self, visit: Visit, referrer: Referrer | None) -> Iterator[str]:

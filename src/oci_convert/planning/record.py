@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -11,11 +9,11 @@ from typing import Final
 from oci_convert.documents.document import read_object
 from oci_convert.errors import DocumentError, remedied
 from oci_convert.options import Keep, Options
-from oci_convert.report import REPORT_LIMIT
-from oci_convert.spec.models import Descriptor, validate
+from oci_convert.report import REPORT_LIMIT, Report
+from oci_convert.spec.models import Descriptor
 from oci_convert.transform.layer_rules import Compress
 
-__all__ = ["Record"]
+__all__ = ["Record", "read_record"]
 
 _REMEDY: Final = "give a file written by convert --record"
 
@@ -31,33 +29,14 @@ class Record:
 
     @classmethod
     def read(cls, raw: bytes) -> Record:
-        """Read a record; raises :class:`DocumentError` (``not-a-record`` and those of JSON)."""
-        with remedied(_REMEDY, "--restore"):
-            return cls._read(raw)
-
-    @classmethod
-    def _read(cls, raw: bytes) -> Record:
-        _, root = read_object(raw, "--restore", size_limit=REPORT_LIMIT)
-        encoded, rows = root.value.get("originals"), root.value.get("map")
-        if not isinstance(encoded, dict) or not isinstance(rows, list):
-            raise _not_a_record("it has no originals")
-        try:
-            originals = {
-                digest: base64.b64decode(text, validate=True) for digest, text in encoded.items()
-            }
-        except (TypeError, ValueError, binascii.Error):
-            raise _not_a_record("an original is not base64") from None
-        olds = {}
-        for row in rows:
-            if not isinstance(row, dict):
-                raise _not_a_record("an entry of its map is not an object")
-            if row.get("new") is not None:
-                old = validate(Descriptor, row.get("old"), "map")
-                new = validate(Descriptor, row["new"], "map")
-                if old.digest in originals:
-                    olds[new.digest] = old
-        options = root.value.get("options")
-        return cls(originals, olds, options if isinstance(options, dict) else {})
+        """Read a record; raises as :func:`read_record`."""
+        report = read_record(raw, "--restore")
+        olds = {
+            row.new.digest: row.old
+            for row in report.map
+            if row.new is not None and row.old.digest in report.originals
+        }
+        return cls(report.originals, olds, report.options)
 
     def planned(self) -> Options:
         """The options under which the documents were converted."""
@@ -70,13 +49,28 @@ class Record:
                 sparse=Keep(str(self.options.get("sparse", Keep.AUTO.value))),
             )
         except ValueError:
-            raise _not_a_record("its options are unknown") from None
+            raise _not_a_record("its options are unknown", "--restore") from None
 
 
-def _not_a_record(why: str) -> DocumentError:
+def read_record(raw: bytes, where: str) -> Report:
+    """The report that a record is; raises :class:`DocumentError`.
+
+    With the code ``not-a-record``, or one of those of JSON.
+    """
+    with remedied(_REMEDY, where):
+        _, root = read_object(raw, where, size_limit=REPORT_LIMIT)
+        if "originals" not in root.members:
+            raise _not_a_record("it has no originals", where)
+        try:
+            return Report.from_json(root.value)
+        except DocumentError as error:
+            raise _not_a_record(error.message, where) from None
+
+
+def _not_a_record(why: str, where: str) -> DocumentError:
     return DocumentError(
         f"this is not a record of oci-convert: {why}",
         code="not-a-record",
-        where="--restore",
+        where=where,
         remedy=_REMEDY,
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Literal
+
+from oci_convert.plain import Plain
 
 __all__ = ["Answer", "Link", "Proof"]
 
@@ -19,43 +21,40 @@ class Answer(StrEnum):
     """Nothing is wrong, but a document is missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+@dataclass(frozen=True, slots=True, repr=False)
+class Link(Plain):
     """One link of the chain: what the original demands, and what is at hand."""
 
-    link: str
-    """``original``, ``manifest``, ``config``, ``layers`` (their number), ``layer``, or ``left-out``
-    for an entry of the original that is not at hand."""
+    link: Literal["original", "manifest", "config", "layers", "layer", "left-out"]
+    """What it is about: the number of layers (``layers``), an entry of the original that is not at
+    hand (``left-out``), or a blob."""
     where: str
     """The path in the image at hand; of ``original`` and ``left-out`` in the original."""
     expected: str | None
+    """A digest, of ``layers`` their number; ``None`` if the original does not say."""
     found: str | None
     """Of a manifest the digest that it has now; else what must equal :attr:`expected`: a digest,
     of a recompressed layer that of its content (``diff_id``)."""
     ok: bool
+    """Whether the link holds."""
     note: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """The link as plain data."""
-        return {
-            "link": self.link,
-            "where": self.where,
-            "expected": self.expected,
-            "found": self.found,
-            "ok": self.ok,
-            "note": self.note,
-        }
+    """How it is known, or what is wrong, in words for people."""
 
 
-@dataclass(frozen=True)
-class Proof:
+@dataclass(frozen=True, repr=False)
+class Proof(Plain):
     """The answer to whether an image is the faithful conversion of another one."""
 
+    version: Literal[1] = field(default=1, init=False)
+    """The version of this format: a key that goes, or changes its meaning, changes it."""
     source: str
+    """The reference of the image at hand."""
     original: str | None
     """The digest that was signed; ``None`` if the image is not in the record."""
     answer: Answer
+    """What was found out."""
     chain: tuple[Link, ...]
+    """The chain of digests that it rests on: as strong as its first link that is not ok."""
     reason: str
     """Why it is not proved or not decidable, and what to do; what is left open if it is proved."""
 
@@ -63,14 +62,3 @@ class Proof:
     def proved(self) -> bool:
         """Whether the answer is yes."""
         return self.answer is Answer.PROVED
-
-    def to_json(self) -> dict[str, Any]:
-        """The proof as plain data."""
-        return {
-            "version": 1,
-            "source": self.source,
-            "original": self.original,
-            "answer": self.answer.value,
-            "chain": [link.to_json() for link in self.chain],
-            "reason": self.reason,
-        }

@@ -12,8 +12,8 @@ from typing import Final
 
 from oci_convert.documents.document import Document, read_document, read_object, type_of
 from oci_convert.errors import BlobError, DocumentError, UsageError, remedied
-from oci_convert.planning.record import Record
-from oci_convert.report import REPORT_LIMIT, read_map
+from oci_convert.planning.record import read_record
+from oci_convert.report import REPORT_LIMIT, Report
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import SCHEMA1, SCHEMA1_SIGNED
 from oci_convert.transform.schema1 import Schema1, read_schema1
@@ -70,17 +70,12 @@ def read_original(original: str | bytes) -> Original:
 
 
 def _read_record(raw: bytes, *, has_originals: bool) -> Original:
+    report = read_record(raw, ORIGINAL) if has_originals else Report.loads(raw, ORIGINAL)
     olds: dict[str, str] = {}
-    for old, new in read_map(raw, ORIGINAL).items():
+    for old, new in report.digest_map.items():
         olds.setdefault(new.digest, old)
-    try:
-        claimed = Record.read(raw).originals if has_originals else {}
-    except DocumentError as error:
-        raise DocumentError(
-            error.message, code=error.code, where=ORIGINAL, remedy=error.remedy
-        ) from None
-    true = (raw for digest, raw in claimed.items() if _has(raw, digest))
-    return Original(None, tuple(true), olds, claimed)
+    true = (raw for digest, raw in report.originals.items() if _has(raw, digest))
+    return Original(None, tuple(true), olds, report.originals)
 
 
 def _has(raw: bytes, digest: str) -> bool:

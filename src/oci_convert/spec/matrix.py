@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
-from oci_convert.spec.media_types import CELLS, SPELLINGS, Cell, Family, Kind, Standing, look_up
+from pydantic import computed_field
 
-__all__ = ["Row", "markdown", "matrix", "other_spellings", "text"]
+from oci_convert.plain import Plain
+from oci_convert.spec.media_types import (
+    CELLS,
+    SPELLINGS,
+    Cell,
+    Compression,
+    Family,
+    Kind,
+    Standing,
+    look_up,
+)
+
+__all__ = ["Matrix", "Row", "markdown", "matrix", "other_spellings", "text"]
 
 _DIFFERENCES: Final = {
     Kind.INDEX: "OCI adds annotations, subject and artifactType, and annotations, urls, data and "
@@ -20,30 +32,37 @@ _DIFFERENCES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A cell of the table and what can be said of it."""
+@dataclass(frozen=True, slots=True, repr=False)
+class Row(Plain):
+    """What the families call one kind of blob."""
 
-    cell: Cell
+    kind: Kind
+    """What the blob is."""
+    compression: Compression | None
+    """How a layer is compressed; ``None`` for anything else."""
+    distributable: bool
+    """Whether a layer may be distributed."""
+    encrypted: bool
+    """Whether a layer is encrypted."""
     names: dict[Family, str | None]
+    """The media type in each family; ``None`` where it has none."""
 
     @property
-    def interchangeable(self) -> bool:
-        """Whether the same bytes serve every family that has a name for them."""
-        return self.cell.kind not in (Kind.INDEX, Kind.MANIFEST)
+    def cell(self) -> Cell:
+        """The cell of the table."""
+        return Cell(self.kind, self.compression, self.distributable, self.encrypted)
 
+    @computed_field  # type: ignore[prop-decorator] # as pydantic says of properties
     @property
-    def shared(self) -> bool:
-        """Whether more than one family has a name for it."""
-        return sum(name is not None for name in self.names.values()) > 1
-
-    @property
-    def relation(self) -> str:
-        """``interchangeable``, ``similar``, or ``alone`` where no other family has a name."""
-        if not self.shared:
+    def relation(self) -> Literal["interchangeable", "similar", "alone"]:
+        """``interchangeable``: the same bytes under other names; ``similar``: an edit makes one of
+        the other; ``alone``: no other family has a name.
+        """
+        if sum(name is not None for name in self.names.values()) < 2:
             return "alone"
-        return "interchangeable" if self.interchangeable else "similar"
+        return "similar" if self.kind in (Kind.INDEX, Kind.MANIFEST) else "interchangeable"
 
+    @computed_field  # type: ignore[prop-decorator] # as pydantic says of properties
     @property
     def note(self) -> str:
         """What differs, or what to know."""
@@ -54,24 +73,27 @@ class Row:
             and (meaning := look_up(name)) is not None
             and meaning.standing is not Standing.OFFICIAL
         ]
-        return "; ".join(filter(None, [_DIFFERENCES.get(self.cell.kind), *unofficial]))
+        return "; ".join(filter(None, [_DIFFERENCES.get(self.kind), *unofficial]))
 
-    def to_json(self) -> dict[str, Any]:
-        """The row for ``oci-convert media-types --json``."""
-        return {
-            "kind": self.cell.kind.value,
-            "compression": self.cell.compression and self.cell.compression.value,
-            "distributable": self.cell.distributable,
-            "encrypted": self.cell.encrypted,
-            "names": {family.value: name for family, name in self.names.items()},
-            "relation": self.relation,
-            "note": self.note,
-        }
+
+@dataclass(frozen=True, repr=False)
+class Matrix(Plain):
+    """The compatibility matrix, and the other names that are read."""
+
+    version: Literal[1] = field(default=1, init=False)
+    """The version of this format: a key that goes, or changes its meaning, changes it."""
+    matrix: tuple[Row, ...]
+    """What the families call each kind of blob."""
+    other_spellings: dict[str, str]
+    """What the names mean that are read and stand in no row."""
 
 
 def matrix() -> list[Row]:
     """Every row of the table."""
-    return [Row(cell, dict(names)) for cell, names in CELLS.items()]
+    return [
+        Row(cell.kind, cell.compression, cell.distributable, cell.encrypted, dict(names))
+        for cell, names in CELLS.items()
+    ]
 
 
 def other_spellings() -> dict[str, str]:

@@ -34,6 +34,7 @@ __all__ = [
     "RootFS",
     "RuntimeConfig",
     "SavedImage",
+    "first_fault",
     "lenient",
     "members",
     "validate",
@@ -85,10 +86,15 @@ class Platform(Model):
     """Where an image runs (image-spec ``image-index.md``; Docker *manifest list*)."""
 
     architecture: str
+    """As Go calls it: ``amd64``."""
     os: str
+    """As Go calls it: ``linux``."""
     os_version: str | None = None
+    """The version of Windows."""
     os_features: tuple[str, ...] | None = Field(default=None, strict=False)
+    """What the system must be able to do."""
     variant: str | None = None
+    """The variant of the CPU: ``v7``."""
     features: tuple[str, ...] | None = Field(default=None, strict=False)
     """CPU features: Docker's, reserved in OCI."""
 
@@ -107,16 +113,21 @@ class Descriptor(Model):
     """
 
     media_type: str
+    """What the blob is."""
     digest: Annotated[str, AfterValidator(_digest)]
     """A :class:`Digest`, whose grammar was checked."""
     size: Annotated[int, Field(ge=0, le=2**63 - 1)]
     """Bytes of the blob."""
     urls: tuple[str, ...] | None = Field(default=None, strict=False)
+    """Where else it can be had."""
     annotations: dict[str, str] | None = None
+    """What is said of it here."""
     data: str | None = None
     """The blob itself, in base64."""
     platform: Platform | None = None
+    """Of an entry of an index: where the image runs."""
     artifact_type: str | None = None
+    """Of an entry of an index: what an artifact is about."""
 
     @property
     def name(self) -> Digest:
@@ -126,6 +137,12 @@ class Descriptor(Model):
     def triple(self) -> dict[str, Any]:
         """Media type, digest and size alone, under their wire names."""
         return {"mediaType": self.media_type, "digest": str(self.digest), "size": self.size}
+
+    def bare(self) -> Descriptor:
+        """The same blob, without what a document says of it besides."""
+        if self.model_fields_set == {"media_type", "digest", "size"}:
+            return self
+        return Descriptor(media_type=self.media_type, digest=self.digest, size=self.size)
 
     def renamed(self, media_type: str) -> Descriptor:
         """The same blob under another media type."""
@@ -257,9 +274,14 @@ def validate(model: type[M], value: Any, where: str) -> M:
     try:
         return _read(model, value)
     except ValidationError as error:
-        detail = error.errors(include_url=False)[0]
-        code = "invalid-digest" if "is not a digest" in detail["msg"] else "invalid-document"
-        raise DocumentError(_sentence(detail), code=code, where=where) from None
+        message = first_fault(error)
+        code = "invalid-digest" if "is not a digest" in message else "invalid-document"
+        raise DocumentError(message, code=code, where=where) from None
+
+
+def first_fault(error: ValidationError) -> str:
+    """What pydantic found first, in our words."""
+    return _sentence(error.errors(include_url=False)[0])
 
 
 def lenient(model: type[M], value: Mapping[str, Any]) -> tuple[M, list[str]]:
@@ -296,7 +318,9 @@ _SENTENCES: Final = {
     "tuple_type": "must be an array",
     "list_type": "must be an array",
     "dict_type": "must be an object",
+    "mapping_type": "must be an object",
     "model_type": "must be an object",
+    "dataclass_type": "must be an object",
     "string_pattern_mismatch": "has the wrong form",
     "greater_than_equal": "must not be negative",
     "less_than_equal": "is larger than any file can be",
@@ -309,6 +333,8 @@ def _sentence(detail: Any) -> str:
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
     message = detail["msg"].removeprefix("Value error, ")
     said = _SENTENCES.get(detail["type"])
+    if detail["type"] in ("enum", "literal_error"):
+        said = f"must be {detail['ctx']['expected']}"
     if said is None:
         said = message[:1].lower() + message[1:]
         return f"{place.lstrip('.')}: {said}" if place else said

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
+from oci_convert.enums import Compress
 from oci_convert.errors import RefusedError, UsageError
 from oci_convert.findings import Finding
 from oci_convert.spec.media_types import (
@@ -34,18 +34,6 @@ __all__ = [
     "packing_annotations",
     "plan_layer",
 ]
-
-
-class Compress(StrEnum):
-    """What ``--compress`` asks of the layers of images."""
-
-    AUTO = "auto"
-    """Unchanged if the target has an official or customary media type for it, else gzip."""
-    KEEP = "keep"
-    """Unchanged, with an unofficial media type if necessary, else an error."""
-    GZIP = "gzip"
-    ZSTD = "zstd"
-    NONE = "none"
 
 
 _FORCED: Final = {

@@ -13,7 +13,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
+
+from oci_convert.plain import Plain
+from oci_convert.text.brief import Brief
 
 __all__ = ["Outcome", "Pin", "Repinned", "repin"]
 
@@ -54,12 +57,12 @@ class Outcome(StrEnum):
     """The hex digits of an old digest without its algorithm; not changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
+@dataclass(frozen=True, slots=True, repr=False)
+class Pin(Plain):
     """A digest that was found in a text."""
 
     line: int
-    """Counted from 1."""
+    """The line, counted from 1."""
     name: str
     """What stands before the ``@``; empty if there is none."""
     old: str
@@ -67,20 +70,11 @@ class Pin:
     new: str | None
     """What it is after a conversion, if that is known."""
     outcome: Outcome
-
-    def to_json(self) -> dict[str, Any]:
-        """The pin as plain data."""
-        return {
-            "line": self.line,
-            "name": self.name,
-            "old": self.old,
-            "new": self.new,
-            "outcome": self.outcome.value,
-        }
+    """What became of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Repinned:
+@dataclass(frozen=True, slots=True, repr=False)
+class Repinned(Brief):
     """A text with its pins as a conversion says, and what was found in it."""
 
     text: str

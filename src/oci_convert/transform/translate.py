@@ -21,6 +21,7 @@ from oci_convert.spec.media_types import (
     meant,
 )
 from oci_convert.spec.models import Descriptor
+from oci_convert.text.brief import Brief
 from oci_convert.transform.document_edits import (
     Child,
     Edit,
@@ -38,8 +39,8 @@ from oci_convert.transform.layer_rules import Compress, Layer, check_compress, p
 __all__ = ["Translation", "home_of", "translate"]
 
 
-@dataclass(frozen=True, slots=True)
-class Translation:
+@dataclass(frozen=True, slots=True, repr=False)
+class Translation(Brief):
     """A document translated on its own."""
 
     raw: bytes

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import Field, computed_field
 
 from oci_convert.checks.blobs import check_all
 from oci_convert.checks.documents import Presence
@@ -14,6 +16,7 @@ from oci_convert.documents.document import Role
 from oci_convert.errors import OciConvertError
 from oci_convert.fault_codes import FAULTS
 from oci_convert.findings import Finding, Level
+from oci_convert.plain import Plain
 from oci_convert.progress import Progress
 from oci_convert.spec.media_types import Kind
 from oci_convert.spec.models import Descriptor
@@ -30,46 +33,55 @@ from oci_convert.tree.reader import Faults, read_tree
 __all__ = ["Effort", "Verification", "VerifiedImage", "verify"]
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedImage:
+@dataclass(frozen=True, slots=True, repr=False)
+class VerifiedImage(Plain):
     """An image that was verified."""
 
     name: str | None
-    descriptor: Descriptor
+    """What the store calls it."""
+    media_type: Annotated[str, Field(alias="mediaType")]
+    """The media type of its manifest or index."""
+    digest: str
+    """Its digest."""
+    size: int
+    """Bytes of its manifest or index."""
 
-    def to_json(self) -> dict[str, Any]:
-        """The image as plain data."""
-        return {"name": self.name, **self.descriptor.triple()}
+    @property
+    def descriptor(self) -> Descriptor:
+        """The media type, digest and size of the image."""
+        return Descriptor(media_type=self.media_type, digest=self.digest, size=self.size)
 
 
-@dataclass(frozen=True, slots=True)
-class Effort:
+@dataclass(frozen=True, slots=True, repr=False)
+class Effort(Plain):
     """How much was read."""
 
     blobs: int
     """Distinct blobs, documents among them."""
     bytes_read: int
+    """Bytes that were read."""
     seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        """The totals as plain data."""
-        seconds = round(self.seconds, 3)
-        return {"blobs": self.blobs, "bytes_read": self.bytes_read, "seconds": seconds}
+    """How long it took."""
 
 
-@dataclass(frozen=True)
-class Verification:
+@dataclass(frozen=True, repr=False)
+class Verification(Plain):
     """The result: what was verified, and all findings."""
 
+    version: Literal[1] = field(default=1, init=False)
+    """The version of this format: a key that goes, or changes its meaning, changes it."""
     source: str
+    """The reference of the source."""
     images: tuple[VerifiedImage, ...]
-    """Empty if the source is too damaged to list its images."""
+    """The images that were verified; none if the source is too damaged to list them."""
     findings: tuple[Finding, ...]
     """In the order of the tree, then what concerns the store as a whole."""
     totals: Effort
+    """How much was read."""
     presence: Presence
     """How many of the images that the source names are in it."""
 
+    @computed_field  # type: ignore[prop-decorator] # as pydantic says of properties
     @property
     def sound(self) -> bool:
         """Whether nothing is wrong: no finding is an error."""
@@ -79,18 +91,6 @@ class Verification:
     def sparse(self) -> bool:
         """Whether an index names something that is not here, so that it must be elsewhere."""
         return any(finding.code == "sparse-index" for finding in self.findings)
-
-    def to_json(self) -> dict[str, Any]:
-        """The answer as plain data."""
-        return {
-            "version": 1,
-            "source": self.source,
-            "sound": self.sound,
-            "presence": self.presence.to_json(),
-            "images": [image.to_json() for image in self.images],
-            "findings": [finding.to_json() for finding in self.findings],
-            "totals": self.totals.to_json(),
-        }
 
 
 def verify(
@@ -118,14 +118,14 @@ def verify(
                 raise store.empty()
             run = _Run(store, roots, complete=complete)
             findings = run.findings(jobs, on_progress)
-            effort = Effort(run.blobs, run.bytes_read, time.monotonic() - began)
+            effort = Effort(run.blobs, run.bytes_read, round(time.monotonic() - began, 3))
             return Verification(str(reference), run.images, findings, effort, run.presence)
     except OciConvertError as error:
         if error.code not in FAULTS:
             raise
         # An unreadable store is reported like a fault of one image.
         finding = Finding.of(error.code, error.where, error.message)
-        effort = Effort(0, 0, time.monotonic() - began)
+        effort = Effort(0, 0, round(time.monotonic() - began, 3))
         return Verification(str(source), (), (finding,), effort, Presence(0, 0))
 
 
@@ -141,7 +141,12 @@ class _Run:
     @property
     def images(self) -> tuple[VerifiedImage, ...]:
         return tuple(
-            VerifiedImage(called(image.root.annotations), image.node.old)
+            VerifiedImage(
+                called(image.root.annotations),
+                image.node.old.media_type,
+                image.node.old.digest,
+                image.node.old.size,
+            )
             for image in self.tree.images
         )
 

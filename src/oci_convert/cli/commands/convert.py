@@ -32,10 +32,9 @@ from oci_convert.cli.registries import (
     Retries,
 )
 from oci_convert.cli.status import FAILED
-from oci_convert.enums import Keep, OnLoss
+from oci_convert.enums import Compress, Keep, OnLoss
 from oci_convert.errors import UsageError
 from oci_convert.spec.media_types import Family
-from oci_convert.transform.layer_rules import Compress
 
 __all__ = ["convert"]
 

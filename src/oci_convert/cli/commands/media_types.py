@@ -6,7 +6,6 @@ import sys
 
 from oci_convert.cli.app import Debug, Json, app, print_json
 from oci_convert.cli.help import Command
-from oci_convert.spec.matrix import matrix, other_spellings, text
 
 __all__ = ["media_types"]
 
@@ -22,8 +21,9 @@ def media_types(*, _debug: Debug = False, as_json: Json = False) -> None:
 
     Example: oci-convert media-types --json
     """
+    from oci_convert.spec.matrix import Matrix, matrix, other_spellings, text
+
     if as_json:
-        rows = [row.to_json() for row in matrix()]
-        print_json({"version": 1, "matrix": rows, "other_spellings": other_spellings()})
+        print_json(Matrix(tuple(matrix()), other_spellings()).to_json())
     else:
         sys.stdout.write(text())

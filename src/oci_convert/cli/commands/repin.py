@@ -13,8 +13,6 @@ import typer
 from oci_convert.cli.app import Debug, Json, Quiet, app, print_json
 from oci_convert.cli.help import Command
 from oci_convert.cli.patch import patch
-from oci_convert.cli.show.pins import pins as show_pins
-from oci_convert.cli.show.pins import pins_summary
 from oci_convert.cli.status import DONE, NO
 from oci_convert.cli.text_files import (
     TextFile,
@@ -70,6 +68,8 @@ def repin(
     """
     from oci_convert.cli.found_pins import find_pins
     from oci_convert.cli.maps import read_maps
+    from oci_convert.cli.show.pins import pins as show_pins
+    from oci_convert.cli.show.pins import pins_summary
 
     streams = _STREAM in files
     if streams and len(files) > 1:

@@ -11,8 +11,8 @@ import typer
 from oci_convert.cli import show
 from oci_convert.cli.app import Debug, Limit, Quiet, app
 from oci_convert.cli.help import Command
+from oci_convert.enums import Compress
 from oci_convert.spec.media_types import Family
-from oci_convert.transform.layer_rules import Compress
 
 __all__ = ["translate"]
 

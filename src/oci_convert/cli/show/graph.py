@@ -75,10 +75,10 @@ class _Drawing:
 
     def _box(self, blob: Inspected) -> str:
         """The box of a blob, which is drawn unless it stands already."""
-        key = f"{blob.kind} {blob.descriptor.digest}"
+        key = f"{blob.kind} {blob.digest}"
         if key not in self.boxes:
             box = self._new_box(key, blob.kind, _label(blob))
-            if "absent" in blob.notes:
+            if not blob.present:
                 self.absent.append(box)
         return self.boxes[key]
 
@@ -101,7 +101,7 @@ class _Drawing:
                 self._arrow(box, self._box(child), _member(blob, i))
                 self._open(child)
         if self.folded and layers:
-            size = sum(layer.descriptor.size for layer in layers)
+            size = sum(layer.size for layer in layers)
             lines = [count_of("layer", len(layers)), bytes_of(size)]
             self._arrow(box, self._new_box(f"layers {box}", Kind.LAYER, lines), "layers")
         for referrer in blob.referrers:
@@ -128,15 +128,14 @@ def _member(document: Inspected, position: int) -> str:
 def _speaking(blob: Inspected) -> str:
     if "signature" in blob.notes:
         return "signs"
-    return "attests" if "attestation" in blob.notes else "subject"
+    return "attests" if blob.attestation else "subject"
 
 
 def _label(blob: Inspected) -> list[str]:
-    descriptor = blob.descriptor
     first = f"{blob.kind.value} {blob.platform or ''}".strip()
-    size = f"{digest_of(descriptor.digest)}, {bytes_of(descriptor.size)}"
+    size = f"{digest_of(blob.digest)}, {bytes_of(blob.size)}"
     said = [blob.artifact_type] if blob.artifact_type else []
-    return [first, short_type(descriptor.media_type), *map(short_type, said), size, *blob.notes]
+    return [first, short_type(blob.media_type), *map(short_type, said), size, *blob.notes]
 
 
 def _spelled(text: str) -> str:

@@ -80,14 +80,14 @@ class _Drawing:
 
     def _image(self, image: Inspected) -> Iterator[Row | Text]:
         title = Text(image.name or "(unnamed)", Style.STRONG)
-        digest = image.descriptor.digest
+        digest = image.digest
         if digest in self._drawn:
             yield title + Text(f" is the same as {self._drawn[digest]}", Style.FAINT)
             return
         self._drawn[digest] = image.name or image.where
         blobs = list(image.walk())
-        self._platforms = {b.descriptor.digest: b.platform for b in blobs if b.platform}
-        sizes = {b.descriptor.digest: b.descriptor.size for b in blobs if "absent" not in b.notes}
+        self._platforms = {b.digest: b.platform for b in blobs if b.platform}
+        sizes = {b.digest: b.size for b in blobs if b.present}
         held = f"  {count_of('blob', len(sizes))}, {bytes_of(sum(sizes.values()))}"
         yield title + Text(held, Style.FAINT)
         yield from self._blob(image, "", "")
@@ -114,18 +114,17 @@ class _Drawing:
         return corner + line if self.narrow else f"{corner}{line * 2} "
 
     def _cells(self, blob: Inspected, branch: str) -> dict[str, Text]:
-        descriptor = blob.descriptor
         start = Text(branch, Style.FAINT) + blob.kind.value
         about = blob.platform or short_type(blob.artifact_type or "")
         return {
             "bare": joined(" ", [start, Text(blob.platform or "", Style.PLACE)]),
             "blob": joined(" ", [start, Text(about, Style.PLACE)]),
             "detailed": joined(" ", [start, Text(about or _detail(blob), Style.PLACE)]),
-            "size": Text(bytes_of(descriptor.size)),
-            "digest": digest_of(descriptor.digest, whole=self.full),
+            "size": Text(bytes_of(blob.size)),
+            "digest": digest_of(blob.digest, whole=self.full),
             "family": Text(family_of(blob.family)),
-            "type": Text(descriptor.media_type),
-            "short type": Text(short_type(descriptor.media_type)),
+            "type": Text(blob.media_type),
+            "short type": Text(short_type(blob.media_type)),
         }
 
     def _notes(self, blob: Inspected) -> Text:
@@ -158,6 +157,6 @@ def _code(finding: Finding) -> Text:
 def _detail(blob: Inspected) -> str:
     """What distinguishes a blob from others of its kind, without a column for its media type."""
     if blob.kind is Kind.ARTIFACT:
-        return short_type(blob.descriptor.media_type)
-    packed = packing_of(blob.descriptor.media_type)
+        return short_type(blob.media_type)
+    packed = packing_of(blob.media_type)
     return packed if blob.compression is None else packing(blob.compression)
