@@ -41,6 +41,7 @@ class OptionValues(TypedDict, total=False):
     fsync: bool
     force: bool
     link: bool
+    follow_links: bool
     keep_going: bool
     tmpdir: str | os.PathLike[str] | None
 
@@ -95,6 +96,8 @@ class Options:
     """Replace the image in a ``dir:`` or in an archive."""
     link: bool = False
     """Let blobs of source and target be one file where they can be."""
+    follow_links: bool = False
+    """Read the files that the links of a store lead to, wherever that is."""
     keep_going: bool = False
     """Convert what can be converted, and report the rest as failures."""
     tmpdir: str | None = None

@@ -379,13 +379,13 @@ ARCHIVES: dict[str, Malformed] = {
     "rows that are a link out of the folder": Malformed(
         spoiled(unpacked(CLASSIC), "manifest.json", link_to("/etc/hostname")),
         "link-outside",
-        "manifest.json is a link that leaves the folder",
+        "manifest.json is a link that leaves the directory",
         "",
     ),
     "an extracted layer that is a link out of the folder": Malformed(
         spoiled(unpacked(CLASSIC), CLASSIC_LAYERS[0], link_to("/etc/hostname")),
         "link-outside",
-        "layer.tar is a link that leaves the folder",
+        "layer.tar is a link that leaves the directory",
         TOP,
     ),
     "an extracted config that is a pipe": Malformed(

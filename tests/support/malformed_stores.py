@@ -393,7 +393,7 @@ STORES: dict[str, Malformed] = {
     "an index.json that is a link out": Malformed(
         spoiled(layout(), "index.json", link_to("../index.json")),
         "link-outside",
-        "index.json is a link that leaves the folder",
+        "index.json is a link that leaves the directory",
         "",
     ),
     "an index.json that is a link round in circles": Malformed(

@@ -12,6 +12,7 @@ from oci_convert.limits import parse_limits, set_limits
 
 __all__ = [
     "Debug",
+    "FollowLinks",
     "Jobs",
     "Json",
     "Limit",
@@ -60,6 +61,12 @@ Debug = Annotated[bool, typer.Option("--debug", help="Print the traceback of an 
 """Looked for by :mod:`oci_convert.cli.run`, as an error may come before options are read."""
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Print every finding on a line of its own.")
+]
+FollowLinks = Annotated[
+    bool,
+    typer.Option(
+        "--follow-links", help="Read what the links of a store lead to (git-annex, stow)."
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress and no findings.")]
 Jobs = Annotated[

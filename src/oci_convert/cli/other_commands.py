@@ -84,15 +84,9 @@ _NAMED: Final = Told("oci-convert convert oci:LAYOUT:OLD oci:LAYOUT:NEW, which c
 _PIPE: Final = Told(
     "docker save IMAGE | oci-convert convert - DEST, or oci-convert convert SOURCE - | docker load"
 )
-_PULL: Final = Told(
-    "no registry is spoken to here: skopeo copy docker://… dir:app, then oci-convert convert "
-    "dir:app DEST"
-)
-_PUSH: Final = Told(
-    "no registry is spoken to here: oci-convert convert SOURCE dir:app --to docker, then skopeo "
-    "copy --all dir:app docker://…"
-)
-_REMOTE: Final = Told("no registry is spoken to here: skopeo, regctl and crane do that")
+_PULL: Final = Told("oci-convert convert docker://REF DEST")
+_PUSH: Final = Told("oci-convert convert SOURCE docker://REF")
+_REMOTE: Final = Told("of registries images are read and written here: crane and regctl do that")
 _INDEX: Final = Told("an index is converted here, never made: regctl index create makes one")
 COMMANDS: Final[Mapping[str, Told]] = {
     **dict.fromkeys(("copy", "cp", "image copy", "image convert"), _COPY),

@@ -47,9 +47,12 @@ _COMPRESSION: Final = Option(
 )
 _LEVEL: Final = Option("--level N", "--level {}", valued=True)
 _FORCED: Final = Option("--compress packs every layer that is not packed so already", "")
-_REGISTRY: Final = "no registry is spoken to here: skopeo copies images to and from a dir:"
-_ACCESS: Final = Option(_REGISTRY)
-_CREDENTIALS: Final = Option(_REGISTRY, valued=True)
+_INSECURE: Final = Option("--insecure HOST, or --plain-http HOST for a registry without TLS")
+_CREDS: Final = Option("--creds USER[:PASSWORD]", "--creds {}", valued=True)
+_PARTS: Final = Option("--creds USER[:PASSWORD]", valued=True)
+_AUTH_FILE: Final = Option("--authfile FILE", "--authfile {}", valued=True)
+_CA_FILE: Final = Option("--ca-file FILE", valued=True)
+_RETRIES: Final = Option("--retries N", "--retries {}", valued=True)
 _POLICY: Final = Option("no policy is asked here: leave it out; verify checks every digest", "")
 _SIGN: Final = Option("nothing is signed here: sign the new digest afterwards", valued=True)
 _CRYPT: Final = Option(
@@ -65,17 +68,14 @@ _NEEDLESS: Final = Option("leave it out: nothing like it is needed", "")
 _SOURCE: Final = Option("it is the argument SOURCE: a file, a folder, or - for a pipe", valued=True)
 _DEST: Final = Option("it is the argument DEST, as in docker-archive:FILE", valued=True)
 _ANYWHERE: Final = {
-    **dict.fromkeys(("--src-tls-verify", "--dest-tls-verify", "--tls-verify"), _ACCESS),
-    **dict.fromkeys(("--src-no-creds", "--dest-no-creds", "--no-creds", "--insecure"), _ACCESS),
-    **dict.fromkeys(("--from-plain-http", "--to-plain-http", "--plain-http"), _ACCESS),
-    **dict.fromkeys(("--src-creds", "--dest-creds", "--creds", "--authfile"), _CREDENTIALS),
-    **dict.fromkeys(("--src-authfile", "--dest-authfile", "--registry-config"), _CREDENTIALS),
-    **dict.fromkeys(("--src-username", "--dest-username", "--username"), _CREDENTIALS),
-    **dict.fromkeys(("--src-password", "--dest-password", "--password"), _CREDENTIALS),
-    **dict.fromkeys(("--src-registry-token", "--dest-registry-token"), _CREDENTIALS),
-    **dict.fromkeys(("--src-cert-dir", "--dest-cert-dir", "--cert-dir"), _CREDENTIALS),
-    **dict.fromkeys(("--src-daemon-host", "--dest-daemon-host"), _CREDENTIALS),
-    **dict.fromkeys(("--retry-times", "--retry-delay"), _CREDENTIALS),
+    **dict.fromkeys(("--src-tls-verify", "--dest-tls-verify", "--tls-verify"), _INSECURE),
+    **dict.fromkeys(("--from-plain-http", "--to-plain-http"), _INSECURE),
+    **dict.fromkeys(("--src-creds", "--dest-creds"), _CREDS),
+    **dict.fromkeys(("--src-username", "--dest-username", "--username"), _PARTS),
+    **dict.fromkeys(("--src-password", "--dest-password", "--password"), _PARTS),
+    **dict.fromkeys(("--src-authfile", "--dest-authfile", "--registry-config"), _AUTH_FILE),
+    **dict.fromkeys(("--src-cert-dir", "--dest-cert-dir", "--cert-dir"), _CA_FILE),
+    **dict.fromkeys(("--retry-times", "--retry-delay"), _RETRIES),
     **dict.fromkeys(("--policy", "--registries.d"), _POLICY._replace(valued=True)),
     "--insecure-policy": _POLICY,
     **dict.fromkeys(("--oci-layout", "--from-oci-layout", "--to-oci-layout"), _LAYOUT),
@@ -154,7 +154,7 @@ _INSPECT: Final = {
     ),
 }
 _VERIFY: Final = {
-    "--remote": _ACCESS,
+    "--remote": Option("it is the argument SOURCE, as docker://REF", valued=True),
     "--fast": Option("verify reads everything; inspect reads documents only"),
     **_JOBS,
     **dict.fromkeys(

@@ -32,6 +32,7 @@ def diff(
     *,
     jobs: int | None = None,
     documents_only: bool = False,
+    follow_links: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Diff:
     """Compare the images and the artifacts of two stores.
@@ -42,8 +43,9 @@ def diff(
     what is for the same one. What a store calls its images is no difference. Artifacts are compared
     as images are, by the digests of their config and their layers.
 
-    The layers of both sides are read and unpacked (``jobs`` and ``on_progress`` are those of
-    :func:`verify`): one that does not hold what the documents say makes the sides different.
+    The layers of both sides are read and unpacked (``follow_links``, ``jobs`` and ``on_progress``
+    are those of :func:`verify`): one that does not hold what the documents say makes the sides
+    different.
     ``documents_only`` trusts the documents, and reads no layer. Of attestations, referrers and
     signatures only their digests are compared. What was not compared, or had to be believed, is in
     :attr:`Diff.findings`.
@@ -53,7 +55,13 @@ def diff(
     """
 
     def read(store: SourceLike) -> Side:
-        return read_side(store, jobs=jobs, documents_only=documents_only, on_progress=on_progress)
+        return read_side(
+            store,
+            jobs=jobs,
+            documents_only=documents_only,
+            follow_links=follow_links,
+            on_progress=on_progress,
+        )
 
     run = _Run(read(left), read(right), measured=not documents_only)
     run.compare()
@@ -66,10 +74,19 @@ def same_as(
     *,
     jobs: int | None = None,
     documents_only: bool = False,
+    follow_links: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> bool:
     """Whether two stores hold the same images, whatever their formats: :attr:`Diff.same`."""
-    return diff(left, right, jobs=jobs, documents_only=documents_only, on_progress=on_progress).same
+    found = diff(
+        left,
+        right,
+        jobs=jobs,
+        documents_only=documents_only,
+        follow_links=follow_links,
+        on_progress=on_progress,
+    )
+    return found.same
 
 
 @dataclass

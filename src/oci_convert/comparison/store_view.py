@@ -174,6 +174,7 @@ def read_side(
     *,
     jobs: int | None = None,
     documents_only: bool = False,
+    follow_links: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Side:
     """Read and measure what is compared of one store; ``documents_only`` reads no layer.
@@ -181,7 +182,7 @@ def read_side(
     Raises :class:`OciConvertError` if it cannot be read, holds a document that cannot be trusted,
     or holds neither image nor artifact.
     """
-    with opened(store) as (reference, source, roots):
+    with opened(store, follow_links=follow_links) as (reference, source, roots):
         try:
             tree, referrers = read_images(source, roots, Faults.REPAIR)
             side = Side(str(reference), source.label)

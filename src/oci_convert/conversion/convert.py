@@ -130,7 +130,9 @@ class _Conversion:
         """Read one source and decide what becomes of its images."""
         origin = str(store)
         try:
-            opened_store, source, roots = open_sources.enter_context(opened(store, self._scratch))
+            opened_store, source, roots = open_sources.enter_context(
+                opened(store, self._scratch, follow_links=self._options.follow_links)
+            )
             if not roots:
                 raise source.empty()
         except OciConvertError as error:

@@ -36,18 +36,24 @@ from oci_convert.tree.walk import Visit, listed
 __all__ = ["Image", "Images", "Layer", "open_images"]
 
 
-def open_images(store: SourceLike, *, tmpdir: str | PathLike[str] | None = None) -> Images:
+def open_images(
+    store: SourceLike,
+    *,
+    tmpdir: str | PathLike[str] | None = None,
+    follow_links: bool = False,
+) -> Images:
     """Open the images of a store for reading; a ``with`` block closes them.
 
     ``store`` is what :func:`convert` takes as a source: a reference, a path that is recognised by
     content, ``-``, or a store object; with a REF, only that image is opened. An archive that is
     compressed as a whole, or comes as a stream, is unpacked to a file without a name in ``tmpdir``
     (by default the system's folder for temporary files); nothing else is written anywhere.
+    ``follow_links`` reads the files that the links of a store lead to, wherever that is.
 
     Raises :class:`OciConvertError` if there is no such store or no such REF, or if the store is too
     broken to say which images it holds.
     """
-    return Images(store, tmpdir)
+    return Images(store, tmpdir, follow_links=follow_links)
 
 
 class Images:
@@ -63,8 +69,14 @@ class Images:
     Several threads may read at the same time.
     """
 
-    def __init__(self, store: SourceLike, tmpdir: str | PathLike[str] | None = None) -> None:
-        self._open = _Open(store, tmpdir)
+    def __init__(
+        self,
+        store: SourceLike,
+        tmpdir: str | PathLike[str] | None = None,
+        *,
+        follow_links: bool = False,
+    ) -> None:
+        self._open = _Open(store, tmpdir, follow_links)
         self.store = self._open.reference
         """The reference that was opened."""
 
@@ -167,10 +179,17 @@ def _is_leaf(node: Node) -> bool:
 class _Open:
     """An open store, which all views of it share."""
 
-    def __init__(self, store: SourceLike, tmpdir: str | PathLike[str] | None) -> None:
+    def __init__(
+        self,
+        store: SourceLike,
+        tmpdir: str | PathLike[str] | None,
+        follow_links: bool,  # noqa: FBT001 - private
+    ) -> None:
         self._stack = ExitStack()
         with ExitStack() as stack:
-            found = stack.enter_context(opened(store, partial(temporary, tmpdir)))
+            found = stack.enter_context(
+                opened(store, partial(temporary, tmpdir), follow_links=follow_links)
+            )
             reference, self._source, roots = found
             self.reference = str(reference)
             self.roots = list(enumerate(roots))

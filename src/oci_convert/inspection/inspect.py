@@ -97,15 +97,16 @@ class Inspection(Plain):
     """What is wrong with the list of the images itself."""
 
 
-def inspect(source: SourceLike) -> Inspection:
+def inspect(source: SourceLike, *, follow_links: bool = False) -> Inspection:
     """Read the trees of a source: documents are verified, of layers only the first bytes are read.
 
     Whatever can be read is shown; what is wrong with it is in :attr:`Inspected.findings`. Raises
     :class:`OciConvertError` only where there is nothing to show: no such store, no such REF, or a
     store that does not say which images it holds. An archive that is compressed as a whole, or
-    comes as a stream, is unpacked in the system's folder for temporary files.
+    comes as a stream, is unpacked in the system's folder for temporary files. ``follow_links``
+    reads the files that the links of a store lead to, wherever that is.
     """
-    with opened(source) as (reference, store, roots):
+    with opened(source, follow_links=follow_links) as (reference, store, roots):
         tree, referrers = read_images(store, roots, Faults.NOTE)
         view = _View(store, tree, referrers)
         images = tuple(view.image(image) for image in tree.images)

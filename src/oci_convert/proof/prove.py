@@ -44,6 +44,7 @@ def prove(
     source: SourceLike,
     original: str | bytes,
     *,
+    follow_links: bool = False,
     jobs: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Proof:
@@ -55,11 +56,12 @@ def prove(
     and the caller must compare it with the digest that was signed.
 
     Documents are compared first; only where they agree are the blobs read, each
-    once, ``jobs`` at a time. Raises :class:`UsageError` for several images or a text that is no
-    digest, and other :class:`OciConvertError` for what cannot be read at all.
+    once, ``jobs`` at a time. ``follow_links`` is that of :func:`verify`. Raises :class:`UsageError`
+    for several images or a text that is no digest, and other :class:`OciConvertError` for what
+    cannot be read at all.
     """
     given = read_original(original)
-    with opened(source) as (reference, store, roots):
+    with opened(source, follow_links=follow_links) as (reference, store, roots):
         image = read_tree(store, [_one(store, roots)], faults=Faults.NOTE).images[0]
         run = _Run(store, Tree((image,)), image, given)
         answer, chain, reason = run.answer(jobs, on_progress)

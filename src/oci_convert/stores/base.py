@@ -334,6 +334,8 @@ class SourceOptions:
     scratch: Scratch = temporary
     """Makes an empty file to write and read, which is gone once it is closed: for what cannot be
     read in place, such as an archive that comes as a stream."""
+    follow_links: bool = False
+    """Read the files that links lead to, wherever that is, for stores of links on this machine."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,7 +91,7 @@ class OciLayout(_Local, LayoutNames):
         return one
 
     def source(self, options: SourceOptions = SourceOptions()) -> Source:
-        files = open_files(self._reference, options.scratch)
+        files = open_files(self._reference, options)
         return source_over(files, self._reference, self._reader)
 
     def sink(self, options: SinkOptions = SinkOptions()) -> Sink:

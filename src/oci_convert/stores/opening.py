@@ -30,14 +30,15 @@ _MEMBERS: Final[dict[type, tuple[str, ...]]] = {
 
 @contextmanager
 def opened(
-    store: SourceLike, scratch: Scratch = temporary
+    store: SourceLike, scratch: Scratch = temporary, *, follow_links: bool = False
 ) -> Iterator[tuple[SourceStore, Source, Sequence[Root]]]:
     """A source and those of its images that the store means: the one that it names, else all.
 
-    ``scratch`` makes the file that a compressed or piped archive is unpacked to.
+    ``scratch`` makes the file that a compressed or piped archive is unpacked to; ``follow_links``
+    is for stores whose files are links to elsewhere.
     """
-    found = source_store(store)
-    with system_errors(), found.source(SourceOptions(scratch)) as source:
+    found, options = source_store(store), SourceOptions(scratch, follow_links)
+    with system_errors(), found.source(options) as source:
         roots = source.roots()
         yield found, source, roots if found.ref is None else [find(roots, found.ref, source.label)]
 

@@ -18,7 +18,7 @@ from oci_convert.spec.media_types import Compression, Family
 from oci_convert.stores.base import Sink, SinkOptions, Source, SourceOptions
 from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSource
 from oci_convert.stores.files.archive_names import is_archive_name, packing_of
-from oci_convert.stores.files.base import Files, Scratch
+from oci_convert.stores.files.base import Files
 from oci_convert.stores.files.folder import Folder, WritableFolder
 from oci_convert.stores.files.outputs import NewFile, Output, Stream
 from oci_convert.stores.layout_index import IndexReader
@@ -89,7 +89,7 @@ class Reference:
         An archive that is compressed as a whole, or comes as a stream, is unpacked to a scratch
         file.
         """
-        return source_over(open_files(self, options.scratch), self)
+        return source_over(open_files(self, options), self)
 
     def sink(self, options: SinkOptions = SinkOptions()) -> Sink:
         """Open it for writing; nothing is created before the first blob.
@@ -169,21 +169,21 @@ def bare(path: str | PathLike[str]) -> Reference:
     return Reference(None, os.path.join(os.curdir, text) if text == "-" else text)
 
 
-def open_files(reference: Reference, scratch: Scratch) -> Files:
-    """The files of a directory or an archive; ``scratch`` is for one that must be unpacked."""
+def open_files(reference: Reference, options: SourceOptions) -> Files:
+    """The files of a directory or an archive."""
     path = Path(reference.path)
     if not reference.is_stream and path.is_dir():
-        return Folder(path, reference.label)
+        return Folder(path, reference.label, follow_links=options.follow_links)
     from oci_convert.stores.files.spool import open_archive
 
     if reference.is_stream:
-        return open_archive(None, "standard input", scratch)
+        return open_archive(None, "standard input", options.scratch)
     if not path.exists():
         from oci_convert.stores.recognition import Sought, absent
 
         raise absent(Sought(reference.transport, reference.path, reference.ref, reference.label))
     try:
-        return open_archive(reference.path, reference.label, scratch)
+        return open_archive(reference.path, reference.label, options.scratch)
     except StoreError as error:
         from oci_convert.stores.recognition import part_of_a_store
 

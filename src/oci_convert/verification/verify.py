@@ -97,6 +97,7 @@ def verify(
     source: SourceLike,
     *,
     complete: bool = False,
+    follow_links: bool = False,
     jobs: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> Verification:
@@ -104,16 +105,17 @@ def verify(
 
     ``source`` is what :func:`convert` takes: with a REF, only that image is verified. An index may
     name images that are not in the source: that is a warning unless ``complete`` asks for all of
-    them. An index of which no image is there is never sound. ``jobs`` is
-    the number of blobs that are read at a time (default: the number of CPUs); ``on_progress`` is
-    called by one thread at a time, and what it raises ends the run.
+    them. An index of which no image is there is never sound. ``follow_links`` reads the files that
+    the links of a store lead to, wherever that is. ``jobs`` is the number of blobs that are read at
+    a time (default: the number of CPUs); ``on_progress`` is called by one thread at a time, and
+    what it raises ends the run.
 
     What is wrong with the images is in :attr:`Verification.findings`. Raises
     :class:`OciConvertError` only where there is no image to verify: no such store, no such REF.
     """
     began = time.monotonic()
     try:
-        with opened(source) as (reference, store, roots):
+        with opened(source, follow_links=follow_links) as (reference, store, roots):
             if not roots:
                 raise store.empty()
             run = _Run(store, roots, complete=complete)

@@ -10,6 +10,7 @@ import typer
 from oci_convert.cli import show
 from oci_convert.cli.app import (
     Debug,
+    FollowLinks,
     Jobs,
     Json,
     Limit,
@@ -236,6 +237,7 @@ def convert(
             rich_help_panel=_IMAGES,
         ),
     ] = False,
+    follow_links: FollowLinks = False,
     _creds: Creds = None,
     _authfile: AuthFile = None,
     _plain_http: PlainHttp = None,
@@ -290,6 +292,7 @@ def convert(
             fsync=not no_fsync,
             force=force,
             link=link,
+            follow_links=follow_links,
             keep_going=keep_going,
             tmpdir=tmpdir,
             on_progress=on_progress,

@@ -9,6 +9,7 @@ import typer
 from oci_convert.cli import show
 from oci_convert.cli.app import (
     Debug,
+    FollowLinks,
     Jobs,
     Json,
     Limit,
@@ -57,6 +58,7 @@ def diff(
     ],
     *,
     jobs: Jobs = None,
+    follow_links: FollowLinks = False,
     _creds: Creds = None,
     _authfile: AuthFile = None,
     _plain_http: PlainHttp = None,
@@ -80,7 +82,7 @@ def diff(
     from oci_convert.comparison.diff import diff as run
 
     with progress(wanted=not quiet) as on_progress:
-        found = run(left, right, jobs=jobs, on_progress=on_progress)
+        found = run(left, right, follow_links=follow_links, jobs=jobs, on_progress=on_progress)
     if not quiet:
         show.findings(found.findings, every=verbose)
     if as_json:

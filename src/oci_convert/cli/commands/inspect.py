@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from oci_convert.cli.app import Debug, Json, Limit, Source, app, print_json
+from oci_convert.cli.app import Debug, FollowLinks, Json, Limit, Source, app, print_json
 from oci_convert.cli.help import Command
 from oci_convert.cli.registries import (
     AuthFile,
@@ -35,6 +35,7 @@ def inspect(
     as_graph: Annotated[
         bool, typer.Option("--graph", help="Print the tree as a diagram for Mermaid.")
     ] = False,
+    follow_links: FollowLinks = False,
     _creds: Creds = None,
     _authfile: AuthFile = None,
     _plain_http: PlainHttp = None,
@@ -52,7 +53,7 @@ def inspect(
     """
     from oci_convert.inspection.inspect import inspect as run
 
-    inspection = run(source)
+    inspection = run(source, follow_links=follow_links)
     if as_json:
         print_json(inspection.to_json())
     elif as_graph:

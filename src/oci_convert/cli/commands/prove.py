@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from oci_convert.cli.app import Debug, Jobs, Json, Limit, Quiet, Source, app, print_json
+from oci_convert.cli.app import (
+    Debug,
+    FollowLinks,
+    Jobs,
+    Json,
+    Limit,
+    Quiet,
+    Source,
+    app,
+    print_json,
+)
 from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
 from oci_convert.cli.registries import (
@@ -40,6 +50,7 @@ def prove(
         ),
     ],
     jobs: Jobs = None,
+    follow_links: FollowLinks = False,
     _creds: Creds = None,
     _authfile: AuthFile = None,
     _plain_http: PlainHttp = None,
@@ -62,7 +73,7 @@ def prove(
     # A digest is never taken for the name of a file: a file can say anything.
     given = original if re.match("sha[0-9]+:", original) else Path(original).read_bytes()
     with progress(wanted=not quiet) as on_progress:
-        proof = run(source, given, jobs=jobs, on_progress=on_progress)
+        proof = run(source, given, follow_links=follow_links, jobs=jobs, on_progress=on_progress)
     if as_json:
         print_json(proof.to_json())
     else:

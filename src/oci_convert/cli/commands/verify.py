@@ -9,6 +9,7 @@ import typer
 from oci_convert.cli import show
 from oci_convert.cli.app import (
     Debug,
+    FollowLinks,
     Jobs,
     Json,
     Limit,
@@ -63,6 +64,7 @@ def verify(
         typer.Option("--complete", help="Require every image that an index lists."),
     ] = False,
     jobs: Jobs = None,
+    follow_links: FollowLinks = False,
     _creds: Creds = None,
     _authfile: AuthFile = None,
     _plain_http: PlainHttp = None,
@@ -92,7 +94,9 @@ def verify(
         from oci_convert.comparison.diff import diff
 
         with progress(wanted=not quiet) as on_progress:
-            found = diff(source, same_as, jobs=jobs, on_progress=on_progress)
+            found = diff(
+                source, same_as, follow_links=follow_links, jobs=jobs, on_progress=on_progress
+            )
         if not quiet:
             shown.content(found)
         _answer(found.same, "the same", "different", found, as_json=as_json, every=every)
@@ -100,7 +104,13 @@ def verify(
         from oci_convert.verification.verify import verify as run
 
         with progress(wanted=not quiet) as on_progress:
-            verified = run(source, complete=complete, jobs=jobs, on_progress=on_progress)
+            verified = run(
+                source,
+                complete=complete,
+                follow_links=follow_links,
+                jobs=jobs,
+                on_progress=on_progress,
+            )
         word = "sound" if not verified.sparse else f"sound, but sparse: {_present(verified)}"
         _answer(verified.sound, word, "not sound", verified, as_json=as_json, every=every)
 

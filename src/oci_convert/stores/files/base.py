@@ -42,13 +42,13 @@ def not_a_file(name: str, kind: str, label: str) -> StoreError:
     )
 
 
-def link_outside(name: str, problem: str, label: str) -> StoreError:
+def link_outside(name: str, problem: str, label: str, remedy: str = "") -> StoreError:
     """The error for a symbolic link that leads outside, or into a loop."""
     return StoreError(
         f"{name} is a link that {problem}",
         code="link-outside",
         where=label,
-        remedy="links are followed only inside an image; it may be an attack",
+        remedy=remedy or "links are followed only inside an image; it may be an attack",
     )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
 
-__all__ = ["FOLDER", "OPEN", "LeftError", "files_beneath", "open_beneath"]
+__all__ = ["FOLDER", "OPEN", "LeftError", "files_beneath", "files_through_links", "open_beneath"]
 
 OPEN: Final = (
     os.O_RDONLY
@@ -56,6 +56,22 @@ def files_beneath(root: Path, folder: str, skip: str) -> Iterator[str]:
     walk = _walk_by_folders if _BY_FOLDERS else _walk_by_path
     for parent, folders, files in walk(root, folder):
         inside = (PurePosixPath(folder) / parent).as_posix()
+        if inside == "." and skip in folders:
+            folders.remove(skip)
+        yield from (name if inside == "." else f"{inside}/{name}" for name in files)
+
+
+def files_through_links(root: Path, folder: str, skip: str) -> Iterator[str]:
+    """The same, and what is below links to folders, wherever these are; no folder twice."""
+    top = root / folder
+    seen = set()
+    for parent, folders, files in os.walk(top, onerror=_unless_absent, followlinks=True):
+        status = Path(parent).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        inside = (PurePosixPath(folder) / Path(parent).relative_to(top).as_posix()).as_posix()
         if inside == "." and skip in folders:
             folders.remove(skip)
         yield from (name if inside == "." else f"{inside}/{name}" for name in files)

@@ -1,6 +1,6 @@
 """Files in a directory of the file system.
 
-Reading never leaves the folder through a link: names are opened part by part beneath it. Writing
+Reading never leaves the directory through a link: names are opened part by part beneath it. Writing
 leaves nothing half done: a file grows in the folder of its run and is renamed when it is complete.
 """
 
@@ -24,7 +24,13 @@ from oci_convert.stores.files.base import (
     link_outside,
     not_a_file,
 )
-from oci_convert.stores.files.beneath import OPEN, LeftError, files_beneath, open_beneath
+from oci_convert.stores.files.beneath import (
+    OPEN,
+    LeftError,
+    files_beneath,
+    files_through_links,
+    open_beneath,
+)
 from oci_convert.stores.files.copying import clone, pump, write_all
 from oci_convert.stores.files.file import File
 from oci_convert.stores.files.run_folder import UNFINISHED, RunFolder, flush, make_real_folder
@@ -40,16 +46,30 @@ _KINDS: Final = {
 }
 
 
+_OWN_LINKS: Final = (
+    "it may be an attack; if the links are yours (git-annex, stow), use --follow-links, or copy "
+    "the store with cp -rL"
+)
+
+
 class Folder(Files):
     """A folder to read. Nothing is created, locked or changed.
 
     ``path`` may be a link to the folder. ``label`` is what errors call it, by default the path.
+    With ``follow_links``, what links lead to is read wherever it is, as if it were in the folder.
     """
 
-    def __init__(self, path: str | os.PathLike[str], label: str | None = None) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        label: str | None = None,
+        *,
+        follow_links: bool = False,
+    ) -> None:
         self.path = Path(path)
         self.label = str(path) if label is None else label
         self._prefix = os.path.join(self.path, "")
+        self._follows = follow_links
 
     def at(self, name: str) -> str:
         """The path of a file. As text: to many small blobs pathlib costs more than their bytes."""
@@ -58,7 +78,8 @@ class Folder(Files):
     def names(self, folder: str = "") -> Iterator[str]:
         try:
             with self._judging(folder):
-                yield from files_beneath(self.path, folder, UNFINISHED)
+                walk = files_through_links if self._follows else files_beneath
+                yield from walk(self.path, folder, UNFINISHED)
         except (FileNotFoundError, StoreError):
             return
 
@@ -70,8 +91,19 @@ class Folder(Files):
             return None
 
     def open(self, name: str) -> BinaryIO:
+        if self._follows:
+            return self._followed(name)
         with self._judging(name):
             return self._regular(open_beneath(self.path, name), name)
+
+    def _followed(self, name: str) -> BinaryIO:
+        try:
+            return self.open_blob(name)
+        except FileNotFoundError:
+            if Path(self.at(name)).is_symlink():
+                remedy = "fetch its target, for example with git annex get"
+                raise link_outside(name, "has no target", self.label, remedy) from None
+            raise
 
     def _regular(self, descriptor: int, name: str) -> File:
         mode = os.fstat(descriptor).st_mode
@@ -100,8 +132,9 @@ class Folder(Files):
         except FileNotFoundError:
             return None
 
-    def _outside(self, name: str, problem: str = "leaves the folder") -> StoreError:
-        return link_outside(name, problem, self.label)
+    def _outside(self, name: str) -> StoreError:
+        """The error for a link that leads out: it may be an attack, or a way to keep files."""
+        return link_outside(name, "leaves the directory", self.label, _OWN_LINKS)
 
     def _refuse_kind(self, name: str, mode: int) -> NoReturn:
         kind = _KINDS.get(stat.S_IFMT(mode), "something else")
@@ -121,7 +154,7 @@ class Folder(Files):
                 case errno.ENAMETOOLONG:
                     raise FileNotFoundError(*error.args) from None
                 case errno.ELOOP:
-                    raise self._outside(name, ROUND) from None
+                    raise link_outside(name, ROUND, self.label) from None
                 case errno.ENXIO:
                     self._refuse_kind(name, stat.S_IFSOCK)
             error.filename = self.at(name)  # the system may have been asked for a part
@@ -129,7 +162,7 @@ class Folder(Files):
 
 
 class WritableFolder(Folder, WritableFiles):
-    """A folder to write to; made if it does not exist."""
+    """A folder to write to; made if it does not exist. Its links are never followed out of it."""
 
     def __init__(self, path: str | os.PathLike[str], *, fsync: bool = True) -> None:
         super().__init__(path)
@@ -140,6 +173,9 @@ class WritableFolder(Folder, WritableFiles):
         """Files that were not there before this run."""
         self._flushable: list[str] = []
         self._known: set[str] = set()
+
+    def _outside(self, name: str) -> StoreError:
+        return link_outside(name, "leaves the directory", self.label)
 
     def create(self, name: str, size: int | None = None) -> Pending:
         unfinished = self._run.file()
