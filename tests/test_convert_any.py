@@ -205,11 +205,14 @@ DROPPED: Final = frozenset(
         "attestation-dropped",
         "entry-dropped",
         "missing-child",
+        "no-such-platform",
+        "not-an-image",
         "platform-not-selected",
         "referrer-dropped",
         "signature-dropped",
         "signature-orphaned",
         "sparse-index",
+        "unknown-layer",
     }
 )
 """Findings by which everything below a place is left behind."""

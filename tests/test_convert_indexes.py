@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,8 +29,10 @@ from support.images import (
     docker_image,
     image_list,
     layer,
+    layout_files,
     manifest,
     oci_image,
+    write_files,
 )
 from support.runs import (
     AT_HOME,
@@ -200,16 +203,34 @@ def test_a_platform_that_is_not_there_names_those_that_are() -> None:
     for images, wanted in (
         ({"app": index}, ["linux/s390x"]),
         ({"app": index}, ["linux/amd64", "linux/s390x"]),
-        ({"app": index, "other": other}, ["linux/s390x"]),
-        ({"other": other, "app": oci_image()}, ["linux/s390x"]),
+        ({"app": index, "other": other}, ["linux/arm64", "linux/riscv64"]),
+        ({"other": other, "app": oci_image()}, ["linux/riscv64"]),
     ):
         target = Memory()
         with pytest.raises(RefusedError) as refused:
             convert(store(**images), target, to="docker", platforms=wanted)
         assert refused.value.code == "no-such-platform"
-        assert "linux/s390x" in refused.value.message
-        assert "linux/amd64" in refused.value.remedy
+        assert wanted[-1] in refused.value.message
+        assert "linux/" in refused.value.remedy
         assert target.files == {}
+
+
+def test_an_image_without_the_platform_does_not_stop_the_others(tmp_path: Path) -> None:
+    index, other = image_list(platforms("linux/amd64", "linux/s390x")), oci_image()
+    write_files(layout_files({"app": index, "other": other}), tmp_path / "in")
+    source = f"oci:{tmp_path}/in"
+    for keep_going in (False, True):
+        target = Memory()
+        report = convert(source, target, platforms=["linux/s390x"], keep_going=keep_going)
+        assert [image.name for image in report.images] == ["app"]
+        (lost,) = report.losses
+        assert (lost.code, lost.where) == ("no-such-platform", "images[1]")
+        assert lost.message.startswith("other was left out: ")
+        assert report.pins[other.digest] is None
+    for named, on_loss in ((f"{source}:other", "report"), (source, "fail")):
+        with pytest.raises(RefusedError) as refused:
+            convert(named, Memory(), platforms=["linux/s390x"], on_loss=on_loss)
+        assert refused.value.code == "no-such-platform"
 
 
 def test_a_platform_is_taken_from_the_config_where_no_entry_states_it() -> None:

@@ -84,6 +84,7 @@ NO_CODES: Final = frozenset(
         *("attestation-manifest", "containers-storage", "docker-archive", "docker-daemon"),
         *(
             "docker-dir",
+            "docker-manifest-digest",
             "image-id",
             "left-out",
             "list-tags",

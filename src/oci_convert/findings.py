@@ -35,7 +35,7 @@ class Code:
     advice: str
     """What a user can do about it."""
     fault: bool = False
-    """The source itself is at fault: ``--strict`` refuses."""
+    """``--strict`` refuses: the source is at fault, or holds what the target cannot hold."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -214,7 +214,28 @@ CODES: Final[dict[str, Code]] = {
     "entry-dropped": Code(
         Level.LOSS,
         "An entry was removed from an index because the target format has no such content.",
-        "Keep the source, or choose what to convert with `--platform`.",
+        "Keep the source, or choose what to convert with `--platform`. `--strict` refuses.",
+        fault=True,
+    ),
+    "not-an-image": Code(
+        Level.LOSS,
+        "Something in a store is no image but an artifact (a Helm chart, a Wasm module). It was "
+        "left out, as Docker has only images and nobody asked for it by name.",
+        "Convert it to OCI, which keeps it unchanged. `--strict` refuses.",
+        fault=True,
+    ),
+    "unknown-layer": Code(
+        Level.LOSS,
+        "Something in a store has layers for which Docker has no media type (a model, perhaps)."
+        " It was left out, as nobody asked for it by name.",
+        "Convert it to OCI, which keeps it unchanged. `--strict` refuses.",
+        fault=True,
+    ),
+    "no-such-platform": Code(
+        Level.LOSS,
+        "An image of a store was left out, because it is not for a platform that `--platform` asks "
+        "for. Another one is.",
+        "Name the images that you want, or ask for more platforms.",
     ),
     "attestation-dropped": Code(
         Level.LOSS,

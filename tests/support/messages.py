@@ -76,6 +76,9 @@ BOTH_IMAGES: Final = platforms("linux/amd64", "linux/arm64")
 BOTH: Final = image_list(BOTH_IMAGES)
 SAVED: Final = save_tar({"app:1": ONE})
 ARTIFACT: Final = manifest(Blob(EMPTY, b"{}"), [Blob("text/plain", b"note")])
+MODEL: Final = manifest(
+    Blob(OCI_CONFIG, minimal_config([])), [Blob("application/vnd.example.model", b"weights")]
+)
 URLS: Final = {"urls": ["https://example.com/layer"]}
 ATTESTED: Final = image_list([OCI, attestation(OCI)])
 SIGNED: Final = {"app": ONE, cosign_tag(ONE): cosign_signature(ONE)}
@@ -976,6 +979,34 @@ FINDINGS: Final[dict[str, Provoked]] = {
         "entry-dropped",
         "convert oci:layout dir:new --to docker",
         (layout(app=image_list([OCI, ARTIFACT])),),
+    ),
+    "an artifact in a store for Docker": Provoked(
+        "not-an-image",
+        "convert oci:layout oci:new --to docker",
+        (layout(app=OCI, note=ARTIFACT),),
+    ),
+    "an artifact in a store that must be clean": Provoked(
+        "not-an-image",
+        "convert oci:layout oci:new --to docker --strict",
+        (layout(app=OCI, note=ARTIFACT),),
+    ),
+    "a model in a store for Docker": Provoked(
+        "unknown-layer", "convert oci:layout oci:new --to docker", (layout(app=OCI, model=MODEL),)
+    ),
+    "an image of another platform in a store": Provoked(
+        "no-such-platform",
+        "convert oci:layout oci:new --platform linux/arm64",
+        (layout(app=BOTH, other=OCI),),
+    ),
+    "a signature of nothing that is there": Provoked(
+        "signature-orphaned",
+        "convert oci:layout oci:new --to docker",
+        (layout(app=OCI, signature=cosign_signature(ONE)),),
+    ),
+    "a signature of something else, refused": Provoked(
+        "signature-present",
+        "convert oci:layout oci:new --signatures fail",
+        (layout(app=OCI, signature=cosign_signature(ONE)),),
     ),
     "an attestation for Docker": Provoked(
         "attestation-dropped", "convert oci:layout dir:new --to docker", (layout(app=ATTESTED),)

@@ -34,7 +34,7 @@ def check_rows(source_plans: Sequence[SourcePlan], where: str) -> None:
             if images and repository_tag(root.annotations) is None:
                 one.plan = with_findings(one.plan, [_nameless(root, place)])
             filled = filled or bool(images)
-    if not filled and any(one.plan.images for one in source_plans):
+    if not filled and any(one.plan.images or one.plan.referrers for one in source_plans):
         raise UsageError(
             "there is no image that Docker can load",
             code="not-an-image",

@@ -10,36 +10,24 @@ from typing import TYPE_CHECKING, BinaryIO, Unpack
 
 from oci_convert.conversion.report_builder import build_report
 from oci_convert.conversion.source_plan import SourcePlan
+from oci_convert.conversion.source_planner import Settings, SourcePlanner
 from oci_convert.conversion.transfer import Transfer
 from oci_convert.errors import OciConvertError, UsageError
-from oci_convert.findings import Finding
-from oci_convert.options import OnLoss, Options, OptionValues
-from oci_convert.planning.decide import (
-    decide,
-    refuse_irreversible,
-    refuse_losses,
-    with_findings,
-)
-from oci_convert.planning.decisions import PlannedImage
-from oci_convert.planning.referrer_rules import kept_signatures
-from oci_convert.planning.rendering import render
+from oci_convert.options import Options, OptionValues
+from oci_convert.planning.decide import refuse_emptiness
+from oci_convert.planning.platform_choice import PlatformChoice
 from oci_convert.progress import Progress
 from oci_convert.report import Failure, Report
 from oci_convert.spec.media_types import Family
-from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called, pair
-from oci_convert.spec.platforms import matches
-from oci_convert.stores.base import Root, Sink, SinkOptions, SinkStore, Source
+from oci_convert.stores.base import Root, Sink, SinkOptions, SinkStore
 from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.system import system_errors
 from oci_convert.stores.files.temporary import temporary
 from oci_convert.stores.hashing import HashingSink
 from oci_convert.stores.opening import SinkLike, SourceLike, opened, sink_store, source_stores
 from oci_convert.stores.traffic import Traffic
-from oci_convert.transform.document_edits import is_attestation
 from oci_convert.transform.layer_rules import check_compress
-from oci_convert.tree.reader import Faults, read_node, read_tree
-from oci_convert.tree.referrers import SortedRoots, Subject, referrers_of, sort_roots
 
 if TYPE_CHECKING:
     from oci_convert.planning.record import Record
@@ -91,9 +79,10 @@ def convert(
             beside = None if chosen.dry_run else sink.scratch()
             return waiting() if beside is None else beside
 
-        run = _Conversion(family, chosen, sink, target.ref, scratch)
+        run = _Conversion(family, chosen, sink, target.ref, scratch, record)
         for store in sources:
-            run.plan(store, open_sources, record)
+            run.plan(store, open_sources)
+        run.check()
         run.name()
         receiver = HashingSink(sink) if chosen.dry_run else sink
         transfer = Transfer(receiver, chosen, on_progress=on_progress)
@@ -115,18 +104,24 @@ class _Conversion:
     """One call: the plans of all sources, and the one sink that they go to."""
 
     def __init__(
-        self, family: Family, options: Options, sink: Sink, ref: str | None, scratch: Scratch
+        self,
+        family: Family,
+        options: Options,
+        sink: Sink,
+        ref: str | None,
+        scratch: Scratch,
+        record: Record | None,
     ) -> None:
         self.source_plans: list[SourcePlan] = []
         self.failures: list[Failure] = []
-        self._family = family
-        self._options = options
+        platforms = PlatformChoice(options.platforms)
+        self._settings = Settings(family, options, sink, platforms, record, self._fail)
         self._sink = sink
         self._ref = ref
         self._scratch = scratch
         self._count = 0
 
-    def plan(self, store: SourceLike, open_sources: ExitStack, record: Record | None) -> None:
+    def plan(self, store: SourceLike, open_sources: ExitStack) -> None:
         """Read one source and decide what becomes of its images."""
         origin = str(store)
         try:
@@ -138,98 +133,26 @@ class _Conversion:
         except OciConvertError as error:
             self._fail(origin, error)
             return
-        origin = str(opened_store)
-        named = opened_store.ref is not None
-        rest = [root for root in source.roots() if not named or root not in roots]
-        found = sort_roots(source, rest)
-        if named:
-            found.images = list(roots)
-        for some in self._shares(found.images):
-            self._plan_share(origin, source, some, found, record)
-        # What refers to nothing that was converted is something of its own.
-        left, found.referrers = found.referrers, []
-        for some in self._shares([root for root, _ in left if not named]):
-            self._plan_share(origin, source, some, found, record)
-
-    def _shares(self, roots: list[Root]) -> list[list[Root]]:
-        """What is planned together: everything, or each image that may fail alone."""
-        alone = self._options.keep_going or not roots
-        return [[root] for root in roots] if alone else [roots]
+        planner = SourcePlanner(self._settings, str(opened_store), source, self._count)
+        planner.plan(roots, named=opened_store.ref is not None)
+        self._count = planner.count
+        self.source_plans += planner.plans
 
     def _fail(self, origin: str, error: OciConvertError) -> None:
-        if not self._options.keep_going:
+        if not self._settings.options.keep_going:
             raise error
         self.failures.append(Failure.of(origin, error))
 
-    def _plan_share(
-        self,
-        origin: str,
-        source: Source,
-        roots: Sequence[Root],
-        found: SortedRoots,
-        record: Record | None,
-    ) -> None:
-        """Plan some images and what refers to them; ``found`` keeps what refers to others."""
-        try:
-            with system_errors():
-                planned, found.referrers = self._planned(origin, source, roots, found, record)
-        except OciConvertError as error:
-            self._fail(origin, error.within(source.label))
-        else:
-            self._count += len(roots)
-            self.source_plans.append(planned)
-
-    def _planned(
-        self,
-        origin: str,
-        source: Source,
-        roots: Sequence[Root],
-        found: SortedRoots,
-        record: Record | None,
-    ) -> tuple[SourcePlan, list[tuple[Root, Subject]]]:
-        faults = Faults.REPAIR if self._options.repair else Faults.REFUSE
-        tree = read_tree(
-            source,
-            roots,
-            first=self._count,
-            asked=self._asked,
-            known=found.known,
-            faults=faults,
-        )
-        digests: set[str] = {node.descriptor.digest for node in tree.documents()}
-        read = partial(read_node, source, found.known, faults=faults)
-        referrers, others = referrers_of(digests, found.referrers, read)
-        target = self._sink.capabilities
-        plan = decide(
-            tree,
-            self._family,
-            self._options,
-            referrers,
-            plain_layers=target.plain_layers,
-            room=target.referrers,
-        )
-        if record is not None:
-            from oci_convert.conversion.restore import restore_originals
-
-            plan = restore_originals(plan, record, self._sink)
-        if self._options.require_reversible:
-            refuse_irreversible(plan)
-        signatures, findings = kept_signatures(
-            plan, render(plan), source.signatures(), room=target.signatures
-        )
-        plan = with_findings(plan, findings)
-        if source.remote and not self._sink.shares(source):
-            plan = with_findings(plan, map(_not_sought, plan.images))
-        if self._options.on_loss is OnLoss.FAIL:
-            refuse_losses(plan)
-        return SourcePlan(origin, source, plan, signatures), others
-
-    def _asked(self, entry: Descriptor) -> bool:
-        """Whether an entry is to be read: one whose platform nobody wants is not."""
-        wanted = self._options.platforms
-        if not wanted or entry.platform is None or is_attestation(entry):
-            return True
-        return any(matches(entry.platform, platform) for platform in wanted)
+    def check(self) -> None:
+        """Every platform must have been found, and something must be left to convert."""
+        if self.failures:
+            return
+        for one in self.source_plans:
+            if not any(other.plan.images or other.plan.referrers for other in self.source_plans):
+                refuse_emptiness(one.plan, one.source.label)
+            error = self._settings.platforms.unmatched()
+            if error is not None:
+                raise error.within(one.source.label)
 
     def name(self) -> None:
         """Say what each image is called in the target; fails before anything is written."""
@@ -245,11 +168,12 @@ class _Conversion:
                 remedy=f"choose one of {', '.join(names)}",
             )
         if distinct and (self._ref is not None or not target.names):
-            first = self.source_plans[0]
-            self.source_plans = [first]
+            first, *others = (one for one in self.source_plans if one.plan.images)
             first.only_first()
+            for other in others:
+                other.without_images()
         for one in self.source_plans:
-            if self._ref is not None:
+            if self._ref is not None and one.roots:
                 one.rename(self._ref)
         roots = [root for one in self.source_plans for root in one.roots]
         _refuse_twins(roots, self._sink.label)
@@ -285,11 +209,6 @@ class _Conversion:
         except BaseException:
             sink.abort()
             raise
-
-
-def _not_sought(planned: PlannedImage) -> Finding:
-    message = "what refers to the image in the registry was not looked for"
-    return Finding.of("referrers-not-sought", planned.image.node.where, message)
 
 
 def _record(raw: bytes) -> Record:

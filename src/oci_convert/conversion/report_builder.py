@@ -117,6 +117,7 @@ def _rows(source_plans: Sequence[SourcePlan]) -> Iterator[MapRow]:
         built = {id(p.image.node) for p in one.plan.images if p.image.root.built}
         roots = [planned.image.node for planned in one.plan.images]
         roots += [planned.referrer.node for planned in one.plan.referrers]
+        roots += [left_out.image.node for left_out in one.plan.left_out]
         visits = [visit for root in roots for visit in walk(root)]
         # What an opaque blob names keeps its bytes, whatever becomes of it where it is read.
         for visit in sorted(visits, key=lambda visit: visit.node.role is Role.BLOB):

@@ -12,8 +12,9 @@ from oci_convert.planning.decisions import Decision, Plan
 from oci_convert.planning.referrer_rules import annotations_of
 from oci_convert.planning.rendering import Rendered, render
 from oci_convert.spec.models import Descriptor
-from oci_convert.spec.names import is_ref_name, renamed
+from oci_convert.spec.names import companion_kind, is_ref_name, pair, renamed
 from oci_convert.stores.base import Root, Source
+from oci_convert.tree.referrers import cosign_tag
 
 __all__ = ["SourcePlan"]
 
@@ -32,6 +33,7 @@ class SourcePlan:
     """What its images are called in the target; parallel to ``plan.images``."""
     failure: OciConvertError | None = None
     rendered: Rendered = field(init=False)
+    _ref: str | None = None
 
     def __post_init__(self) -> None:
         self.settle({})
@@ -46,8 +48,14 @@ class SourcePlan:
         self.plan = replace(self.plan, images=self.plan.images[:1])
         self.roots = self.roots[:1]
 
+    def without_images(self) -> None:
+        """Keep what is told of it: its images are those of another source."""
+        self.plan = replace(self.plan, images=(), referrers=())
+        self.roots = ()
+
     def rename(self, ref: str) -> None:
-        """Let its one image be called ``ref`` in the target."""
+        """Let its one image be called ``ref`` in the target, and what has its name."""
+        self._ref = ref
         first = self.roots[0]
         self.roots = [replace(first, annotations=renamed(first.annotations, ref))]
         if not is_ref_name(ref):
@@ -72,11 +80,18 @@ class SourcePlan:
         return [
             Root(
                 self._entry(planned.referrer.root, planned.decision),
-                annotations_of(planned.referrer, made),
+                self._named(annotations_of(planned.referrer, made)),
+                name=cosign_tag(planned.referrer),
                 companion=True,
             )
             for planned in self.plan.referrers
         ]
+
+    def _named(self, annotations: Mapping[str, str]) -> Mapping[str, str]:
+        """The annotations of a companion, which may have the name of its image."""
+        if self._ref is None or companion_kind(annotations) is None or not any(pair(annotations)):
+            return annotations
+        return renamed(annotations, self._ref)
 
     def _entry(self, root: Root, decision: Decision) -> Descriptor:
         """The descriptor of what became of a root, as it stands in an ``index.json``."""

@@ -21,7 +21,7 @@ from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation
 from oci_convert.tree.nodes import DocumentNode, Image, Node, OpaqueNode, Tree, platform_or_none
 from oci_convert.tree.reader import Faults
-from oci_convert.tree.referrers import Referrer, read_images, subject_tag
+from oci_convert.tree.referrers import Referrer, own_name, read_images
 from oci_convert.tree.walk import Visit, walk
 
 __all__ = ["Inspected", "Inspection", "inspect"]
@@ -127,7 +127,7 @@ class _View:
         self._referrers: dict[str, list[Inspected]] = {}
         for referrer in reversed(referrers):  # those of a referrer stand behind it
             shown = self._shown(referrer.root, referrer.node, referrer)
-            self._referrers.setdefault(referrer.subject.digest, []).insert(0, shown)
+            self._referrers.setdefault(referrer.subject.digest or "", []).insert(0, shown)
 
     def image(self, image: Image) -> Inspected:
         """One image of the source, with what speaks of it."""
@@ -191,8 +191,8 @@ class _View:
             yield "absent"
         if referrer is not None:
             yield "signature" if referrer.subject.signed else "referrer"
-            name = called(referrer.root.annotations)
-            if name is not None and subject_tag(referrer.root) is None:
+            name = own_name(referrer.root)
+            if name is not None:
                 yield f"named {name}"
         elif is_attestation(entry):
             yield "attestation"

@@ -9,21 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from typing import Final
 
 from oci_convert.errors import RefusedError
 from oci_convert.findings import CODES, Finding, Level
 from oci_convert.options import OnLoss, Options
 from oci_convert.planning.context import Context
-from oci_convert.planning.decisions import Decision, Plan, PlannedImage, carried
+from oci_convert.planning.decisions import Decision, LeftOut, Plan, PlannedImage, carried
 from oci_convert.planning.planner import Planner
+from oci_convert.planning.platform_choice import PlatformChoice
 from oci_convert.planning.referrer_rules import Followers
 from oci_convert.planning.reversibility import WHY_IRREVERSIBLE, judge
 from oci_convert.spec.media_types import Family
+from oci_convert.spec.names import called
 from oci_convert.tree.config_findings import config_findings
 from oci_convert.tree.nodes import DocumentNode, Tree
 from oci_convert.tree.referrers import Referrer
 
-__all__ = ["decide", "refuse_irreversible", "refuse_losses", "with_findings"]
+__all__ = ["decide", "refuse_emptiness", "refuse_irreversible", "refuse_losses", "with_findings"]
+
+
+_LEAVES_OUT: Final = frozenset({"not-an-image", "unknown-layer", "no-such-platform"})
+"""Why one entry of a store is left out, where it does not end the run."""
 
 
 def decide(
@@ -32,26 +39,35 @@ def decide(
     options: Options,
     referrers: Sequence[Referrer] = (),
     *,
+    orphans: Sequence[Referrer] = (),
+    platforms: PlatformChoice | None = None,
+    whole_store: bool = False,
     plain_layers: bool = False,
     room: bool = True,
 ) -> Plan:
     """Decide what becomes of ``tree``; raises :class:`RefusedError` before anything is written.
 
-    ``plain_layers``: the target keeps the plain layers of a docker-save archive as they are;
-    ``room``: it can hold the ``referrers`` of its images.
+    ``orphans`` are signatures of what is not in the source.
+    ``platforms`` is what several trees of one run share; without it, this one must have all that
+    are asked for. ``whole_store``: nobody named the images, so that what the target cannot hold is
+    left out, as an entry of an index is. ``plain_layers``: the target keeps the plain layers of a
+    docker-save archive as they are; ``room``: it can hold the ``referrers`` of its images.
     """
-    context = Context(family, options, partial=tree.sparse)
+    context = Context(family, options, platforms, partial=tree.sparse)
     planner = Planner(tree, context, plain_layers=plain_layers)
-    images = tuple(PlannedImage(image, planner.root(image)) for image in tree.images)
-    context.check_platforms()
+    images, left_out = _decide_images(tree, planner, context, whole_store=whole_store)
+    unmatched = context.platforms.unmatched() if platforms is None else None
+    if unmatched is not None:
+        raise unmatched
     irreversible, findings = judge(images, family, options, context.rendered)
     followers = Followers(images, irreversible, family, options, context.rendered, room=room)
-    carried = followers.plan(referrers)
+    carried = followers.plan(referrers, orphans)
     plan = Plan(
         family=family,
         options=options,
         images=images,
         referrers=carried,
+        left_out=left_out,
         irreversible=(*irreversible, *followers.irreversible),
         settled=context.rendered.lasting,
     )
@@ -81,6 +97,24 @@ def _config_findings(root: Decision, options: Options) -> Iterator[Finding]:
             yield Finding.of(code, found.where, found.message)
 
 
+def _decide_images(
+    tree: Tree, planner: Planner, context: Context, *, whole_store: bool
+) -> tuple[tuple[PlannedImage, ...], tuple[LeftOut, ...]]:
+    """What becomes of each image, and what is left out of a whole store."""
+    images, left_out = [], []
+    for image in tree.images:
+        try:
+            images.append(PlannedImage(image, planner.root(image)))
+        except RefusedError as refusal:
+            if not whole_store or refusal.code not in _LEAVES_OUT:
+                raise
+            left_out.append(LeftOut(image, refusal))
+            name = called(image.root.annotations) or image.node.descriptor.digest
+            message = f"{name} was left out: {refusal.message}"
+            context.find(refusal.code, image.node.where, message)
+    return tuple(images), tuple(left_out)
+
+
 def with_findings(plan: Plan, findings: Iterable[Finding]) -> Plan:
     """The same plan with further findings, each told once."""
     return replace(plan, findings=tuple(dict.fromkeys((*plan.findings, *findings))))
@@ -99,6 +133,22 @@ def _refuse(plan: Plan) -> None:
             )
     if plan.options.on_loss is OnLoss.FAIL:
         refuse_losses(plan)
+
+
+def refuse_emptiness(plan: Plan, where: str) -> None:
+    """Raise :class:`RefusedError` for what was left out of a plan, if anything was.
+
+    For a run in which nothing else is left to convert.
+    """
+    for left_out in plan.left_out:
+        raise left_out.why.within(where)
+    for loss in (found for found in plan.findings if found.level is Level.LOSS):
+        raise RefusedError(
+            loss.message,
+            code=loss.code,
+            where=loss.where,
+            remedy="nothing else is there to convert; convert to oci, which keeps it unchanged",
+        ).within(where)
 
 
 def refuse_irreversible(plan: Plan) -> None:

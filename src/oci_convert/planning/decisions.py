@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from oci_convert.documents.document import Document, Role, Slot
+from oci_convert.errors import RefusedError
 from oci_convert.findings import Finding
 from oci_convert.options import Options
 from oci_convert.spec.digest import Digest
@@ -23,6 +24,7 @@ __all__ = [
     "DescriptorPlan",
     "Drop",
     "Keep",
+    "LeftOut",
     "Plan",
     "PlannedImage",
     "PlannedReferrer",
@@ -168,6 +170,14 @@ class Settled(dict[int, tuple[object, Any]]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LeftOut:
+    """An entry of a store that the target cannot hold, or that nobody asked for."""
+
+    image: Image
+    why: RefusedError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """The decisions for a whole tree."""
 
@@ -176,6 +186,7 @@ class Plan:
     options: Options
     images: tuple[PlannedImage, ...] = ()
     referrers: tuple[PlannedReferrer, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     findings: tuple[Finding, ...] = ()
     irreversible: tuple[Decision, ...] = ()
     """The documents that converting back gives other bytes for."""

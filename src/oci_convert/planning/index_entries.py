@@ -79,12 +79,19 @@ class _Entries:
         code, message = self._reason_to_drop(slot, child)
         if code:
             return self._dropped(slot, child, code, message)
-        if not isinstance(child, DocumentNode):
-            return DescriptorPlan(slot, kept(child))
-        decision = self._plan_document(child)
-        if child.kind is Kind.INDEX:
+        decision = self._planned(child) if isinstance(child, DocumentNode) else kept(child)
+        if isinstance(decision, RefusedError):
+            return self._dropped(slot, child, "entry-dropped", decision.message)
+        return self._carried(slot, decision)
+
+    def _carried(self, slot: Slot, decision: Rewrite | Keep) -> DescriptorPlan:
+        """What becomes of an entry of which nothing is in the way."""
+        node = decision.node
+        if isinstance(decision, Keep) or not isinstance(node, DocumentNode):
+            return DescriptorPlan(slot, decision)
+        if node.kind is Kind.INDEX:
             return self._nested(slot, decision)
-        added = self._added_platform(slot, child) if self._to_docker else None
+        added = self._added_platform(slot, node) if self._to_docker else None
         return DescriptorPlan(slot, decision, platform=added, stale=self._stale(slot, decision))
 
     def _reason_to_drop(self, slot: Slot, child: Node) -> tuple[str, str]:
@@ -93,11 +100,21 @@ class _Entries:
         chosen = child.kind is Kind.MANIFEST or (child.kind is Kind.ARTIFACT and stated)
         if chosen and self._options.platforms:
             platform = platform_of(child, slot.descriptor)
-            if not self._context.select(platform):
+            if not self._context.platforms.select(platform):
                 told = platform or "an unknown platform"
                 return "platform-not-selected", f"{told} was not asked for"
         obstacle = self._obstacle(slot, child)
         return ("", "") if obstacle is None else ("entry-dropped", obstacle)
+
+    def _planned(self, child: DocumentNode) -> Rewrite | RefusedError:
+        """What becomes of what an entry names, or why the target cannot hold it."""
+        try:
+            return self._plan_document(child)
+        except RefusedError as refusal:
+            if refusal.code != "unknown-layer":
+                raise
+            self._context.refusals.append(refusal)
+            return refusal
 
     def _obstacle(self, slot: Slot, child: Node) -> str | None:
         """Why the target cannot hold what an entry names, if it cannot."""
@@ -144,9 +161,9 @@ class _Entries:
         obstacle = self._obstacle(slot, child)
         if obstacle is not None:
             return self._dropped(slot, child, "entry-dropped", obstacle)
-        decision: Decision = kept(child)
-        if isinstance(child, DocumentNode):
-            decision = self._plan_document(child)
+        decision = self._planned(child) if isinstance(child, DocumentNode) else kept(child)
+        if isinstance(decision, RefusedError):
+            return self._dropped(slot, child, "entry-dropped", decision.message)
         # Its annotations are the link to its image: BuildKit writes them into Docker lists, too.
         return DescriptorPlan(slot, decision, keeps=frozenset({"annotations"}))
 
@@ -190,7 +207,7 @@ class _Entries:
         return not self._unwanted(slot, child)
 
     def _missed(self, slot: Slot, child: Node) -> DescriptorPlan:
-        self._context.miss(slot.descriptor.platform, child)
+        self._context.platforms.miss(slot.descriptor.platform, child)
         if self._options.sparse is Policy.FAIL:
             raise BlobError(
                 f"the index lists image {child.descriptor.digest}, which is absent",
@@ -210,7 +227,7 @@ class _Entries:
             return dropped or self._speaks_of_unselected(slot)
         if not self._options.platforms or (stated is None and child.kind is Kind.INDEX):
             return False
-        return not self._context.asks_for(stated)
+        return not self._context.platforms.asks_for(stated)
 
     def _speaks_of_unselected(self, slot: Slot) -> bool:
         """Whether an attestation belongs to an image that ``--platform`` leaves out."""

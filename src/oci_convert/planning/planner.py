@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from oci_convert.documents.document import Role, Slot
 from oci_convert.errors import BlobError, RefusedError
@@ -51,7 +52,28 @@ class Planner:
     # -- roots ------------------------------------------------------------------------------
 
     def root(self, image: Image) -> Decision:
-        """What becomes of an image; raises :class:`OciConvertError` where that cannot be."""
+        """What becomes of an image; raises :class:`OciConvertError` where that cannot be.
+
+        After a :class:`RefusedError` nothing of it is known or told.
+        """
+        with self._undone_if_refused():
+            return self._root(image)
+
+    @contextmanager
+    def _undone_if_refused(self) -> Iterator[None]:
+        """What is refused in here leaves no findings behind, and no decisions without theirs."""
+        told, documents, layers = len(self._context.findings), len(self._memo), len(self._layers)
+        try:
+            yield
+        except RefusedError:
+            del self._context.findings[told:]
+            while len(self._memo) > documents:
+                self._memo.popitem()
+            while len(self._layers) > layers:
+                self._layers.popitem()
+            raise
+
+    def _root(self, image: Image) -> Decision:
         node, context = image.node, self._context
         if node.absent is node:
             raise missing_blob(node)
@@ -64,10 +86,10 @@ class Planner:
                     remedy="convert to oci, which keeps it unchanged",
                 )
             return kept(node)
-        if node.kind is Kind.MANIFEST and context.options.platforms:
+        if node.kind is Kind.MANIFEST and context.platforms:
             platform = platform_of(node, image.root.descriptor)
-            if not context.select(platform):
-                raise context.no_platform(node.where)
+            if not context.platforms.select(platform):
+                raise context.platforms.error(node.where)
         decision = self.document(node)
         if image.root.upgraded:
             context.find("schema1-upgraded", node.where, "v1 images and ids dropped")
@@ -82,10 +104,13 @@ class Planner:
                 raise missing_blob(images[0])
             return
         node = decision.node
-        if self._context.options.platforms:
-            raise self._context.no_platform(node.where)
+        if self._context.platforms:
+            raise self._context.platforms.error(node.where)
         if node.absent is not None:
             raise missing_blob(node.absent)
+        for refusal in self._context.refusals:
+            if refusal.where.startswith(f"{node.where}."):
+                raise refusal
         raise RefusedError(
             f"no entry of this index is an image that {self._family.spoken} supports",
             code="not-an-image",
@@ -121,11 +146,15 @@ class Planner:
             self._memo[id(node)] = self._document(node)
         return self._memo[id(node)]
 
+    def _entry(self, node: DocumentNode) -> Rewrite:
+        with self._undone_if_refused():
+            return self.document(node)
+
     def _document(self, node: DocumentNode) -> Rewrite:
         if changes_family(node.document, self._family) and not fits(node.document, self._family):
             raise not_an_image(node.document, node.where)
         if node.kind is Kind.INDEX:
-            children = plan_entries(self._context, node, self.document, self.subject)
+            children = plan_entries(self._context, node, self._entry, self.subject)
         else:
             children = [self._child(node, slot, child) for slot, child in node.named]
         decision = Rewrite(node, self._family, tuple(children))

@@ -31,10 +31,10 @@ from oci_convert.planning.decisions import (
 from oci_convert.planning.rendering import Rendered
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
-from oci_convert.spec.names import REF_NAME, called
+from oci_convert.spec.names import CONTAINERD_NAME, REF_NAME
 from oci_convert.transform.document_edits import Child, edit
 from oci_convert.tree.nodes import DocumentNode, Node
-from oci_convert.tree.referrers import Referrer, subject_tag
+from oci_convert.tree.referrers import Referrer, own_name, subject_tag
 
 __all__ = ["SUBJECT_ANNOTATION", "Followers", "annotations_of", "kept_signatures"]
 
@@ -69,36 +69,44 @@ class Followers:
         self.irreversible: list[Decision] = []
         """Those of the referrers that converting back gives other bytes for."""
 
-    def plan(self, referrers: Sequence[Referrer]) -> tuple[PlannedReferrer, ...]:
+    def plan(
+        self, referrers: Sequence[Referrer], orphans: Sequence[Referrer] = ()
+    ) -> tuple[PlannedReferrer, ...]:
         """Those that are carried. Raises :class:`RefusedError` where a policy says so
         (``referrer-present``, ``signature-present``).
+
+        ``orphans`` are signatures of what is not in the source.
         """
         planned: list[PlannedReferrer] = []
-        if referrers:
+        if referrers or orphans:
             there = in_order(self._roots)
             self._made = {below.node.descriptor.digest: below for below in there}
-        for referrer in referrers:
-            subject = self._made.get(referrer.subject.digest)
-            decision = self._decide(referrer, subject)
+        alone = {id(orphan) for orphan in orphans}
+        for referrer in (*referrers, *orphans):
+            decision = self._decide(referrer, orphan=id(referrer) in alone)
             if decision is not None:
                 planned.append(PlannedReferrer(referrer, decision))
                 for below in carried((decision,)):
                     self._made[below.node.descriptor.digest] = below
         return tuple(planned)
 
-    def _decide(self, referrer: Referrer, subject: Decision | None) -> Decision | None:
+    def _decide(self, referrer: Referrer, *, orphan: bool) -> Decision | None:
         """What becomes of it; ``None`` if it is left behind."""
+        subject = self._made.get(referrer.subject.digest or "")
         node, signed = referrer.node, referrer.subject.signed
         word = "signature" if signed else "referrer"
         policy = self._options.signatures if signed else self._options.referrers
         if policy is Policy.FAIL:
             raise RefusedError(
-                f"there is a {word} of {referrer.subject.digest}",
+                f"there is a {word} of {_told(referrer.subject.digest)}",
                 code=f"{word}-present",
                 where=node.where,
                 remedy=f"--{word}s fail refuses this; choose keep or drop",
             )
-        survives = self._survives(referrer, subject)
+        # Nobody knows what becomes of what an orphan is for; towards Docker it has no place.
+        survives = self._survives(referrer, subject) or (
+            orphan and self._family is not Family.DOCKER
+        )
         code = self._left_behind(policy, subject, signed=signed, survives=survives)
         if code is None and signed and not survives:
             self._tell("signature-names-old-digest", referrer, subject)
@@ -135,8 +143,8 @@ class Followers:
     def _tell(self, code: str, referrer: Referrer, subject: Decision | None) -> None:
         node = referrer.node
         why = _why(code, self._rendered, subject, referrer.subject.digest)
-        name, digest = called(referrer.root.annotations), node.descriptor.digest
-        told = digest if name is None or subject_tag(referrer.root) else f"{name} ({digest})"
+        name, digest = own_name(referrer.root), node.descriptor.digest
+        told = digest if name is None else f"{name} ({digest})"
         self.findings.append(Finding.of(code, node.where, f"{told} {why}"))
 
     # -- carried ----------------------------------------------------------------------------
@@ -185,17 +193,21 @@ class Followers:
             return None
 
 
-def _why(code: str, rendered: Rendered, subject: Decision | None, old: str) -> str:
-    if code in ("signature-dropped", "referrer-dropped"):
-        return f"dropped: it is for {old}"
+def _told(subject: str | None) -> str:
+    return subject or "something that is not here"
+
+
+def _why(code: str, rendered: Rendered, subject: Decision | None, old: str | None) -> str:
+    kept = "kept" if code == "signature-names-old-digest" else "dropped"
+    if old is None or code in ("signature-dropped", "referrer-dropped"):
+        return f"{kept}: it is for {_told(old)}"
     new = None if subject is None else rendered.find(subject)
     if subject is None:
-        became = "is dropped"
+        became = "is not in the target"
     elif new is None:
         became = "has recompressed layers"
     else:
         became = f"is now {new.digest}"
-    kept = "kept" if code == "signature-names-old-digest" else "dropped"
     return f"{kept}: it is for {old}, which {became}"
 
 
@@ -206,13 +218,16 @@ def annotations_of(referrer: Referrer, made: Mapping[str, Descriptor]) -> dict[s
     follow the subject; a signature keeps the names it has.
     """
     annotations = dict(referrer.root.annotations)
-    new = made.get(referrer.subject.digest)
-    if referrer.subject.signed or new is None:
+    old = referrer.subject.digest
+    new = None if old is None else made.get(old)
+    if referrer.subject.signed or old is None or new is None:
         return annotations
-    tag = subject_tag(referrer.root)
-    if tag == (referrer.subject.digest, ""):
-        annotations[REF_NAME] = new.digest.replace(":", "-", 1)
-    if annotations.get(SUBJECT_ANNOTATION) == referrer.subject.digest:
+    if subject_tag(referrer.root) == (old, ""):
+        tag, new_tag = (digest.replace(":", "-", 1) for digest in (old, new.digest))
+        for name in (REF_NAME, CONTAINERD_NAME):
+            if annotations.get(name, "").endswith(tag):
+                annotations[name] = annotations[name].removesuffix(tag) + new_tag
+    if annotations.get(SUBJECT_ANNOTATION) == old:
         annotations[SUBJECT_ANNOTATION] = str(new.digest)
     return annotations
 

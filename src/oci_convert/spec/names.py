@@ -20,7 +20,9 @@ __all__ = [
     "REF_NAME",
     "annotations_for",
     "called",
+    "companion_kind",
     "find",
+    "identity",
     "is_ref_name",
     "is_repository_tag",
     "normalised",
@@ -31,6 +33,12 @@ __all__ = [
 
 REF_NAME: Final = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME: Final = "io.containerd.image.name"
+_KIND: Final = "kind"
+_COMPANION: Final = re.compile(
+    r"(?:dev\.cosignproject\.cosign|dev\.hauler)/(?P<kind>sigs|atts|sboms|referrers)(?:/.*)?"
+)
+"""What an entry is that belongs to the image of the same name, in the annotation ``kind``, as
+``cosign save``, hauler and RKE2 write it."""
 
 _COMPONENT: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST_LABEL: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
@@ -60,8 +68,29 @@ N = TypeVar("N", bound=Named)
 
 
 def pair(annotations: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """What identifies an entry of an index."""
+    """The names of an entry of an index."""
     return annotations.get(REF_NAME), annotations.get(CONTAINERD_NAME)
+
+
+def companion_kind(annotations: Mapping[str, str]) -> str | None:
+    """What an entry is for the image that it belongs to; ``None`` if it belongs to none.
+
+    ``sigs``, ``atts``, ``sboms`` or ``referrers``, by its annotation ``kind``. It has the name of
+    its image.
+    """
+    match = _COMPANION.fullmatch(annotations.get(_KIND, ""))
+    return None if match is None else match["kind"]
+
+
+def identity(annotations: Mapping[str, str]) -> tuple[str | None, str | None, str | None] | None:
+    """What identifies an entry among others: its names and, if it belongs to an image, as what.
+
+    ``None`` for an entry without a name.
+    """
+    names = pair(annotations)
+    if not any(names):
+        return None
+    return *names, annotations[_KIND] if companion_kind(annotations) else None
 
 
 def called(annotations: Mapping[str, str]) -> str | None:
@@ -149,7 +178,8 @@ def find(roots: Sequence[N], ref: str, where: str) -> N:
             where=where,
             remedy=_counted(len(roots)),
         )
-    for matches in _candidates(roots, ref):
+    for found in _candidates(roots, ref):
+        matches = _images(found)
         distinct = {(root.descriptor.digest, pair(root.annotations)): root for root in matches}
         if len(distinct) == 1:
             return next(iter(distinct.values()))
@@ -164,10 +194,15 @@ def find(roots: Sequence[N], ref: str, where: str) -> N:
         f"there is no image {ref!r}",
         code="unknown-reference",
         where=where,
-        remedy=did_you_mean(_meant(roots, ref), f"available: {_listed(roots, roots)}")
+        remedy=did_you_mean(_meant(roots, ref), f"available: {_listed(roots, _images(roots))}")
         if roots
         else _counted(0),
     )
+
+
+def _images(roots: Sequence[N]) -> Sequence[N]:
+    """Those that do not just belong to another one of that name; all, if there is no other."""
+    return [root for root in roots if companion_kind(root.annotations) is None] or roots
 
 
 def _counted(images: int) -> str:

@@ -15,7 +15,7 @@ from oci_convert.errors import OciConvertError
 from oci_convert.limits import limits
 from oci_convert.spec.media_types import Cell, Family, Kind, name_of
 from oci_convert.spec.models import Descriptor, Index
-from oci_convert.spec.names import pair
+from oci_convert.spec.names import identity
 from oci_convert.stores.base import Root
 from oci_convert.stores.files.base import Files
 
@@ -104,14 +104,19 @@ class LayoutIndex:
     # -- changes ----------------------------------------------------------------------------
 
     def merged(self, roots: Iterable[Root]) -> LayoutIndex:
-        """With ``roots`` added; an entry of the same name gives way where it stands."""
+        """With ``roots`` added; an entry of the same name gives way where it stands.
+
+        Among ``roots`` several may have one name: what refers to an image, for instance.
+        """
         replaced: dict[int, str] = {}
         fresh: dict[object, str] = {}
         gone: set[int] = set()
+        placed: dict[object, str] = {}
         for root in roots:
             key, text = _key(root.entry), entry_text(root, root.annotations)
-            if key not in self._positions:
-                fresh[key] = text
+            another = placed.setdefault(key, root.descriptor.digest) != root.descriptor.digest
+            if another or key not in self._positions:
+                fresh[key, root.descriptor.digest] = text
                 continue
             first, *others = self._positions[key]
             if self.entries[first] != _entry(text):
@@ -282,8 +287,7 @@ def _counted(at: int, separators: Iterable[str], texts: Iterable[str]) -> list[t
 
 def _key(entry: Descriptor) -> object:
     """What identifies an entry: its names, or its digest where it has none."""
-    names = pair(entry.annotations or {})
-    return names if any(names) else entry.digest
+    return identity(entry.annotations or {}) or entry.digest
 
 
 def _entry(text: str) -> Descriptor:

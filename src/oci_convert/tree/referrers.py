@@ -1,14 +1,16 @@
 """Referrers of an image: what refers to it without being part of it.
 
 Referrers (documents with a ``subject``, image-spec ``manifest.md``), the referrers tag schema
-(``sha256-<hex>``, distribution-spec), cosign's tags (``sha256-<hex>.sig`` and the like) and the
-``signature-N`` files of ``dir:`` directories. They are found here and nowhere else.
+(``sha256-<hex>``, distribution-spec), cosign's tags (``sha256-<hex>.sig`` and the like), entries
+that an annotation ``kind`` gives to an image (``cosign save``, hauler), signatures that only their
+layers tell, and ``signature-N`` files of ``dir:`` directories. They are found here alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
@@ -19,16 +21,19 @@ from oci_convert.errors import OciConvertError, overlook
 from oci_convert.limits import limits
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Kind, document_type
-from oci_convert.spec.names import REF_NAME, called
+from oci_convert.spec.names import called, companion_kind, pair
 from oci_convert.stores.base import Root, Source
 from oci_convert.transform.document_edits import is_loadable
 from oci_convert.tree.nodes import DocumentNode, Node, Tree
 from oci_convert.tree.reader import Faults, read_node, read_tree
+from oci_convert.tree.signed import is_signed, may_be_signed, signed_digest
 
 __all__ = [
     "Referrer",
     "SortedRoots",
     "Subject",
+    "cosign_tag",
+    "own_name",
     "read_images",
     "referrers_of",
     "sort_roots",
@@ -36,19 +41,17 @@ __all__ = [
 ]
 
 _TAG: Final = re.compile(r"(?P<algorithm>sha256|sha512)-(?P<hex>[0-9a-f]{64,128})(?P<kind>\.\w+)?")
-_SIGNATURE: Final = re.compile(
-    r"application/vnd\.dev\.(?:sigstore|cosign)\..+"
-    r"|application/vnd\.cncf\.notary\..+"
-    r"|application/vnd\.dsse\.envelope.*"
-)
-"""Types of signed statements: they speak of the digest that they were made for."""
+
+
+_SUFFIXES: Final = {"sigs": "sig", "atts": "att", "sboms": "sbom"}
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What a root of a store refers to."""
 
-    digest: str
+    digest: str | None
+    """``None`` if nobody can say."""
     signed: bool
     """Whether the referrer is a signature or signed, so that nothing in it may be re-pointed."""
 
@@ -61,13 +64,40 @@ class Referrer:
     node: Node
     subject: Subject
 
+    @classmethod
+    def read(
+        cls, root: Root, subject: Subject, read: Callable[[Root, str], Node], numbers: Counter[str]
+    ) -> Referrer:
+        """Read its tree, under the next of the places that ``numbers`` counts."""
+        word = "signatures" if subject.signed else "referrers"
+        node = read(root, f"{word}[{numbers[word]}]")
+        numbers[word] += 1
+        return cls(root, node, subject)
+
+
+def own_name(root: Root) -> str | None:
+    """What a referrer is called, if that is not just what it refers to."""
+    derived = subject_tag(root) is not None or companion_kind(root.annotations) is not None
+    return None if derived else called(root.annotations)
+
+
+def cosign_tag(referrer: Referrer) -> str | None:
+    """The tag that a registry needs for what only an annotation ``kind`` gives to an image."""
+    suffix = _SUFFIXES.get(companion_kind(referrer.root.annotations) or "")
+    digest = referrer.subject.digest
+    return None if suffix is None or digest is None else f"{digest.replace(':', '-', 1)}.{suffix}"
+
 
 def subject_tag(root: Root) -> tuple[str, str] | None:
-    """The digest in a tag such as ``sha256-<hex>.sig``, and what follows it: ``.sig``, if any."""
-    match = _TAG.fullmatch(root.annotations.get(REF_NAME, ""))
-    if match is None:
-        return None
-    return f"{match['algorithm']}:{match['hex']}", match["kind"] or ""
+    """The digest in a tag such as ``sha256-<hex>.sig``, and what follows it: ``.sig``, if any.
+
+    The tag may stand alone, or behind the repository that it is a tag of.
+    """
+    for name in filter(None, pair(root.annotations)):
+        match = _TAG.fullmatch(name.rpartition(":")[2])
+        if match is not None:
+            return f"{match['algorithm']}:{match['hex']}", match["kind"] or ""
+    return None
 
 
 @dataclass
@@ -91,8 +121,9 @@ def sort_roots(source: Source, roots: Sequence[Root]) -> SortedRoots:
     whoever wants it.
     """
     found = SortedRoots()
+    sorter = _Sorter(source, found.known)
     for root in roots:
-        subject = _subject(source, root, found.known)
+        subject = sorter.subject(root)
         if subject is None:
             found.images.append(root)
         else:
@@ -104,12 +135,14 @@ def referrers_of(
     digests: set[str],
     candidates: list[tuple[Root, Subject]],
     read: Callable[[Root, str], Node],
+    numbers: Counter[str] | None = None,
 ) -> tuple[list[Referrer], list[tuple[Root, Subject]]]:
     """What refers to ``digests``, also in a chain, and what refers to something else.
 
-    ``read`` reads the tree of a root, under the place it is given. A referrer stands behind what it
-    refers to.
+    ``read`` reads the tree of a root, under the place it is given; ``numbers`` are the places that
+    were given before. A referrer stands behind what it refers to.
     """
+    numbers = Counter() if numbers is None else numbers
     found: list[Referrer] = []
     known = set(digests)
     left = candidates
@@ -119,11 +152,8 @@ def referrers_of(
         if not near:
             return found, left
         for root, subject in near:
-            word = "signatures" if subject.signed else "referrers"
-            count = sum(referrer.subject.signed is subject.signed for referrer in found)
-            node = read(root, f"{word}[{count}]")
-            found.append(Referrer(root, node, subject))
-            below = (one for one in node.nodes() if isinstance(one, DocumentNode))
+            found.append(Referrer.read(root, subject, read, numbers))
+            below = (one for one in found[-1].node.nodes() if isinstance(one, DocumentNode))
             known |= {one.descriptor.digest for one in below}
 
 
@@ -151,55 +181,77 @@ def read_images(
     return tree, referrers
 
 
-def _subject(source: Source, root: Root, known: dict[Digest, bytes]) -> Subject | None:
-    """What a root refers to, by its tag or by its ``subject``."""
-    tag = subject_tag(root)
-    if tag is not None and tag[1]:
-        return Subject(tag[0], signed=True)
-    document = _root_document(source, root, known)
-    if document is None:
-        return None
-    if tag is None and called(root.annotations) is not None and _is_image(document):
-        return None  # whatever it refers to, people ask for it by its own name
-    for slot in document.slots:
-        if slot.role is Role.SUBJECT:
-            return Subject(slot.descriptor.digest, signed=_is_signed(document))
-    if tag is not None and document.kind is Kind.INDEX:
-        return Subject(tag[0], signed=False)
-    return None
+class _Sorter:
+    """Says what the roots of a store refer to, by all that they tell."""
 
+    def __init__(self, source: Source, known: dict[Digest, bytes]) -> None:
+        self._source = source
+        self._known = known
 
-def _root_document(source: Source, root: Root, known: dict[Digest, bytes]) -> Document | None:
-    """The document of a root, unless it can have no subject or cannot be trusted."""
-    descriptor = root.descriptor
-    if root.built or descriptor.size > limits().document_size:
+    def subject(self, root: Root) -> Subject | None:
+        """What a root refers to; ``None`` for an image."""
+        kind, tag = companion_kind(root.annotations), subject_tag(root)
+        if kind is None and tag is not None and tag[1]:
+            return Subject(tag[0], signed=True)
+        document = self._document(root)
+        if kind in ("sigs", "atts", "sboms"):
+            return Subject(self._stated(document) or self._of_that_name(root), signed=True)
+        own_name = tag is None and kind is None and called(root.annotations) is not None
+        if document is None or (own_name and _is_image(document)):
+            return None  # whatever it refers to, people ask for it by its own name
+        return self._of_document(document, None if tag is None else tag[0])
+
+    def _of_document(self, document: Document, tagged: str | None) -> Subject | None:
+        stated, signed = self._stated(document), is_signed(document)
+        if stated is not None or (signed and document.kind is Kind.MANIFEST):
+            return Subject(stated, signed=signed)
+        if tagged is not None and document.kind is Kind.INDEX:
+            return Subject(tagged, signed=False)
         return None
-    try:
-        vouched = document_type(descriptor.media_type) is not None
-        if not (vouched or begins_object(source.head(descriptor))):
+
+    def _stated(self, document: Document | None) -> str | None:
+        """What a document says that it refers to: by its ``subject``, or in what was signed."""
+        if document is None:
             return None
-        raw = known[descriptor.name] = b"".join(source.read(descriptor, source.label))
-        # Most documents have no subject, and reading them twice would double the work.
-        if subject_tag(root) is None and b"subject" not in raw and b"\\u" not in raw:
+        for slot in document.slots:
+            if slot.role is Role.SUBJECT:
+                return slot.descriptor.digest
+        return signed_digest(self._source, document) if is_signed(document) else None
+
+    def _of_that_name(self, root: Root) -> str | None:
+        """The image that has the name of a companion; without names, the only one that there is."""
+        names = pair(root.annotations)
+        others = self._source.roots()
+        images = {
+            other.descriptor.digest: None
+            for other in others
+            if companion_kind(other.annotations) is None
+            and subject_tag(other) is None
+            and pair(other.annotations) == names
+        }
+        return next(iter(images)) if len(images) == 1 else None
+
+    def _document(self, root: Root) -> Document | None:
+        """The document of a root, unless it can have no subject or cannot be trusted."""
+        descriptor = root.descriptor
+        if root.built or descriptor.size > limits().document_size:
             return None
-        # Whether its faults can be read over is for its reader to say.
-        return read_document(raw, descriptor.media_type, settle=overlook)
-    except (OciConvertError, OSError):
-        return None
+        try:
+            vouched = document_type(descriptor.media_type) is not None
+            if not (vouched or begins_object(self._source.head(descriptor))):
+                return None
+            raw = b"".join(self._source.read(descriptor, self._source.label))
+            self._known[descriptor.name] = raw
+            # Most documents have no subject, and reading them twice would double the work.
+            tells = b"subject" in raw or b"\\u" in raw or may_be_signed(raw)
+            if not tells and subject_tag(root) is None:
+                return None
+            # Whether its faults can be read over is for its reader to say.
+            return read_document(raw, descriptor.media_type, settle=overlook)
+        except (OciConvertError, OSError):
+            return None
 
 
 def _is_image(document: Document) -> bool:
     """Whether somebody may run it, or one of what it lists: no artifact, and no signature."""
     return document.kind is Kind.INDEX or is_loadable(document)
-
-
-def _is_signed(document: Document) -> bool:
-    return any(_SIGNATURE.fullmatch(media_type) for media_type in _types(document))
-
-
-def _types(document: Document) -> Iterator[str]:
-    """Every type by which a document says what it is about."""
-    yield document.model.artifact_type or ""
-    for slot in document.slots:
-        if slot.role in (Role.CONFIG, Role.LAYER):
-            yield slot.descriptor.media_type

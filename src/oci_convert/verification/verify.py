@@ -20,14 +20,14 @@ from oci_convert.plain import Plain
 from oci_convert.progress import Progress
 from oci_convert.spec.media_types import Kind
 from oci_convert.spec.models import Descriptor
-from oci_convert.spec.names import called
+from oci_convert.spec.names import called, companion_kind
 from oci_convert.stores.base import Root, Source
 from oci_convert.stores.containers_dir import ContainersDirSource
 from oci_convert.stores.docker_archive import DockerArchiveSource
 from oci_convert.stores.files.folder import UNFINISHED
 from oci_convert.stores.oci_layout import OciLayoutSource, blob_name
 from oci_convert.stores.opening import SourceLike, opened
-from oci_convert.tree.nodes import Node, Tree
+from oci_convert.tree.nodes import Image, Tree
 from oci_convert.tree.reader import Faults, read_tree
 
 __all__ = ["Effort", "Verification", "VerifiedImage", "verify"]
@@ -184,7 +184,7 @@ def _of_store(source: Source, tree: Tree, *, everything: bool) -> Iterator[Findi
     """What is worth knowing of the store as a whole."""
     if not isinstance(source, ContainersDirSource):
         for image in tree.images:
-            if called(image.root.annotations) is None and not _refers(image.node):
+            if called(image.root.annotations) is None and not _refers(image):
                 message = f"{image.node.descriptor.digest} has no name"
                 yield Finding.of("untagged-image", image.node.where, message)
     if everything and isinstance(source, OciLayoutSource):
@@ -198,10 +198,11 @@ def _of_store(source: Source, tree: Tree, *, everything: bool) -> Iterator[Findi
             yield Finding.of("leftover", UNFINISHED, message)
 
 
-def _refers(node: Node) -> bool:
+def _refers(image: Image) -> bool:
     """Whether it refers to another image, so that it needs no name."""
-    document = node.document_or_none
-    return document is not None and any(slot.role is Role.SUBJECT for slot in document.slots)
+    document = image.node.document_or_none
+    subjects = () if document is None else (s for s in document.slots if s.role is Role.SUBJECT)
+    return companion_kind(image.root.annotations) is not None or any(subjects)
 
 
 def _orphans(source: OciLayoutSource, tree: Tree) -> Iterator[Finding]:

@@ -165,7 +165,7 @@ class RegistrySink(Sink):
         """The tag that an image gets, or a signature has; ``None`` for what goes by its digest."""
         if not root.companion:
             return self._tag(root)
-        tag = root.annotations.get(REF_NAME)
+        tag = root.name or root.annotations.get(REF_NAME)
         return tag if tag is not None and "/" not in tag and ":" not in tag else None
 
     def _push(self, descriptor: Descriptor, raw: bytes) -> None:

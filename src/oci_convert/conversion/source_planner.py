@@ -1,0 +1,187 @@
+"""Planning one source: its images, together or each by itself, and what refers to them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+from oci_convert.conversion.source_plan import SourcePlan
+from oci_convert.errors import OciConvertError
+from oci_convert.findings import Finding
+from oci_convert.options import OnLoss, Options
+from oci_convert.planning.decide import (
+    decide,
+    refuse_irreversible,
+    refuse_losses,
+    with_findings,
+)
+from oci_convert.planning.decisions import Plan, PlannedImage
+from oci_convert.planning.platform_choice import PlatformChoice
+from oci_convert.planning.referrer_rules import kept_signatures
+from oci_convert.planning.rendering import render
+from oci_convert.spec.media_types import Family
+from oci_convert.spec.models import Descriptor
+from oci_convert.stores.base import Root, Sink, Source
+from oci_convert.stores.files.system import system_errors
+from oci_convert.transform.document_edits import is_attestation
+from oci_convert.tree.nodes import Tree
+from oci_convert.tree.reader import Faults, read_node, read_tree
+from oci_convert.tree.referrers import (
+    Referrer,
+    SortedRoots,
+    Subject,
+    referrers_of,
+    sort_roots,
+)
+
+if TYPE_CHECKING:
+    from oci_convert.planning.record import Record
+
+__all__ = ["Settings", "SourcePlanner"]
+
+Orphan = tuple[Root, Subject]
+"""A signature of something that is not in the source."""
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the plans of all sources of a run have in common."""
+
+    family: Family
+    options: Options
+    sink: Sink
+    platforms: PlatformChoice
+    record: Record | None
+    fail: Callable[[str, OciConvertError], None]
+    """Told the origin of what cannot be converted; raises unless the run keeps going."""
+
+
+@dataclass
+class SourcePlanner:
+    """Plans what a source gives. Images are numbered from ``count``, through all sources."""
+
+    settings: Settings
+    origin: str
+    source: Source
+    count: int
+    plans: list[SourcePlan] = field(default_factory=list)
+    _numbers: Counter[str] = field(default_factory=Counter)
+    """How many referrers and signatures were numbered."""
+
+    def plan(self, roots: Sequence[Root], *, named: bool) -> None:
+        """Plan ``roots``: those that were ``named``, or all that there are."""
+        rest = [root for root in self.source.roots() if not named or root not in roots]
+        found = sort_roots(self.source, rest)
+        if named:
+            found.images = list(roots)
+        for some in self._shares(found.images):
+            self._plan_share(some, found, whole_store=not named)
+        if named:
+            return
+        # What refers to nothing that was converted is something of its own; but not a signature.
+        left = found.referrers
+        found.referrers = [(root, subject) for root, subject in left if subject.signed]
+        for some in self._shares([root for root, subject in left if not subject.signed]):
+            self._plan_share(some, found, whole_store=True)
+        orphans, found.referrers = found.referrers, []
+        for alone in self._shares(orphans):
+            self._plan_share((), found, whole_store=True, orphans=alone)
+
+    def _shares(self, roots: list[R]) -> list[list[R]]:
+        """What is planned together: everything, or each image that may fail alone."""
+        alone = self.settings.options.keep_going or not roots
+        return [[root] for root in roots] if alone else [roots]
+
+    def _plan_share(
+        self,
+        roots: Sequence[Root],
+        found: SortedRoots,
+        *,
+        whole_store: bool,
+        orphans: Sequence[Orphan] = (),
+    ) -> None:
+        """Plan some images and what refers to them; ``found`` keeps what refers to others."""
+        try:
+            with system_errors():
+                tree = self._read(roots, found)
+                plan = self._decided(tree, found, orphans, whole_store=whole_store)
+                self.plans.append(self._finished(plan))
+        except OciConvertError as error:
+            self.settings.fail(self.origin, error.within(self.source.label))
+        else:
+            self.count += len(roots)
+
+    def _read(self, roots: Sequence[Root], found: SortedRoots) -> Tree:
+        return read_tree(
+            self.source,
+            roots,
+            first=self.count,
+            asked=self._asked,
+            known=found.known,
+            faults=self._faults,
+        )
+
+    @property
+    def _faults(self) -> Faults:
+        return Faults.REPAIR if self.settings.options.repair else Faults.REFUSE
+
+    def _asked(self, entry: Descriptor) -> bool:
+        """Whether an entry is to be read: one whose platform nobody wants is not."""
+        platforms = self.settings.platforms
+        if not platforms or entry.platform is None or is_attestation(entry):
+            return True
+        return platforms.asks_for(entry.platform)
+
+    def _decided(
+        self, tree: Tree, found: SortedRoots, orphans: Sequence[Orphan], *, whole_store: bool
+    ) -> Plan:
+        digests: set[str] = {node.descriptor.digest for node in tree.documents()}
+        read = partial(read_node, self.source, found.known, faults=self._faults)
+        referrers, others = referrers_of(digests, found.referrers, read, self._numbers)
+        target = self.settings.sink.capabilities
+        plan = decide(
+            tree,
+            self.settings.family,
+            self.settings.options,
+            referrers,
+            orphans=[
+                Referrer.read(root, subject, read, self._numbers) for root, subject in orphans
+            ],
+            platforms=self.settings.platforms,
+            whole_store=whole_store,
+            plain_layers=target.plain_layers,
+            room=target.referrers,
+        )
+        found.referrers = others
+        return plan
+
+    def _finished(self, plan: Plan) -> SourcePlan:
+        """The plan with what is restored, and with the files of signatures that go along."""
+        settings = self.settings
+        if settings.record is not None:
+            from oci_convert.conversion.restore import restore_originals
+
+            plan = restore_originals(plan, settings.record, settings.sink)
+        if settings.options.require_reversible:
+            refuse_irreversible(plan)
+        signatures, findings = kept_signatures(
+            plan,
+            render(plan),
+            self.source.signatures(),
+            room=settings.sink.capabilities.signatures,
+        )
+        plan = with_findings(plan, findings)
+        if self.source.remote and not settings.sink.shares(self.source):
+            plan = with_findings(plan, map(_not_sought, plan.images))
+        if settings.options.on_loss is OnLoss.FAIL:
+            refuse_losses(plan)
+        return SourcePlan(self.origin, self.source, plan, signatures)
+
+
+def _not_sought(planned: PlannedImage) -> Finding:
+    message = "what refers to the image in the registry was not looked for"
+    return Finding.of("referrers-not-sought", planned.image.node.where, message)
