@@ -126,7 +126,7 @@ class _Conversion:
         origin = str(store)
         try:
             opened_store, source, roots = open_sources.enter_context(
-                opened(store, self._scratch, follow_links=self._options.follow_links)
+                opened(store, self._scratch, follow_links=self._settings.options.follow_links)
             )
             if not roots:
                 raise source.empty()
