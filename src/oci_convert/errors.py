@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar, TypeAlias
 
+from oci_convert.text.brief import line_of
 from oci_convert.text.printable import printable
 
 __all__ = [
@@ -51,6 +52,10 @@ class OciConvertError(Exception):
         self.code = code
         self.where = where
         self.remedy = remedy or self.usual_remedy
+
+    def __repr__(self) -> str:
+        shown = {"message": self.message, "code": self.code, "where": self.where}
+        return line_of(type(self).__name__, iter(shown.items()))
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, ParamSpec, TypeVar
 
 from oci_convert.errors import UsageError
+from oci_convert.text.brief import Brief
 from oci_convert.text.suggestion import did_you_mean, nearest
 
 __all__ = [
@@ -52,8 +53,8 @@ def _limit(default: int, meaning: str, *, size: bool = False, most: int | None =
     return field(default=default, metadata={"meaning": meaning, "size": size, "most": most})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Limits(Brief):
     """How much is read. Sizes are in bytes; a value equal to the limit is accepted.
 
     Raises :class:`UsageError` (``invalid-limit``) for an invalid value.

@@ -13,6 +13,7 @@ from oci_convert.errors import UsageError
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import PlatformLike
 from oci_convert.spec.platforms import spelled_all
+from oci_convert.text.brief import Brief
 from oci_convert.transform.layer_rules import Compress, check_compress
 
 __all__ = ["Keep", "OnLoss", "OptionValues", "Options"]
@@ -46,8 +47,8 @@ class OptionValues(TypedDict, total=False):
     tmpdir: str | os.PathLike[str] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, init=False)
-class Options:
+@dataclass(frozen=True, slots=True, kw_only=True, init=False, repr=False)
+class Options(Brief):
     """How to convert. The defaults lose as little as the target can hold.
 
     Values are checked when the object is made: :class:`UsageError` says which one is wrong. Names

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from oci_convert.text.brief import Brief
+
 __all__ = ["Progress"]
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+@dataclass(frozen=True, slots=True, repr=False)
+class Progress(Brief):
     """How far a run is. Bytes are those of the source's layers and other blobs."""
 
     where: str

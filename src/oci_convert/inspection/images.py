@@ -27,6 +27,7 @@ from oci_convert.spec.platforms import matches, near, spelled
 from oci_convert.stores.base import Root, Source
 from oci_convert.stores.files.temporary import temporary
 from oci_convert.stores.opening import SourceLike, opened
+from oci_convert.text.brief import Brief
 from oci_convert.text.suggestion import did_you_mean
 from oci_convert.transform.document_edits import is_attestation, is_loadable
 from oci_convert.tree.nodes import ConfigNode, DocumentNode, Node, platform_of
@@ -56,7 +57,7 @@ def open_images(
     return Images(store, tmpdir, follow_links=follow_links)
 
 
-class Images:
+class Images(Brief):
     """The images of an open store. They must be closed, best by a ``with`` block.
 
     Iterating gives one :class:`Image` for each name and platform, in the order of the store; an
@@ -79,6 +80,10 @@ class Images:
         self._open = _Open(store, tmpdir, follow_links)
         self.store = self._open.reference
         """The reference that was opened."""
+
+    def _shown(self) -> Iterator[tuple[str, object]]:
+        yield "store", self.store
+        yield "roots", self._open.roots
 
     def __iter__(self) -> Iterator[Image]:
         for position, root in self._open.roots:
@@ -230,8 +235,8 @@ class _Open:
         self._stack.close()
 
 
-@dataclass(frozen=True, eq=False)
-class Image:
+@dataclass(frozen=True, eq=False, repr=False)
+class Image(Brief):
     """An image for one platform.
 
     What cannot be read or trusted raises when it is asked for: :class:`OciConvertError` with the
@@ -321,8 +326,8 @@ class Image:
         return self._open.manifest(self._node).document
 
 
-@dataclass(frozen=True, eq=False)
-class Layer:
+@dataclass(frozen=True, eq=False, repr=False)
+class Layer(Brief):
     """A layer of an image."""
 
     descriptor: Descriptor

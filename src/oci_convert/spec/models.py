@@ -20,6 +20,7 @@ from pydantic.alias_generators import to_pascal
 
 from oci_convert.errors import DocumentError
 from oci_convert.spec.digest import Digest
+from oci_convert.text.brief import line_of
 
 __all__ = [
     "Descriptor",
@@ -69,6 +70,13 @@ class Model(BaseModel):
         validate_by_name=True,
         serialize_by_alias=True,
     )
+
+    def __repr__(self) -> str:
+        stated = [name for name in type(self).model_fields if name in self.model_fields_set]
+        return line_of(type(self).__name__, ((name, getattr(self, name)) for name in stated))
+
+    def __str__(self) -> str:
+        return repr(self)
 
     def model_dump(self, **options: Any) -> dict[str, Any]:
         """The document as plain data: members by their names, those that were set.

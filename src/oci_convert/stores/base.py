@@ -21,6 +21,7 @@ from oci_convert.spec.names import called
 from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.temporary import temporary
 from oci_convert.stores.traffic import Traffic
+from oci_convert.text.brief import Brief
 
 __all__ = [
     "HEAD",
@@ -40,8 +41,8 @@ HEAD: Final = 4096
 """Bytes of a layer that are enough to see how it is packed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+@dataclass(frozen=True, slots=True, repr=False)
+class Root(Brief):
     """An image of a store: its top descriptor and what the store says of it."""
 
     descriptor: Descriptor
@@ -71,8 +72,8 @@ class Root:
         return self.descriptor.model_copy(update={"annotations": dict(self.annotations) or None})
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+@dataclass(frozen=True, slots=True, repr=False)
+class Capabilities(Brief):
     """What a sink can hold, so that what cannot work fails before the first blob."""
 
     families: frozenset[Family] = frozenset(Family)
@@ -327,8 +328,8 @@ class Sink(ABC):
 # -- what is opened -----------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class SourceOptions:
+@dataclass(frozen=True, slots=True, repr=False)
+class SourceOptions(Brief):
     """How a source is opened."""
 
     scratch: Scratch = temporary
@@ -338,8 +339,8 @@ class SourceOptions:
     """Read the files that links lead to, wherever that is, for stores of links on this machine."""
 
 
-@dataclass(frozen=True, slots=True)
-class SinkOptions:
+@dataclass(frozen=True, slots=True, repr=False)
+class SinkOptions(Brief):
     """How a sink is opened."""
 
     family: Family = Family.OCI

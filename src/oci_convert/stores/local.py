@@ -25,6 +25,7 @@ from oci_convert.stores.references import (
     open_sink,
     source_over,
 )
+from oci_convert.text.brief import brief
 
 __all__ = ["ContainersDir", "DockerArchive", "OciArchive", "OciLayout"]
 
@@ -67,8 +68,8 @@ class _Local:
 
     def __repr__(self) -> str:
         path = self._reference.path
-        given = path if path.startswith("<") else repr(path)
-        named = "" if self.ref is None else f", {self.ref!r}"
+        given = path if path.startswith("<") else brief(path)
+        named = "" if self.ref is None else f", {brief(self.ref)}"
         return f"{type(self).__name__}({given}{named})"
 
 

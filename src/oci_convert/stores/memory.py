@@ -8,6 +8,7 @@ from oci_convert.stores.files.memory import Held, MemoryFiles
 from oci_convert.stores.layout_index import IndexReader
 from oci_convert.stores.layout_names import LayoutNames
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource
+from oci_convert.text.brief import brief
 
 __all__ = ["Memory"]
 
@@ -61,5 +62,5 @@ class Memory(LayoutNames):
         return self.label if self.ref is None else f"{self.label}:{self.ref}"
 
     def __repr__(self) -> str:
-        named = "" if self.ref is None else f", ref={self.ref!r}"
+        named = "" if self.ref is None else f", ref={brief(self.ref)}"
         return f"Memory(<{len(self.files)} files>{named})"

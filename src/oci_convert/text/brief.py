@@ -11,7 +11,7 @@ __all__ = ["Brief", "brief", "line_of"]
 
 _LONGEST: Final = 120
 """Characters of a line."""
-_TEXT: Final = 48
+_TEXT: Final = 40
 """Characters of a text in it; of a longer one the beginning and the end."""
 _DIGEST: Final = 64
 """Hex digits from which on twelve are enough."""
@@ -29,7 +29,8 @@ def brief(value: object) -> str:
         return f"<{len(value)}>"
     if value is None or isinstance(value, bool | int | float):
         return repr(value)
-    return f"<{type(value).__name__}>"
+    digest = getattr(value, "digest", None)
+    return f"<{_text(digest) if isinstance(digest, str) else type(value).__name__}>"
 
 
 def line_of(name: str, parts: Iterator[tuple[str, object]]) -> str:
@@ -45,7 +46,7 @@ def line_of(name: str, parts: Iterator[tuple[str, object]]) -> str:
 
 def _text(text: str) -> str:
     algorithm, colon, digits = text.partition(":")
-    if colon and len(digits) >= _DIGEST and digits.isalnum():
+    if colon and algorithm.isalnum() and len(digits) >= _DIGEST and digits.isalnum():
         return f"{algorithm}:{digits[:12]}"
     if len(text) > _TEXT:
         half = _TEXT // 2

@@ -18,6 +18,7 @@ from oci_convert.stores.registry.reference import (
 )
 from oci_convert.stores.registry.sink import RegistrySink, SinkSettings
 from oci_convert.stores.registry.source import RegistrySource
+from oci_convert.text.brief import brief
 
 __all__ = ["RegistryImage", "default_client", "set_default_client"]
 
@@ -94,4 +95,4 @@ class RegistryImage:
         return self._text
 
     def __repr__(self) -> str:
-        return f"RegistryImage({self._text!r})"
+        return f"RegistryImage({brief(self._text)})"

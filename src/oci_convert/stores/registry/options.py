@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from oci_convert.errors import UsageError
+from oci_convert.text.brief import Brief
 
 __all__ = ["RegistryOptions", "parse_rates"]
 
@@ -16,8 +17,8 @@ _RATE: Final = re.compile(r"(.+)=([0-9]+(?:\.[0-9]+)?)/(s|m|h)")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600}
 
 
-@dataclass(frozen=True, kw_only=True)
-class RegistryOptions:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class RegistryOptions(Brief):
     """Options for every registry of a run. Times are in seconds, sizes in bytes.
 
     Hosts are written as in a reference: ``localhost:5000``. Raises :class:`UsageError`

@@ -11,22 +11,23 @@ from urllib.parse import unquote, urlsplit
 from oci_convert.errors import UsageError
 from oci_convert.stores.registry.reference import is_loopback
 from oci_convert.stores.registry.secret import Secret, UserPassword
+from oci_convert.text.brief import Brief
 
 __all__ = ["Proxies", "Proxy"]
 
 _PORTS: Final = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+@dataclass(frozen=True, slots=True, repr=False)
+class Proxy(Brief):
     """A proxy, without the credentials that its address may hold, and those."""
 
     url: str
     credentials: UserPassword | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Proxies:
+@dataclass(frozen=True, slots=True, repr=False)
+class Proxies(Brief):
     """The proxies of a run; ``Proxies()`` has none."""
 
     http: Proxy | None = None
