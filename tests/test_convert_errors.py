@@ -339,7 +339,7 @@ def test_a_wrong_call_says_what_there_is(tmp_path: Path) -> None:
             "target-not-empty",
             "notes.txt",
         ),
-        ((f"oci:{layout}:a", "docker://x"), {}, UsageError, "unknown-transport", "oci:"),
+        ((f"oci:{layout}:a", "registry:x"), {}, UsageError, "unknown-transport", "oci:"),
     ]
     for call, options, kind, code, said in calls:
         before = files_below(tmp_path)

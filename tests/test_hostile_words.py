@@ -155,6 +155,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 
 
 SILENT = {
+    "convert strictly",
     "verify the same",
     "verify the same as JSON",
     "prove",
@@ -162,7 +163,7 @@ SILENT = {
     "diff",
     "diff as JSON",
 }
-"""They have nothing to say of what is hostile here."""
+"""They have nothing to say of what is hostile here, or end with what is wrong before it."""
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -585,7 +585,7 @@ def test_what_cannot_be_opened_is_an_error_at_once(tmp_path: Path) -> None:
     for path, expected in (
         ("none", "no-such-store"),
         ("empty", "not-an-image-store"),
-        ("text", "bad-archive"),
+        ("text", "not-an-archive"),
     ):
         with pytest.raises(StoreError) as caught:
             open_images(tmp_path / path)

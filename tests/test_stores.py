@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from oci_convert import convert
 from oci_convert.errors import (
     OciConvertError,
     StoreError,
@@ -320,7 +321,6 @@ def test_an_entry_keeps_its_platform_type_and_annotations() -> None:
         ("oci-layout", b'{"imageLayoutVersion":"2.0.0"}', "unknown-layout-version"),
         ("oci-layout", b"x" * (4 << 20 | 1), "document-too-large"),
         ("index.json", b"", "invalid-json"),
-        ("index.json", b'{"schemaVersion":2,"manifests":[],"layers":[]}', "ambiguous-document"),
         ("index.json", b'{"schemaVersion":2,"manifests":[{"digest":"../x"}]}', "invalid-document"),
     ],
 )
@@ -334,6 +334,20 @@ def test_a_layout_that_cannot_be_read_is_neither_read_nor_written_to(
     with pytest.raises(OciConvertError) as refused:  # before the first blob
         OciLayoutSink(MemoryFiles(files), "oci:layout")
     assert refused.value.code == code
+
+
+def test_an_ambiguous_index_can_be_looked_at_and_is_not_written_to() -> None:
+    files = layout_files({"1": oci_image()})
+    index = json.loads(files["index.json"]) | {"layers": []}
+    files["index.json"] = json.dumps(index).encode()
+    [(fault, _)] = OciLayoutSource(MemoryFiles(files), "oci:layout").faults
+    assert fault.code == "ambiguous-document"
+    with pytest.raises(OciConvertError) as refused:
+        OciLayoutSink(MemoryFiles(files), "oci:layout")
+    assert refused.value.code == "ambiguous-document"
+    with pytest.raises(OciConvertError) as refused:
+        convert(Memory(files), Memory(), to="docker")
+    assert refused.value.code == "ambiguous-document"
 
 
 def test_a_layout_without_its_header_is_read() -> None:

@@ -510,7 +510,7 @@ def test_what_docker_cannot_say_is_removed_and_told() -> None:
         ("annotations-removed", "loss", "FILE.config"),
         ("urls-removed", "loss", "FILE.config"),
         ("annotations-removed", "loss", "FILE.layers[0]"),
-        ("not-reversible", "loss", "FILE"),
+        ("not-reversible", "warning", "FILE"),
     ]
     assert parsed(made.raw) == {
         "schemaVersion": 2,
