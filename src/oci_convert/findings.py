@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from oci_convert.fault_codes import FAULTS
 from oci_convert.plain import Plain
+from oci_convert.text.html import Html, table, tag
 
-__all__ = ["CODES", "Code", "Finding", "Level", "markdown"]
+__all__ = ["CODES", "Code", "Finding", "Level", "markdown", "told"]
 
 
 class Level(StrEnum):
@@ -51,10 +53,20 @@ class Finding(Plain):
     message: str
     """What was found, for people; it may change."""
 
+    def _row(self) -> tuple[str, ...]:
+        """The finding as a row of a table."""
+        kind = {Level.INFO: "faint", Level.ERROR: "bad"}.get(self.level, "warning")
+        return tag("span", self.level.value, kind=kind), self.where, self.message, self.code
+
     @classmethod
     def of(cls, code: str, where: str, message: str) -> Finding:
         """A finding at the level that :data:`CODES` gives its code."""
         return cls(code, CODES[code].level, where, message)
+
+
+def told(findings: Sequence[Finding]) -> Html:
+    """Findings as a table for notebooks."""
+    return table(("level", "where", "finding", "code"), (one._row() for one in findings))
 
 
 def _removed(member: str, meaning: str) -> Code:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -15,10 +16,11 @@ from pydantic import BeforeValidator, PlainSerializer, ValidationError
 
 from oci_convert.documents.document import read_object
 from oci_convert.errors import DocumentError, OciConvertError, remedied
-from oci_convert.findings import Finding, Level
+from oci_convert.findings import Finding, Level, told
 from oci_convert.plain import Plain, adapter, dumped, spelled_out
 from oci_convert.spec.media_types import Kind
 from oci_convert.spec.models import Descriptor, first_fault
+from oci_convert.text.html import drawn, short_digest, table, tag
 
 __all__ = [
     "REPORT_LIMIT",
@@ -268,6 +270,31 @@ class Report(Plain):
             raw = text.encode() if isinstance(text, str) else text
             _, root = read_object(raw, where, size_limit=REPORT_LIMIT)
             return cls.from_json(root.value, where)
+
+    def _repr_html_(self) -> str:
+        images = table(
+            ("image", "platform", "from", "to", "reversible"),
+            (
+                (
+                    image.name or "(unnamed)",
+                    image.platform or "–",
+                    short_digest(None if image.old is None else image.old.digest),
+                    short_digest(image.new.digest),
+                    "yes" if image.reversible else tag("span", "no", kind="warning"),
+                )
+                for image in self.images
+            ),
+        )
+        failures = table(
+            ("failed", "where", "error", "what to do"),
+            ((one.source, one.where, one.message, one.remedy) for one in self.failures),
+        )
+        changes = Counter(row.change.spoken for row in self.map)
+        counts = ", ".join(f"{count} {change}" for change, count in changes.items())
+        title = tag("b", f"{self.source} → {self.destination}")
+        ran = " (dry run)" if self.dry_run else ""
+        head = tag("div", title, f"{ran}, {self.to}: {counts or 'nothing'}")
+        return drawn(head, images, failures, told(self.findings))
 
     def __getstate__(self) -> dict[str, Any]:
         """What is pickled: the fields, and not what was made of them."""

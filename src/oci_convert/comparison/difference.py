@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,9 +17,10 @@ from pydantic import (
 )
 
 from oci_convert.documents.json_diff import ABSENT
-from oci_convert.findings import Finding, Level
+from oci_convert.findings import Finding, Level, told
 from oci_convert.plain import Plain
 from oci_convert.spec.media_types import Compression, Kind
+from oci_convert.text.html import drawn, table, tag
 
 __all__ = [
     "CompanionValue",
@@ -81,6 +83,8 @@ class DifferenceKind(StrEnum):
     one. Both values are objects: ``what``, ``digest``, ``present``."""
 
 
+_CELL: Final = 200
+"""Characters of a value in a table."""
 _CONTENT: Final = frozenset(
     {
         DifferenceKind.IMAGE,
@@ -163,6 +167,14 @@ class Difference(Plain):
         return {name: value for name, value in handler(self).items() if name not in absent}
 
 
+def _cut(value: Any) -> str:
+    """A value in a table."""
+    if value is ABSENT:
+        return "–"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _CELL else f"{text[:_CELL]}…"
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Compared(Plain):
     """Images that were compared with each other, by their names or paths."""
@@ -190,6 +202,20 @@ class Diff(Plain):
     findings: tuple[Finding, ...]
     """Errors are layers that are not what their documents say: such an image is different from
     every other. The rest is what was not compared, and what was not verified."""
+
+    def _repr_html_(self) -> str:
+        kind = "bad" if self.answer is Verdict.DIFFERENT else "good"
+        answer = tag("b", self.answer.value, kind=kind)
+        rows = (
+            (
+                *(one.image or "–", one.platform or "–", one.kind.value),
+                *(one.where, one.member or "", _cut(one.left), _cut(one.right)),
+            )
+            for one in self.differences
+        )
+        heads = ("image", "platform", "difference", "where", "member", "left", "right")
+        head = tag("div", f"{self.left} ↔ {self.right}: ", answer)
+        return drawn(head, table(heads, rows), told(self.findings))
 
     def __iter__(self) -> Iterator[Difference]:
         return iter(self.differences)

@@ -10,7 +10,7 @@ from pydantic import Field, PlainSerializer
 
 from oci_convert.checks.blobs import glance
 from oci_convert.documents.document import Role
-from oci_convert.findings import Finding
+from oci_convert.findings import Finding, told
 from oci_convert.plain import Plain
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression, Family, Kind, look_up, usual_families
@@ -18,6 +18,8 @@ from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called
 from oci_convert.stores.base import Root, Source
 from oci_convert.stores.opening import SourceLike, opened
+from oci_convert.text.html import Html, drawn, short_digest, tag, tree
+from oci_convert.text.words import bytes_of
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation
 from oci_convert.tree.nodes import DocumentNode, Image, Node, OpaqueNode, Tree, platform_or_none
 from oci_convert.tree.reader import Faults
@@ -76,6 +78,26 @@ class Inspected(Plain):
         """The media type, digest and size of the blob: what :meth:`Images.open` takes."""
         return Descriptor(media_type=self.media_type, digest=self.digest, size=self.size)
 
+    def _repr_html_(self) -> str:
+        return drawn(tree(self._lines(0)))
+
+    def _lines(self, depth: int) -> Iterator[tuple[int, Html]]:
+        """The blob and everything below as lines of a tree."""
+        about = " ".join(filter(None, (self.kind.value, self.platform or self.artifact_type)))
+        remarks = [*self.notes, *(finding.message for finding in self.findings)]
+        wrong = bool(self.findings) or not self.present
+        line = tag(
+            "span",
+            tag("b", f"{self.name} " if self.name else ""),
+            f"{about} ",
+            short_digest(self.digest),
+            tag("span", f" {bytes_of(self.size)} {self.media_type} ", kind="faint"),
+            tag("span", ", ".join(remarks), kind="warning" if wrong else "faint"),
+        )
+        yield depth, line
+        for one in (*self.children, *self.referrers):
+            yield from one._lines(depth + 1)
+
     def walk(self) -> Iterator[Inspected]:
         """The blob and everything below, in the order of the tree."""
         yield self
@@ -95,6 +117,10 @@ class Inspection(Plain):
     """In the order of the store. Referrers of an image are below it, not among the images."""
     findings: tuple[Finding, ...] = ()
     """What is wrong with the list of the images itself."""
+
+    def _repr_html_(self) -> str:
+        lines = (line for image in self.images for line in image._lines(0))
+        return drawn(tag("div", self.source), tree(lines), told(self.findings))
 
 
 def inspect(source: SourceLike, *, follow_links: bool = False) -> Inspection:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from oci_convert.plain import Plain
+from oci_convert.text.html import drawn, short_digest, table, tag
 
 __all__ = ["Answer", "Link", "Proof"]
 
@@ -57,6 +58,23 @@ class Proof(Plain):
     """The chain of digests that it rests on: as strong as its first link that is not ok."""
     reason: str
     """Why it is not proved or not decidable, and what to do; what is left open if it is proved."""
+
+    def _repr_html_(self) -> str:
+        answer = tag("b", self.answer.value, kind="good" if self.proved else "bad")
+        rows = (
+            (
+                link.link,
+                link.where,
+                short_digest(link.expected),
+                short_digest(link.found),
+                "ok" if link.ok else tag("span", "broken", kind="bad"),
+                link.note,
+            )
+            for link in self.chain
+        )
+        heads = ("link", "where", "expected", "found", "", "")
+        head = tag("div", f"{self.source}: ", answer, f" {self.reason}")
+        return drawn(head, table(heads, rows))
 
     @property
     def proved(self) -> bool:

@@ -15,7 +15,7 @@ from oci_convert.checks.documents import Presence
 from oci_convert.documents.document import Role
 from oci_convert.errors import OciConvertError
 from oci_convert.fault_codes import FAULTS
-from oci_convert.findings import Finding, Level
+from oci_convert.findings import Finding, Level, told
 from oci_convert.plain import Plain
 from oci_convert.progress import Progress
 from oci_convert.spec.media_types import Kind
@@ -27,6 +27,8 @@ from oci_convert.stores.docker_archive import DockerArchiveSource
 from oci_convert.stores.files.folder import UNFINISHED
 from oci_convert.stores.oci_layout import OciLayoutSource, blob_name
 from oci_convert.stores.opening import SourceLike, opened
+from oci_convert.text.html import drawn, short_digest, table, tag
+from oci_convert.text.words import bytes_of
 from oci_convert.tree.nodes import Image, Tree
 from oci_convert.tree.reader import Faults, read_tree
 
@@ -86,6 +88,17 @@ class Verification(Plain):
     def sound(self) -> bool:
         """Whether nothing is wrong: no finding is an error."""
         return not any(finding.level is Level.ERROR for finding in self.findings)
+
+    def _repr_html_(self) -> str:
+        answer = tag("b", "sound", kind="good") if self.sound else tag("b", "not sound", kind="bad")
+        images = table(
+            ("image", "digest", "size"),
+            (
+                (image.name or "(unnamed)", short_digest(image.digest), bytes_of(image.size))
+                for image in self.images
+            ),
+        )
+        return drawn(tag("div", f"{self.source}: ", answer), images, told(self.findings))
 
     @property
     def sparse(self) -> bool:

@@ -9,6 +9,7 @@ from oci_convert.cli.show.text import Style, Text
 from oci_convert.errors import DocumentError
 from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.spec.media_types import Compression, look_up, usual_families
+from oci_convert.text.words import bytes_of
 
 __all__ = [
     "bytes_of",
@@ -24,16 +25,6 @@ __all__ = [
 
 _HEX: Final = 12
 _PREFIXES: Final = ("application/vnd.", "application/")
-
-
-def bytes_of(size: int) -> str:
-    """A size for people: ``1.1 MB``."""
-    value, unit = float(size), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if value < 999.5:
-            break
-        value, unit = value / 1000, larger
-    return f"{value:.1f} {unit}" if unit != "B" and value < 99.5 else f"{value:.0f} {unit}"
 
 
 def digest_of(digest: str, *, whole: bool = False) -> Text:
