@@ -448,15 +448,6 @@ def test_layers_that_differ_from_those_of_the_layout_win() -> None:
     check(store, root, SAVED)
 
 
-def test_a_damaged_manifest_is_left_to_its_reader() -> None:
-    members = in_layout([archives.entry(MADE, "app:1")], row_of(MADE, ["app:1"]))
-    members[blob(MADE.manifest)] = MADE.manifest.replace(b"2", b"3")
-    (root,) = source(members).roots()
-    assert root.descriptor.digest == MADE.digest
-    with pytest.raises(BlobError, match="digest mismatch"):
-        read(source(members), root.descriptor)
-
-
 def test_an_image_that_the_index_cannot_vouch_for_is_built() -> None:
     """A manifest too large to be one, below too many indexes, absent, or not what it is called."""
     deep = MADE

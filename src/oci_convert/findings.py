@@ -140,6 +140,15 @@ CODES: Final[dict[str, Code]] = {
         "Ask the producer of the image to fix it; `--strict` refuses such images.",
         fault=True,
     ),
+    "oci-part-ignored": Code(
+        Level.WARNING,
+        "The OCI part of a `docker save` archive is damaged or contradicts its `manifest.json`: a "
+        "wrong size, a corrupt `index.json`, an unknown layout version, layers in another order. "
+        "The image was read from `manifest.json`, whose layers the config confirms; the manifest "
+        "in the OCI part was not used.",
+        "Save the image again with a current Docker; `--strict` refuses such archives.",
+        fault=True,
+    ),
     "layer-source-unused": Code(
         Level.LOSS,
         "`LayerSources` of a `docker save` archive describes a foreign layer, or gives a layer "

@@ -296,14 +296,19 @@ ARCHIVES: dict[str, Malformed] = {
         FIRST,
     ),
     # layouts with rows
-    "a newer archive with a manifest cut off": Malformed(
-        saved({**NEWER, NEWER_MANIFEST: content(NEWER, NEWER_MANIFEST)[:-1]}),
-        "blob-truncated",
-        "bytes",
-        TOP,
+    "a newer archive with a manifest cut off, and no layer": Malformed(
+        saved(
+            {
+                **row(NEWER, Layers=["a.tar", "b.tar"]),
+                NEWER_MANIFEST: content(NEWER, NEWER_MANIFEST)[:-1],
+            }
+        ),
+        "member-missing",
+        "the file a.tar is missing",
+        f"{WHERE}.Layers[0]",
     ),
-    "a newer archive of another layout": Malformed(
-        saved({**NEWER, "oci-layout": b'{"imageLayoutVersion":"3"}'}),
+    "a newer archive of another layout, without rows": Malformed(
+        saved({**NEWER, "oci-layout": b'{"imageLayoutVersion":"3"}', "manifest.json": b"[]"}),
         "unknown-layout-version",
         "the layout has version '3'",
         "oci-layout",

@@ -31,7 +31,7 @@ from oci_convert.stores.files.file import File
 from oci_convert.stores.files.system import REFUSALS, system_error
 from oci_convert.stores.files.tar import Tar
 from support import schema1
-from support.archives import Members, Saved, archive, crane, crane_foreign, docker_20
+from support.archives import Members, Saved, archive, crane, crane_foreign, docker_20, docker_25
 from support.command import Command
 from support.faults import Faults
 from support.images import (
@@ -888,6 +888,11 @@ FINDINGS: Final[dict[str, Provoked]] = {
         "unrecognised-layer",
         "convert oci:layout oci:new",
         (layout(app=manifest(Blob(OCI_CONFIG, minimal_config([])), [Blob(OCI_LAYER, b"text")])),),
+    ),
+    "an archive with layers in another order": Provoked(
+        "oci-part-ignored",
+        "convert docker-archive:app.tar oci:new --compress none",
+        (files(app_tar=archive(docker_25(Saved(), order=lambda layers: layers[::-1]))),),
     ),
     "a plain layer that is packed": Provoked(
         "layer-repacked",

@@ -4,7 +4,8 @@ Classic archives (Docker 1.10 to 24, podman, skopeo, crane, kaniko) hold a ``man
 row for each image, and the files that the rows name. Those of Docker since 25, containerd, BuildKit
 and regctl are OCI layouts, too; there a row only points to an image of the layout, whose manifest
 is the original. Where the two contradict each other (Docker 25.0 wrote the layers of its OCI
-manifests in random order), the row is used, because the config can confirm it.
+manifests in random order), or the layout is damaged, the row is used, because the config can
+confirm it; that is told.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import annotations_for, called, pair
 from oci_convert.stores.base import HEAD, Root, Source
-from oci_convert.stores.docker_entries import Entries
+from oci_convert.stores.docker_entries import DAMAGE, Entries
 from oci_convert.stores.docker_rows import ROWS, Row, RowFiles, build, read_rows, unreadable
 from oci_convert.stores.files import Files
 from oci_convert.stores.oci_layout import OciLayoutSource, blob_name, is_layout
@@ -59,11 +60,22 @@ class DockerArchiveSource(Source):
         self._built: dict[Digest, bytes] = {}
         self._faults: dict[Digest, OciConvertError] = {}
         rows = read_rows(files, label)
-        layout = OciLayoutSource(files, label) if is_layout(files) else None
+        self._ignored = ""
+        layout = self._layout(rows) if is_layout(files) else None
         self.sparse = layout is not None
         self.faults = () if layout is None else layout.faults
-        entries = None if layout is None else Entries(layout, self._row_files)
-        self._roots = _distinct(self._read_roots(rows, entries))
+        self._entries = None if layout is None else Entries(layout, self._row_files)
+        self._roots = _distinct(self._read_roots(rows, self._entries))
+
+    def _layout(self, rows: list[Row]) -> OciLayoutSource | None:
+        """The OCI part of the archive, unless it is damaged and there are rows to use instead."""
+        try:
+            return OciLayoutSource(self.files, self.label)
+        except OciConvertError as error:
+            if not rows or error.code not in DAMAGE:
+                raise
+            self._ignored = f"the OCI part of the archive was not used: {error.message}"
+            return None
 
     def _read_roots(self, rows: list[Row], entries: Entries | None) -> Iterator[Root]:
         wanted = [(row, tag) for row in rows for tag in row.tags or (None,)]
@@ -80,7 +92,9 @@ class DockerArchiveSource(Source):
         remarks: tuple[Finding, ...] = ()
         try:
             built = build(row, self._row_files)
-            descriptor, remarks = built.descriptor, built.remarks
+            why = self._ignored or (self._entries and self._entries.replaced.get(row.where))
+            ignored = (Finding.of("oci-part-ignored", "", why),) if why else ()
+            descriptor, remarks = built.descriptor, (*ignored, *built.remarks)
             self._built[descriptor.name] = built.manifest
         except OciConvertError as error:
             descriptor = unreadable(error)

@@ -3,7 +3,7 @@
 Names decide first: Docker, containerd and BuildKit write ``io.containerd.image.name`` in full and
 the bare tag as ``org.opencontainers.image.ref.name``; podman writes the full reference as ref name;
 regctl repeats its own spelling of the reference. A name alone does not suffice: config and layers
-must agree with the row.
+must agree with the row. Where an entry is damaged, or does not agree, the row replaces it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,19 @@ from oci_convert.stores.docker_rows import Row, RowFiles
 from oci_convert.stores.layer_sources import is_foreign
 from oci_convert.stores.oci_layout import OciLayoutSource, blob_name
 
-__all__ = ["Entries"]
+__all__ = ["DAMAGE", "Entries"]
 
+DAMAGE: Final = frozenset(
+    {
+        *("blob-missing", "blob-truncated", "wrong-size", "digest-mismatch"),
+        *("invalid-json", "not-utf-8", "trailing-data", "lone-surrogate"),
+        *("invalid-document", "invalid-digest", "unknown-layout-version", "unknown-media-type"),
+    }
+)
+"""What may be wrong with the OCI part of an archive, so that its rows are used instead.
+
+What could mean two things to two readers is not among it: it is refused.
+"""
 _DEPTH: Final = 8
 """Levels of indexes that are searched for the manifest of a row."""
 
@@ -51,6 +62,9 @@ class Entries:
         self._claimed: set[int] = set()
         self._read: dict[Digest, dict[Digest, Manifest]] = {}
         self._images: dict[tuple[str, str], tuple[Manifest, ...] | None] = {}
+        self._damage: dict[tuple[str, str], OciConvertError] = {}
+        self.replaced: dict[str, str] = {}
+        """Why rows, by their place, replace the entries that they stand for."""
         self._algorithms: set[str] = set()
         self._called: dict[str, list[int]] = {}
         for i, entry in enumerate(self._entries):
@@ -62,11 +76,10 @@ class Entries:
         bearers = self._called.get(normalised(tag), []) if tag else []
         named = [i for i in bearers if i not in self._claimed]
         for i in named:
-            # What is wrong with a damaged one is for its reader to say, not to be passed over.
             if self._agrees(self._entries[i].descriptor, row, damaged=True):
                 self._claimed.add(i)
                 return self._entries[i]
-        self._claimed.update(named)
+        self._replace(row, named)
         return None
 
     def by_content(self, row: Row, tag: str | None) -> Root | None:
@@ -78,11 +91,29 @@ class Entries:
             if _may_be_called(entry, tag):
                 self._claimed.add(i)
                 return entry if tag is None else _completed(entry, tag)
+        self._replace(row, self._contradicting(row) if tag is None else [])
         annotations = annotations_for(tag) if tag else {}
         found = [self._described[i] for i in alike] or [
             self._strays[i] for i in self._alike(row, self._strays, self._strays_by_config)
         ]
         return Root(found[0], annotations, called(annotations)) if found else None
+
+    def _contradicting(self, row: Row) -> list[int]:
+        """The nameless entry that must have been meant for a row without a name: one that has its
+        config, else one that is damaged.
+        """
+        free = [i for i in self._free() if self._entries[i].name is None]
+        same = [i for i in free if i in self._by_config.get(row.config, ())]
+        damaged = [i for i in free if self._key(self._described[i]) in self._damage]
+        return (same or damaged)[:1]
+
+    def _replace(self, row: Row, entries: Sequence[int]) -> None:
+        """Let a row replace entries, and note why."""
+        self._claimed.update(entries)
+        for i in entries:
+            error = self._damage.get(self._key(self._described[i]))
+            why = "it does not agree with manifest.json" if error is None else error.message
+            self.replaced.setdefault(row.where, f"the OCI manifest was not used: {why}")
 
     def unclaimed(self) -> list[Root]:
         """The entries that no row stands for."""
@@ -96,10 +127,12 @@ class Entries:
     def _agrees(self, descriptor: Descriptor, row: Row, *, damaged: bool = False) -> bool:
         """Whether an image, or one of an index, has the config and the layers of the row.
 
-        ``damaged`` is the answer for documents that cannot be read.
+        ``damaged`` is the answer for documents that must not be passed over.
         """
         manifests = self._manifests(descriptor)
-        return damaged if manifests is None else any(self._same(it, row) for it in manifests)
+        if manifests is None:
+            return damaged and self._key(descriptor) not in self._damage
+        return any(self._same(it, row) for it in manifests)
 
     def _alike(
         self, row: Row, images: Sequence[Descriptor], by_config: Mapping[str, Sequence[int]]
@@ -146,8 +179,10 @@ class Entries:
     def _is_blob(self, path: str, blob: Descriptor, row: Row) -> bool:
         """Whether the file that a row names is this blob."""
         here = path == blob_name(blob.name)
-        if here and self._layout.size(blob.name) is not None:
-            return True
+        there = self._layout.size(blob.name) if here else None
+        if there is not None:
+            # Of a wrong size and wrong bytes only the first is the fault of the manifest.
+            return there == blob.size or self._files.digest(path) != blob.digest
         size = self._files.size(path)
         if size is None:
             known = here or any(source.digest == blob.digest for source in row.sources.values())
@@ -161,13 +196,24 @@ class Entries:
 
         ``None`` if one of the documents cannot be read.
         """
-        key = (descriptor.media_type, descriptor.digest)
+        key = self._key(descriptor)
         if key not in self._images:
             try:
                 self._images[key] = tuple(self._below(descriptor).values())
-            except OciConvertError:
+                self._note_absent(descriptor)
+            except OciConvertError as error:
                 self._images[key] = None
+                if error.code in DAMAGE:
+                    self._damage[key] = error
         return self._images[key]
+
+    @staticmethod
+    def _key(descriptor: Descriptor) -> tuple[str, str]:
+        return descriptor.media_type, descriptor.digest
+
+    def _note_absent(self, descriptor: Descriptor) -> None:
+        if self._layout.size(descriptor.name) is None:
+            self._damage[self._key(descriptor)] = self._layout.missing(descriptor.name)
 
     def _below(self, descriptor: Descriptor, depth: int = 0) -> dict[Digest, Manifest]:
         """The same by their digests, each once: indexes may name each other again and again."""

@@ -188,7 +188,7 @@ class Built:
     descriptor: Descriptor
     manifest: bytes
     remarks: tuple[Finding, ...]
-    """What is worth telling of it; places begin at the manifest: ``layers[0]``."""
+    """What is worth telling of it; places begin at the manifest: ``layers[0]``, or are empty."""
 
 
 def build(row: Row, files: RowFiles) -> Built:

@@ -134,7 +134,9 @@ class _Reader:
     def root(self, root: Root, where: str) -> Node:
         """The node of an image of the store, under what the store remarks on it."""
         node = self.node(root.descriptor, None, where, 0)
-        remarks = [replace(remark, where=f"{where}.{remark.where}") for remark in root.remarks]
+        remarks = [
+            replace(remark, where=f"{where}.{remark.where}".rstrip(".")) for remark in root.remarks
+        ]
         return replace(node, remarks=(*node.remarks, *remarks)) if remarks else node
 
     def node(
