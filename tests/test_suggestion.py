@@ -200,7 +200,7 @@ PLATFORMS = {
     "amd64": ("invalid-platform", "did you mean linux/amd64? a platform is OS/ARCH "),
     "linux": ("invalid-platform", "a platform is OS/ARCH "),
     "linux/amd": ("no-such-platform", "did you mean linux/amd64? available: linux/amd64, linux/"),
-    "linux/aarch64": ("no-such-platform", "did you mean linux/arm64? available: "),
+    "linux/armv7l": ("no-such-platform", "did you mean linux/arm/v7? available: "),
     "linux/s390x": ("no-such-platform", "available: linux/amd64, linux/arm64, linux/arm/v7"),
 }
 

@@ -238,6 +238,12 @@ CODES: Final[dict[str, Code]] = {
         "Keep the source, or choose what to convert with `--platform`. `--strict` refuses.",
         fault=True,
     ),
+    "zstd-twin-dropped": Code(
+        Level.INFO,
+        "An index has the same image twice, with gzip and with zstd layers. Towards Docker the one "
+        "with zstd was dropped: recompressed, it would be the other one.",
+        "`--compress keep` keeps both, and the unofficial media type for zstd.",
+    ),
     "not-an-image": Code(
         Level.LOSS,
         "Something in a store is no image but an artifact (a Helm chart, a Wasm module). It was "

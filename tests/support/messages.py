@@ -985,6 +985,25 @@ FINDINGS: Final[dict[str, Provoked]] = {
         "convert oci:layout dir:new --to docker",
         (layout(app=image_list([OCI, ARTIFACT])),),
     ),
+    "an image with gzip and with zstd layers": Provoked(
+        "zstd-twin-dropped",
+        "convert oci:layout dir:new --to docker",
+        (layout(app=image_list([oci_image([layer("z")]), ZSTD])),),
+    ),
+    "an entry that contradicts its image": Provoked(
+        "platform-mismatch",
+        "convert oci:layout oci:new",
+        (
+            layout(
+                app=image_list([OCI.with_entry(platform={"os": "linux", "architecture": "arm64"})])
+            ),
+        ),
+    ),
+    "two images that only their digests tell apart": Provoked(
+        "not-one-image",
+        "convert oci:layout oci:new --flatten",
+        (layout(app=image_list([OCI, ZSTD])),),
+    ),
     "an artifact in a store for Docker": Provoked(
         "not-an-image",
         "convert oci:layout oci:new --to docker",

@@ -15,30 +15,20 @@ from oci_convert.findings import Finding, Level
 from oci_convert.plain import Plain
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Family, Kind, families
-from oci_convert.spec.models import Descriptor, ImageConfig, Platform
+from oci_convert.spec.models import Descriptor, ImageConfig
 from oci_convert.stores.base import Source
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation, is_loadable
-from oci_convert.tree.config_findings import config_findings
+from oci_convert.tree.config_findings import config_findings, platform_findings
 from oci_convert.tree.nodes import DocumentNode, Image, Node, Tree
 from oci_convert.tree.walk import Visit, walk
 
-__all__ = ["DocumentCheck", "Presence", "disagree"]
+__all__ = ["DocumentCheck", "Presence"]
 
 
 _ENTRIES: Final = frozenset({Role.ENTRY})
 
 
 _PUT_RIGHT: Final = frozenset({"misspelled-media-type", "mislabelled-document"})
-
-
-def disagree(one: Platform, other: Platform) -> bool:
-    """Whether two statements of a platform exclude each other.
-
-    What one of them leaves open (``variant``, ``os.version``) excludes nothing: indexes say
-    ``arm64/v8`` where configs say ``arm64``.
-    """
-    pairs = ((one.variant, other.variant), (one.os_version, other.os_version))
-    return _runs_elsewhere(one, other) or any(a and b and a != b for a, b in pairs)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -49,10 +39,6 @@ class Presence(Plain):
     """The images that are named, each once."""
     here: int
     """Those of them that are here."""
-
-
-def _runs_elsewhere(one: Platform, other: Platform) -> bool:
-    return (one.os, one.architecture) != (other.os, other.architecture)
 
 
 @dataclass
@@ -121,16 +107,7 @@ class DocumentCheck:
                     claims.setdefault(diff_id, f"{node.where}.{slot.label}")
 
     def _check_platform(self, entry: Descriptor, node: Node, where: str) -> None:
-        config = self._configs.get(id(node))
-        if config is None or config.platform is None or entry.platform is None:
-            return
-        if disagree(entry.platform, config.platform):
-            # Clients choose by the entry: a slightly different variant in the config, as buildah
-            # writes it, does no harm.
-            wrong = _runs_elsewhere(entry.platform, config.platform)
-            message = f"the entry says {_told(entry.platform)}, the config {_told(config.platform)}"
-            level = Level.ERROR if wrong else Level.WARNING
-            self.findings.append(Finding("platform-mismatch", level, where, message))
+        self.findings += platform_findings(entry, node, where)
 
     # -- links ------------------------------------------------------------------------------
 
@@ -228,10 +205,6 @@ def _images(node: Node) -> Iterator[Node]:
     for slot, child in node.named if isinstance(node, DocumentNode) else ():
         if slot.role is Role.ENTRY and not is_attestation(slot.descriptor):
             yield child
-
-
-def _told(platform: Platform) -> str:
-    return f"{platform} {platform.os_version or ''}".rstrip()
 
 
 def _named(known: Collection[Family]) -> str:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from oci_convert.checks.blobs import BlobCheck, check_all
-from oci_convert.checks.documents import disagree
 from oci_convert.comparison.difference import CompanionValue, LayerValue
 from oci_convert.errors import DocumentError
 from oci_convert.findings import Finding, Level
@@ -20,6 +19,7 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression, Kind, look_up
 from oci_convert.spec.models import Platform
 from oci_convert.spec.names import called, normalised
+from oci_convert.spec.platforms import disagree
 from oci_convert.stores.base import Source
 from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation, is_image

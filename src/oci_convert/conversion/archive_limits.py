@@ -12,6 +12,7 @@ from oci_convert.planning.decisions import Decision, Restore, Rewrite
 from oci_convert.spec.names import called, repository_tag
 from oci_convert.stores.base import Root
 from oci_convert.transform.document_edits import is_attestation, is_loadable
+from oci_convert.tree.choosing import how_to_choose
 from oci_convert.tree.nodes import platform_of
 
 __all__ = ["check_rows"]
@@ -61,7 +62,7 @@ def _several_platforms(images: Sequence[Rewrite | Restore], where: str) -> Usage
         "docker-save archive holds only one",
         code="several-platforms",
         where=where,
-        remedy="choose one with --platform, or write oci-archive:",
+        remedy=f"{how_to_choose((image.node, None) for image in images)}, or write oci-archive:",
     )
 
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from oci_convert.documents.document import Document
-from oci_convert.errors import BlobError, OciConvertError, RefusedError, UsageError
+from oci_convert.errors import BlobError, OciConvertError, RefusedError, StoreError, UsageError
 from oci_convert.layers.chunk_reader import ChunkReader
 from oci_convert.layers.compression import decompress
 from oci_convert.layers.recompress import unpacked
@@ -25,6 +25,7 @@ from oci_convert.spec.models import Descriptor, ImageConfig, Manifest, Platform,
 from oci_convert.spec.names import called, find
 from oci_convert.spec.platforms import matches, near, spelled
 from oci_convert.stores.base import Root, Source
+from oci_convert.stores.children import child_root
 from oci_convert.stores.files.temporary import temporary
 from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.text.brief import Brief
@@ -100,9 +101,11 @@ class Images(Brief):
         asked = None if platform is None else spelled(platform)
         wanted, label = self._open.roots, self._open.source.label
         if ref is not None:
-            root = find([root for _, root in wanted], ref, label)
-            wanted = [pair for pair in wanted if pair[1] is root]
+            root = self._named(ref)
+            wanted = [pair for pair in wanted if root is None or pair[1] is root]
         images = [image for position, root in wanted for image in self._images(position, root)]
+        if ref is not None and root is None:
+            images = [image for image in images if image.digest == ref.removeprefix("@")]
         found: dict[str, Image] = {}
         faults: list[OciConvertError] = []
         for image in images:
@@ -133,6 +136,16 @@ class Images(Brief):
             where=where,
             remedy=did_you_mean(meant, f"available: {_listed(images)}"),
         )
+
+    def _named(self, ref: str) -> Root | None:
+        """The image of the store that ``ref`` means; ``None`` for what an index of it lists."""
+        roots = [root for _, root in self._open.roots]
+        try:
+            return find(roots, ref, self._open.source.label)
+        except StoreError as error:
+            if error.code != "unknown-reference" or child_root(self._open.source, ref) is None:
+                raise
+            return None
 
     def open(self, descriptor: Descriptor) -> BinaryIO:
         """Any blob of the store as a file, verified as a layer's is: see :meth:`Layer.open`."""

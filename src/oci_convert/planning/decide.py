@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Final
+from typing import Final, TypeGuard
 
+from oci_convert.documents.document import Role
 from oci_convert.errors import RefusedError
 from oci_convert.findings import CODES, Finding, Level
 from oci_convert.options import OnLoss, Options
@@ -21,9 +22,11 @@ from oci_convert.planning.platform_choice import PlatformChoice
 from oci_convert.planning.referrer_rules import Followers
 from oci_convert.planning.reversibility import WHY_IRREVERSIBLE, judge
 from oci_convert.spec.media_types import Family
+from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called
-from oci_convert.tree.config_findings import config_findings
-from oci_convert.tree.nodes import DocumentNode, Tree
+from oci_convert.transform.document_edits import is_attestation
+from oci_convert.tree.config_findings import config_findings, platform_findings
+from oci_convert.tree.nodes import DocumentNode, Node, Tree
 from oci_convert.tree.referrers import Referrer
 
 __all__ = ["decide", "refuse_emptiness", "refuse_irreversible", "refuse_losses", "with_findings"]
@@ -71,7 +74,10 @@ def decide(
         irreversible=(*irreversible, *followers.irreversible),
         settled=context.rendered.lasting,
     )
-    configs = (found for root in plan.roots for found in _config_findings(root, options))
+    configs = [found for root in plan.roots for found in _config_findings(root, options)]
+    for planned in images:
+        image = planned.image
+        configs += _platform_findings(image.root.descriptor, image.node, image.node.where, options)
     roots = (*(image.node for image in tree.images), *(referrer.node for referrer in referrers))
     remarks = (remark for root in roots for node in root.nodes() for remark in node.remarks)
     noted = (*context.findings, *findings, *followers.findings, *remarks, *configs)
@@ -87,14 +93,33 @@ def _config_findings(root: Decision, options: Options) -> Iterator[Finding]:
     """
     for decision in carried((root,)):
         node = decision.node
-        if not isinstance(node, DocumentNode) or node.config is None:
-            continue
-        if node.config.stored is None and not options.strict:
+        for planned in decision.children:
+            if planned.carried and planned.slot.role is Role.ENTRY:
+                where = f"{node.where}.{planned.slot.label}"
+                named = planned.decision.node
+                yield from _platform_findings(planned.slot.descriptor, named, where, options)
+        if not _is_known(node, options):
             continue
         for found in config_findings(node):
             # Whatever a config says, its bytes are carried.
             code = found.code if CODES[found.code].fault else "config-problem"
             yield Finding.of(code, found.where, found.message)
+
+
+def _is_known(node: Node, options: Options) -> TypeGuard[DocumentNode]:
+    """Whether the config of an image is here already, or needed to refuse what is wrong with it."""
+    if not isinstance(node, DocumentNode) or node.config is None:
+        return False
+    return node.config.stored is not None or options.strict
+
+
+def _platform_findings(
+    entry: Descriptor, node: Node, where: str, options: Options
+) -> Iterator[Finding]:
+    """Where an entry contradicts the config: it is carried as it is, like the config."""
+    if _is_known(node, options) and not is_attestation(entry):
+        for found in platform_findings(entry, node, where):
+            yield replace(found, level=Level.WARNING)
 
 
 def _decide_images(
@@ -123,7 +148,7 @@ def with_findings(plan: Plan, findings: Iterable[Finding]) -> Plan:
 def _refuse(plan: Plan) -> None:
     """End here what ``--strict`` and ``--on-loss fail`` forbid."""
     if plan.options.strict:
-        fault = next((found for found in plan.findings if CODES[found.code].fault), None)
+        fault = next((found for found in plan.findings if _is_fault(found)), None)
         if fault is not None:
             raise RefusedError(
                 fault.message,
@@ -133,6 +158,12 @@ def _refuse(plan: Plan) -> None:
             )
     if plan.options.on_loss is OnLoss.FAIL:
         refuse_losses(plan)
+
+
+def _is_fault(found: Finding) -> bool:
+    """Whether ``--strict`` refuses: for a fault, and for what ``verify`` calls an error."""
+    code = CODES[found.code]
+    return code.fault or code.level is Level.ERROR
 
 
 def refuse_emptiness(plan: Plan, where: str) -> None:

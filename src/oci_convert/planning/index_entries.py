@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from oci_convert.documents.document import Role, Slot
-from oci_convert.errors import BlobError, RefusedError
+from oci_convert.errors import BlobError, OciConvertError, RefusedError
 from oci_convert.options import Keep as Policy
 from oci_convert.planning.context import Context
 from oci_convert.planning.decisions import (
@@ -19,7 +19,8 @@ from oci_convert.planning.decisions import (
     recompresses,
 )
 from oci_convert.report import Change
-from oci_convert.spec.media_types import Family, Kind
+from oci_convert.spec.media_types import Compression, Family, Kind, look_up
+from oci_convert.spec.platforms import identity_of
 from oci_convert.transform.document_edits import (
     REFERENCE_DIGEST,
     changes_family,
@@ -27,8 +28,15 @@ from oci_convert.transform.document_edits import (
     is_attestation,
     not_an_image,
 )
-from oci_convert.transform.layer_rules import packing_annotations
-from oci_convert.tree.nodes import DocumentNode, MissingNode, Node, UnreadNode, platform_of
+from oci_convert.transform.layer_rules import Compress, packing_annotations
+from oci_convert.tree.nodes import (
+    DocumentNode,
+    MissingNode,
+    Node,
+    UnreadNode,
+    platform_of,
+    platform_or_none,
+)
 
 __all__ = ["plan_entries"]
 
@@ -62,6 +70,8 @@ class _Entries:
         self._to_docker = self._moves and context.family is Family.DOCKER
         self._absent: set[int] = set()
         """The plans of entries that are wanted and not here."""
+        self._twins = dict(self._zstd_twins()) if self._to_docker else {}
+        """Of images that are there as gzip and as zstd: the one as gzip, by that as zstd."""
 
     def _where(self, slot: Slot) -> str:
         return f"{self._node.where}.{slot.label}"
@@ -103,8 +113,31 @@ class _Entries:
             if not self._context.platforms.select(platform):
                 told = platform or "an unknown platform"
                 return "platform-not-selected", f"{told} was not asked for"
+        twin = self._twins.get(slot.descriptor.digest)
+        if twin is not None:
+            message = f"{twin} has the same layers as gzip, and took its place"
+            return "zstd-twin-dropped", message
         obstacle = self._obstacle(slot, child)
         return ("", "") if obstacle is None else ("entry-dropped", obstacle)
+
+    def _zstd_twins(self) -> Iterator[tuple[str, str]]:
+        """Images whose layers would become what those of another entry are already."""
+        packed = [
+            {_compression(layer) for layer in child.layers()} for _, child in self._node.named
+        ]
+        asked = self._options.compress in (Compress.AUTO, Compress.GZIP)
+        if not asked or not any(Compression.ZSTD in compressions for compressions in packed):
+            return
+        seen: dict[object, tuple[Node, bool]] = {}
+        for (slot, child), compressions in zip(self._node.named, packed, strict=True):
+            platform, diff_ids = platform_or_none(child, slot.descriptor), _diff_ids(child)
+            if platform is None or not diff_ids or Compression.NONE in compressions:
+                continue
+            zstd = Compression.ZSTD in compressions
+            other, its = seen.setdefault((identity_of(platform), diff_ids), (child, zstd))
+            if zstd is not its:
+                pair = (child, other) if zstd else (other, child)
+                yield pair[0].descriptor.digest, str(pair[1].descriptor.digest)
 
     def _planned(self, child: DocumentNode) -> Rewrite | RefusedError:
         """What becomes of what an entry names, or why the target cannot hold it."""
@@ -296,6 +329,21 @@ class _Entries:
             message = f"{name} dropped: it describes layers before they were recompressed"
             self._find("packing-annotations-removed", self._where(slot), message)
         return stale
+
+
+def _diff_ids(image: Node) -> tuple[str, ...]:
+    """What the layers of an image hold, if its config can be read."""
+    try:
+        config = None if image.image_config is None else image.image_config[0]
+    except OciConvertError:
+        return ()
+    return () if config is None or config.rootfs is None else config.rootfs.diff_ids
+
+
+def _compression(layer: Node) -> Compression | None:
+    """How a layer is compressed: by its bytes, or by its media type where nobody looked."""
+    meaning = look_up(layer.descriptor.media_type)
+    return layer.compression or (None if meaning is None else meaning.cell.compression)
 
 
 def _missing(child: Node) -> MissingNode:

@@ -32,6 +32,7 @@ from oci_convert.transform.document_edits import (
     not_an_image,
 )
 from oci_convert.transform.layer_rules import Layer, packing_annotations, plan_layer
+from oci_convert.tree.choosing import how_to_choose
 from oci_convert.tree.nodes import BlobNode, DocumentNode, Image, Node, Tree, platform_of
 
 __all__ = ["Planner"]
@@ -277,5 +278,5 @@ def _not_one_image(node: DocumentNode, images: list[DescriptorPlan]) -> RefusedE
         + (f": {names}" if names else ""),
         code="not-one-image",
         where=node.where,
-        remedy="choose one with --platform",
+        remedy=how_to_choose((p.decision.node, p.slot.descriptor) for p in images),
     )

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from oci_convert.checks.documents import disagree
 from oci_convert.documents.document import Document, Role
 from oci_convert.proof.answer import Link
 from oci_convert.proof.originals import Documents
 from oci_convert.spec.media_types import Kind
 from oci_convert.spec.models import Descriptor
+from oci_convert.spec.platforms import disagree
 from oci_convert.tree.nodes import Node, platform_or_none
 from oci_convert.tree.walk import Visit, is_index, listed
 

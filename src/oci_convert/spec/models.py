@@ -107,7 +107,10 @@ class Platform(Model):
     """CPU features: Docker's, reserved in OCI."""
 
     def __str__(self) -> str:
-        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+        """``linux/arm64/v8``; with the version of a system, ``windows/amd64:10.0.20348.2655``."""
+        parts = (self.os, self.architecture, self.variant)
+        version = f":{self.os_version}" if self.os_version else ""
+        return "/".join(part for part in parts if part) + version
 
 
 PlatformLike: TypeAlias = str | Platform

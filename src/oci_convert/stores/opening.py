@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from os import PathLike
 from typing import Any, Final, TypeAlias
 
+from oci_convert.errors import StoreError
 from oci_convert.spec.names import find
 from oci_convert.stores.base import Root, SinkStore, Source, SourceOptions, SourceStore
+from oci_convert.stores.children import child_root
 from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.system import system_errors
 from oci_convert.stores.files.temporary import temporary
@@ -39,8 +41,19 @@ def opened(
     """
     found, options = source_store(store), SourceOptions(scratch, follow_links)
     with system_errors(), found.source(options) as source:
-        roots = source.roots()
-        yield found, source, roots if found.ref is None else [find(roots, found.ref, source.label)]
+        ref = found.ref
+        yield found, source, source.roots() if ref is None else [_meant(source, ref)]
+
+
+def _meant(source: Source, ref: str) -> Root:
+    """The image that ``ref`` means: one of the store, or by its digest one that an index lists."""
+    try:
+        return find(source.roots(), ref, source.label)
+    except StoreError as error:
+        child = child_root(source, ref) if error.code == "unknown-reference" else None
+        if child is None:
+            raise
+        return child
 
 
 def source_store(given: SourceLike) -> SourceStore:

@@ -1,4 +1,4 @@
-"""What is wrong with the config of an image, in itself and beside the manifest's layers."""
+"""What is wrong with the config of an image, in itself and beside what names or needs it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from oci_convert.documents.document import Role
 from oci_convert.errors import DocumentError
 from oci_convert.findings import Finding, Level
-from oci_convert.spec.models import ImageConfig, diff_ids_for
-from oci_convert.tree.nodes import DocumentNode
+from oci_convert.spec.models import Descriptor, ImageConfig, diff_ids_for
+from oci_convert.spec.platforms import disagree, runs_elsewhere
+from oci_convert.tree.nodes import DocumentNode, Node
 
-__all__ = ["config_findings"]
+__all__ = ["config_findings", "platform_findings"]
 
 
 def config_findings(node: DocumentNode) -> Iterator[Finding]:
@@ -32,6 +33,25 @@ def config_findings(node: DocumentNode) -> Iterator[Finding]:
         level = Level.ERROR if problem.startswith("rootfs.type ") else Level.WARNING
         yield Finding("config-problem", level, f"{node.where}.{Role.CONFIG}", problem)
     yield from _counts(node, config)
+
+
+def platform_findings(entry: Descriptor, node: Node, where: str) -> Iterator[Finding]:
+    """Whether an entry contradicts the config of the image that it names.
+
+    A config that cannot be trusted says nothing here.
+    """
+    try:
+        found = node.image_config
+    except DocumentError:
+        return
+    stated = None if found is None else found[0].platform
+    if stated is None or entry.platform is None or not disagree(entry.platform, stated):
+        return
+    # Clients choose by the entry: a slightly different variant in the config, as buildah writes it,
+    # does no harm.
+    level = Level.ERROR if runs_elsewhere(entry.platform, stated) else Level.WARNING
+    message = f"the entry says {entry.platform}, the config {stated}"
+    yield Finding("platform-mismatch", level, where, message)
 
 
 def _counts(node: DocumentNode, config: ImageConfig) -> Iterator[Finding]:

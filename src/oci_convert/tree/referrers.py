@@ -167,7 +167,7 @@ def read_images(
     what is done about them.
     """
     everything = source.roots()
-    named = len(roots) < len(everything)
+    named = list(roots) != list(everything)
     found = sort_roots(source, [root for root in everything if not named or root not in roots])
     tops = list(roots) if named else found.images
     tree = read_tree(source, tops, known=found.known, faults=faults)

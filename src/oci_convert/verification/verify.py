@@ -178,7 +178,7 @@ class _Run:
         )
         self.presence = documents.presence()
         self.bytes_read += blobs.bytes_read
-        everything = len(self._roots) == len(self._source.roots())
+        everything = list(self._roots) == list(self._source.roots())
         store = _of_store(self._source, self.tree, everything=everything)
         return (*_in_order([*documents.findings, *blobs.findings]), *store)
 

@@ -76,7 +76,7 @@ def convert(
         list[str] | None,
         typer.Option(
             metavar="OS/ARCH[/VARIANT]",
-            help="Only this platform; may be repeated.",
+            help="Only these, after commas or repeated; windows/amd64:10.0.20348, too.",
             rich_help_panel=_IMAGES,
         ),
     ] = None,

@@ -1,0 +1,323 @@
+"""Platforms: which spellings are the same, and how one of several images is chosen."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oci_convert import open_images
+from oci_convert.conversion.convert import convert
+from oci_convert.errors import OciConvertError, RefusedError, UsageError
+from oci_convert.inspection.inspect import inspect
+from oci_convert.options import Options
+from oci_convert.report import Report
+from oci_convert.spec.media_types import Compression
+from oci_convert.spec.models import Platform
+from oci_convert.spec.platforms import disagree, identity_of, matches, spelled
+from oci_convert.stores.memory import Memory
+from oci_convert.verification.verify import verify
+from support.images import (
+    Image,
+    attestation,
+    cosign_signature,
+    cosign_tag,
+    docker_image,
+    image_list,
+    layer,
+    layout_files,
+    minimal_config,
+    oci_image,
+    write_files,
+    write_layout,
+)
+from support.runs import codes, entries, run, store
+
+# -- which are the same ----------------------------------------------------------------------------
+
+SAME = [
+    ["linux/arm64", "linux/arm64/v8", "linux/aarch64", "linux/arm64/8", "Linux/ARM64"],
+    ["linux/arm", "linux/arm/v7", "linux/armhf", "linux/arm/7"],
+    ["linux/amd64", "linux/x86_64", "linux/x86-64", "linux/amd64/v1"],
+    ["linux/386", "linux/i386"],
+    ["linux/arm/v6", "linux/armel", "linux/arm/6"],
+    ["linux/amd64/v2"],
+    ["darwin/arm64", "macos/arm64"],
+    ["windows/amd64"],
+]
+SPELLINGS = [text for same in SAME for text in same]
+
+
+def platform(text: str) -> Platform:
+    system, architecture, *variant = text.split("/")
+    return Platform(os=system, architecture=architecture, variant=variant[0] if variant else None)
+
+
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_a_platform_is_found_under_every_name_that_it_has(text: str) -> None:
+    (same,) = (group for group in SAME if text in group)
+    for other in same:
+        assert matches(platform(other), text), other
+        assert matches(platform(other), spelled(text))
+        assert not disagree(platform(other), platform(text))
+        assert identity_of(platform(other)) == identity_of(platform(text))
+
+
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_another_one_is_not(text: str) -> None:
+    for group in SAME:
+        for other in group if text not in group else ():
+            assert identity_of(platform(other)) != identity_of(platform(text))
+            if len(text.split("/")) == 3 or text.endswith(("hf", "el")):  # says which variant
+                assert not matches(platform(other), text), other
+
+
+WINDOWS = Platform(
+    os="windows", architecture="amd64", os_version="10.0.20348.2655", os_features=("win32k",)
+)
+VERSIONS = {
+    "windows/amd64": True,
+    "windows/amd64:10.0.20348.2655": True,
+    "windows/amd64:10.0.20348": True,
+    "windows(10.0.20348)/amd64": True,
+    "windows(10.0.20348.2655)/x86_64": True,
+    "windows(10.0.20348+win32k)/amd64": True,
+    "windows(+win32k)/amd64": True,
+    "windows(+other)/amd64": False,
+    "windows(10.0.2034)/amd64": False,
+    "windows/amd64:10.0.2034": False,
+    "windows/amd64:10.0.17763.1": False,
+    "linux/amd64:10.0.20348.2655": False,
+}
+
+
+@pytest.mark.parametrize("text", VERSIONS)
+def test_a_version_of_windows_is_spelled_as_crane_and_containerd_do(text: str) -> None:
+    assert matches(WINDOWS, text) == VERSIONS[text]
+    assert Options(platforms=text).platforms == (text,)
+    assert str(WINDOWS) == "windows/amd64:10.0.20348.2655"
+    assert matches(WINDOWS, str(WINDOWS))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "linux", "linux/", "a/b/c/d", "a(b/c", "a(1)/b:2", "a/b:", "/"]
+)
+def test_what_is_no_platform_is_a_wrong_call(text: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        Options(platforms=text)
+    assert refused.value.code == "invalid-platform"
+
+
+def test_several_stand_between_commas() -> None:
+    several = ("linux/amd64", "linux/arm64")
+    assert Options(platforms="linux/amd64,linux/arm64").platforms == several
+    assert Options(platforms=["linux/amd64,linux/arm64", "linux/amd64"]).platforms == several
+    with pytest.raises(UsageError):
+        Options(platforms="linux/amd64,")
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_a_platform_or_a_wrong_call(text: str) -> None:
+    try:
+        assert spelled(text) == text
+    except UsageError as refused:
+        assert refused.code == "invalid-platform"  # noqa: PT017
+    else:
+        matches(WINDOWS, text)
+
+
+# -- in an index -----------------------------------------------------------------------------------
+
+
+def listed(*texts: str, make: Any = docker_image) -> Image:
+    """An index whose entries state these platforms."""
+    images = []
+    for text in texts:
+        stated = platform(text).model_dump(by_alias=True, exclude_none=True)
+        images.append(make([layer(text)], platform=text).with_entry(platform=stated))
+    return image_list(images)
+
+
+def chosen(report: Report, target: Memory) -> list[str]:
+    return [entry["platform"]["architecture"] for entry in entries(report, target)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("linux/arm64/v8", ["arm64"]),
+        ("linux/aarch64", ["arm64"]),
+        ("linux/arm/v7", ["arm"]),
+        ("linux/armhf", ["arm"]),
+        ("linux/amd64,linux/arm64/v8", ["amd64", "arm64"]),
+        ("linux/x86_64", ["amd64"]),
+    ],
+)
+@pytest.mark.parametrize("to", ["oci", "docker"])
+def test_entries_need_not_state_what_goes_without_saying(
+    asked: str, found: list[str], to: str
+) -> None:
+    report, target = run(listed("linux/amd64", "linux/arm64", "linux/arm"), to, platforms=asked)
+    assert chosen(report, target) == found
+
+
+def test_a_list_that_states_the_variant_is_chosen_without_it() -> None:
+    report, target = run(listed("linux/amd64", "linux/arm64/v8"), "oci", platforms="linux/arm64")
+    assert chosen(report, target) == ["arm64"]
+
+
+def test_an_entry_and_a_config_agree_if_they_mean_the_same() -> None:
+    said = {"os": "linux", "architecture": "arm64", "variant": "v8"}
+    image = docker_image(platform="linux/arm64").with_entry(platform=said)
+    assert verify(store(app=image_list([image]))).findings == ()
+    report, _ = run(image_list([image]), "oci", strict=True)
+    assert report.findings == ()
+
+
+def test_an_entry_that_contradicts_the_config_is_told_and_refused_by_strict() -> None:
+    wrong = docker_image().with_entry(platform={"os": "linux", "architecture": "arm64"})
+    for source in (store(app=image_list([wrong])), store(app=image_list([image_list([wrong])]))):
+        for to in ("oci", "docker"):
+            report = convert(source, Memory(), to=to)
+            (found,) = (f for f in report.findings if f.code == "platform-mismatch")
+            assert found.level == "warning"
+            assert "linux/arm64" in found.message
+            assert "linux/amd64" in found.message
+            with pytest.raises(RefusedError) as refused:
+                convert(source, Memory(), to=to, strict=True)
+            assert refused.value.code == "platform-mismatch"
+    assert not verify(store(app=image_list([wrong]))).sound
+
+
+# -- several of one platform -----------------------------------------------------------------------
+
+BUILDS = ("10.0.17763.6189", "10.0.20348.2655", "10.0.26100.1")
+
+
+def windows() -> list[Image]:
+    images = []
+    for build in BUILDS:
+        layers = [layer(build)]
+        config = minimal_config(layers, "windows/amd64", **{"os.version": build})
+        said = {"os": "windows", "architecture": "amd64", "os.version": build}
+        images.append(oci_image(layers, config=config).with_entry(platform=said))
+    return images
+
+
+@pytest.mark.parametrize("spelling", ["windows/amd64:{}", "windows({})/amd64"])
+@pytest.mark.parametrize("short", [True, False])
+def test_a_build_of_windows_is_chosen_by_its_version(
+    spelling: str,
+    short: bool,
+    tmp_path: Path,
+) -> None:
+    images = windows()
+    source = store(app=image_list(images))
+    for build, image in zip(BUILDS, images, strict=True):
+        wanted = spelling.format(build.rpartition(".")[0] if short else build)
+        report = convert(source, Memory(), to="oci", platforms=wanted, flatten=True)
+        assert report.images[0].new.digest == image.digest
+        convert(source, f"docker-archive:{tmp_path}/{build}.tar", platforms=wanted)
+
+
+def test_versions_are_shown() -> None:
+    (shown,) = inspect(store(app=image_list(windows()))).images
+    assert [child.platform for child in shown.children] == [f"windows/amd64:{b}" for b in BUILDS]
+    report, _ = run(image_list(windows()), "docker")
+    platforms = [row.platform for row in report.map if row.kind == "manifest"]
+    assert platforms == [f"windows/amd64:{build}" for build in BUILDS]
+
+
+def suggested(error: OciConvertError) -> list[str]:
+    return re.findall(r"sha256:[0-9a-f]{64}|windows/amd64:[0-9.]+", error.remedy)
+
+
+def test_no_error_suggests_what_was_given(tmp_path: Path) -> None:
+    write_layout({"app": image_list(windows())}, tmp_path / "in")
+    source, target = f"oci:{tmp_path}/in", f"docker-archive:{tmp_path}/app.tar"
+    with pytest.raises(OciConvertError) as refused:
+        convert(source, target, platforms="windows/amd64")
+    assert "choose one with --platform" in refused.value.remedy
+    assert "windows/amd64:10.0.17763.6189" in refused.value.message
+    with pytest.raises(OciConvertError) as refused:
+        convert(source, target, platforms="windows/amd64:10.0.1")
+    assert set(suggested(refused.value)) == {f"windows/amd64:{build}" for build in BUILDS}
+    for platform_there in suggested(refused.value):
+        assert convert(source, Memory(), to="oci", platforms=platform_there).images
+
+
+def test_twins_are_told_apart_by_their_digests(tmp_path: Path) -> None:
+    one, other = oci_image([layer("one")]), oci_image([layer("other")])
+    write_layout({"app": image_list([one, other])}, tmp_path / "in")
+    source, target = f"oci:{tmp_path}/in", f"docker-archive:{tmp_path}/app.tar"
+    asked: list[dict[str, Any]] = [{}, {"platforms": "linux/amd64"}, {"flatten": True}]
+    for options in asked:
+        with pytest.raises(OciConvertError) as refused:
+            convert(source, target, **options)
+        assert "--platform" not in refused.value.remedy
+        assert len(suggested(refused.value)) == 2
+        for digest in suggested(refused.value):
+            assert convert(f"{source}:{digest}", Memory(), to="oci").images
+
+
+def test_what_an_index_lists_is_chosen_by_its_digest(tmp_path: Path) -> None:
+    one, other = docker_image([layer("one")]), docker_image([layer("b")], platform="linux/arm64")
+    deep = image_list([image_list([image_list([one, other]), attestation(one)])])
+    write_layout({"app": deep}, tmp_path / "in")
+    for image in (one, other):
+        ref = f"oci:{tmp_path}/in:{image.digest}"
+        report = convert(ref, f"oci:{tmp_path}/out:new", to="docker")
+        assert report.images[0].new.digest == image.digest
+        (shown,) = inspect(ref).images
+        assert shown.descriptor.digest == image.digest
+        assert [it.descriptor.digest for it in verify(ref).images] == [image.digest]
+        with open_images(f"oci:{tmp_path}/in") as images:
+            assert images.find(image.digest).digest == image.digest
+    with pytest.raises(OciConvertError) as refused:
+        convert(f"oci:{tmp_path}/in:sha256:{'0' * 64}", Memory(), to="oci")
+    assert refused.value.code == "unknown-reference"
+
+
+def test_what_refers_to_it_comes_along(tmp_path: Path) -> None:
+    one = docker_image([layer("one")])
+    index = image_list([one, docker_image([layer("other")], platform="linux/arm64")])
+    files = layout_files({"app": index, cosign_tag(one): cosign_signature(one)})
+    write_files(files, tmp_path / "in")
+    target = Memory()
+    convert(f"oci:{tmp_path}/in:{one.digest}", target, to="docker")
+    assert cosign_tag(one).encode() in target.files["index.json"]
+
+
+# -- gzip and zstd ---------------------------------------------------------------------------------
+
+GZIP = oci_image([layer("a")])
+ZSTD = oci_image([layer("a", Compression.ZSTD)])
+MARKED = ZSTD.with_entry(annotations={"io.github.containers.compression.zstd": "true"})
+
+
+@pytest.mark.parametrize("images", [[GZIP, MARKED], [MARKED, GZIP], [GZIP, ZSTD]])
+def test_of_twins_the_one_with_gzip_goes_to_docker(images: list[Image], tmp_path: Path) -> None:
+    source = store(app=image_list([*images, attestation(ZSTD)]))
+    report = convert(source, f"docker-archive:{tmp_path}/app.tar")
+    assert "zstd-twin-dropped" in codes(report)
+    assert GZIP.digest in next(f.message for f in report.findings if f.code == "zstd-twin-dropped")
+    assert "layer-repacked" not in codes(report)
+    assert GZIP.digest in report.digest_map
+    assert ZSTD.digest not in report.digest_map
+    report, target = run(image_list(images), "oci")
+    assert len(entries(report, target)) == 2
+    report, target = run(image_list(images), "docker", compress="keep")
+    assert len(entries(report, target)) == 2
+
+
+def test_what_only_looks_like_a_twin_is_kept() -> None:
+    other = oci_image([layer("b", Compression.ZSTD)])
+    arm = oci_image([layer("a", Compression.ZSTD)], platform="linux/arm64")
+    for image in (other, arm):
+        report, target = run(image_list([GZIP, image]), "docker")
+        assert len(entries(report, target)) == 2
+        assert "zstd-twin-dropped" not in codes(report)
