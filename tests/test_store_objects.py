@@ -322,6 +322,8 @@ def test_an_archive_is_read_from_a_file_object(make: Callable[[bytes], Any]) -> 
     assert report.digest_map == expected.digest_map
     assert target.files == other.files
     assert not getattr(file, "closed", False)
+    if hasattr(file, "close"):
+        file.close()
 
 
 def test_an_archive_that_can_seek_is_read_again_and_by_several_threads_at_once() -> None:
