@@ -117,7 +117,7 @@ def test_a_descriptor_gives_its_digest_typed_and_its_three_members() -> None:
 
 def test_a_platform_is_written_as_people_write_it() -> None:
     platform = {"architecture": "arm", "os": "linux", "variant": "v7", "os.version": "1"}
-    assert str(validate(Platform, platform, "")) == "linux/arm/v7"
+    assert str(validate(Platform, platform, "")) == "linux/arm/v7:1"
     assert str(validate(Platform, {"architecture": "amd64", "os": "linux"}, "")) == "linux/amd64"
 
 
