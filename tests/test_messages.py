@@ -99,7 +99,9 @@ NO_CODES: Final = frozenset(
 )
 """Words with a hyphen in the sources that are no codes."""
 PRESENT: Final = {f"{what}-present" for what in ("attestation", "referrer", "signature")}
-REMOVED: Final = {f"{name}-removed" for name in ("annotations", "artifactType", "data", "subject")}
+REMOVED: Final = {
+    f"{name}-removed" for name in ("annotations", "artifactType", "data", "platform", "subject")
+}
 """Codes that are put together; the sources have no one word for them."""
 UNHEARD: Final = {
     "archive-broken": "what fails first is told; this ends the threads that go on writing",

@@ -98,6 +98,17 @@ CODES: Final[dict[str, Code]] = {
     "artifactType-removed": _removed("artifactType", "The type of an artifact was lost."),
     "data-removed": _removed("data", "An embedded copy of a blob was lost; the blob itself stays."),
     "urls-removed": _removed("urls", "Download addresses were lost."),
+    "platform-removed": _removed(
+        "platform",
+        "The platform in the descriptor of a config or a layer was lost, as Docker 25.0 writes it; "
+        "the config itself states it, too.",
+    ),
+    "unofficial-media-type": Code(
+        Level.WARNING,
+        "A zstd layer has a Docker media type that the Docker schema does not define. Registries "
+        "and versions of Docker differ in whether they take it.",
+        "`--compress gzip` gives the layer an official media type, as does converting to OCI.",
+    ),
     "media-type-corrected": Code(
         Level.WARNING,
         "The media type of a document contradicted its descriptor, or `index.json` called itself "

@@ -889,6 +889,27 @@ FINDINGS: Final[dict[str, Provoked]] = {
         "convert oci:layout oci:new",
         (layout(app=manifest(Blob(OCI_CONFIG, minimal_config([])), [Blob(OCI_LAYER, b"text")])),),
     ),
+    "a config with a platform for Docker": Provoked(
+        "platform-removed",
+        "convert oci:layout dir:new --to docker",
+        (
+            layout(
+                app=manifest(
+                    Blob(
+                        OCI_CONFIG,
+                        minimal_config(LAYERS),
+                        {"platform": {"os": "linux", "architecture": "amd64"}},
+                    ),
+                    [each.blob(Family.OCI) for each in LAYERS],
+                )
+            ),
+        ),
+    ),
+    "a zstd layer of Docker": Provoked(
+        "unofficial-media-type",
+        "convert oci:layout dir:new --to docker",
+        (layout(app=docker_image([layer("z", Compression.ZSTD)])),),
+    ),
     "an archive with layers in another order": Provoked(
         "oci-part-ignored",
         "convert docker-archive:app.tar oci:new --compress none",

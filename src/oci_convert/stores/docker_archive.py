@@ -78,7 +78,13 @@ class DockerArchiveSource(Source):
             return None
 
     def _read_roots(self, rows: list[Row], entries: Entries | None) -> Iterator[Root]:
-        wanted = [(row, tag) for row in rows for tag in row.tags or (None,)]
+        # A row may stand twice: its names mean the same image both times.
+        distinct = {
+            (row.config, row.layers, tag): (row, tag)
+            for row in reversed(rows)
+            for tag in reversed(row.tags or (None,))
+        }
+        wanted = list(reversed(distinct.values()))
         if entries is None:
             yield from (self._build(row, tag) for row, tag in wanted)
             return

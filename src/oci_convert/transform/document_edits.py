@@ -52,8 +52,8 @@ REFERENCE_DIGEST: Final = "vnd.docker.reference.digest"
 
 _DOCUMENT_EXTENSIONS: Final = ("annotations", "subject", "artifactType")
 _SLOT_EXTENSIONS: Final[Mapping[Role, tuple[str, ...]]] = {
-    Role.CONFIG: ("annotations", "artifactType", "data", "urls"),
-    Role.LAYER: ("annotations", "artifactType", "data"),
+    Role.CONFIG: ("annotations", "artifactType", "data", "platform", "urls"),
+    Role.LAYER: ("annotations", "artifactType", "data", "platform"),
     Role.ENTRY: ("annotations", "artifactType", "data", "urls"),
     Role.SUBJECT: (),
     Role.BLOB: (),
@@ -259,7 +259,8 @@ class _Edit:
         """Remove fields that the Docker schema does not define; one finding for each."""
         gone = {name for name in names if name in target.members}
         for name in sorted(gone):
-            self._findings.append(Finding.of(f"{name}-removed", where, _told(name, target)))
+            if name != "platform" or target.value[name]:  # an empty one says nothing
+                self._findings.append(Finding.of(f"{name}-removed", where, _told(name, target)))
         if gone:
             self._editor.remove_members(target, gone)
         return gone
@@ -276,6 +277,9 @@ def _told(name: str, target: Object) -> str:
         return f"Docker has no subject: {value.get('digest')}"
     if name == "data":
         return "Docker has no embedded data; the blob itself is kept"
+    if name == "platform" and isinstance(value, dict):
+        stated = ", ".join(f"{key}={text}" for key, text in value.items())
+        return f"Docker has no platform here: {stated}"
     told = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return f"Docker has no {name} here: {told}"
 

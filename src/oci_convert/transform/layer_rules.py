@@ -102,14 +102,23 @@ def plan_layer(layer: Layer, family: Family, compress: Compress) -> LayerPlan:
     actual, findings = _truth(layer, meaning)
     cell = layer_cell(meaning.cell, actual)
     if not cell.distributable:
-        return LayerPlan(_foreign_name(layer, cell, family, compress), None, findings)
+        name = _foreign_name(layer, cell, family, compress)
+        return LayerPlan(name, None, (*findings, *_unofficial(name, layer.where)))
     wanted = _wanted(layer, cell, family, compress)
     if wanted is not actual and layer.present:
         return _recompressed(layer, cell, wanted, family, findings)
-    name = name_of(cell, family)
-    if name is None:
+    known = name_of(cell, family)
+    if known is None:
         raise _nameless(layer, cell, family, "no-media-type")
-    return LayerPlan(name, None, findings)
+    return LayerPlan(known, None, (*findings, *_unofficial(known, layer.where)))
+
+
+def _unofficial(name: str, where: str) -> tuple[Finding, ...]:
+    """What is told of a media type that only some tools know."""
+    meaning = look_up(name)
+    if meaning is None or meaning.standing is not Standing.UNOFFICIAL:
+        return ()
+    return (Finding.of("unofficial-media-type", where, f"{name} is not an official media type"),)
 
 
 def _truth(layer: Layer, meaning: Meaning) -> tuple[Compression, tuple[Finding, ...]]:
