@@ -134,8 +134,9 @@ def _decide_images(
             if not whole_store or refusal.code not in _LEAVES_OUT:
                 raise
             left_out.append(LeftOut(image, refusal))
-            name = called(image.root.annotations) or image.node.descriptor.digest
-            message = f"{name} was left out: {refusal.message}"
+            name, digest = called(image.root.annotations), image.node.descriptor.digest
+            told = digest if name is None else f"{name} ({digest})"
+            message = f"{told} was left out: {refusal.message}"
             context.find(refusal.code, image.node.where, message)
     return tuple(images), tuple(left_out)
 
