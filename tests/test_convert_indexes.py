@@ -225,7 +225,7 @@ def test_an_image_without_the_platform_does_not_stop_the_others(tmp_path: Path) 
         assert [image.name for image in report.images] == ["app"]
         (lost,) = report.losses
         assert (lost.code, lost.where) == ("no-such-platform", "images[1]")
-        assert lost.message.startswith("other was left out: ")
+        assert lost.message.startswith(f"other ({other.digest}) was left out: ")
         assert report.pins[other.digest] is None
     for named, on_loss in ((f"{source}:other", "report"), (source, "fail")):
         with pytest.raises(RefusedError) as refused:
