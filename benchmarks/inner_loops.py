@@ -23,7 +23,7 @@ from typing import Any, Final
 from images import Blob, media_type
 from oci_convert import Compression, Family, translate
 from oci_convert.documents.document import Role, read_document
-from oci_convert.documents.strict_json import scan
+from oci_convert.documents.json_reader import scan
 from oci_convert.options import Options
 from oci_convert.planning.decide import decide
 from oci_convert.spec.media_types import Kind

@@ -27,7 +27,7 @@ from oci_convert import (
 )
 from oci_convert.limits import limited
 from oci_convert.stores.docker_archive import DockerArchiveSource
-from oci_convert.stores.docker_entries import Entries
+from oci_convert.stores.docker_index_json import IndexEntries
 from oci_convert.stores.files.tar import Tar
 from support.archives import compact, entry, in_memory, layout, row_of
 from support.images import Image, image_list, layer, layout_files, oci_image
@@ -127,14 +127,14 @@ def test_rows_are_compared_with_the_entries_of_their_config_alone(
     entries = [entry(image, f"other:{i}") for i, image in enumerate(reversed(images))]
     files = {**layout(images, entries), "manifest.json": compact(rows)}
     compared = 0
-    same = Entries._same
+    same = IndexEntries._same
 
     def count(*arguments: Any) -> bool:
         nonlocal compared
         compared += 1
         return same(*arguments)
 
-    monkeypatch.setattr(Entries, "_same", count)
+    monkeypatch.setattr(IndexEntries, "_same", count)
     roots = DockerArchiveSource(in_memory(files), "app.tar").roots()
     assert len(roots) == 2 * len(images)
     assert [root.descriptor.digest for root in roots[: len(images)]] == [it.digest for it in images]

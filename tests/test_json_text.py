@@ -15,15 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci_convert.documents.strict_json import (
-    Array,
-    Editor,
-    Object,
-    Value,
-    _Diagnosis,
-    _is_sound,
-    scan,
-)
+from oci_convert.documents.json_diagnosis import diagnose
+from oci_convert.documents.json_editor import Editor
+from oci_convert.documents.json_reader import Array, Object, Value, _is_sound, scan
 from oci_convert.errors import DocumentError
 from oci_convert.limits import Limits
 from oci_convert.spec.media_types import CELLS
@@ -152,7 +146,7 @@ def test_what_the_quick_reader_accepts_the_judge_accepts(
     junk = data.draw(st.text(alphabet='{}[],:"\\u0dDeE+-. \nN', max_size=3))
     for one in (text, text[:at] + junk + text[at + data.draw(st.integers(0, 2)) :]):
         if _is_sound(one):
-            _Diagnosis(one, "").document()
+            diagnose(one, "", digits=4000)
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])

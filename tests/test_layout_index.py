@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from oci_convert import Memory, convert, inspect
 from oci_convert.documents.document import Role, read_document
-from oci_convert.documents.strict_json import Array, Editor
+from oci_convert.documents.json_editor import Editor
+from oci_convert.documents.json_reader import Array
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import pair

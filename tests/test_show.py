@@ -261,7 +261,7 @@ def test_every_blob_is_in_the_plan_with_its_reason(drawn: Drawn) -> None:
     lines = drawn(lambda: show_plan(report), 200).splitlines()[1:]
     assert len(lines) == len(report.map)
     for row, line in zip(report.map, lines, strict=True):
-        assert line.startswith(row.change.spoken)
+        assert line.startswith(row.change.label)
         assert row.old.digest[7:19] in line
         reason = line.rpartition("  ")[2]
         assert reason

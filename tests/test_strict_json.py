@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from oci_convert.documents.strict_json import scan
+from oci_convert.documents.json_reader import scan
 from oci_convert.findings import CODES, Level
 from support.strict_json import (
     DOCUMENTS,

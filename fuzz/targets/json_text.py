@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from base import DICE, Draws, ours, split
-from oci_convert.documents.strict_json import Array, Editor, Object, Value, scan
+from oci_convert.documents.json_editor import Editor
+from oci_convert.documents.json_reader import Array, Object, Value, scan
 from oci_convert.errors import DocumentError
 from stores import documents
 

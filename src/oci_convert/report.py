@@ -55,7 +55,7 @@ class Change(StrEnum):
     DROPPED = "dropped"
 
     @property
-    def spoken(self) -> str:
+    def label(self) -> str:
         """The word for people; in a report the value is stable, as programs read it."""
         return "recompressed" if self is Change.REPACKED else self.value
 
@@ -289,7 +289,7 @@ class Report(Plain):
             ("failed", "where", "error", "what to do"),
             ((one.source, one.where, one.message, one.remedy) for one in self.failures),
         )
-        changes = Counter(row.change.spoken for row in self.map)
+        changes = Counter(row.change.label for row in self.map)
         counts = ", ".join(f"{count} {change}" for change, count in changes.items())
         title = tag("b", f"{self.source} → {self.destination}")
         ran = " (dry run)" if self.dry_run else ""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from oci_convert.documents.document import read_document
-from oci_convert.documents.strict_json import scan
+from oci_convert.documents.json_reader import scan
 from oci_convert.errors import DocumentError
 from support.images import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 

@@ -216,5 +216,5 @@ def _wrong_label(node: Node) -> Iterator[Finding]:
         yield Finding.of("unrecognised-layer", node.where, message)
     elif (actual := node.mislabelled) is not None:
         label = node.descriptor.media_type
-        message = f"the media type is {label}, but the bytes are {actual.spoken}"
+        message = f"the media type is {label}, but the bytes are {actual.label}"
         yield Finding("mislabelled-layer", Level.ERROR, node.where, message)

@@ -212,4 +212,4 @@ def _named(known: Collection[Family]) -> str:
     told = [family for family in Family if family in known]
     if Family.OCI in told:
         told = [family for family in told if family is not Family.OCI_RC2]
-    return "/".join(family.spoken for family in told)
+    return "/".join(family.label for family in told)

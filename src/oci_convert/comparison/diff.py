@@ -13,7 +13,7 @@ from typing import TypeAlias
 from oci_convert.comparison.content import LayerPairs, apart, layer_pairs, match
 from oci_convert.comparison.difference import Compared, Diff, Difference, DifferenceKind
 from oci_convert.comparison.documents import images_apart, indexes_apart, layers_apart
-from oci_convert.comparison.store_view import Companion, Layer, Named, Side, Variant, read_side
+from oci_convert.comparison.store_view import Layer, Named, NotCompared, Side, Variant, read_side
 from oci_convert.documents.json_diff import ABSENT
 from oci_convert.findings import Finding
 from oci_convert.progress import Progress
@@ -106,7 +106,7 @@ class _Run:
         for mine, yours in self._paired():
             self.images.append(Compared(_labels(mine), _labels(yours)))
             self._compare(mine, yours)
-        self._compare_companions()
+        self._compare_others()
 
     def result(self) -> Diff:
         findings = (*self.left.faults, *self.right.faults, *self.notes)
@@ -197,13 +197,13 @@ class _Run:
 
     # -- what is no image -------------------------------------------------------------------------
 
-    def _compare_companions(self) -> None:
+    def _compare_others(self) -> None:
         """Each with the one of the same digest, else with one that refers to the same image."""
         left, right = self._beside(self.left, self.right), self._beside(self.right, self.left)
         for key in (_digest, self._role):
-            waiting: dict[object, list[Companion]] = {}
-            for companion in right:
-                waiting.setdefault(key(companion), []).append(companion)
+            waiting: dict[object, list[NotCompared]] = {}
+            for other in right:
+                waiting.setdefault(key(other), []).append(other)
             lonely = []
             for mine in left:
                 twins = waiting.get(key(mine))
@@ -220,23 +220,23 @@ class _Run:
         for yours in right:
             self._tell(yours.where, None, yours)
 
-    def _beside(self, side: Side, other: Side) -> list[Companion]:
+    def _beside(self, side: Side, other: Side) -> list[NotCompared]:
         """The referrers and artifacts of a side, without absent images that the other side has."""
         there = {v.visit.node.old.digest for image in other.images for v in image.variants}
-        return [it for it in side.companions if it.present or it.digest not in there]
+        return [it for it in side.not_compared if it.present or it.digest not in there]
 
-    def _role(self, companion: Companion) -> tuple[str, str | None]:
-        subject = companion.subject
-        return companion.what, subject and self.partners.get(subject, subject)
+    def _role(self, other: NotCompared) -> tuple[str, str | None]:
+        subject = other.subject
+        return other.what, subject and self.partners.get(subject, subject)
 
-    def _tell(self, where: str, left: Companion | None, right: Companion | None) -> None:
+    def _tell(self, where: str, left: NotCompared | None, right: NotCompared | None) -> None:
         sides = (ABSENT if side is None else side.facts() for side in (left, right))
         kind = DifferenceKind.COMPANION
         self.differences.append(Difference(kind, Kind.ARTIFACT, where, *sides))
-        for side, companion in ((self.left, left), (self.right, right)):
-            if companion is not None:
-                place = f"{side.label}: {companion.where}"
-                message = f"{companion.digest} is {companion}, and not compared"
+        for side, other in ((self.left, left), (self.right, right)):
+            if other is not None:
+                place = f"{side.label}: {other.where}"
+                message = f"{other.digest} is {other}, and not compared"
                 self.notes.append(Finding.of("not-compared", place, message))
 
 
@@ -271,8 +271,8 @@ def _for(variant: Variant) -> str:
     return variant.image_id if variant.platform is None else str(variant.platform)
 
 
-def _digest(companion: Companion) -> str:
-    return companion.digest
+def _digest(other: NotCompared) -> str:
+    return other.digest
 
 
 def _unseen(layer: Layer) -> str:

@@ -28,7 +28,7 @@ from oci_convert.tree.reader import Faults
 from oci_convert.tree.referrers import Referrer, read_images
 from oci_convert.tree.walk import Visit, is_index_of_images, listed, walk
 
-__all__ = ["Companion", "Layer", "Named", "Side", "Variant", "read_side"]
+__all__ = ["Layer", "Named", "NotCompared", "Side", "Variant", "read_side"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Companion:
+class NotCompared:
     """A referrer, signature or artifact, which is not compared: it exists or not."""
 
     what: str
@@ -157,7 +157,7 @@ class Side:
     reference: str
     label: str
     images: list[Named] = field(default_factory=list)
-    companions: list[Companion] = field(default_factory=list)
+    not_compared: list[NotCompared] = field(default_factory=list)
     faults: list[Finding] = field(default_factory=list)
     """Layers that are not what their documents say."""
 
@@ -196,7 +196,7 @@ def read_side(
                 _read_image(side, image, check)
         except DocumentError as error:
             raise error.within(source.label) from None
-        side.companions += _speaking(referrers, source)
+        side.not_compared += _speaking(referrers, source)
         if not side.images:
             raise source.empty()
         return side
@@ -209,14 +209,14 @@ def _faults(check: BlobCheck, label: str) -> Iterator[Finding]:
             yield replace(fault, where=f"{label}: {fault.where}")
 
 
-def _speaking(referrers: list[Referrer], source: Source) -> Iterator[Companion]:
+def _speaking(referrers: list[Referrer], source: Source) -> Iterator[NotCompared]:
     """Referrers and signatures, and the ``signature-N`` files of a ``dir:``."""
     for referrer in referrers:
         what = "signature" if referrer.subject.signed else "referrer"
         digest, subject = referrer.root.descriptor.digest, referrer.subject.digest
-        yield Companion(what, digest, referrer.node.where, subject=subject)
+        yield NotCompared(what, digest, referrer.node.where, subject=subject)
     for name, (subject, data) in source.signatures().items():
-        yield Companion("signature", Digest.of(data), name, subject=subject)
+        yield NotCompared("signature", Digest.of(data), name, subject=subject)
 
 
 def _read_image(side: Side, image: Image, check: BlobCheck | None) -> None:
@@ -225,24 +225,26 @@ def _read_image(side: Side, image: Image, check: BlobCheck | None) -> None:
     named = Named(name or node.where, None if name is None else normalised(name))
     named.indexes += filter(is_index_of_images, walk(node, root.descriptor))
     for visit in listed(node, root.descriptor):
-        companion = _companion(visit)
-        if companion is None:
+        other = _not_compared(visit)
+        if other is None:
             named.variants.append(_variant(named.label, visit, check, built=root.built))
         else:
-            side.companions.append(companion)
+            side.not_compared.append(other)
     if named.variants:
         side.images.append(named)
 
 
-def _companion(visit: Visit) -> Companion | None:
+def _not_compared(visit: Visit) -> NotCompared | None:
     """What is listed beside the images, or is no image that could be compared."""
     node, entry = visit.node, visit.entry
     if is_attestation(entry):
         subject = (entry.annotations or {}).get(REFERENCE_DIGEST)
-        return Companion("attestation", node.descriptor.digest, visit.where, node.present, subject)
+        return NotCompared(
+            "attestation", node.descriptor.digest, visit.where, node.present, subject
+        )
     headless = isinstance(node, DocumentNode) and is_image(node.document) and node.config is None
     if headless or not node.present:
-        return Companion("image", node.descriptor.digest, visit.where, present=False)
+        return NotCompared("image", node.descriptor.digest, visit.where, present=False)
     return None
 
 

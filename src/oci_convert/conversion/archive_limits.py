@@ -51,7 +51,7 @@ def _images(decision: Decision) -> Iterator[Rewrite | Restore]:
     if is_loadable(decision.node.document):
         yield decision
     for child in decision.children:
-        if child.carried and not is_attestation(child.slot.descriptor):
+        if child.included and not is_attestation(child.slot.descriptor):
             yield from _images(child.decision)
 
 

@@ -8,7 +8,7 @@ from oci_convert.conversion.source_plan import SourcePlan
 from oci_convert.conversion.transfer import Moved
 from oci_convert.documents.document import Role
 from oci_convert.options import Options
-from oci_convert.planning.decisions import Decision, carried
+from oci_convert.planning.decisions import Decision, included
 from oci_convert.planning.rendering import Rendered
 from oci_convert.report import Change, ConvertedImage, Failure, MapRow, Report, Totals
 from oci_convert.spec.media_types import Family, Kind
@@ -83,7 +83,7 @@ def _originals(source_plan: SourcePlan) -> Iterator[DocumentNode]:
     entry.
     """
     plan = source_plan.plan
-    there = {id(decision.node) for decision in carried(plan.roots)}
+    there = {id(decision.node) for decision in included(plan.roots)}
     for planned in plan.images:
         for visit in walk(planned.image.node):
             node = visit.node
@@ -151,7 +151,7 @@ def _attests(visit: Visit | None) -> bool:
 def _stated(node: Node, entry: Descriptor | None) -> str | None:
     """The platform of a manifest, if it is known: a config that nobody can read is no error here.
 
-    It was carried as it is, and the images are in the target by now.
+    It was kept as it is, and the images are in the target by now.
     """
     if node.kind is not Kind.MANIFEST:
         return None

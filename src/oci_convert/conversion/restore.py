@@ -24,7 +24,7 @@ from oci_convert.planning.decisions import (
     Recompress,
     Restore,
     Rewrite,
-    carried,
+    included,
 )
 from oci_convert.planning.record import Record
 from oci_convert.planning.rendering import render
@@ -106,7 +106,7 @@ class _Restoration:
 
     def _original(self, decision: Rewrite, old: Descriptor) -> Restore:
         where = decision.node.where
-        layers = (one for one in carried((decision,)) if isinstance(one, Recompress))
+        layers = (one for one in included((decision,)) if isinstance(one, Recompress))
         for layer in layers:
             raise _needs_layer(layer, where)
         if old.media_type in _SCHEMA1:
@@ -136,11 +136,11 @@ class _Restoration:
         return Restore(decision.node, original, new, children)
 
     def _refuse_missing(self, original: Document, decision: Rewrite) -> None:
-        """What an original names must be carried along, or be in the target already."""
+        """What an original names must come along, or be in the target already."""
         made = {
             new.digest
             for child in decision.children
-            if child.carried and (new := self._rendered.find(child.decision)) is not None
+            if child.included and (new := self._rendered.find(child.decision)) is not None
         }
         for slot in original.slots:
             descriptor = slot.descriptor

@@ -12,7 +12,7 @@ from oci_convert.planning.decisions import Decision, Plan
 from oci_convert.planning.referrer_rules import annotations_of
 from oci_convert.planning.rendering import Rendered, render
 from oci_convert.spec.models import Descriptor
-from oci_convert.spec.names import companion_kind, is_ref_name, pair, renamed
+from oci_convert.spec.names import is_ref_name, pair, referrer_kind, renamed
 from oci_convert.stores.base import Root, Source
 from oci_convert.tree.referrers import cosign_tag
 
@@ -82,14 +82,14 @@ class SourcePlan:
                 self._entry(planned.referrer.root, planned.decision),
                 self._named(annotations_of(planned.referrer, made)),
                 name=cosign_tag(planned.referrer),
-                companion=True,
+                referrer=True,
             )
             for planned in self.plan.referrers
         ]
 
     def _named(self, annotations: Mapping[str, str]) -> Mapping[str, str]:
-        """The annotations of a companion, which may have the name of its image."""
-        if self._ref is None or companion_kind(annotations) is None or not any(pair(annotations)):
+        """The annotations of a referrer, which may have the name of its image."""
+        if self._ref is None or referrer_kind(annotations) is None or not any(pair(annotations)):
             return annotations
         return renamed(annotations, self._ref)
 

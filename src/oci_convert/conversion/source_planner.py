@@ -154,7 +154,7 @@ class SourcePlanner:
             platforms=self.settings.platforms,
             whole_store=whole_store,
             plain_layers=target.plain_layers,
-            room=target.referrers,
+            holds_referrers=target.referrers,
         )
         found.referrers = others
         return plan
@@ -172,7 +172,7 @@ class SourcePlanner:
             plan,
             render(plan),
             self.source.signatures(),
-            room=settings.sink.capabilities.signatures,
+            holds_signatures=settings.sink.capabilities.signatures,
         )
         plan = with_findings(plan, findings)
         if self.source.remote and not settings.sink.shares(self.source):

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from oci_convert.documents.identity import Identity, identify
-from oci_convert.documents.strict_json import Array, Object, compact, scan
+from oci_convert.documents.json_reader import Array, Object, compact, scan
 from oci_convert.errors import DocumentError, Settle, refuse
 from oci_convert.spec.config_rules import broken_rules
 from oci_convert.spec.digest import CANONICAL, Digest
@@ -206,7 +206,7 @@ def read_document(
 
     Raises :class:`DocumentError`: ``ambiguous-document``, ``contradictory-media-type``,
     ``unknown-media-type``, ``schema-1``, ``invalid-document`` or one of those of
-    :func:`~oci_convert.documents.strict_json.scan`.
+    :func:`~oci_convert.documents.json_reader.scan`.
     """
     text, root = read_object(raw, where, size_limit=size_limit)
     settle_variants(root.value, DOCUMENT_MEMBERS, where, settle)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from oci_convert.documents.strict_json import Array, Object, Value
+from oci_convert.documents.json_reader import Array, Object, Value
 from oci_convert.errors import DocumentError, Settle, refuse
 from oci_convert.spec.media_types import (
     SCHEMA1,

@@ -20,7 +20,7 @@ from oci_convert.documents.document import (
     settle_variants,
 )
 from oci_convert.documents.identity import Identity, identify, resembles_document
-from oci_convert.documents.strict_json import Array, Object, Value
+from oci_convert.documents.json_reader import Array, Object, Value
 from oci_convert.errors import DocumentError, Settle, refuse
 from oci_convert.spec.media_types import OCTET_STREAM
 from oci_convert.spec.models import Descriptor

@@ -258,7 +258,7 @@ def _packing(node: Node, entry: Descriptor) -> Iterator[str]:
     ):
         yield "encrypted"
     elif (actual := node.mislabelled) is not None:
-        yield f"mislabelled: the bytes are {actual.spoken}"
+        yield f"mislabelled: the bytes are {actual.label}"
 
 
 def _labels(node: Node) -> Iterator[str]:

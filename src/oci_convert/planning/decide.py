@@ -16,10 +16,10 @@ from oci_convert.errors import RefusedError
 from oci_convert.findings import CODES, Finding, Level
 from oci_convert.options import OnLoss, Options
 from oci_convert.planning.context import Context
-from oci_convert.planning.decisions import Decision, LeftOut, Plan, PlannedImage, carried
+from oci_convert.planning.decisions import Decision, LeftOut, Plan, PlannedImage, included
 from oci_convert.planning.planner import Planner
 from oci_convert.planning.platform_choice import PlatformChoice
-from oci_convert.planning.referrer_rules import Followers
+from oci_convert.planning.referrer_rules import ReferrerRules
 from oci_convert.planning.reversibility import WHY_IRREVERSIBLE, judge
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
@@ -46,7 +46,7 @@ def decide(
     platforms: PlatformChoice | None = None,
     whole_store: bool = False,
     plain_layers: bool = False,
-    room: bool = True,
+    holds_referrers: bool = True,
 ) -> Plan:
     """Decide what becomes of ``tree``; raises :class:`RefusedError` before anything is written.
 
@@ -54,7 +54,7 @@ def decide(
     ``platforms`` is what several trees of one run share; without it, this one must have all that
     are asked for. ``whole_store``: nobody named the images, so that what the target cannot hold is
     left out, as an entry of an index is. ``plain_layers``: the target keeps the plain layers of a
-    docker-save archive as they are; ``room``: it can hold the ``referrers`` of its images.
+    docker-save archive as they are; ``holds_referrers``: it can hold what refers to its images.
     """
     context = Context(family, options, platforms, partial=tree.sparse)
     planner = Planner(tree, context, plain_layers=plain_layers)
@@ -63,15 +63,17 @@ def decide(
     if unmatched is not None:
         raise unmatched
     irreversible, findings = judge(images, family, options, context.rendered)
-    followers = Followers(images, irreversible, family, options, context.rendered, room=room)
-    carried = followers.plan(referrers, orphans)
+    rules = ReferrerRules(
+        images, irreversible, family, options, context.rendered, holds_referrers=holds_referrers
+    )
+    planned_referrers = rules.plan(referrers, orphans)
     plan = Plan(
         family=family,
         options=options,
         images=images,
-        referrers=carried,
+        referrers=planned_referrers,
         left_out=left_out,
-        irreversible=(*irreversible, *followers.irreversible),
+        irreversible=(*irreversible, *rules.irreversible),
         settled=context.rendered.lasting,
     )
     configs = [found for root in plan.roots for found in _config_findings(root, options)]
@@ -80,7 +82,7 @@ def decide(
         configs += _platform_findings(image.root.descriptor, image.node, image.node.where, options)
     roots = (*(image.node for image in tree.images), *(referrer.node for referrer in referrers))
     remarks = (remark for root in roots for node in root.nodes() for remark in node.remarks)
-    noted = (*context.findings, *findings, *followers.findings, *remarks, *configs)
+    noted = (*context.findings, *findings, *rules.findings, *remarks, *configs)
     plan = with_findings(plan, (*tree.remarks, *noted))
     _refuse(plan)
     return plan
@@ -91,17 +93,17 @@ def _config_findings(root: Decision, options: Options) -> Iterator[Finding]:
 
     One that is read by request is read for this only if that is refused.
     """
-    for decision in carried((root,)):
+    for decision in included((root,)):
         node = decision.node
         for planned in decision.children:
-            if planned.carried and planned.slot.role is Role.ENTRY:
+            if planned.included and planned.slot.role is Role.ENTRY:
                 where = f"{node.where}.{planned.slot.label}"
                 named = planned.decision.node
                 yield from _platform_findings(planned.slot.descriptor, named, where, options)
         if not _is_known(node, options):
             continue
         for found in config_findings(node):
-            # Whatever a config says, its bytes are carried.
+            # Whatever a config says, its bytes are kept.
             code = found.code if CODES[found.code].fault else "config-problem"
             yield Finding.of(code, found.where, found.message)
 
@@ -116,7 +118,7 @@ def _is_known(node: Node, options: Options) -> TypeGuard[DocumentNode]:
 def _platform_findings(
     entry: Descriptor, node: Node, where: str, options: Options
 ) -> Iterator[Finding]:
-    """Where an entry contradicts the config: it is carried as it is, like the config."""
+    """Where an entry contradicts the config: it is kept as it is, like the config."""
     if _is_known(node, options) and not is_attestation(entry):
         for found in platform_findings(entry, node, where):
             yield replace(found, level=Level.WARNING)

@@ -33,9 +33,9 @@ __all__ = [
     "Restore",
     "Rewrite",
     "Settled",
-    "carried",
     "documents_below",
     "in_order",
+    "included",
     "kept",
     "recompresses",
     "same_bytes",
@@ -89,7 +89,7 @@ class Rewrite:
     def is_emptied(self) -> bool:
         """Whether this is an index that had entries and has lost them all."""
         listed = [child for child in self.children if child.slot.role is Role.ENTRY]
-        return bool(listed) and not any(child.carried for child in listed)
+        return bool(listed) and not any(child.included for child in listed)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -138,7 +138,7 @@ class DescriptorPlan:
         return isinstance(self.decision, Drop)
 
     @property
-    def carried(self) -> bool:
+    def included(self) -> bool:
         """Whether what it names comes with the document."""
         return not self.removed and self.slot.role is not Role.SUBJECT
 
@@ -229,7 +229,7 @@ def same_bytes(node: Node, media_type: str, diff_id: Digest | None = None) -> Ke
     return Relabel(node, media_type, diff_id)
 
 
-def carried(roots: Iterable[Decision]) -> list[Decision]:
+def included(roots: Iterable[Decision]) -> list[Decision]:
     """What ends in the target of some roots, parents first, each once."""
     found: list[Decision] = []
     given: set[int] = set()
@@ -243,7 +243,7 @@ def carried(roots: Iterable[Decision]) -> list[Decision]:
         if id(decision) not in followed:
             followed.add(id(decision))
             for child in decision.children:
-                if child.carried:
+                if child.included:
                     below(child.decision, spliced=child.spliced)
 
     for root in roots:
@@ -257,7 +257,7 @@ def in_order(roots: Iterable[Decision]) -> list[Decision]:
     So a subject stands before what refers to it.
     """
     roots = tuple(roots)
-    wanted = {id(decision) for decision in carried(roots)}
+    wanted = {id(decision) for decision in included(roots)}
     found: list[Decision] = []
     seen: set[int] = set()
 
@@ -284,11 +284,11 @@ def documents_below(
         return
     seen.add(id(decision))
     for child in decision.children:
-        if child.carried:
+        if child.included:
             yield from documents_below(child.decision, seen)
     yield decision
 
 
 def recompresses(decision: Decision) -> bool:
     """Whether a layer at or below a decision is recompressed."""
-    return any(isinstance(below, Recompress) for below in carried((decision,)))
+    return any(isinstance(below, Recompress) for below in included((decision,)))

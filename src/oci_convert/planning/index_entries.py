@@ -92,9 +92,9 @@ class _Entries:
         decision = self._planned(child) if isinstance(child, DocumentNode) else kept(child)
         if isinstance(decision, RefusedError):
             return self._dropped(slot, child, "entry-dropped", decision.message)
-        return self._carried(slot, decision)
+        return self._included(slot, decision)
 
-    def _carried(self, slot: Slot, decision: Rewrite | Keep) -> DescriptorPlan:
+    def _included(self, slot: Slot, decision: Rewrite | Keep) -> DescriptorPlan:
         """What becomes of an entry of which nothing is in the way."""
         node = decision.node
         if isinstance(decision, Keep) or not isinstance(node, DocumentNode):
@@ -347,7 +347,7 @@ def _compression(layer: Node) -> Compression | None:
 
 
 def _missing(child: Node) -> MissingNode:
-    """An image that is not, or not wholly, there: nothing of it is carried."""
+    """An image that is not, or not wholly, there: nothing of it is included."""
     if isinstance(child, MissingNode):
         return child
     return MissingNode(

@@ -113,7 +113,7 @@ class Planner:
             if refusal.where.startswith(f"{node.where}."):
                 raise refusal
         raise RefusedError(
-            f"no entry of this index is an image that {self._family.spoken} supports",
+            f"no entry of this index is an image that {self._family.label} supports",
             code="not-an-image",
             where=node.where,
             remedy="convert to oci, or copy it unchanged",
@@ -123,13 +123,13 @@ class Planner:
         """The one image of an index in the place of the index."""
         decision: Decision = root
         while isinstance(decision, Rewrite) and decision.node.kind is Kind.INDEX:
-            node, carried = decision.node, [p for p in decision.children if p.carried]
-            images = [p for p in carried if not is_attestation(p.slot.descriptor)]
+            node, children = decision.node, [p for p in decision.children if p.included]
+            images = [p for p in children if not is_attestation(p.slot.descriptor)]
             if len(images) != 1 or images[0].decision.node.absent is images[0].decision.node:
                 raise _not_one_image(node, images)
             message = "index replaced by its only image"
             self._context.find("index-flattened", node.where, message)
-            for planned in carried:
+            for planned in children:
                 if planned is not images[0]:
                     self._context.find(
                         "attestation-dropped",
@@ -263,7 +263,7 @@ def _images(decision: Rewrite) -> Iterator[Node]:
         for planned in document.children if document.node.kind is Kind.INDEX else ():
             node = planned.decision.node
             nested = isinstance(node, DocumentNode) and node.kind is Kind.INDEX
-            if planned.carried and not nested and not is_attestation(planned.slot.descriptor):
+            if planned.included and not nested and not is_attestation(planned.slot.descriptor):
                 yield node
 
 

@@ -1,7 +1,7 @@
-"""What becomes of the referrers of an image: carried, re-pointed, or left behind.
+"""What becomes of the referrers of an image: included, re-pointed, or left behind.
 
 An unsigned referrer follows its subject: its ``subject`` gets the new digest. What is signed names
-the digest that it was made for, and is never re-pointed: it is carried where that digest survives,
+the digest that it was made for, and is never re-pointed: it is included where that digest survives,
 else left behind.
 """
 
@@ -24,8 +24,8 @@ from oci_convert.planning.decisions import (
     PlannedImage,
     PlannedReferrer,
     Rewrite,
-    carried,
     in_order,
+    included,
     kept,
 )
 from oci_convert.planning.rendering import Rendered
@@ -36,16 +36,16 @@ from oci_convert.transform.document_edits import Child, edit
 from oci_convert.tree.nodes import DocumentNode, Node
 from oci_convert.tree.referrers import Referrer, own_name, subject_tag
 
-__all__ = ["SUBJECT_ANNOTATION", "Followers", "annotations_of", "kept_signatures"]
+__all__ = ["SUBJECT_ANNOTATION", "ReferrerRules", "annotations_of", "kept_signatures"]
 
 SUBJECT_ANNOTATION: Final = "io.containerd.manifest.subject"
 """By which Docker's archives say in ``index.json`` what an entry refers to."""
 
 
-class Followers:
+class ReferrerRules:
     """Decides what becomes of the referrers of planned images.
 
-    ``room``: the target can hold more than the image itself.
+    ``holds_referrers``: the target can hold more than the image itself.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class Followers:
         options: Options,
         rendered: Rendered,
         *,
-        room: bool,
+        holds_referrers: bool,
     ) -> None:
         self._family = family
         self._options = options
         self._rendered = rendered
-        self._room = room
+        self._holds_referrers = holds_referrers
         self._roots = [planned.decision for planned in images]
         self._made: dict[str, Decision] = {}
         self._irreversible = {id(decision) for decision in irreversible}
@@ -72,7 +72,7 @@ class Followers:
     def plan(
         self, referrers: Sequence[Referrer], orphans: Sequence[Referrer] = ()
     ) -> tuple[PlannedReferrer, ...]:
-        """Those that are carried. Raises :class:`RefusedError` where a policy says so
+        """Those that are included. Raises :class:`RefusedError` where a policy says so
         (``referrer-present``, ``signature-present``).
 
         ``orphans`` are signatures of what is not in the source.
@@ -86,7 +86,7 @@ class Followers:
             decision = self._decide(referrer, orphan=id(referrer) in alone)
             if decision is not None:
                 planned.append(PlannedReferrer(referrer, decision))
-                for below in carried((decision,)):
+                for below in included((decision,)):
                     self._made[below.node.descriptor.digest] = below
         return tuple(planned)
 
@@ -132,11 +132,15 @@ class Followers:
             return "signature-dropped" if signed else "referrer-dropped"
         if signed:
             stays = survives or policy is Policy.KEEP
-            if stays and not self._room:
+            if stays and not self._holds_referrers:
                 return "signature-dropped"
             return None if stays else "signature-orphaned"
         towards_docker = self._family is Family.DOCKER and not survives
-        if subject is None or not self._room or (policy is Policy.AUTO and towards_docker):
+        if (
+            subject is None
+            or not self._holds_referrers
+            or (policy is Policy.AUTO and towards_docker)
+        ):
             return "referrer-dropped"
         return None
 
@@ -147,7 +151,7 @@ class Followers:
         told = digest if name is None else f"{name} ({digest})"
         self.findings.append(Finding.of(code, node.where, f"{told} {why}"))
 
-    # -- carried ----------------------------------------------------------------------------
+    # -- included ----------------------------------------------------------------------------
 
     def _repointed(self, node: Node) -> Decision:
         """Everything as it is, except that a ``subject`` follows what it names."""
@@ -212,7 +216,7 @@ def _why(code: str, rendered: Rendered, subject: Decision | None, old: str | Non
 
 
 def annotations_of(referrer: Referrer, made: Mapping[str, Descriptor]) -> dict[str, str]:
-    """The annotations of a carried referrer's entry in the target's ``index.json``.
+    """The annotations of an included referrer's entry in the target's ``index.json``.
 
     ``made`` maps old digests to new descriptors. The referrers tag and containerd's annotation
     follow the subject; a signature keeps the names it has.
@@ -237,18 +241,20 @@ def kept_signatures(
     rendered: Rendered,
     signatures: Mapping[str, tuple[str, bytes]],
     *,
-    room: bool,
+    holds_signatures: bool,
 ) -> tuple[dict[str, bytes], list[Finding]]:
     """The ``signature-N`` files that go with the images of a plan, and what is told of the others.
 
-    ``signatures`` are those of the source: by name, the digest spoken of and the bytes. ``room``:
-    the target has such files, too. Raises :class:`RefusedError` (``signature-present``).
+    ``signatures`` are those of the source: by name, the digest spoken of and the bytes.
+    ``holds_signatures``: the target has such files, too.
+
+    Raises :class:`RefusedError` (``signature-present``).
     """
     policy = plan.options.signatures
     if not signatures:
         return {}, []
     made = {below.node.descriptor.digest: below for below in plan.decisions()}
-    carried: dict[str, bytes] = {}
+    found: dict[str, bytes] = {}
     findings: list[Finding] = []
     for name, (digest, data) in signatures.items():
         if policy is Policy.FAIL:
@@ -262,13 +268,13 @@ def kept_signatures(
         new = None if decision is None else rendered.find(decision)
         survives = new is not None and new.digest == digest
         wanted = policy is not Policy.DROP and (survives or policy is Policy.KEEP)
-        stays = wanted and room
+        stays = wanted and holds_signatures
         if stays:
-            carried[name] = data
+            found[name] = data
         if not (stays and survives):
             dropped = wanted or policy is Policy.DROP
             gone = "signature-dropped" if dropped else "signature-orphaned"
             code = "signature-names-old-digest" if stays else gone
             message = f"signature {_why(code, rendered, decision, digest)}"
             findings.append(Finding.of(code, name, message))
-    return carried, findings
+    return found, findings

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from oci_convert.documents.document import Document, read_document
-from oci_convert.documents.strict_json import Array
+from oci_convert.documents.json_reader import Array
 from oci_convert.errors import DocumentError
 from oci_convert.findings import Finding
 from oci_convert.limits import limits

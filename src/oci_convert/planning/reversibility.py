@@ -42,7 +42,7 @@ def judge(
     """
     irreversible: dict[int, Decision] = {}
     findings: list[Finding] = []
-    backs: dict[Family, _WayBack] = {}
+    backs: dict[Family, _ConvertedBack] = {}
     for planned in images:
         root, store = planned.decision, planned.image.root
         if not isinstance(root, Rewrite):
@@ -50,7 +50,7 @@ def judge(
         home = home_of(root.node.document, family)
         if home not in backs:
             back = replace(options, platforms=(), flatten=False)
-            backs[home] = _WayBack(home, back, rendered)
+            backs[home] = _ConvertedBack(home, back, rendered)
         for decision in documents_below(root):
             if id(decision) in irreversible or not isinstance(decision, Rewrite):
                 continue
@@ -72,10 +72,10 @@ def convert_again(
 
     May raise any :class:`OciConvertError` of a conversion.
     """
-    return _WayBack(family, options, rendered).again(original, decision)
+    return _ConvertedBack(family, options, rendered).again(original, decision)
 
 
-class _WayBack:
+class _ConvertedBack:
     """The conversion of what a plan makes, back into the family that it came from."""
 
     def __init__(self, family: Family, options: Options, rendered: Rendered) -> None:

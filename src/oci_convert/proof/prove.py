@@ -215,7 +215,7 @@ def _doubts(image: Image) -> Iterator[str]:
             continue
         for layer in node.layers():
             if layer.kind is Kind.LAYER and layer.compression not in (None, Compression.GZIP):
-                yield f"{layer.where} is {layer.compression.spoken} and may have been recompressed"
+                yield f"{layer.where} is {layer.compression.label} and may have been recompressed"
 
 
 # -- the end of the chain -----------------------------------------------------------------------

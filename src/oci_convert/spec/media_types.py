@@ -44,7 +44,7 @@ class Family(StrEnum):
     OCI_RC2 = "oci-rc2"
 
     @property
-    def spoken(self) -> str:
+    def label(self) -> str:
         """The name for messages: ``Docker``."""
         return {Family.DOCKER: "Docker", Family.OCI: "OCI"}.get(self, "OCI 1.0.0-rc2")
 
@@ -77,7 +77,7 @@ class Compression(StrEnum):
     XZ = "xz"
 
     @property
-    def spoken(self) -> str:
+    def label(self) -> str:
         """What messages call it: ``uncompressed`` or the name."""
         return "uncompressed" if self is Compression.NONE else self.value
 

@@ -20,13 +20,13 @@ __all__ = [
     "REF_NAME",
     "annotations_for",
     "called",
-    "companion_kind",
     "find",
     "identity",
     "is_ref_name",
     "is_repository_tag",
     "normalised",
     "pair",
+    "referrer_kind",
     "renamed",
     "repository_tag",
 ]
@@ -34,7 +34,7 @@ __all__ = [
 REF_NAME: Final = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME: Final = "io.containerd.image.name"
 _KIND: Final = "kind"
-_COMPANION: Final = re.compile(
+_REFERRER_KIND: Final = re.compile(
     r"(?:dev\.cosignproject\.cosign|dev\.hauler)/(?P<kind>sigs|atts|sboms|referrers)(?:/.*)?"
 )
 """What an entry is that belongs to the image of the same name, in the annotation ``kind``, as
@@ -72,13 +72,13 @@ def pair(annotations: Mapping[str, str]) -> tuple[str | None, str | None]:
     return annotations.get(REF_NAME), annotations.get(CONTAINERD_NAME)
 
 
-def companion_kind(annotations: Mapping[str, str]) -> str | None:
+def referrer_kind(annotations: Mapping[str, str]) -> str | None:
     """What an entry is for the image that it belongs to; ``None`` if it belongs to none.
 
     ``sigs``, ``atts``, ``sboms`` or ``referrers``, by its annotation ``kind``. It has the name of
     its image.
     """
-    match = _COMPANION.fullmatch(annotations.get(_KIND, ""))
+    match = _REFERRER_KIND.fullmatch(annotations.get(_KIND, ""))
     return None if match is None else match["kind"]
 
 
@@ -90,7 +90,7 @@ def identity(annotations: Mapping[str, str]) -> tuple[str | None, str | None, st
     names = pair(annotations)
     if not any(names):
         return None
-    return *names, annotations[_KIND] if companion_kind(annotations) else None
+    return *names, annotations[_KIND] if referrer_kind(annotations) else None
 
 
 def called(annotations: Mapping[str, str]) -> str | None:
@@ -202,7 +202,7 @@ def find(roots: Sequence[N], ref: str, where: str) -> N:
 
 def _images(roots: Sequence[N]) -> Sequence[N]:
     """Those that do not just belong to another one of that name; all, if there is no other."""
-    return [root for root in roots if companion_kind(root.annotations) is None] or roots
+    return [root for root in roots if referrer_kind(root.annotations) is None] or roots
 
 
 def _counted(images: int) -> str:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from oci_convert.documents.document import Role, read_config, read_document
-from oci_convert.documents.strict_json import compact
+from oci_convert.documents.json_reader import compact
 from oci_convert.errors import UsageError
 from oci_convert.limits import limits
 from oci_convert.spec.digest import CANONICAL, Digest
@@ -21,7 +21,7 @@ from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor, Manifest
 from oci_convert.spec.names import CONTAINERD_NAME, repository_tag
 from oci_convert.stores.base import Root, unwatched
-from oci_convert.stores.docker_rows import ROWS, SOURCES
+from oci_convert.stores.docker_manifest_json import MANIFEST_JSON, SOURCES
 from oci_convert.stores.files.tar_writer import WritableTar
 from oci_convert.stores.layer_sources import is_foreign, sources
 from oci_convert.stores.oci_layout import OciLayoutSink, blob_name
@@ -92,14 +92,14 @@ class DockerArchiveSink(OciArchiveSink):
         return digest, size
 
     def commit(self, roots: Sequence[Root]) -> None:
-        self.write(ROWS, compact(self._rows(roots)).encode())
+        self.write(MANIFEST_JSON, compact(self._rows(roots)).encode())
         super().commit([_completed(root) for root in roots])
 
     def _rows(self, roots: Sequence[Root]) -> list[dict[str, Any]]:
         """A row for each image, with all of its tags."""
         rows: dict[tuple[str, ...], list[str]] = {}
         described: dict[tuple[str, ...], dict[str, Any]] = {}
-        for root in (root for root in roots if not root.companion):
+        for root in (root for root in roots if not root.referrer):
             images = {_files(manifest): manifest for manifest in self._images(root.descriptor)}
             for files, manifest in images.items():
                 tags = rows.setdefault(files, [])
@@ -156,6 +156,6 @@ def _files(manifest: Manifest) -> tuple[str, ...]:
 def _completed(root: Root) -> Root:
     """The image with the full name by which containerd, and so Docker 29, loads it."""
     tag = repository_tag(root.annotations)
-    if root.companion or tag is None or CONTAINERD_NAME in root.annotations:
+    if root.referrer or tag is None or CONTAINERD_NAME in root.annotations:
         return root
     return replace(root, annotations={**root.annotations, CONTAINERD_NAME: tag})

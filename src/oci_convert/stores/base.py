@@ -50,7 +50,7 @@ class Root(Brief):
     """The annotations of its entry in ``index.json``: what names it."""
     name: str | None = None
     """What people call it; ``None`` for an image that has no name."""
-    companion: bool = False
+    referrer: bool = False
     """It refers to another image and is written with it; it is not an image of its own."""
     built: bool = False
     """The manifest was built from a docker-save archive: it has no original, and a layer can only
@@ -88,7 +88,7 @@ class Capabilities(Brief):
     sequential: bool = False
     """Blobs come one at a time, in the order of the plan."""
     referrers: bool = True
-    """What refers to an image has room beside it."""
+    """What refers to an image can stand beside it."""
     rows: bool = False
     """Images are listed in a ``manifest.json``: one platform a name, and names that Docker
     accepts."""

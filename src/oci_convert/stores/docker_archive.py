@@ -20,8 +20,15 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import annotations_for, called, pair
 from oci_convert.stores.base import HEAD, Root, Source
-from oci_convert.stores.docker_entries import DAMAGE, Entries
-from oci_convert.stores.docker_rows import ROWS, Row, RowFiles, build, read_rows, unreadable
+from oci_convert.stores.docker_index_json import DAMAGE, IndexEntries
+from oci_convert.stores.docker_manifest_json import (
+    MANIFEST_JSON,
+    Row,
+    RowFiles,
+    build,
+    read_rows,
+    unreadable,
+)
 from oci_convert.stores.files import Files
 from oci_convert.stores.oci_layout import OciLayoutSource, blob_name, is_layout
 
@@ -30,9 +37,9 @@ __all__ = ["DockerArchiveSource", "is_docker_archive"]
 
 def is_docker_archive(files: Files) -> bool:
     """Whether ``files`` are what ``docker save`` wrote: ``manifest.json`` or ``repositories``."""
-    if _begins(files, ROWS, b"[") or _begins(files, ROWS, b"null"):
+    if _begins(files, MANIFEST_JSON, b"[") or _begins(files, MANIFEST_JSON, b"null"):
         return True  # null is a list that is none: no manifest of a dir:, at least
-    unlike = (ROWS, "index.json")
+    unlike = (MANIFEST_JSON, "index.json")
     return _begins(files, "repositories", b"{") and not any(_begins(files, n, b"") for n in unlike)
 
 
@@ -64,7 +71,7 @@ class DockerArchiveSource(Source):
         layout = self._layout(rows) if is_layout(files) else None
         self.sparse = layout is not None
         self.faults = () if layout is None else layout.faults
-        self._entries = None if layout is None else Entries(layout, self._row_files)
+        self._entries = None if layout is None else IndexEntries(layout, self._row_files)
         self._roots = _distinct(self._read_roots(rows, self._entries))
 
     def _layout(self, rows: list[Row]) -> OciLayoutSource | None:
@@ -77,7 +84,7 @@ class DockerArchiveSource(Source):
             self._ignored = f"the OCI part of the archive was not used: {error.message}"
             return None
 
-    def _read_roots(self, rows: list[Row], entries: Entries | None) -> Iterator[Root]:
+    def _read_roots(self, rows: list[Row], entries: IndexEntries | None) -> Iterator[Root]:
         # A row may stand twice: its names mean the same image both times.
         distinct = {
             (row.config, row.layers, tag): (row, tag)

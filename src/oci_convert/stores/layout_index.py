@@ -10,7 +10,8 @@ from itertools import chain
 from typing import Any, Final
 
 from oci_convert.documents.document import read_document
-from oci_convert.documents.strict_json import Array, Editor, Object, compact
+from oci_convert.documents.json_editor import Editor
+from oci_convert.documents.json_reader import Array, Object, compact
 from oci_convert.errors import OciConvertError
 from oci_convert.limits import limits
 from oci_convert.spec.media_types import Cell, Family, Kind, name_of

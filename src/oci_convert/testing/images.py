@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
-from oci_convert.documents.strict_json import compact
+from oci_convert.documents.json_reader import compact
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Cell, Compression, Family, Kind, families, name_of
 from oci_convert.spec.models import Descriptor

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from oci_convert.documents.document import Document, Role, Slot
-from oci_convert.documents.strict_json import Array, Editor, Object, compact
+from oci_convert.documents.json_editor import Editor
+from oci_convert.documents.json_reader import Array, Object, compact
 from oci_convert.errors import DocumentError, RefusedError
 from oci_convert.findings import Finding
 from oci_convert.spec.digest import Digest

@@ -22,7 +22,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from oci_convert.documents.document import built_manifest, read_object, refuse_case_variants
-from oci_convert.documents.strict_json import Object, compact
+from oci_convert.documents.json_reader import Object, compact
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Cell, Compression, Family, Kind, name_of
 from oci_convert.spec.models import Descriptor, ImageConfig, Model, members, validate

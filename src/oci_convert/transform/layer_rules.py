@@ -79,7 +79,7 @@ def check_compress(compress: Compress, family: Family) -> None:
     meaning = look_up(name) if name is not None else None
     if meaning is None or meaning.standing is Standing.UNOFFICIAL:
         raise UsageError(
-            f"{family.spoken} has no media type for {forced.spoken} layers",
+            f"{family.label} has no media type for {forced.label} layers",
             code="no-media-type",
             where="--compress",
             remedy="choose gzip, or convert to oci",
@@ -131,7 +131,7 @@ def _truth(layer: Layer, meaning: Meaning) -> tuple[Compression, tuple[Finding, 
         return label, (Finding.of("unrecognised-layer", layer.where, message),)
     if layer.actual is label:
         return label, ()
-    message = f"the media type is {layer.media_type}, but the bytes are {layer.actual.spoken}"
+    message = f"the media type is {layer.media_type}, but the bytes are {layer.actual.label}"
     return layer.actual, (Finding.of("mislabelled-layer", layer.where, message),)
 
 
@@ -162,7 +162,7 @@ def _recompressed(
     name = name_of(layer_cell(cell, wanted), family)
     if name is None:
         raise _nameless(layer, layer_cell(cell, wanted), family, "no-media-type")
-    message = f"recompressed: {(cell.compression or Compression.NONE).spoken} → {wanted.spoken}"
+    message = f"recompressed: {(cell.compression or Compression.NONE).label} → {wanted.label}"
     return LayerPlan(name, wanted, (*findings, Finding.of("layer-repacked", layer.where, message)))
 
 
@@ -197,7 +197,7 @@ def _encrypted(layer: Layer, cell: Cell, family: Family) -> LayerPlan:
     if layer.at_home:
         return LayerPlan(layer.media_type)
     raise RefusedError(
-        f"{family.spoken} has no encrypted layers",
+        f"{family.label} has no encrypted layers",
         code="encrypted-layer",
         where=layer.where,
         remedy="decrypt the image first, or convert to oci",
@@ -223,7 +223,7 @@ def _nameless(layer: Layer, cell: Cell, family: Family, code: str) -> RefusedErr
     official = name_of(cell, family) is None
     remedy = "--compress auto recompresses it as gzip" if cell.distributable else "convert to oci"
     return RefusedError(
-        f"{family.spoken} has no {'' if official else 'official '}media type for a {cell}",
+        f"{family.label} has no {'' if official else 'official '}media type for a {cell}",
         code=code,
         where=layer.where,
         remedy=remedy if official else "--compress keep uses the unofficial one",

@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 from pydantic import Field
 
 from oci_convert.documents.document import read_object, refuse_case_variants
-from oci_convert.documents.strict_json import Object
+from oci_convert.documents.json_reader import Object
 from oci_convert.errors import DocumentError
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import SCHEMA1, SCHEMA1_SIGNED
@@ -91,7 +91,7 @@ def read_schema1(raw: bytes, where: str = "") -> Schema1:
     The signature is not verified: its key comes with it, so that it proves nothing. Raises
     :class:`DocumentError`: ``ambiguous-document``, ``contradictory-media-type``,
     ``invalid-document``, ``invalid-digest`` or one of those of
-    :func:`~oci_convert.documents.strict_json.scan`.
+    :func:`~oci_convert.documents.json_reader.scan`.
     """
     _, whole = read_object(raw, where)
     _refuse_other_kinds(whole, where)

@@ -21,7 +21,7 @@ from oci_convert.errors import OciConvertError, overlook
 from oci_convert.limits import limits
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Kind, document_type
-from oci_convert.spec.names import called, companion_kind, pair
+from oci_convert.spec.names import called, pair, referrer_kind
 from oci_convert.stores.base import Root, Source
 from oci_convert.transform.document_edits import is_loadable
 from oci_convert.tree.nodes import DocumentNode, Node, Tree
@@ -77,13 +77,13 @@ class Referrer:
 
 def own_name(root: Root) -> str | None:
     """What a referrer is called, if that is not just what it refers to."""
-    derived = subject_tag(root) is not None or companion_kind(root.annotations) is not None
+    derived = subject_tag(root) is not None or referrer_kind(root.annotations) is not None
     return None if derived else called(root.annotations)
 
 
 def cosign_tag(referrer: Referrer) -> str | None:
     """The tag that a registry needs for what only an annotation ``kind`` gives to an image."""
-    suffix = _SUFFIXES.get(companion_kind(referrer.root.annotations) or "")
+    suffix = _SUFFIXES.get(referrer_kind(referrer.root.annotations) or "")
     digest = referrer.subject.digest
     return None if suffix is None or digest is None else f"{digest.replace(':', '-', 1)}.{suffix}"
 
@@ -190,7 +190,7 @@ class _Sorter:
 
     def subject(self, root: Root) -> Subject | None:
         """What a root refers to; ``None`` for an image."""
-        kind, tag = companion_kind(root.annotations), subject_tag(root)
+        kind, tag = referrer_kind(root.annotations), subject_tag(root)
         if kind is None and tag is not None and tag[1]:
             return Subject(tag[0], signed=True)
         document = self._document(root)
@@ -219,13 +219,13 @@ class _Sorter:
         return signed_digest(self._source, document) if is_signed(document) else None
 
     def _of_that_name(self, root: Root) -> str | None:
-        """The image that has the name of a companion; without names, the only one that there is."""
+        """The image that has the name of a referrer; without names, the only one that there is."""
         names = pair(root.annotations)
         others = self._source.roots()
         images = {
             other.descriptor.digest: None
             for other in others
-            if companion_kind(other.annotations) is None
+            if referrer_kind(other.annotations) is None
             and subject_tag(other) is None
             and pair(other.annotations) == names
         }

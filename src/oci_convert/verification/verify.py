@@ -20,7 +20,7 @@ from oci_convert.plain import Plain
 from oci_convert.progress import Progress
 from oci_convert.spec.media_types import Kind
 from oci_convert.spec.models import Descriptor
-from oci_convert.spec.names import called, companion_kind
+from oci_convert.spec.names import called, referrer_kind
 from oci_convert.stores.base import Root, Source
 from oci_convert.stores.containers_dir import ContainersDirSource
 from oci_convert.stores.docker_archive import DockerArchiveSource
@@ -215,7 +215,7 @@ def _refers(image: Image) -> bool:
     """Whether it refers to another image, so that it needs no name."""
     document = image.node.document_or_none
     subjects = () if document is None else (s for s in document.slots if s.role is Role.SUBJECT)
-    return companion_kind(image.root.annotations) is not None or any(subjects)
+    return referrer_kind(image.root.annotations) is not None or any(subjects)
 
 
 def _orphans(source: OciLayoutSource, tree: Tree) -> Iterator[Finding]:

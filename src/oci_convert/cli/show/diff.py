@@ -13,7 +13,7 @@ from oci_convert.cli.show.text import Style, Text
 from oci_convert.cli.show.words import bytes_of, count_of, digest_of, packing, short_type
 from oci_convert.documents.alignment import common_start
 from oci_convert.documents.json_diff import ABSENT
-from oci_convert.documents.strict_json import compact
+from oci_convert.documents.json_reader import compact
 from oci_convert.spec.media_types import Compression
 
 if TYPE_CHECKING:

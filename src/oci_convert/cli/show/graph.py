@@ -50,7 +50,7 @@ class _Drawing:
     """What the boxes are called in the diagram, by what they stand for."""
     opened: set[str] = field(default_factory=set)
     """The boxes of documents whose arrows are drawn."""
-    spoken: set[tuple[str, str]] = field(default_factory=set)
+    drawn: set[tuple[str, str]] = field(default_factory=set)
     absent: list[str] = field(default_factory=list)
 
     def of(self, inspection: Inspection) -> list[str]:
@@ -113,8 +113,8 @@ class _Drawing:
         kinds = (Kind.MANIFEST, Kind.INDEX)
         box = self._box(blob) if blob.subject is not None else ""
         for subject in (self.boxes.get(f"{kind} {blob.subject}") for kind in kinds):
-            if subject is not None and (box, subject) not in self.spoken:
-                self.spoken.add((box, subject))
+            if subject is not None and (box, subject) not in self.drawn:
+                self.drawn.add((box, subject))
                 self._arrow(box, subject, _speaking(blob), "-.->")
 
 

@@ -137,7 +137,7 @@ def _cells(row: MapRow) -> dict[str, Text]:
     depth = row.where.count(".")
     blob = [Text("  " * depth + row.kind.value), Text(_detail(row), Style.PLACE)]
     return {
-        "change": Text(row.change.spoken, _STYLES[row.change.value]),
+        "change": Text(row.change.label, _STYLES[row.change.value]),
         "blob": joined(" ", blob),
         "size": Text(bytes_of(row.old.size)),
         "digest": digest_of(row.old.digest),

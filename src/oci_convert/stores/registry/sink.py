@@ -70,7 +70,7 @@ class RegistrySink(Sink):
         """Refuse tags that exist, unless they may be replaced: the first requests of a run."""
         if self._settings.force and not self._settings.keep_original:
             return
-        for tag in dict.fromkeys(self._tag(root) for root in roots if not root.companion):
+        for tag in dict.fromkeys(self._tag(root) for root in roots if not root.referrer):
             found = self._remote.find_manifest(tag)
             if found is None:
                 continue
@@ -163,7 +163,7 @@ class RegistrySink(Sink):
 
     def _names(self, root: Root) -> str | None:
         """The tag that an image gets, or a signature has; ``None`` for what goes by its digest."""
-        if not root.companion:
+        if not root.referrer:
             return self._tag(root)
         tag = root.name or root.annotations.get(REF_NAME)
         return tag if tag is not None and "/" not in tag and ":" not in tag else None
@@ -204,11 +204,11 @@ class RegistrySink(Sink):
 
 
 def _companions(roots: Sequence[Root]) -> Iterator[Root]:
-    return (root for root in roots if root.companion)
+    return (root for root in roots if root.referrer)
 
 
 def _images(roots: Sequence[Root]) -> Iterator[Root]:
-    return (root for root in roots if not root.companion)
+    return (root for root in roots if not root.referrer)
 
 
 def _watched(

@@ -20,7 +20,7 @@ from oci_convert.documents.document import (
     read_config,
     spelled_as_go_reads,
 )
-from oci_convert.documents.strict_json import Array, scan
+from oci_convert.documents.json_reader import Array, scan
 from oci_convert.errors import DocumentError, OciConvertError, StoreError
 from oci_convert.findings import Finding
 from oci_convert.layers.compression import sniff
@@ -40,9 +40,18 @@ from oci_convert.stores.files import Files
 from oci_convert.stores.files.paths import check_length, cleaned
 from oci_convert.stores.layer_sources import agreed, docker_named, is_foreign, source_of
 
-__all__ = ["ROWS", "SOURCES", "Built", "Row", "RowFiles", "build", "read_rows", "unreadable"]
+__all__ = [
+    "MANIFEST_JSON",
+    "SOURCES",
+    "Built",
+    "Row",
+    "RowFiles",
+    "build",
+    "read_rows",
+    "unreadable",
+]
 
-ROWS: Final = "manifest.json"
+MANIFEST_JSON: Final = "manifest.json"
 """The file that holds the rows."""
 
 _MANIFEST: Final = str(name_of(Cell(Kind.MANIFEST), Family.DOCKER))
@@ -67,10 +76,12 @@ class Row:
 
 def read_rows(files: Files, label: str) -> list[Row]:
     """Every row, in order; raises :class:`StoreError` or :class:`DocumentError`."""
-    where = f"{label}: {ROWS}"
-    if files.size(ROWS) is None:
+    where = f"{label}: {MANIFEST_JSON}"
+    if files.size(MANIFEST_JSON) is None:
         raise _no_rows(files, label)
-    _, value = scan(files.read(ROWS, "index_size"), size_limit=limits().index_size, where=where)
+    _, value = scan(
+        files.read(MANIFEST_JSON, "index_size"), size_limit=limits().index_size, where=where
+    )
     if not isinstance(value, Array):
         raise DocumentError(
             "the document is not a JSON array of images",
@@ -84,13 +95,13 @@ def read_rows(files: Files, label: str) -> list[Row]:
 def _no_rows(files: Files, label: str) -> StoreError:
     if files.size("repositories") is None:
         return StoreError(
-            f"there is no {ROWS}",
+            f"there is no {MANIFEST_JSON}",
             code="not-an-image-store",
             where=label,
             remedy="it was not written by docker save, or is incomplete",
         )
     return StoreError(
-        f"there is no {ROWS}, and the archive is not of Docker before 1.10",
+        f"there is no {MANIFEST_JSON}, and the archive is not of Docker before 1.10",
         code="no-manifest-json",
         where=label,
         remedy="it is incomplete; save the image again",

@@ -30,11 +30,11 @@ from oci_convert.spec.names import (
     pair,
 )
 from oci_convert.stores.base import Root
-from oci_convert.stores.docker_rows import Row, RowFiles
+from oci_convert.stores.docker_manifest_json import Row, RowFiles
 from oci_convert.stores.layer_sources import is_foreign
 from oci_convert.stores.oci_layout import OciLayoutSource, blob_name
 
-__all__ = ["DAMAGE", "Entries"]
+__all__ = ["DAMAGE", "IndexEntries"]
 
 DAMAGE: Final = frozenset(
     {
@@ -51,7 +51,7 @@ _DEPTH: Final = 8
 """Levels of indexes that are searched for the manifest of a row."""
 
 
-class Entries:
+class IndexEntries:
     """The entries of ``index.json``, and which of them rows stand for."""
 
     def __init__(self, layout: OciLayoutSource, files: RowFiles) -> None:
