@@ -14,6 +14,7 @@ from oci_convert.documents.document import type_of
 from oci_convert.errors import StoreError
 from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.spec.models import Descriptor
+from oci_convert.spec.names import annotations_for, called
 from oci_convert.stores.base import Capabilities, Root, Source
 from oci_convert.stores.files import Files, WritableFiles
 from oci_convert.stores.files_sink import FilesSink
@@ -34,11 +35,12 @@ def _file(digest: Digest) -> str:
 
 
 class ContainersDirSource(Source):
-    """The one image of a ``dir:`` directory."""
+    """The one image of a ``dir:`` directory; it has a name if whoever opens it knows one."""
 
-    def __init__(self, files: Files, label: str) -> None:
+    def __init__(self, files: Files, label: str, name: str | None = None) -> None:
         self.files = files
         self.label = label
+        self._annotations = {} if name is None else annotations_for(name)
         self._check_version()
         if files.size(_MANIFEST) is None:
             raise StoreError(
@@ -64,7 +66,7 @@ class ContainersDirSource(Source):
             )
 
     def roots(self) -> Sequence[Root]:
-        return [Root(self._top)]
+        return [Root(self._top, self._annotations, called(self._annotations))]
 
     def signatures(self) -> Mapping[str, tuple[str, bytes]]:
         found = {}

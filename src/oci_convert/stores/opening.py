@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
+from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from oci_convert.errors import StoreError
@@ -15,9 +16,17 @@ from oci_convert.stores.children import child_root
 from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.system import system_errors
 from oci_convert.stores.files.temporary import temporary
-from oci_convert.stores.references import bare, parse
+from oci_convert.stores.references import Reference, bare, parse
 
-__all__ = ["SinkLike", "SourceLike", "opened", "sink_store", "source_store", "source_stores"]
+__all__ = [
+    "SinkLike",
+    "SourceLike",
+    "each_store",
+    "opened",
+    "sink_store",
+    "source_store",
+    "source_stores",
+]
 
 SourceLike: TypeAlias = str | PathLike[str] | SourceStore
 """What images are read from: a reference, a path, or a store object."""
@@ -78,6 +87,19 @@ def source_stores(given: SourceLike | Iterable[SourceLike]) -> list[SourceLike]:
         return [untyped]
     several = untyped if isinstance(untyped, Iterable) and not _is_data(untyped) else (untyped,)
     return [one if isinstance(one, str | PathLike) else _kept(one, SourceStore) for one in several]
+
+
+def each_store(given: SourceLike, *, follow_links: bool = False) -> list[SourceLike]:
+    """The stores in a folder that is none itself (:func:`stores_in`); else what was given."""
+    meant = _named(given)
+    if not isinstance(meant, Reference) or meant.transport or not Path(meant.path).is_dir():
+        return [given]
+    from oci_convert.stores.collections import stores_in  # few sources are folders of images
+
+    found = [*stores_in(meant.path, follow_links=follow_links)]
+    if not found or Path(found[0].path).samefile(meant.path):
+        return [given]
+    return [*found]
 
 
 def _is_data(given: object) -> bool:

@@ -19,6 +19,7 @@ from oci_convert.errors import OciConvertError, StoreError
 from oci_convert.stores.docker_archive import is_docker_archive
 from oci_convert.stores.docker_legacy import is_docker_legacy
 from oci_convert.stores.files import Files
+from oci_convert.stores.files.archive_names import is_tar_name
 from oci_convert.stores.files.folder import Folder
 from oci_convert.stores.oci_layout import is_layout
 from oci_convert.stores.other_spellings import SPELLING
@@ -29,6 +30,7 @@ __all__ = [
     "StoreKind",
     "absent",
     "explained",
+    "kinds_at",
     "part_of_a_store",
     "refuse_other_stores",
 ]
@@ -49,7 +51,6 @@ _FILE_SYSTEM: Final = frozenset(
 ) | {"tmp", "usr", "var", "Windows", "Users", "ProgramData", "Program Files"}
 """What stands at the root of a file system."""
 _BLOB: Final = re.compile("[0-9a-f]{64}")
-_ARCHIVES: Final = (".tar", ".tgz", ".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2")
 
 
 class StoreKind(Enum):
@@ -127,7 +128,7 @@ def explained(error: OciConvertError, files: Files, sought: Sought) -> OciConver
 
 def refuse_other_stores(folder: Path, label: str) -> None:
     """Raise where a folder that a ``dir:`` is to be written to holds a store of another kind."""
-    kinds = _kinds_at(folder)
+    kinds = kinds_at(folder)
     if kinds and StoreKind.DIRECTORY not in kinds:
         added = f" or, to add to it, write oci:{folder}" if StoreKind.LAYOUT in kinds else ""
         raise StoreError(
@@ -160,12 +161,13 @@ def _is_directory(files: Files, *, saved: bool) -> bool:
     return not saved and any(map(_BLOB.fullmatch, files.names()))
 
 
-def _kinds_at(folder: Path) -> tuple[StoreKind, ...]:
+def kinds_at(folder: Path) -> tuple[StoreKind, ...]:
     """What a folder that nobody has named surely is: many have an ``index.json`` of their own."""
     with suppress(OciConvertError, OSError):
         files = Folder(folder)
         kinds = _kinds_of(files)
-        if kinds[:1] != (StoreKind.LAYOUT,) or files.size("oci-layout") is not None:
+        marked = files.size("oci-layout") is not None or folder.joinpath("blobs").is_dir()
+        if kinds[:1] != (StoreKind.LAYOUT,) or marked:
             return kinds
     return ()
 
@@ -218,7 +220,7 @@ def part_of_a_store(path: Path, where: str) -> StoreError | None:
     for folder in islice(whole.parents, _LEVELS):
         if not _PART.fullmatch(whole.relative_to(folder).as_posix()):
             continue
-        for kind in _kinds_at(folder):
+        for kind in kinds_at(folder):
             spelled = kind.reference(Folder(folder), os.path.relpath(folder))
             return _nothing(f"a part of {kind.value}", f"give the whole store: {spelled}", where)
     return None
@@ -231,9 +233,9 @@ def _strange_folder(path: str, where: str) -> StoreError | None:
     except OSError:
         return None
     below = [Path(path, entry.name) for entry in some if entry.is_dir()]
-    stores = [(folder, kinds[0]) for folder in below if (kinds := _kinds_at(folder))]
+    stores = [(folder, kinds[0]) for folder in below if (kinds := kinds_at(folder))]
     spelled = [kind.reference(Folder(folder), str(folder)) for folder, kind in stores]
-    spelled += [str(Path(path, it.name)) for it in some if it.name.lower().endswith(_ARCHIVES)]
+    spelled += [str(Path(path, it.name)) for it in some if is_tar_name(it.name)]
     if spelled:
         return _nothing("a directory of images, not an image", _choice(spelled), where)
     if _is_file_system(entry.name for entry in some):
@@ -254,7 +256,7 @@ def _strange_archive(files: Files, path: str, where: str) -> StoreError | None:
             )
         if last == "Chart.yaml" and folder.count("/") == 0:
             return _nothing("a Helm chart, not an image", "give an archive of images", where)
-    within = [it for it in names if it.lower().endswith(_ARCHIVES) and not _PART.fullmatch(it)]
+    within = [it for it in names if is_tar_name(it) and not _PART.fullmatch(it)]
     if _is_file_system(name.partition("/")[0] for name in names):
         return _file_system(where)
     if within:

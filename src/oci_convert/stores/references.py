@@ -62,6 +62,8 @@ class Reference:
     """``None`` for a bare path."""
     path: str
     ref: str | None = None
+    name: str | None = None
+    """What a ``dir:`` is called, which has no name for its image."""
 
     @property
     def is_stream(self) -> bool:
@@ -207,7 +209,7 @@ def _source_over(files: Files, reference: Reference, reader: IndexReader | None)
     try:
         if reference.transport in (_LAYOUT, _DIRECTORY) and not isinstance(files, Folder):
             raise _no_folder(label)
-        return _store_over(files, reference.transport, label, reader)
+        return _store_over(files, reference, label, reader)
     except OciConvertError as error:
         from oci_convert.stores.recognition import Sought, explained
 
@@ -216,14 +218,15 @@ def _source_over(files: Files, reference: Reference, reader: IndexReader | None)
 
 
 def _store_over(
-    files: Files, transport: str | None, label: str, reader: IndexReader | None
+    files: Files, reference: Reference, label: str, reader: IndexReader | None
 ) -> Source:
+    transport = reference.transport
     if transport in (None, _DOCKER_ARCHIVE):
         saved = _saved(files, label, certain=transport is not None)
         if saved is not None:
             return saved
     if transport == _DIRECTORY:
-        return ContainersDirSource(files, label)
+        return ContainersDirSource(files, label, reference.name)
     layout = is_layout(files)
     if transport in (_LAYOUT, _OCI_ARCHIVE) or layout:
         if not layout:

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from oci_convert.errors import UsageError
 from oci_convert.spec.media_types import Compression, Family
 
-__all__ = ["is_archive_name", "packing_of"]
+__all__ = ["is_archive_name", "is_tar_name", "packing_of"]
 
 T = TypeVar("T")
 
@@ -45,6 +45,11 @@ _OTHERS: Final = (".zip", ".7z", ".rar", ".sif")
 def is_archive_name(path: str) -> bool:
     """Whether a path is that of an archive by its end, packed or not."""
     return path.lower().endswith((*_WRITTEN, *_PIPED, *_OTHERS))
+
+
+def is_tar_name(path: str) -> bool:
+    """Whether a path is that of a tar by its end, packed or not, so that it may hold images."""
+    return path.lower().endswith((*_WRITTEN, *_PIPED))
 
 
 def packing_of(path: str, family: Family) -> Compression:
