@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,11 @@ from hypothesis import HealthCheck, settings
 from support.command import Command
 
 pytest.register_assert_rewrite("oci_convert.testing.contract", "support.contract")
+
+# A suite that a shell runs in the background ignores interrupts, and so would every command that
+# the tests start and interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 GOLDEN = Path(__file__).parent / "golden"
 PEERS = ("skopeo", "umoci")

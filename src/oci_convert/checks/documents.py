@@ -126,7 +126,7 @@ class DocumentCheck:
         if node.role is not Role.SUBJECT:
             return
         descriptor = node.descriptor
-        size = self.source.size(descriptor.name)
+        size = self.source.size_of(descriptor.name)
         if size is None:
             self._find("dangling-subject", node.where, f"{descriptor.digest} is not in the store")
         elif size != descriptor.size:

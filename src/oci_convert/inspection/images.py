@@ -150,7 +150,7 @@ class Images(Brief):
     def open(self, descriptor: Descriptor) -> BinaryIO:
         """Any blob of the store as a file, verified as a layer's is: see :meth:`Layer.open`."""
         source = self._open.source
-        if source.size(descriptor.name) is None:
+        if source.size_of(descriptor.name) is None:
             raise source.missing(descriptor.name)
         return ChunkReader(source.read(descriptor, source.label))
 

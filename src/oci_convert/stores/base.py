@@ -8,6 +8,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from io import BytesIO
 from types import TracebackType
 from typing import BinaryIO, Final, Protocol, Self, runtime_checkable
 
@@ -117,6 +119,15 @@ class Source(ABC):
     traffic: Traffic | None = None
     """What was sent and received so far, where reading sends requests."""
 
+    @cached_property
+    def embedded(self) -> dict[Digest, bytes]:
+        """Blobs that are whole in a descriptor's ``data``, verified, and not at hand in the store.
+
+        Who reads descriptors adds them. :meth:`size_of` and what reads a blob by its descriptor
+        find them as if they were files (image-spec ``descriptor.md``, *Embedded Content*).
+        """
+        return {}
+
     @abstractmethod
     def roots(self) -> Sequence[Root]:
         """Every image, in the order of the store."""
@@ -136,6 +147,18 @@ class Source(ABC):
         Raises :class:`BlobError` (``blob-missing``) if it is not there. Nothing is verified.
         """
 
+    def size_of(self, digest: Digest) -> int | None:
+        """The bytes of a blob, in the store or embedded, or ``None`` if it is neither."""
+        size = self.size(digest)
+        return (
+            size if size is not None or digest not in self.embedded else len(self.embedded[digest])
+        )
+
+    def _opened(self, digest: Digest) -> BinaryIO:
+        """A blob in the store or embedded, as :meth:`open` gives it."""
+        content = self.embedded.get(digest)
+        return self.open(digest) if content is None else BytesIO(content)
+
     def close(self) -> None:
         """Let go of everything that is open. Closing twice is harmless."""
 
@@ -148,7 +171,7 @@ class Source(ABC):
 
     def stream(self, descriptor: Descriptor) -> Iterator[bytes]:
         """The chunks of a blob as they are stored, *not verified*: for a sink, which verifies."""
-        with self.open(descriptor.name) as file:
+        with self._opened(descriptor.name) as file:
             yield from read_chunks(file)
 
     def read(self, descriptor: Descriptor, where: str) -> Iterator[bytes]:
@@ -157,7 +180,7 @@ class Source(ABC):
 
     def head(self, descriptor: Descriptor) -> bytes:
         """The first bytes of a blob, at most :data:`HEAD`; not verified."""
-        with self.open(descriptor.name) as file:
+        with self._opened(descriptor.name) as file:
             return file.read(HEAD)
 
     def prefetch(self, descriptors: Sequence[Descriptor]) -> None:

@@ -50,7 +50,7 @@ def look_at(
         if found is not None:
             return Look(found.media_type, (), found.fault)
     named = named_blobs(b"".join(source.read(descriptor, where)), where)
-    here = tuple(slot for slot in named if source.size(slot.descriptor.name) is not None)
+    here = tuple(slot for slot in named if source.size_of(slot.descriptor.name) is not None)
     return Look(None, here, _opaque(descriptor, len(named), len(here)))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, TypedDict
@@ -92,6 +93,7 @@ def read_tree(
     """
     reader = _Reader(source, asked, faults, made=dict(known or {}))
     store = reader.store()
+    reader.take_embedded([root.entry for root in roots])
     images = tuple(
         Image(root, reader.root(root, f"images[{i}]")) for i, root in enumerate(roots, first)
     )
@@ -130,6 +132,20 @@ class _Reader:
         for error, correction in self.source.faults:
             told.settle(error, correction)
         return told
+
+    def take_embedded(self, descriptors: Sequence[Descriptor]) -> None:
+        """Let the source have what it lacks, where a descriptor holds the blob whole.
+
+        A wrong embedded blob is for :meth:`node` to tell.
+        """
+        for descriptor in descriptors:
+            if descriptor.data is None:
+                continue
+            if self.source.remote or self.source.size_of(descriptor.name) is None:
+                with suppress(OciConvertError):
+                    content = embedded(descriptor, "")
+                    if content is not None:
+                        self.source.embedded[descriptor.name] = content
 
     def root(self, root: Root, where: str) -> Node:
         """The node of an image of the store, under what the store remarks on it."""
@@ -224,7 +240,7 @@ class _Reader:
             return True
         descriptor = blob.descriptor
         made = self.made.get(descriptor.name)
-        size = self.source.size(descriptor.name) if made is None else len(made)
+        size = self.source.size_of(descriptor.name) if made is None else len(made)
         if size is not None and size != descriptor.size:
             error = BlobError(
                 f"the blob {descriptor.name.short()} has {size} bytes, but its descriptor says "
@@ -298,6 +314,7 @@ class _Reader:
         if self.faults is Faults.REPAIR and contradicted:
             blob.descriptor = blob.descriptor.renamed(document.media_type)
         blob.remark(document.fault)
+        self.take_embedded([slot.descriptor for slot in document.slots])
         self.source.prefetch([slot.descriptor for slot in document.slots if self._is_next(slot)])
         children = tuple(
             self._child(document, slot, f"{blob.where}.{slot.label}", depth + 1)

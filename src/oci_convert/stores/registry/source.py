@@ -98,6 +98,9 @@ class RegistrySource(Source):
         return ChunkReader(self.remote_repository.blob(digest, size, verify=False))
 
     def stream(self, descriptor: Descriptor) -> Iterator[bytes]:
+        if descriptor.name in self.embedded:
+            yield from super().stream(descriptor)
+            return
         if descriptor.digest in self._documents or names_blobs(descriptor.media_type):
             yield self._document(descriptor)
             return
@@ -115,6 +118,8 @@ class RegistrySource(Source):
         return verified(self.stream(descriptor), descriptor.name, descriptor.size, where)
 
     def head(self, descriptor: Descriptor) -> bytes:
+        if descriptor.name in self.embedded:
+            return super().head(descriptor)
         return self.remote_repository.blob_head(descriptor.name, descriptor.size, HEAD)
 
     def missing(self, digest: Digest) -> BlobError:
