@@ -166,7 +166,8 @@ def kinds_at(folder: Path) -> tuple[StoreKind, ...]:
     with suppress(OciConvertError, OSError):
         files = Folder(folder)
         kinds = _kinds_of(files)
-        marked = files.size("oci-layout") is not None or folder.joinpath("blobs").is_dir()
+        blobs = (folder / "blobs" / algorithm for algorithm in ("sha256", "sha512"))
+        marked = files.size("oci-layout") is not None or any(map(Path.is_dir, blobs))
         if kinds[:1] != (StoreKind.LAYOUT,) or marked:
             return kinds
     return ()
