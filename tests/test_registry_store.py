@@ -97,10 +97,9 @@ def test_a_tag_that_exists_is_replaced_only_by_force_and_kept(registry: FakeRegi
 
 
 def test_a_dry_run_reads_documents_and_writes_nothing(registry: FakeRegistry) -> None:
-    report = moved(registry, "other/app:1", dry_run=True, force=True)
-    assert report.totals.requests == 6
-    assert report.totals.bytes_up == 0
-    assert {it.request.method for it in registry.log.exchanges[-6:]} == {"GET"}
+    before = len(registry.log.exchanges)
+    moved(registry, "other/app:1", dry_run=True, force=True)
+    assert [it.request.method for it in registry.log.exchanges[before:]] == ["GET"] * 6
 
 
 def test_every_tag_of_a_repository_becomes_an_image_of_a_layout(registry: FakeRegistry) -> None:

@@ -42,6 +42,7 @@ TOTALS = {
     "blobs",
     "bytes_read",
     "bytes_written",
+    "layer_bytes",
     "seconds",
     "requests",
     "bytes_down",

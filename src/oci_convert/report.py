@@ -148,14 +148,16 @@ class Totals(Plain):
     """Bytes that were read."""
     bytes_written: int = 0
     """Bytes that were written; in a dry run, that would have been."""
+    layer_bytes: int = 0
+    """Those of them that are layers: none that the target had, or took by itself."""
     seconds: float = 0.0
     """How long it took."""
     requests: int = 0
-    """Requests to registries."""
+    """Requests to registries; in a dry run, as many as the run would send if nothing fails."""
     bytes_down: int = 0
-    """Bytes that registries sent."""
+    """Bytes that registries sent, or would have."""
     bytes_up: int = 0
-    """Bytes that were sent to registries."""
+    """Bytes that were sent to registries, or would have been."""
 
 
 def _encoded(originals: Mapping[str, bytes]) -> dict[str, str]:

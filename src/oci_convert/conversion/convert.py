@@ -84,7 +84,7 @@ def convert(
             run.plan(store, open_sources)
         run.check()
         run.name()
-        receiver = HashingSink(sink) if chosen.dry_run else sink
+        receiver = (sink.dry_run() or HashingSink(sink)) if chosen.dry_run else sink
         transfer = Transfer(receiver, chosen, on_progress=on_progress)
         run.carry_out(transfer)
         return build_report(

@@ -50,6 +50,7 @@ def build_report(
             blobs=len({digest for one in done for digest in _digests(one)}),
             bytes_read=moved.bytes_read,
             bytes_written=moved.bytes_written,
+            layer_bytes=moved.layer_bytes,
             seconds=round(seconds, 3),
             requests=sum(one.requests for one in traffic),
             bytes_down=sum(one.bytes_down for one in traffic),

@@ -26,7 +26,7 @@ from oci_convert.planning.decisions import (
 )
 from oci_convert.progress import Progress
 from oci_convert.spec.digest import Digest
-from oci_convert.spec.media_types import Compression
+from oci_convert.spec.media_types import Compression, Kind
 from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Sink
 from oci_convert.stores.files.system import system_errors
@@ -46,6 +46,8 @@ class Moved:
 
     bytes_read: int
     bytes_written: int
+    layer_bytes: int
+    """Those of them that are layers."""
     codecs: Mapping[str, Mapping[str, str]]
 
 
@@ -112,6 +114,7 @@ class Transfer:
         """Bytes of what is not in the target yet, as far as they are known."""
         self._bytes_read = 0
         self._bytes_written = 0
+        self._layer_bytes = 0
         self._recompressed: dict[str, Descriptor] = {}
         self._packed: set[Compression] = set()
 
@@ -143,7 +146,7 @@ class Transfer:
                     **codec,
                     "level": default if chosen is None else str(chosen),
                 }
-        return Moved(self._bytes_read, self._bytes_written, codecs)
+        return Moved(self._bytes_read, self._bytes_written, self._layer_bytes, codecs)
 
     # -- layers and other blobs -------------------------------------------------------------
 
@@ -246,6 +249,7 @@ class Transfer:
         )
         with self._lock:
             self._bytes_written += written
+            self._layer_bytes += written if load.first.node.kind is Kind.LAYER else 0
 
     def _recompress(self, load: _Load, decision: Recompress) -> None:
         descriptor, place = load.descriptor, load.first.place
@@ -267,6 +271,7 @@ class Transfer:
             self._recompressed[descriptor.digest] = new
             self._packed.add(decision.to)
             self._bytes_written += size
+            self._layer_bytes += size
 
     def _check_diff_id(self, move: _Move, diff_id: Digest) -> None:
         """Only the config vouches for this layer: it must hold what the config says."""

@@ -37,6 +37,7 @@ __all__ = [
     "SourceStore",
     "Store",
     "unwatched",
+    "watched",
 ]
 
 HEAD: Final = 4096
@@ -220,7 +221,8 @@ def unwatched(_: int) -> None:
     """The callback where bytes are not counted."""
 
 
-def _watched(chunks: Iterable[bytes], watch: Callable[[int], None]) -> Iterator[bytes]:
+def watched(chunks: Iterable[bytes], watch: Callable[[int], None]) -> Iterator[bytes]:
+    """The same chunks, each told to ``watch`` by its size."""
     for chunk in chunks:
         watch(len(chunk))
         yield chunk
@@ -252,6 +254,13 @@ class Sink(ABC):
 
         Waiting for other runs happens here, not in a thread that cannot be interrupted.
         """
+
+    def dry_run(self) -> Sink | None:
+        """A sink that writes nothing and counts in :attr:`traffic` what this one would send.
+
+        ``None`` where writing sends no requests.
+        """
+        return None
 
     @abstractmethod
     def has(
@@ -304,7 +313,7 @@ class Sink(ABC):
         ``watch`` is told the bytes that were read, as they are read; what it raises ends the work.
         With ``link``, source and target may become one file.
         """
-        self.put(_watched(source.stream(descriptor), watch), where, expected=descriptor)
+        self.put(watched(source.stream(descriptor), watch), where, expected=descriptor)
         return descriptor.size
 
     def scratch(self) -> BinaryIO | None:

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from oci_convert.layers.streams import Tally
+from oci_convert.layers.streams import Tally, verified
 from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.spec.models import Descriptor
-from oci_convert.stores.base import Root, Sink, Source, unwatched
+from oci_convert.stores.base import Root, Sink, Source, unwatched, watched
 
-__all__ = ["HashingSink"]
+__all__ = ["HashingSink", "in_dry_run"]
+
+
+def in_dry_run(
+    source: Source, descriptor: Descriptor, where: str, watch: Callable[[int], None]
+) -> Iterator[bytes]:
+    """A blob, verified, so that what is wrong with it shows; where reading sends requests, none.
+
+    What these would cost is counted.
+    """
+    if not source.remote:
+        chunks = watched(source.stream(descriptor), watch)
+        return verified(chunks, descriptor.name, descriptor.size, where)
+    if source.traffic is not None:
+        source.traffic.sent()
+        source.traffic.down(descriptor.size)
+    return iter(())
 
 
 class HashingSink(Sink):
@@ -58,9 +74,8 @@ class HashingSink(Sink):
         watch: Callable[[int], None] = unwatched,
         link: bool = False,
     ) -> int:
-        """Read the blob, so that what is wrong with it shows, unless that costs requests."""
-        if not source.remote:
-            super().take(source, descriptor, where, watch=watch, link=link)
+        for _ in in_dry_run(source, descriptor, where, watch):
+            pass
         return descriptor.size
 
     def commit(self, roots: Sequence[Root]) -> None:

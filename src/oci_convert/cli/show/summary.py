@@ -33,10 +33,16 @@ def summary(report: Report) -> None:
     for line in _images(report):
         tell(line)
     tell(", ".join(_blobs(report)) or "nothing to convert")
-    written = report.totals.bytes_written
+    totals = report.totals
+    if totals.requests:
+        moved = "move" if report.dry_run else "moved"
+        traffic = f"{bytes_of(totals.bytes_down)} down, {bytes_of(totals.bytes_up)} up"
+        sent = f"{count_of('request', totals.requests)} ({traffic})"
+        tell(f"{bytes_of(totals.layer_bytes)} of layers {moved}, {sent}")
+        tell(_reversible(report))
+        return
     done = "would be written" if report.dry_run else "written"
-    sent = f" in {report.totals.requests} requests" if report.totals.requests else ""
-    tell(Text(f"{bytes_of(written)} {done}{sent}; ") + _reversible(report))
+    tell(Text(f"{bytes_of(totals.bytes_written)} {done}; ") + _reversible(report))
 
 
 def _images(report: Report) -> Iterator[Text]:

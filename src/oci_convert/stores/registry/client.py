@@ -25,6 +25,9 @@ __all__ = ["RegistryClient", "RemoteRepository"]
 class RemoteRepository(Referrers, Uploads):
     """A repository of a registry: its manifests, blobs, tags and referrers."""
 
+    sends = True
+    """Whether what is put here is sent; else it is only counted."""
+
 
 class RegistryClient:
     """Connections, tokens, rates and what is known of registries, shared by all threads of a run.

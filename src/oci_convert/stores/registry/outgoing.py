@@ -59,14 +59,17 @@ class Outgoing:
         return self._tally.size
 
     def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._held():
+            self._traffic.up(len(chunk))
+            yield chunk
+
+    def _held(self) -> Iterator[bytes]:
         held = b""
         for chunk in self._verified():
             if held:
-                self._traffic.up(len(held))
                 yield held
             held = chunk
         if held:
-            self._traffic.up(len(held))
             yield held
         self.finished = True
 
@@ -84,9 +87,12 @@ class Outgoing:
             raise ReadingError(error) from error
 
     def pieces(self, size: int) -> Iterator[bytes]:
-        """The same bytes in pieces of ``size``; the last one may be smaller."""
+        """The same bytes in pieces of ``size``, each sent, and counted, as a body of its own.
+
+        The last one may be smaller.
+        """
         waiting = bytearray()
-        for chunk in self:
+        for chunk in self._held():
             waiting += chunk
             while len(waiting) > size:
                 yield bytes(waiting[:size])

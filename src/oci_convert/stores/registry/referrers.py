@@ -18,6 +18,7 @@ from oci_convert.spec.media_types import Kind as BlobKind
 from oci_convert.stores.registry.calls import Kind
 from oci_convert.stores.registry.headers import media_type, next_link
 from oci_convert.stores.registry.manifests import Fetched, Manifests
+from oci_convert.stores.registry.reference import Repository
 from oci_convert.stores.registry.refusals import refused
 from oci_convert.stores.registry.remote import bad_answer
 
@@ -37,18 +38,26 @@ def referrers_tag(subject: Digest) -> str:
 class Referrers(Manifests):
     """Reads and extends the list of what speaks of an image."""
 
+    @property
+    def _no_api(self) -> tuple[Repository, str]:
+        return self.repository, "no referrers API"
+
+    @property
+    def lacks_api(self) -> bool:
+        """Whether the registry was asked for referrers, and did not understand."""
+        return self._no_api in self._known
+
     def referrers(self, subject: Digest) -> tuple[Fetched, ...]:
         """Indexes of everything that speaks of ``subject``, one for each page of the list.
 
         Only an answer that is an OCI index counts: some registries say 200 and show a page for
         people. A registry without the API has an index under a tag, or nothing.
         """
-        no_api = (self.repository, "no referrers API")
-        if no_api not in self._known:
+        if not self.lacks_api:
             pages = self._from_api(subject)
             if pages:
                 return pages
-            self._known.add(no_api)
+            self._known.add(self._no_api)
         tagged = self.find_manifest(referrers_tag(subject))
         return (tagged,) if tagged is not None and tagged.media_type == _INDEX else ()
 

@@ -12,11 +12,13 @@ from oci_convert.layers.streams import verified
 from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import REF_NAME, called
-from oci_convert.stores.base import Capabilities, Root, Sink, Source, unwatched
+from oci_convert.stores.base import Capabilities, Root, Sink, Source, unwatched, watched
+from oci_convert.stores.hashing import in_dry_run
 from oci_convert.stores.registry.client import RemoteRepository
 from oci_convert.stores.registry.manifests import Fetched
 from oci_convert.stores.registry.reference import ImageReference, TagTemplate
 from oci_convert.stores.registry.source import RegistrySource
+from oci_convert.stores.registry.unsent import UnsentRepository
 from oci_convert.stores.registry.uploads import Placed
 
 __all__ = ["RegistrySink", "SinkSettings"]
@@ -59,6 +61,12 @@ class RegistrySink(Sink):
         self._settings = settings
         self._documents: dict[str, tuple[Descriptor, bytes]] = {}
         self._replaced: dict[str, Fetched] = {}
+
+    def dry_run(self) -> RegistrySink:
+        """The same sink over a repository that counts what it would be sent."""
+        unsent = RegistrySink(UnsentRepository(self._remote), self._reference, self._settings)
+        unsent._replaced = self._replaced
+        return unsent
 
     def shares(self, source: Source) -> bool:
         """Whether the source is this very repository."""
@@ -142,12 +150,17 @@ class RegistrySink(Sink):
             origin = None
         if origin is None and self._there(descriptor):
             return 0
-        chunks = partial(_watched, source, descriptor, watch)
+        if self._remote.sends:
+            chunks = partial(_watched, source, descriptor, watch)
+        else:
+            chunks = partial(in_dry_run, source, descriptor, where, watch)
         placed = self._remote.put_blob(descriptor.name, descriptor.size, chunks, mount_from=origin)
         return descriptor.size if placed is Placed.UPLOADED else 0
 
     def _there(self, descriptor: Descriptor) -> bool:
         """Whether the repository has a blob: one request, unless this run knows it."""
+        if self._remote.knows(descriptor.name):
+            return True
         head = self._remote.head_blob(descriptor.name)
         return head is not None and head.size in (None, descriptor.size)
 
@@ -214,9 +227,7 @@ def _images(roots: Sequence[Root]) -> Iterator[Root]:
 def _watched(
     source: Source, descriptor: Descriptor, watch: Callable[[int], None]
 ) -> Iterator[bytes]:
-    for chunk in source.stream(descriptor):
-        watch(len(chunk))
-        yield chunk
+    return watched(source.stream(descriptor), watch)
 
 
 def _subject(raw: bytes) -> Digest | None:
