@@ -4,6 +4,8 @@
 # make docs         build the documentation into build/site; a warning is an error
 # make screenshots  take the pictures in docs/images from real runs
 # make pages        write again what pages show: outputs of commands, generated pages, pictures
+# make dist         build and try what a release consists of, in dist/
+# make cut          cut the changelog and the version for a release: make cut VERSION=0.1.0
 # make bench        measure against skopeo, and write docs/performance.md
 # make clean        remove what these made
 #
@@ -14,8 +16,9 @@ BIN    := .venv/bin
 READY  := .venv/ready
 DEMO   := build/demo
 PAGES  := .venv/ready-for-docs
+TOOLS  := build/release-tools
 
-.PHONY: demo test lint docs screenshots pages bench clean
+.PHONY: demo test lint docs screenshots pages dist cut bench clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -46,6 +49,12 @@ screenshots: $(READY)
 pages: screenshots
 	$(BIN)/pytest -n auto --regenerate-golden tests/test_docs.py tests/test_pages.py
 
+dist: $(TOOLS)/ready
+	$(TOOLS)/bin/python release/dist.py
+
+cut:
+	$(PYTHON) release/cut.py $(VERSION)
+
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py
 
@@ -63,4 +72,10 @@ $(READY): pyproject.toml
 # What builds the site is heavy, and nothing else needs it.
 $(PAGES): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
+# The tools of a release have pins, and an environment of their own: nothing else needs them.
+$(TOOLS)/ready: release/requirements.txt
+	$(PYTHON) -m venv --clear $(TOOLS)
+	$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
