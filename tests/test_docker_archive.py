@@ -17,7 +17,8 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression
 from oci_convert.spec.models import Descriptor, Manifest
 from oci_convert.stores.base import Root
-from oci_convert.stores.docker_archive import DockerArchiveSource, is_docker_archive
+from oci_convert.stores.contents import is_docker_archive
+from oci_convert.stores.docker_archive import DockerArchiveSource
 from oci_convert.stores.docker_manifest_json import RowFiles
 from oci_convert.stores.files import Files, MemoryFiles
 from oci_convert.stores.files.folder import Folder

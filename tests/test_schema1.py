@@ -29,7 +29,8 @@ from oci_convert import (
 )
 from oci_convert.comparison.diff import same_as
 from oci_convert.stores import upgrade
-from oci_convert.stores.docker_legacy import DockerLegacySource, is_docker_legacy
+from oci_convert.stores.contents import is_docker_legacy
+from oci_convert.stores.docker_legacy import DockerLegacySource
 from oci_convert.stores.upgrade import measure
 from oci_convert.transform.image_v1 import read_v1
 from oci_convert.transform.schema1 import read_schema1

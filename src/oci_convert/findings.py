@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from oci_convert.fault_codes import FAULTS
 from oci_convert.plain import Plain
-from oci_convert.text.html import Html, table, tag
+
+if TYPE_CHECKING:
+    from oci_convert.text.html import Html
 
 __all__ = ["CODES", "Code", "Finding", "Level", "markdown", "told"]
 
@@ -53,11 +55,6 @@ class Finding(Plain):
     message: str
     """What was found, for people; it may change."""
 
-    def _row(self) -> tuple[str, ...]:
-        """The finding as a row of a table."""
-        kind = {Level.INFO: "faint", Level.ERROR: "bad"}.get(self.level, "warning")
-        return tag("span", self.level.value, kind=kind), self.where, self.message, self.code
-
     @classmethod
     def of(cls, code: str, where: str, message: str) -> Finding:
         """A finding at the level that :data:`CODES` gives its code."""
@@ -66,7 +63,21 @@ class Finding(Plain):
 
 def told(findings: Sequence[Finding]) -> Html:
     """Findings as a table for notebooks."""
-    return table(("level", "where", "finding", "code"), (one._row() for one in findings))
+    from oci_convert.text.html import table, tag
+
+    kinds = {Level.INFO: "faint", Level.ERROR: "bad"}
+    return table(
+        ("level", "where", "finding", "code"),
+        (
+            (
+                tag("span", it.level, kind=kinds.get(it.level, "warning")),
+                it.where,
+                it.message,
+                it.code,
+            )
+            for it in findings
+        ),
+    )
 
 
 def _removed(member: str, meaning: str) -> Code:

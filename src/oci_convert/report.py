@@ -20,7 +20,6 @@ from oci_convert.findings import Finding, Level, told
 from oci_convert.plain import Plain, adapter, dumped, spelled_out
 from oci_convert.spec.media_types import Kind
 from oci_convert.spec.models import Descriptor, first_fault
-from oci_convert.text.html import drawn, short_digest, table, tag
 
 __all__ = [
     "REPORT_LIMIT",
@@ -274,6 +273,8 @@ class Report(Plain):
             return cls.from_json(root.value, where)
 
     def _repr_html_(self) -> str:
+        from oci_convert.text.html import drawn, short_digest, table, tag
+
         images = table(
             ("image", "platform", "from", "to", "reversible"),
             (

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
+from types import ModuleType
 from typing import NoReturn
 
 from oci_convert.cli.show import complain
@@ -22,10 +23,21 @@ __all__ = ["main"]
 def main() -> NoReturn:
     """Run the command line of this process and exit with its status."""
     gc.disable()  # imports make no garbage, and collecting takes a fifth of a short run
-    # What reads documents here must not depend on what else is installed; nor look for it.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    _without_plugins()
     listen()
     sys.exit(_run())
+
+
+def _without_plugins() -> None:
+    """Let pydantic look for no plugins: what reads documents must not depend on what is installed.
+
+    Its loader imports ``importlib.metadata`` before it reads that there are none, and with that
+    ``email``, ``socket`` and ``zipfile``: a tenth of a short run. It need not be there.
+    """
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    loader = ModuleType("pydantic.plugin._loader")
+    vars(loader)["get_plugins"] = tuple
+    sys.modules.setdefault(loader.__name__, loader)
 
 
 def _run() -> int:

@@ -21,7 +21,8 @@ from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor, Manifest
 from oci_convert.spec.names import CONTAINERD_NAME, repository_tag
 from oci_convert.stores.base import Root, unwatched
-from oci_convert.stores.docker_manifest_json import MANIFEST_JSON, SOURCES
+from oci_convert.stores.contents import MANIFEST_JSON
+from oci_convert.stores.docker_manifest_json import SOURCES
 from oci_convert.stores.files.tar_writer import WritableTar
 from oci_convert.stores.layer_sources import is_foreign, sources
 from oci_convert.stores.oci_layout import OciLayoutSink, blob_name

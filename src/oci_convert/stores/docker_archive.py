@@ -14,15 +14,15 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
-from oci_convert.errors import OciConvertError, StoreError
+from oci_convert.errors import OciConvertError
 from oci_convert.findings import Finding
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import annotations_for, called, pair
-from oci_convert.stores.base import HEAD, Root, Source
+from oci_convert.stores.base import Root, Source
+from oci_convert.stores.contents import is_layout
 from oci_convert.stores.docker_index_json import DAMAGE, IndexEntries
 from oci_convert.stores.docker_manifest_json import (
-    MANIFEST_JSON,
     Row,
     RowFiles,
     build,
@@ -30,25 +30,9 @@ from oci_convert.stores.docker_manifest_json import (
     unreadable,
 )
 from oci_convert.stores.files import Files
-from oci_convert.stores.oci_layout import OciLayoutSource, blob_name, is_layout
+from oci_convert.stores.oci_layout import OciLayoutSource, blob_name
 
-__all__ = ["DockerArchiveSource", "is_docker_archive"]
-
-
-def is_docker_archive(files: Files) -> bool:
-    """Whether ``files`` are what ``docker save`` wrote: ``manifest.json`` or ``repositories``."""
-    if _begins(files, MANIFEST_JSON, b"[") or _begins(files, MANIFEST_JSON, b"null"):
-        return True  # null is a list that is none: no manifest of a dir:, at least
-    unlike = (MANIFEST_JSON, "index.json")
-    return _begins(files, "repositories", b"{") and not any(_begins(files, n, b"") for n in unlike)
-
-
-def _begins(files: Files, name: str, sign: bytes) -> bool:
-    try:
-        with files.open(name) as file:
-            return file.read(HEAD).lstrip(b" \t\r\n").startswith(sign)
-    except (FileNotFoundError, NotADirectoryError, StoreError):
-        return False
+__all__ = ["DockerArchiveSource"]
 
 
 class DockerArchiveSource(Source):

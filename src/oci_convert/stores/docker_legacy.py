@@ -8,10 +8,9 @@ ones are called. The JSON is that of schema 1, and so is the upgrade.
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
 from oci_convert.documents.document import read_object
 from oci_convert.errors import DocumentError, StoreError
@@ -19,32 +18,12 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import annotations_for, called
 from oci_convert.stores.base import Root, Source
+from oci_convert.stores.contents import REPOSITORIES, V1_IMAGE
 from oci_convert.stores.files import Files
-from oci_convert.stores.files.folder import Folder
 from oci_convert.stores.upgrade import measure, side_by_side
 from oci_convert.transform.image_v1 import MeasuredLayer, V1Image, read_v1, upgrade
 
-__all__ = ["DockerLegacySource", "is_docker_legacy"]
-
-_TAGS: Final = "repositories"
-_NEWER: Final = ("manifest.json", "index.json")
-_IMAGE: Final = re.compile(r"([0-9a-f]{64})/json")
-_CONFIG: Final = re.compile(r"[0-9a-f]{64}\.json")
-
-
-def is_docker_legacy(files: Files) -> bool:
-    """Whether ``files`` are what an old Docker saved: images version 1, and nothing newer.
-
-    An archive of images without a name has no ``repositories``; a folder must have it, as nobody
-    wants to have all that is below a wrong one looked through.
-    """
-    if any(files.size(name) is not None for name in _NEWER):
-        return False
-    if files.size(_TAGS) is None and isinstance(files, Folder):
-        return False
-    names = list(files.names())
-    # Docker 1.10 to 24 wrote such folders beside configs: where those are, a file is missing.
-    return any(map(_IMAGE.fullmatch, names)) and not any(map(_CONFIG.fullmatch, names))
+__all__ = ["DockerLegacySource"]
 
 
 class DockerLegacySource(Source):
@@ -72,7 +51,7 @@ class DockerLegacySource(Source):
         """Every image of the archive by its id, which is also the name of its folder."""
         images = {}
         for name in sorted(self.files.names()):
-            folder = _IMAGE.fullmatch(name)
+            folder = V1_IMAGE.fullmatch(name)
             if folder is None:
                 continue
             where = f"{self.label}: {name}"
@@ -89,10 +68,10 @@ class DockerLegacySource(Source):
         yield from ((None, identity) for identity in images if identity not in covered)
 
     def _tags(self) -> Iterator[tuple[str, str]]:
-        if self.files.size(_TAGS) is None:
+        if self.files.size(REPOSITORIES) is None:
             return
-        where = f"{self.label}: {_TAGS}"
-        _, root = read_object(self.files.read(_TAGS), where)
+        where = f"{self.label}: {REPOSITORIES}"
+        _, root = read_object(self.files.read(REPOSITORIES), where)
         for repository, tags in root.value.items():
             for tag, identity in _strings(tags, f"{where}.{repository}").items():
                 yield f"{repository}:{tag}", identity

@@ -36,12 +36,12 @@ from oci_convert.spec.media_types import (
 )
 from oci_convert.spec.models import Descriptor, SavedImage, diff_ids_for, validate
 from oci_convert.stores.base import HEAD
+from oci_convert.stores.contents import MANIFEST_JSON, REPOSITORIES
 from oci_convert.stores.files import Files
 from oci_convert.stores.files.paths import check_length, cleaned
 from oci_convert.stores.layer_sources import agreed, docker_named, is_foreign, source_of
 
 __all__ = [
-    "MANIFEST_JSON",
     "SOURCES",
     "Built",
     "Row",
@@ -50,9 +50,6 @@ __all__ = [
     "read_rows",
     "unreadable",
 ]
-
-MANIFEST_JSON: Final = "manifest.json"
-"""The file that holds the rows."""
 
 _MANIFEST: Final = str(name_of(Cell(Kind.MANIFEST), Family.DOCKER))
 _CONFIG: Final = str(name_of(Cell(Kind.CONFIG), Family.DOCKER))
@@ -93,7 +90,7 @@ def read_rows(files: Files, label: str) -> list[Row]:
 
 
 def _no_rows(files: Files, label: str) -> StoreError:
-    if files.size("repositories") is None:
+    if files.size(REPOSITORIES) is None:
         return StoreError(
             f"there is no {MANIFEST_JSON}",
             code="not-an-image-store",

@@ -18,11 +18,11 @@ from oci_convert.spec.media_types import Cell, Family, Kind, name_of
 from oci_convert.spec.models import Descriptor, Index
 from oci_convert.spec.names import identity
 from oci_convert.stores.base import Root
+from oci_convert.stores.contents import INDEX
 from oci_convert.stores.files.base import Files
 
-__all__ = ["INDEX", "IndexReader", "LayoutIndex", "entry_text"]
+__all__ = ["IndexReader", "LayoutIndex", "entry_text"]
 
-INDEX: Final = "index.json"
 """The file that holds the index."""
 
 _TYPE: Final = str(name_of(Cell(Kind.INDEX), Family.OCI))

@@ -7,9 +7,10 @@ from abc import ABC, abstractmethod
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Source
+from oci_convert.stores.contents import INDEX
 from oci_convert.stores.files.base import WritableFiles
 from oci_convert.stores.files.system import system_errors
-from oci_convert.stores.layout_index import INDEX, IndexReader
+from oci_convert.stores.layout_index import IndexReader
 from oci_convert.stores.oci_layout import OciLayoutSink
 
 __all__ = ["LayoutNames"]

@@ -14,11 +14,12 @@ from oci_convert.spec.media_types import Cell, Family, Kind, name_of
 from oci_convert.spec.models import Descriptor, LayoutHeader, validate
 from oci_convert.spec.names import REF_NAME, find, renamed
 from oci_convert.stores.base import Capabilities, Root, Source
+from oci_convert.stores.contents import INDEX
 from oci_convert.stores.files import Files, WritableFiles
 from oci_convert.stores.files_sink import FilesSink
-from oci_convert.stores.layout_index import INDEX, IndexReader, LayoutIndex, entry_text
+from oci_convert.stores.layout_index import IndexReader, LayoutIndex, entry_text
 
-__all__ = ["HEADER", "OciLayoutSink", "OciLayoutSource", "blob_name", "is_layout"]
+__all__ = ["HEADER", "OciLayoutSink", "OciLayoutSource", "blob_name"]
 
 HEADER: Final = b'{"imageLayoutVersion":"1.0.0"}'
 
@@ -31,13 +32,6 @@ _REF_FILE: Final = re.compile(r"[A-Za-z0-9._-]+")
 def blob_name(digest: Digest) -> str:
     """The file of a blob in a layout."""
     return f"blobs/{digest.algorithm}/{digest.encoded}"
-
-
-def is_layout(files: Files) -> bool:
-    """Whether ``files`` are an OCI layout of any version."""
-    if files.size(INDEX) is not None:
-        return True
-    return files.size("oci-layout") is not None and any(files.names("refs"))
 
 
 class OciLayoutSource(Source):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -37,7 +36,9 @@ def _piped(save: str, load: str) -> Callable[[str, bool], str]:
     def remedy(image: str, destination: bool) -> str:  # noqa: FBT001 - which end of the pipe it is
         if destination:
             return f"pipe it: oci-convert convert … - --to docker | {load}"
-        name = shlex.quote(image) if image else "IMAGE"
+        from shlex import quote
+
+        name = quote(image) if image else "IMAGE"
         return f"pipe it: {save} {name} | oci-convert convert - …"
 
     return remedy

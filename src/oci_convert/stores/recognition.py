@@ -16,12 +16,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from oci_convert.errors import OciConvertError, StoreError
-from oci_convert.stores.docker_archive import is_docker_archive
-from oci_convert.stores.docker_legacy import is_docker_legacy
+from oci_convert.stores.contents import is_docker_archive, is_docker_legacy, is_layout
 from oci_convert.stores.files import Files
 from oci_convert.stores.files.archive_names import is_tar_name
 from oci_convert.stores.files.folder import Folder
-from oci_convert.stores.oci_layout import is_layout
 from oci_convert.stores.other_spellings import SPELLING
 from oci_convert.text.suggestion import did_you_mean, nearest
 

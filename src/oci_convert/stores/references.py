@@ -17,12 +17,13 @@ from oci_convert.errors import OciConvertError, StoreError, UsageError
 from oci_convert.spec.media_types import Compression, Family
 from oci_convert.stores.base import Sink, SinkOptions, Source, SourceOptions
 from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSource
+from oci_convert.stores.contents import is_docker_archive, is_docker_legacy, is_layout
 from oci_convert.stores.files.archive_names import is_archive_name, packing_of
 from oci_convert.stores.files.base import Files
 from oci_convert.stores.files.folder import Folder, WritableFolder
 from oci_convert.stores.files.outputs import NewFile, Output, Stream
 from oci_convert.stores.layout_index import IndexReader
-from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource, is_layout
+from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource
 from oci_convert.stores.other_spellings import (
     SPELLING,
     refuse_elsewhere,
@@ -248,14 +249,13 @@ def _no_folder(label: str) -> StoreError:
 
 def _saved(files: Files, label: str, *, certain: bool) -> Source | None:
     """What ``docker save`` wrote, of whichever age, if that is what they are."""
-    from oci_convert.stores.docker_archive import DockerArchiveSource, is_docker_archive
+    if is_docker_legacy(files):
+        from oci_convert.stores.docker_legacy import DockerLegacySource
 
-    if files.size("manifest.json") is None:
-        from oci_convert.stores.docker_legacy import DockerLegacySource, is_docker_legacy
-
-        if is_docker_legacy(files):
-            return DockerLegacySource(files, label)
+        return DockerLegacySource(files, label)
     if certain or is_docker_archive(files):
+        from oci_convert.stores.docker_archive import DockerArchiveSource
+
         return DockerArchiveSource(files, label)
     return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from typing import Final, TypeVar
 
@@ -69,12 +68,13 @@ def packing_of(path: str, family: Family) -> Compression:
         )
     program = _of_end(_PIPED, name)
     if program is not None:
+        from shlex import quote
+
         raise UsageError(
             f"archives cannot be written with {program.partition(' ')[0]} compression",
             code="cannot-compress",
             where=path,
-            remedy=f"pipe it: oci-convert convert … - --to {family} | {program} > "
-            f"{shlex.quote(path)}",
+            remedy=f"pipe it: oci-convert convert … - --to {family} | {program} > {quote(path)}",
         )
     return _of_end(_WRITTEN, name) or Compression.NONE
 

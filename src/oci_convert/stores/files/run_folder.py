@@ -14,7 +14,6 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -239,6 +238,8 @@ def _is_inside(name: object) -> bool:
 
 def flush(paths: Iterable[Path]) -> None:
     """Bring files and folders to the disk, all together."""
+    from concurrent.futures import ThreadPoolExecutor  # it loads logging
+
     with ThreadPoolExecutor(_FLUSH_THREADS) as pool:
         list(pool.map(_flush, paths))
 
