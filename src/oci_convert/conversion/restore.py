@@ -63,9 +63,9 @@ class _Restoration:
         for planned in self._plan.images:
             restored = self._restored(planned.decision)
             self._check_family(restored)
-            images.append(replace(planned, decision=restored))
+            images.append(planned._replace(decision=restored))
         referrers = tuple(
-            replace(planned, decision=self._restored(planned.decision))
+            planned._replace(decision=self._restored(planned.decision))
             for planned in self._plan.referrers
         )
         irreversible = (self._restored(decision) for decision in self._plan.irreversible)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from oci_convert.conversion.source_plan import SourcePlan
 from oci_convert.errors import OciConvertError
@@ -47,8 +47,7 @@ Orphan = tuple[Root, Subject]
 R = TypeVar("R")
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What the plans of all sources of a run have in common."""
 
     family: Family

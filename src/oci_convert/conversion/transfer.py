@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Condition, Lock
+from typing import NamedTuple
 
 from oci_convert.conversion.source_plan import SourcePlan
 from oci_convert.errors import OciConvertError
@@ -40,8 +41,7 @@ _LARGE = 8 * 1024 * 1024
 """Bytes from which on a layer is worth several threads of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(NamedTuple):
     """What a transfer read and wrote, and what compressed the layers."""
 
     bytes_read: int
@@ -55,8 +55,7 @@ class _StoppedError(Exception):
     """Another thread failed: its error is the one to tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Move:
+class _Move(NamedTuple):
     """A blob to be moved for one source."""
 
     source_plan: SourcePlan

@@ -37,6 +37,7 @@ from oci_convert.spec.models import (
     members,
     validate,
 )
+from oci_convert.text.brief import Brief
 
 __all__ = [
     "DESCRIPTOR_MEMBERS",
@@ -82,8 +83,8 @@ class Role(StrEnum):
     """Something that a document names which is not read here."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Slot:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Slot(Brief):
     """A descriptor and its position in a document."""
 
     role: Role

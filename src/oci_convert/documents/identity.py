@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from oci_convert.documents.json_reader import Array, Object, Value
 from oci_convert.errors import DocumentError, Settle, refuse
@@ -30,8 +29,7 @@ from oci_convert.spec.media_types import (
 __all__ = ["Identity", "identify", "misspelled", "resembles_document"]
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """What a document is."""
 
     media_type: str

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed leaves it out
 from typing import Any, Final
@@ -38,7 +38,7 @@ _SEPARATOR = re.compile(r"[ \t\n\r]*[:,]?[ \t\n\r]*")
 _SPELLED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Value:
     """A value and its position: ``text[start:end]``. Scalars are exactly this class."""
 
@@ -48,7 +48,7 @@ class Value:
     """The value as plain Python data."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Member:
     """A name and its value: ``text[start:value.end]``."""
 
@@ -57,12 +57,12 @@ class Member:
     value: Value
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Object(Value):
     """A JSON object."""
 
-    _text: str = field(default="", repr=False)
-    _members: dict[str, Member] | None = field(default=None, repr=False)
+    _text: str = ""
+    _members: dict[str, Member] | None = None
 
     @property
     def members(self) -> dict[str, Member]:
@@ -77,12 +77,12 @@ class Object(Value):
         return None if member is None else member.value
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Array(Value):
     """A JSON array."""
 
-    _text: str = field(default="", repr=False)
-    _items: list[Value] | None = field(default=None, repr=False)
+    _text: str = ""
+    _items: list[Value] | None = None
 
     @property
     def items(self) -> list[Value]:

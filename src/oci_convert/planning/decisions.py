@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from oci_convert.documents.document import Document, Role, Slot
 from oci_convert.errors import RefusedError
@@ -16,6 +16,7 @@ from oci_convert.options import Options
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression, Family
 from oci_convert.spec.models import Descriptor
+from oci_convert.text.brief import Brief
 from oci_convert.tree.nodes import BlobNode, DocumentNode, Image, Node
 from oci_convert.tree.referrers import Referrer
 
@@ -42,8 +43,8 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Keep:
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Keep(Brief):
     """The same bytes under the same media type."""
 
     node: Node
@@ -53,8 +54,8 @@ class Keep:
     """What the blob names, if it is a document or an opaque blob: it comes along."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Relabel:
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Relabel(Brief):
     """The same bytes under another media type."""
 
     node: Node
@@ -64,8 +65,8 @@ class Relabel:
     children: ClassVar[tuple[DescriptorPlan, ...]] = ()
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Recompress:
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Recompress(Brief):
     """A layer whose tar stays, compressed anew."""
 
     node: BlobNode
@@ -76,8 +77,8 @@ class Recompress:
     children: ClassVar[tuple[DescriptorPlan, ...]] = ()
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Rewrite:
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Rewrite(Brief):
     """A document, edited in place where its family or what it names changes."""
 
     node: DocumentNode
@@ -92,8 +93,8 @@ class Rewrite:
         return bool(listed) and not any(child.included for child in listed)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Restore:
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Restore(Brief):
     """A document that gives way to its original, from the record of an earlier conversion."""
 
     node: DocumentNode
@@ -103,8 +104,8 @@ class Restore:
     """What it names, as far as it is in the tree."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Drop:
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Drop(Brief):
     """Left out of the target; the finding of this code says why."""
 
     node: Node
@@ -115,8 +116,8 @@ class Drop:
 Decision = Keep | Relabel | Recompress | Rewrite | Restore | Drop
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class DescriptorPlan:
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
+class DescriptorPlan(Brief):
     """What becomes of one descriptor in a document."""
 
     slot: Slot
@@ -143,16 +144,14 @@ class DescriptorPlan:
         return not self.removed and self.slot.role is not Role.SUBJECT
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PlannedImage:
+class PlannedImage(NamedTuple):
     """An image, and what becomes of it."""
 
     image: Image
     decision: Decision
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PlannedReferrer:
+class PlannedReferrer(NamedTuple):
     """A referrer or a signature that comes with its subject, and what becomes of it."""
 
     referrer: Referrer
@@ -169,16 +168,15 @@ class Settled(dict[int, tuple[object, Any]]):
         return Settled, ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LeftOut:
+class LeftOut(NamedTuple):
     """An entry of a store that the target cannot hold, or that nobody asked for."""
 
     image: Image
     why: RefusedError
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Plan(Brief):
     """The decisions for a whole tree."""
 
     family: Family

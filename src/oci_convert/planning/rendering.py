@@ -7,7 +7,7 @@ render the same decisions.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from oci_convert.documents.document import Document, read_document
 from oci_convert.documents.json_reader import Array
@@ -35,8 +35,7 @@ from oci_convert.tree.nodes import ConfigNode, DocumentNode
 __all__ = ["Rendered", "RenderedDocument", "render"]
 
 
-@dataclass(frozen=True, slots=True)
-class RenderedDocument:
+class RenderedDocument(NamedTuple):
     """A document as it stands in the target."""
 
     raw: bytes

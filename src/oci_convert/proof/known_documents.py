@@ -109,7 +109,7 @@ def _whole(tree: Tree) -> Tree:
             )
         return node
 
-    images = tuple(replace(image, node=whole(image.node)) for image in tree.images)
+    images = tuple(image._replace(node=whole(image.node)) for image in tree.images)
     return replace(tree, images=images)
 
 

@@ -7,9 +7,8 @@ Docker image manifest version 2, schema 2. Nothing else in the package spells a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = [
     "CELLS",
@@ -94,8 +93,7 @@ class Standing(StrEnum):
     """An older spelling, or a wrong one: read, and replaced when its document is converted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """A row of the table: what a blob is, independent of the family."""
 
     kind: Kind
@@ -114,8 +112,7 @@ class Cell:
         return " ".join(word for word in words if word)
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(NamedTuple):
     """What a media type says."""
 
     cell: Cell

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from oci_convert.documents.document import (
     DESCRIPTOR_MEMBERS,
@@ -59,8 +58,7 @@ SOURCES: Final = "LayerSources"
 _MEMBERS: Final = frozenset(("Config", "RepoTags", "Layers", "Parent", SOURCES))
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """An image as ``manifest.json`` describes it; paths are cleaned."""
 
     where: str
@@ -189,8 +187,7 @@ class RowFiles:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
+class Built(NamedTuple):
     """The Docker manifest that was made from a row."""
 
     descriptor: Descriptor

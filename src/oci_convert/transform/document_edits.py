@@ -10,8 +10,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from oci_convert.documents.document import Document, Role, Slot
 from oci_convert.documents.json_editor import Editor
@@ -62,8 +61,7 @@ _SLOT_EXTENSIONS: Final[Mapping[Role, tuple[str, ...]]] = {
 """Fields that the Docker schema does not define, by the role of a descriptor."""
 
 
-@dataclass(frozen=True, slots=True)
-class Child:
+class Child(NamedTuple):
     """What becomes of the blob that a descriptor names."""
 
     new: Descriptor | None
@@ -82,8 +80,7 @@ class Child:
     """Annotations of the entry that are no longer true."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """A document after its edit."""
 
     raw: bytes

@@ -6,8 +6,7 @@ Pure: nothing is read and nothing written.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from oci_convert.enums import Compress
 from oci_convert.errors import RefusedError, UsageError
@@ -43,8 +42,7 @@ _FORCED: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(NamedTuple):
     """A layer of the source."""
 
     media_type: str
@@ -60,8 +58,7 @@ class Layer:
     """Its document describes an image, not an artifact in the form of a manifest."""
 
 
-@dataclass(frozen=True, slots=True)
-class LayerPlan:
+class LayerPlan(NamedTuple):
     """What becomes of it."""
 
     media_type: str

@@ -5,7 +5,7 @@ Cheap where there is nothing to see: of what does not begin as a JSON object, on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from oci_convert.documents.document import Slot
 from oci_convert.documents.opaque import begins_object, look_inside, named_blobs
@@ -18,8 +18,7 @@ from oci_convert.stores.base import Source
 __all__ = ["Look", "look_at", "refuse_large"]
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """What a blob is."""
 
     media_type: str | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
 from threading import Lock
+from typing import NamedTuple
 
 from oci_convert.documents.document import Document, Role, Slot, read_config
 from oci_convert.errors import OciConvertError
@@ -15,6 +16,7 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression, Kind, look_up
 from oci_convert.spec.models import Descriptor, ImageConfig, Platform
 from oci_convert.stores.base import Root
+from oci_convert.text.brief import Brief
 from oci_convert.transform.document_edits import is_image
 
 __all__ = [
@@ -35,16 +37,15 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Original:
+class Original(NamedTuple):
     """A manifest of schema 1, without its signatures, that was upgraded while it was read."""
 
     descriptor: Descriptor
     raw: bytes
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Node:
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Node(Brief):
     """A blob of the tree, at the first of its places. Each is of one of the classes below."""
 
     kind: Kind
@@ -125,7 +126,7 @@ class Node:
                 yield from child.nodes(seen)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class MissingNode(Node):
     """A blob that the source does not have."""
 
@@ -138,7 +139,7 @@ class MissingNode(Node):
         return None if self.is_foreign else self
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class UnreadNode(Node):
     """A blob that was not looked for: what a subject names, or an entry that nobody asked for."""
 
@@ -147,12 +148,12 @@ class UnreadNode(Node):
         return self.role is not Role.SUBJECT
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class UnreadableNode(Node):
     """A blob that is there and is at fault: only a reader that goes on leaves one behind."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class BlobNode(Node):
     """A layer, or a blob that is carried and never interpreted."""
 
@@ -197,7 +198,7 @@ def _content_of(raw: bytes) -> Content:
     return content
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class OpaqueNode(BlobNode):
     """A blob that is no document of a known kind, and describes others by digest and size."""
 
@@ -211,7 +212,7 @@ class OpaqueNode(BlobNode):
         return zip(self.slots, self.children, strict=True)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ConfigNode(Node):
     """The config of an image. Where reading costs a request, it is read when it is needed."""
 
@@ -232,7 +233,7 @@ class ConfigNode(Node):
         return read_config(self.raw, self.where)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class DocumentNode(Node):
     """A manifest or an index, and what it names."""
 
@@ -312,16 +313,15 @@ class DocumentNode(Node):
             yield slot, child, diff_id
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(NamedTuple):
     """An image of the source: what the store says of it, and its tree."""
 
     root: Root
     node: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+@dataclass(frozen=True, slots=True, repr=False)
+class Tree(Brief):
     """Some images of one source; what they share, they share."""
 
     images: tuple[Image, ...]

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from oci_convert.documents.document import Document, Role, read_document
 from oci_convert.documents.opaque import begins_object
@@ -46,8 +46,7 @@ _TAG: Final = re.compile(r"(?P<algorithm>sha256|sha512)-(?P<hex>[0-9a-f]{64,128}
 _SUFFIXES: Final = {"sigs": "sig", "atts": "att", "sboms": "sbom"}
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """What a root of a store refers to."""
 
     digest: str | None
@@ -56,8 +55,7 @@ class Subject:
     """Whether the referrer is a signature or signed, so that nothing in it may be re-pointed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Referrer:
+class Referrer(NamedTuple):
     """A referrer, its tree, and what it refers to."""
 
     root: Root

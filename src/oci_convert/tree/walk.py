@@ -9,6 +9,7 @@ from typing import Any, Final
 from oci_convert.documents.document import Role, Slot
 from oci_convert.spec.media_types import Kind
 from oci_convert.spec.models import Descriptor, Platform
+from oci_convert.text.brief import Brief
 from oci_convert.transform.document_edits import is_attestation
 from oci_convert.tree.nodes import DocumentNode, Node, platform_of
 
@@ -17,8 +18,8 @@ __all__ = ["Visit", "is_index", "is_index_of_images", "listed", "walk"]
 _ENTRIES: Final = frozenset({Role.ENTRY})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Visit:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Visit(Brief):
     """A node at one of its places."""
 
     node: Node

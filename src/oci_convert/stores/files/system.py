@@ -11,9 +11,8 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from oci_convert.errors import StoreError
 from oci_convert.stores.files.run_folder import UNFINISHED
@@ -21,8 +20,7 @@ from oci_convert.stores.files.run_folder import UNFINISHED
 __all__ = ["REFUSALS", "Refusal", "system_error", "system_errors"]
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """An error of the operating system."""
 
     errnos: tuple[int, ...]
