@@ -21,6 +21,7 @@ from oci_convert.findings import CODES
 from oci_convert.stores.files.system import REFUSALS
 from support import errors
 from support.command import Command
+from support.fleet_messages import FLEETS
 from support.malformed import Malformed
 from support.messages import PROVOKED, Provoked, Told, masked
 from support.registry_messages import REGISTRIES
@@ -58,6 +59,7 @@ def test_every_message_reads_as_it_was_reviewed(
     cases: list[tuple[str, Provoked | Malformed]] = [
         *PROVOKED.items(),
         *REGISTRIES.items(),
+        *FLEETS.items(),
         *MALFORMED.items(),
     ]
     for number, (name, case) in enumerate(cases):

@@ -68,7 +68,16 @@ PUBLIC = {
     for module in (oci_convert, oci_convert.stores)
     for name in module.__all__
 }
-KNOWN = {*PUBLIC, *dir(builtins), *dir(typing), *dir(collections.abc), "Path", "PathLike", "os"}
+KNOWN = {
+    *PUBLIC,
+    *dir(builtins),
+    *dir(typing),
+    *dir(collections.abc),
+    "Executor",
+    "Path",
+    "PathLike",
+    "os",
+}
 OF_ITS_OWN = "RegistryClient.repository("
 """Speaks the protocol of registries call by call: only what stores make of it is promised."""
 

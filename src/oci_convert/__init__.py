@@ -34,6 +34,10 @@ if TYPE_CHECKING:
         UsageError,
     )
     from oci_convert.findings import Finding, Level
+    from oci_convert.fleet.engine import convert_many
+    from oci_convert.fleet.jobs import Job
+    from oci_convert.fleet.results import JobResult, JobStatus
+    from oci_convert.fleet.results_file import read_results
     from oci_convert.inspection.images import Image, Images, Layer, open_images
     from oci_convert.inspection.inspect import Inspected, Inspection, inspect
     from oci_convert.limits import Limits, limited
@@ -98,6 +102,9 @@ __all__ = [
     "Index",
     "Inspected",
     "Inspection",
+    "Job",
+    "JobResult",
+    "JobStatus",
     "Keep",
     "Kind",
     "Layer",
@@ -134,6 +141,7 @@ __all__ = [
     "VerifiedImage",
     "__version__",
     "convert",
+    "convert_many",
     "diff",
     "inspect",
     "limited",
@@ -141,6 +149,7 @@ __all__ = [
     "prove",
     "read_map",
     "read_pins",
+    "read_results",
     "repin",
     "same_as",
     "translate",
@@ -174,6 +183,13 @@ _HOMES: Final = {
         "Finding",
         "Level",
     ),
+    "fleet.engine": ("convert_many",),
+    "fleet.jobs": ("Job",),
+    "fleet.results": (
+        "JobResult",
+        "JobStatus",
+    ),
+    "fleet.results_file": ("read_results",),
     "inspection.images": (
         "Image",
         "Images",

@@ -26,13 +26,14 @@ from oci_convert.stores.files.system import system_errors
 from oci_convert.stores.files.temporary import temporary
 from oci_convert.stores.hashing import HashingSink
 from oci_convert.stores.opening import SinkLike, SourceLike, opened, sink_store, source_stores
+from oci_convert.stores.registry.known import Known
 from oci_convert.stores.traffic import Traffic
 from oci_convert.transform.layer_rules import check_compress
 
 if TYPE_CHECKING:
     from oci_convert.planning.record import Record
 
-__all__ = ["convert"]
+__all__ = ["convert", "converted"]
 
 
 def convert(
@@ -62,8 +63,26 @@ def convert(
     :class:`UsageError` for a call that is wrong and other :class:`OciConvertError` for everything
     else that is foreseen, what the system refuses included.
     """
-    began = time.monotonic()
     chosen = (options or Options()).but(**values)
+    return converted(source, destination, chosen, restore=restore, on_progress=on_progress)
+
+
+def converted(
+    source: SourceLike | Iterable[SourceLike],
+    destination: SinkLike,
+    chosen: Options,
+    *,
+    restore: bytes | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    layers: Known | None = None,
+    approve: Callable[[Sequence[SourcePlan]], None] | None = None,
+) -> Report:
+    """:func:`convert`, for a caller with several runs, or with something to say about each.
+
+    ``layers`` is what these runs know of layers that were recompressed. ``approve`` is given what
+    is planned before anything is written, and raises what it has against it.
+    """
+    began = time.monotonic()
     target = sink_store(destination)
     family = _family(chosen, target)
     record = None if restore is None else _record(restore)
@@ -84,8 +103,10 @@ def convert(
             run.plan(store, open_sources)
         run.check()
         run.name()
+        if approve is not None:
+            approve(run.source_plans)
         receiver = (sink.dry_run() or HashingSink(sink)) if chosen.dry_run else sink
-        transfer = Transfer(receiver, chosen, on_progress=on_progress)
+        transfer = Transfer(receiver, chosen, on_progress=on_progress, layers=layers)
         run.carry_out(transfer)
         return build_report(
             run.source_plans,

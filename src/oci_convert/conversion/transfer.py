@@ -31,6 +31,7 @@ from oci_convert.spec.media_types import Compression, Kind
 from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Sink
 from oci_convert.stores.files.system import system_errors
+from oci_convert.stores.registry.known import Known
 from oci_convert.tree.nodes import BlobNode, ConfigNode, DocumentNode
 
 __all__ = ["Moved", "Transfer"]
@@ -89,7 +90,10 @@ class _Load:
 
 
 class Transfer:
-    """Moves the blobs of plans to a sink."""
+    """Moves the blobs of plans to a sink.
+
+    ``layers`` is what runs that share it know of layers that were recompressed.
+    """
 
     def __init__(
         self,
@@ -97,8 +101,10 @@ class Transfer:
         options: Options,
         *,
         on_progress: Callable[[Progress], None] | None = None,
+        layers: Known | None = None,
     ):
         self.sink = sink
+        self._layers = layers or Known()
         self._options = options
         self._jobs = options.jobs or os.cpu_count() or 1
         self._on_progress = on_progress
@@ -251,6 +257,24 @@ class Transfer:
             self._layer_bytes += written if load.first.node.kind is Kind.LAYER else 0
 
     def _recompress(self, load: _Load, decision: Recompress) -> None:
+        """Compress a layer; one that runs have in common, once, if the target has it."""
+        descriptor = load.descriptor
+        key = (descriptor.digest, decision.diff_id, decision.to, self._options.level)
+        with self._layers.alone(key):
+            known = self._layers.get(key)
+            new = known if isinstance(known, Descriptor) else None
+            if new is not None and self.sink.has(new, verify=self._options.verify_existing):
+                self._count(load, descriptor.size)
+            else:
+                new = self._compressed(load, decision)
+                self._layers.add(key, new)
+        same = {"digest": new.digest, "size": new.size}
+        with self._lock:
+            self._recompressed[descriptor.digest] = descriptor.model_copy(update=same)
+            self._packed.add(decision.to)
+
+    def _compressed(self, load: _Load, decision: Recompress) -> Descriptor:
+        """Put a layer in another compression; what it then is."""
         descriptor, place = load.descriptor, load.first.place
         packed = decision.node.actual or Compression.NONE
         hashed_once = packed is Compression.NONE and decision.diff_id == descriptor.digest
@@ -265,12 +289,10 @@ class Transfer:
             workers=self._jobs if descriptor.size >= _LARGE else 1,
         )
         digest, size = self.sink.put(chunks, place, algorithm=descriptor.name.algorithm)
-        new = descriptor.model_copy(update={"digest": digest, "size": size})
         with self._lock:
-            self._recompressed[descriptor.digest] = new
-            self._packed.add(decision.to)
             self._bytes_written += size
             self._layer_bytes += size
+        return Descriptor(media_type=descriptor.media_type, digest=digest, size=size)
 
     def _check_diff_id(self, move: _Move, diff_id: Digest) -> None:
         """Only the config vouches for this layer: it must hold what the config says."""

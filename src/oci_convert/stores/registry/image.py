@@ -20,7 +20,7 @@ from oci_convert.stores.registry.sink import RegistrySink, SinkSettings
 from oci_convert.stores.registry.source import RegistrySource
 from oci_convert.text.brief import brief
 
-__all__ = ["RegistryImage", "default_client", "set_default_client"]
+__all__ = ["RegistryImage", "current_digest", "default_client", "set_default_client"]
 
 
 _make: list[Callable[[], RegistryClient]] = [RegistryClient]
@@ -96,3 +96,20 @@ class RegistryImage:
 
     def __repr__(self) -> str:
         return f"RegistryImage({brief(self._text)})"
+
+
+def current_digest(text: str) -> str | None:
+    """What the tag of a reference names at the moment, or its digest: at most one small request.
+
+    ``None`` for a reference that means several images, and where nothing is.
+    """
+    reference = parse_source(text)
+    if not isinstance(reference, ImageReference):
+        return None
+    if reference.digest is not None:
+        return reference.digest
+    remote = default_client().repository(reference.repository)
+    head = remote.head_manifest(reference.target)
+    if head is None or head.digest is not None:
+        return None if head is None else head.digest
+    return remote.manifest(reference.target).digest

@@ -32,19 +32,23 @@ class Known:
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
-        self._known: dict[Hashable, None] = {}
+        self._known: dict[Hashable, object] = {}
         self._working: dict[Hashable, _Alone] = {}
         self._lock = Lock()
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._known
 
-    def add(self, key: Hashable) -> None:
-        """It is there."""
+    def add(self, key: Hashable, value: object = None) -> None:
+        """It is there, and ``value`` is what else is known of it."""
         with self._lock:
-            self._known[key] = None
+            self._known[key] = value
             if len(self._known) > self._most:
                 del self._known[next(iter(self._known))]
+
+    def get(self, key: Hashable) -> object:
+        """What was said of it; ``None`` if nothing was."""
+        return self._known.get(key)
 
     def discard(self, key: Hashable) -> None:
         """It is not there, whatever was thought."""

@@ -1,0 +1,1 @@
+"""Many images: jobs, an engine that carries them out, and a file of results."""

@@ -1,0 +1,292 @@
+"""The engine: jobs in, results out, both one by one; in between any ``Executor``."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from os import PathLike
+from pathlib import Path
+from threading import Event
+from typing import Final
+
+from oci_convert.errors import OciConvertError, StoreError, UsageError
+from oci_convert.fleet.jobs import Chunk, Job, Task
+from oci_convert.fleet.records import write_record
+from oci_convert.fleet.results import Answer, JobResult, JobStatus, Summary
+from oci_convert.fleet.results_file import ResultsFile
+from oci_convert.fleet.work import Watch, run_chunk
+from oci_convert.limits import limits
+from oci_convert.report import Failure
+from oci_convert.version import __version__
+
+__all__ = ["Fleet", "convert_many"]
+
+_CHUNK: Final = 20
+"""Jobs that are sent at once to an executor that is not ours: to send costs more than threads."""
+_MOST_LOSSES: Final = 3
+_LOOK_UP: Final = 0.5
+"""Seconds after which a wait looks up, so that a signal is noticed."""
+
+
+def convert_many(
+    jobs: Iterable[Job],
+    *,
+    executor: Executor | None = None,
+    workers: int = 16,
+    window: int | None = None,
+    chunk: int | None = None,
+    results: str | PathLike[str] | None = None,
+    resume: bool = True,
+    on_result: Callable[[JobResult], None] | None = None,
+    attempts: int = 2,
+    fail_fast: bool = False,
+    records: str | PathLike[str] | None = None,
+) -> Iterator[JobResult]:
+    """Convert what ``jobs`` say, and give what became of each, as they end.
+
+    Lazy in both directions: ``jobs`` may be a generator of millions, of which no more are taken
+    than there is room for, and nothing runs before the first result is asked for. A job that fails
+    is a result, no exception; it is tried ``attempts`` times if it may go well the next time, as
+    when a registry does not answer.
+
+    ``executor`` carries the jobs out, by default ``workers`` threads of this process. Another one
+    (``distributed.Client(…).get_executor()``, for example) has about ``workers`` places; ``chunk``
+    jobs are sent to it at a time, and ``window`` chunks are with it at most. What it loses is sent
+    again job by job; a job that is lost three times is a result with the status ``lost``.
+
+    Every result is written to the file ``results``, and at the end a line that sums up. With
+    ``resume``, jobs that it says are done are not done again, unless their source or their options
+    have changed since. ``fail_fast`` begins no job after one has failed. ``on_result`` is called
+    with each result, ``records`` is a directory for the record of each job that was done.
+
+    Raises :class:`UsageError` (``version-mismatch``: a worker has another version of this package),
+    :class:`StoreError` (``executor-broken``, and what the system refuses) and
+    :class:`DocumentError` (``not-results``). Whoever ends the iteration early waits for the jobs
+    that run.
+    """
+    return iter(
+        Fleet(
+            jobs,
+            executor=executor,
+            workers=workers,
+            window=window,
+            chunk=chunk,
+            results=results,
+            resume=resume,
+            on_result=on_result,
+            attempts=attempts,
+            fail_fast=fail_fast,
+            records=records,
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What is under way: a chunk, and how often its jobs were lost before."""
+
+    tasks: tuple[Task, ...]
+    losses: int = 0
+
+
+class Fleet:
+    """One run of many jobs: iterating over it carries them out, once."""
+
+    def __init__(
+        self,
+        jobs: Iterable[Job],
+        *,
+        executor: Executor | None = None,
+        workers: int = 16,
+        window: int | None = None,
+        chunk: int | None = None,
+        results: str | PathLike[str] | None = None,
+        resume: bool = True,
+        on_result: Callable[[JobResult], None] | None = None,
+        attempts: int = 2,
+        fail_fast: bool = False,
+        records: str | PathLike[str] | None = None,
+        watch: Watch | None = None,
+    ) -> None:
+        """As for :func:`convert_many`; ``watch`` is told of jobs by our own threads."""
+        self.summary = Summary()
+        self._jobs = iter(jobs)
+        self._executor = executor
+        self._workers = max(1, workers)
+        self._window = window or 2 * self._workers
+        self._chunk = chunk or (1 if executor is None else _CHUNK)
+        self._path = None if results is None else Path(results)
+        self._resume = resume
+        self._on_result = on_result
+        self._attempts = max(1, attempts)
+        self._fail_fast = fail_fast
+        self._records = None if records is None else Path(records)
+        self._work = run_chunk if watch is None else partial(run_chunk, watch=watch)
+        self._stopping = Event()
+        self._file: ResultsFile | None = None
+        self._again: deque[_Sent] = deque()
+        self._pending: dict[Future[Answer], _Sent] = {}
+
+    def stop(self) -> None:
+        """Begin no more jobs; those that run come to their end, others are ``skipped``."""
+        self._stopping.set()
+
+    def __iter__(self) -> Iterator[JobResult]:
+        began = time.monotonic()
+        with ExitStack() as stack:
+            if self._path is not None:
+                self._file = stack.enter_context(ResultsFile(self._path, resume=self._resume))
+            executor = self._executor
+            if executor is None:
+                executor = ThreadPoolExecutor(self._workers, thread_name_prefix="job")
+                stack.callback(executor.shutdown, cancel_futures=True)
+            stack.callback(self._cancel)
+            for result in self._results(executor):
+                yield self._told(result)
+            self.summary.complete = not self._stopping.is_set()
+            self.summary.seconds = round(time.monotonic() - began, 3)
+            if self._file is not None:
+                self._file.end(self.summary)
+
+    def _cancel(self) -> None:
+        for future in self._pending:
+            future.cancel()
+
+    def _results(self, executor: Executor) -> Iterator[JobResult]:
+        while True:
+            self._send(executor)
+            if not self._pending:
+                break
+            done, _ = wait(self._pending, _LOOK_UP, FIRST_COMPLETED)
+            if self._stopping.is_set():
+                self._cancel()
+            for future in done:
+                yield from self._ended(self._pending.pop(future), future)
+        while self._again:
+            yield from map(_skipped, self._again.popleft().tasks)
+
+    def _send(self, executor: Executor) -> None:
+        """Fill the window."""
+        while len(self._pending) < self._window and not self._stopping.is_set():
+            sent = self._again.popleft() if self._again else self._next()
+            if not sent.tasks:
+                return
+            chunk = Chunk(__version__, limits(), sent.tasks)
+            try:
+                future = executor.submit(self._work, chunk)
+            except Exception as error:
+                raise _broken(error) from error
+            self._pending[future] = sent
+
+    def _next(self) -> _Sent:
+        return _Sent(tuple(self._task(job) for job in islice(self._jobs, self._chunk)))
+
+    def _task(self, job: Job) -> Task:
+        """The job with what the source was, if it was done with the same options."""
+        earlier = None if self._file is None else self._file.earlier(job.id)
+        same = (
+            earlier is not None
+            and earlier.status.good
+            and (earlier.source, earlier.destination) == (job.source, job.destination)
+            and earlier.options == job.options.to_json()
+        )
+        return Task(job, self._attempts, earlier.state if same and earlier is not None else None)
+
+    def _ended(self, sent: _Sent, future: Future[Answer]) -> Iterator[JobResult]:
+        if future.cancelled() and self._stopping.is_set():
+            yield from map(_skipped, sent.tasks)
+            return
+        error = CancelledError() if future.cancelled() else future.exception()
+        if isinstance(error, ImportError | AttributeError):  # the worker lacks what it should call
+            raise _other_version("none, or another one") from error
+        if error is not None:
+            yield from self._lost(sent, error)
+            return
+        answer = future.result()
+        if answer.version != __version__:
+            raise _other_version(answer.version)
+        yield from answer.results
+
+    def _lost(self, sent: _Sent, error: BaseException) -> Iterator[JobResult]:
+        """Send what was lost again, job by job; give up what was lost too often."""
+        losses = sent.losses + 1
+        if losses < _MOST_LOSSES:
+            self._again.extend(_Sent((task,), losses) for task in sent.tasks)
+            return
+        for task in sent.tasks:
+            yield _without(task, JobStatus.LOST, losses, _loss(losses, error))
+
+    def _told(self, result: JobResult) -> JobResult:
+        """Write a result down; one that is unchanged says what the earlier one said."""
+        if self._file is not None:
+            if result.status is JobStatus.UNCHANGED and not result.images:
+                earlier = self._file.earlier(result.id)
+                result = result if earlier is None else result.as_before(earlier)
+            self._file.write(result)
+        if self._records is not None and result.report is not None:
+            write_record(self._records, result)
+        self.summary.add(result)
+        if self._fail_fast and not result.status.good:
+            self.stop()
+        if self._on_result is not None:
+            self._on_result(result)
+        return result
+
+
+def _skipped(task: Task) -> JobResult:
+    return _without(task, JobStatus.SKIPPED, 0, None)
+
+
+def _without(
+    task: Task, status: JobStatus, attempts: int, error: OciConvertError | None
+) -> JobResult:
+    """The result of a job that nobody carried out."""
+    job = task.job
+    return JobResult(
+        id=job.id,
+        source=job.source,
+        destination=job.destination,
+        status=status,
+        failure=None if error is None else Failure.of(job.source, error),
+        options=job.options.to_json(),
+        attempts=attempts,
+    )
+
+
+def _loss(losses: int, error: BaseException) -> StoreError:
+    words = str(error).splitlines()
+    why = "".join((type(error).__name__, ": " if words else "", *words[:1]))
+    return StoreError(
+        f"its worker went away {losses} times ({why})",
+        code="job-lost",
+        remedy="convert it alone, and see what it does to memory and disk",
+    )
+
+
+def _broken(error: Exception) -> StoreError:
+    return StoreError(
+        f"the executor takes no more jobs: {type(error).__name__}",
+        code="executor-broken",
+        remedy="start it again; a file of results (--results) lets the run go on where it was",
+    )
+
+
+def _other_version(version: str) -> UsageError:
+    return UsageError(
+        f"the workers have another version of oci-convert: {version}",
+        code="version-mismatch",
+        remedy=f"install oci-convert {__version__} there",
+    )

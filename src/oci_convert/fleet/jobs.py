@@ -1,0 +1,101 @@
+"""Jobs: one conversion each, as plain values that can go to another process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from oci_convert.errors import UsageError
+from oci_convert.limits import Limits
+from oci_convert.options import Options
+from oci_convert.text.brief import Brief
+from oci_convert.text.suggestion import did_you_mean, nearest
+
+__all__ = ["Chunk", "Job", "Task"]
+
+_MEMBERS: Final = ("source", "destination", "options", "id")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Job(Brief):
+    """One conversion: what :func:`oci_convert.convert` is called with, as texts and values.
+
+    It holds no credentials: whoever carries it out has its own.
+    """
+
+    source: str
+    """A reference or a path."""
+    destination: str
+    """The same."""
+    options: Options = Options()
+    """How to convert."""
+    id: str = ""
+    """What results call the job; by default its source and its destination."""
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            object.__setattr__(self, "id", f"{self.source} {self.destination}")
+
+    def to_json(self) -> dict[str, Any]:
+        """The job as plain data: a line of a file of jobs."""
+        return {
+            "id": self.id,
+            "source": self.source,
+            "destination": self.destination,
+            "options": self.options.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, value: Any, within: Options = Options()) -> Job:
+        """The job that a line describes; options that it does not have are those of ``within``.
+
+        Raises :class:`UsageError` (``invalid-job``, and those of options).
+        """
+        if not isinstance(value, Mapping):
+            raise _invalid("a job is an object", "it has a source and a destination")
+        for name in value:
+            if name not in _MEMBERS:
+                advice = did_you_mean(nearest(str(name), _MEMBERS), f"it has {_listed()}")
+                raise _invalid(f"a job has no {name!r}", advice)
+        texts = {name: value.get(name) for name in ("source", "destination")}
+        for name, text in texts.items():
+            if not isinstance(text, str) or not text:
+                raise _invalid(f"the job has no {name}", f"{name} is a reference or a path")
+        number = value.get("id", "")
+        if isinstance(number, bool) or not isinstance(number, str | int):
+            raise _invalid("the id is neither a text nor a number", "leave it out, or mend it")
+        options = value.get("options") or {}
+        if not isinstance(options, Mapping):
+            raise _invalid("the options are no object", 'write {"to": "oci"}')
+        merged = Options.from_json({**within.to_json(), **options})
+        return cls(str(texts["source"]), str(texts["destination"]), merged, str(number))
+
+
+def _listed() -> str:
+    return ", ".join(_MEMBERS)
+
+
+def _invalid(message: str, remedy: str) -> UsageError:
+    return UsageError(message, code="invalid-job", remedy=remedy)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A job with what an earlier run knows of it."""
+
+    job: Job
+    tries: int = 1
+    """How often it is tried when something fails that may pass."""
+    state: str | None = None
+    """What the source was when the job was done with these options; ``None``: it was not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What is sent to a worker at once."""
+
+    version: str
+    """Of this package, which must be the one of the worker."""
+    limits: Limits
+    tasks: tuple[Task, ...]

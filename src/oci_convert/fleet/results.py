@@ -1,0 +1,174 @@
+"""Results of jobs: plain values, one line of JSON each; failures are values, too."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Final, Literal
+
+from pydantic import ValidationError
+
+from oci_convert.errors import DocumentError
+from oci_convert.plain import Plain, adapter, dumped, spelled_out
+from oci_convert.report import ConvertedImage, Failure, Report
+from oci_convert.spec.models import first_fault
+from oci_convert.version import __version__
+
+__all__ = ["Answer", "JobResult", "JobStatus", "Summary", "losses_of", "not_results"]
+
+_REMEDY: Final = "give a file that batch or sync wrote with --results"
+
+
+class JobStatus(StrEnum):
+    """How a job ended."""
+
+    DONE = "done"
+    UNCHANGED = "unchanged"
+    """Nothing had to be done: source and options are those of an earlier run, or the target had
+    the image."""
+    SKIPPED = "skipped"
+    """Not tried, as the run was stopped before."""
+    FAILED = "failed"
+    LOST = "lost"
+    """Whoever carried it out went away with it, again and again."""
+
+    @property
+    def good(self) -> bool:
+        """Whether the target has the image."""
+        return self in {JobStatus.DONE, JobStatus.UNCHANGED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class JobResult(Plain):
+    """What became of one job."""
+
+    id: str
+    source: str
+    destination: str
+    status: JobStatus
+    images: tuple[ConvertedImage, ...] = ()
+    """The images in the target, with the descriptors that they had."""
+    failure: Failure | None = None
+    """Why it failed or was lost."""
+    losses: Mapping[str, int] = field(default_factory=dict)
+    """How many losses of each kind there were."""
+    documents: int = 0
+    """Manifests and indexes of the source."""
+    blobs: int = 0
+    """Its other distinct blobs."""
+    size: int = 0
+    """Bytes of all of them: what pulling the images takes, and pushing them."""
+    requests: int = 0
+    """Requests to registries."""
+    bytes_down: int = 0
+    bytes_up: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+    seconds: float = 0.0
+    attempts: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The options of the job, as far as they differ from the defaults."""
+    state: str | None = None
+    """What the source was: a digest; of an archive, its size and the time of its last change."""
+    report: Report | None = field(default=None, compare=False)
+    """All that the conversion did; no part of the line."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as plain data: a line of a file of results."""
+        members: dict[str, Any] = spelled_out(dumped(self, exclude={"report"}))
+        return members
+
+    @classmethod
+    def from_json(cls, value: Any, where: str = "") -> JobResult:
+        """The result of a line. Raises :class:`DocumentError` (``not-results``)."""
+        try:
+            return adapter(cls).validate_python(value)
+        except ValidationError as error:
+            raise not_results(first_fault(error), where) from None
+
+    def as_before(self, earlier: JobResult) -> JobResult:
+        """The same with the images that an earlier result names, and what it says of them."""
+        return replace(
+            self,
+            images=earlier.images,
+            losses=earlier.losses,
+            documents=earlier.documents,
+            blobs=earlier.blobs,
+            size=earlier.size,
+        )
+
+    def line(self) -> str:
+        """The line of a file of results, with its end."""
+        return json.dumps(self.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+@dataclass(slots=True, repr=False)
+class Summary(Plain):
+    """What a run did: the last line of its results."""
+
+    version: Literal[1] = 1
+    oci_convert: str = __version__
+    """The version that wrote it."""
+    complete: bool = False
+    """Whether every job of the run has ended."""
+    jobs: dict[JobStatus, int] = field(default_factory=dict)
+    """How many ended how."""
+    failures: dict[str, int] = field(default_factory=dict)
+    """How many jobs failed with which code."""
+    losses: dict[str, int] = field(default_factory=dict)
+    """How many jobs lost something of which kind."""
+    requests: int = 0
+    bytes_down: int = 0
+    bytes_up: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+    seconds: float = 0.0
+
+    def add(self, result: JobResult) -> None:
+        """Count one more."""
+        self.jobs[result.status] = self.jobs.get(result.status, 0) + 1
+        if result.failure is not None:
+            _count(self.failures, result.failure.code)
+        for code in result.losses:
+            _count(self.losses, code)
+        for name in ("requests", "bytes_down", "bytes_up", "bytes_read", "bytes_written"):
+            setattr(self, name, getattr(self, name) + getattr(result, name))
+
+    @property
+    def total(self) -> int:
+        """All jobs that ended."""
+        return sum(self.jobs.values())
+
+    @property
+    def bad(self) -> int:
+        """Jobs whose images are not in the target."""
+        return sum(number for status, number in self.jobs.items() if not status.good)
+
+    def line(self) -> str:
+        """The line of a file of results, with its end."""
+        return json.dumps({"summary": self.to_json()}, separators=(",", ":")) + "\n"
+
+
+def _count(counts: dict[str, int], code: str) -> None:
+    counts[code] = counts.get(code, 0) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a worker gives for a chunk. Without results if its version is another one."""
+
+    version: str
+    results: tuple[JobResult, ...]
+
+
+def losses_of(report: Report) -> dict[str, int]:
+    """How many losses of each kind a report tells."""
+    return dict(Counter(finding.code for finding in report.losses))
+
+
+def not_results(message: str, where: str) -> DocumentError:
+    """The error for a line that is no result of a job."""
+    return DocumentError(message, code="not-results", where=where, remedy=_REMEDY)

@@ -1,0 +1,180 @@
+"""The file of results: a line for each job as soon as it ends, and one at the end that sums up.
+
+A job may have several lines, one of each run that was resumed: the last one counts. What a run that
+was killed left of a line at the end is dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from oci_convert.errors import StoreError, UsageError
+from oci_convert.fleet.results import JobResult, Summary, not_results
+from oci_convert.stores.files.system import system_errors
+
+__all__ = ["ResultsFile", "read_results"]
+
+_SUMMARY: Final = "summary"
+
+
+class ResultsFile:
+    """A file of results that is written to, and that knows what earlier runs wrote.
+
+    Where each job stands is kept in a temporary database, so that a million of them take no memory.
+    """
+
+    def __init__(self, path: Path, *, resume: bool = True) -> None:
+        if not path.parent.is_dir():
+            raise UsageError(
+                f"there is no directory {str(path.parent)!r}",
+                code="no-such-directory",
+                where="--results",
+                remedy="create it first, or choose another one",
+            )
+        with system_errors():
+            self._file = path.open("a+b" if resume else "w+b")
+        self._places = _Places()
+        try:
+            _drop_torn(self._file.fileno())
+            self._places.fill(_lines(path))
+        except BaseException:
+            self.close()
+            raise
+
+    def earlier(self, identity: str) -> JobResult | None:
+        """The last word about a job, if there is one."""
+        at = self._places.find(identity)
+        if at is None:
+            return None
+        return JobResult.from_json(json.loads(os.pread(self._file.fileno(), at[1], at[0])))
+
+    def write(self, result: JobResult) -> None:
+        """Add a line, which then survives the end of this process."""
+        self._write(result.line())
+
+    def end(self, summary: Summary) -> None:
+        """Add the line that sums up."""
+        self._write(summary.line())
+
+    def _write(self, line: str) -> None:
+        with system_errors():
+            self._file.write(line.encode())
+            self._file.flush()
+
+    def close(self) -> None:
+        """Close it."""
+        self._places.close()
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _Places:
+    """Where the last line of each job begins and how long it is, on disk if there are many."""
+
+    def __init__(self) -> None:
+        import sqlite3
+
+        # An empty name is a database that sqlite keeps to itself, and on disk when it grows.
+        self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._database.execute(
+            "CREATE TABLE places (id TEXT PRIMARY KEY, at INTEGER, size INTEGER) WITHOUT ROWID"
+        )
+        self._database.execute("PRAGMA cache_size = -2000")
+
+    def fill(self, lines: Iterator[tuple[int, int, dict[str, Any]]]) -> None:
+        self._database.execute("BEGIN")
+        self._database.executemany(
+            "INSERT OR REPLACE INTO places VALUES (?, ?, ?)",
+            ((value["id"], at, size) for at, size, value in lines),
+        )
+        self._database.execute("COMMIT")
+
+    def find(self, identity: str) -> tuple[int, int] | None:
+        query = "SELECT at, size FROM places WHERE id = ?"
+        found: tuple[int, int] | None = self._database.execute(query, (identity,)).fetchone()
+        return found
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _drop_torn(descriptor: int) -> None:
+    """Cut off what stands behind the last complete line."""
+    size = end = os.fstat(descriptor).st_size
+    while end > 0:
+        start = max(0, end - 65536)
+        found = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if found >= 0:
+            end = start + found + 1
+            break
+        end = start
+    if end < size:
+        os.ftruncate(descriptor, end)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Offset, length and content of every line about a job; a torn last line is none."""
+    at = 0
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                where = f"{path}: line {number}"
+                if line.endswith(b"\n") and not line.isspace():
+                    value = _object(line, where)
+                    if _SUMMARY not in value:
+                        if not isinstance(value.get("id"), str):
+                            raise not_results("this line is not the result of a job", where)
+                        yield at, len(line), value
+                at += len(line)
+    except OSError as error:
+        from oci_convert.stores.files.system import system_error
+
+        raise StoreError(
+            f"the results cannot be read: {system_error(error).message}",
+            code="cannot-read",
+            where=str(path),
+            remedy="batch and sync write them with --results",
+        ) from error
+
+
+def _object(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise not_results("this line is not the result of a job", where)
+    return value
+
+
+def read_results(path: str | PathLike[str]) -> Iterator[JobResult]:
+    """The last result of every job, in the order of the file, which is read twice.
+
+    Raises :class:`DocumentError` (``not-results``) and :class:`StoreError` (``cannot-read``).
+    """
+    path = Path(path)
+    places = _Places()
+    try:
+        places.fill(_lines(path))
+        for at, _, value in _lines(path):
+            found = places.find(value["id"])
+            if found is not None and found[0] == at:
+                yield JobResult.from_json(value, f"{path}: {value['id']}")
+    finally:
+        places.close()

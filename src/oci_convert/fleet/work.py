@@ -1,0 +1,213 @@
+"""What a worker does: it carries out jobs, and never raises.
+
+A module-level function over plain values, so that any engine can send it anywhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from oci_convert.conversion.convert import converted
+from oci_convert.errors import OciConvertError
+from oci_convert.fleet.jobs import Chunk, Job, Task
+from oci_convert.fleet.results import Answer, JobResult, JobStatus, losses_of
+from oci_convert.limits import limited
+from oci_convert.options import Options
+from oci_convert.progress import Progress
+from oci_convert.report import Failure, Report
+from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Kind
+from oci_convert.stores.base import SinkStore, SourceStore
+from oci_convert.stores.files.system import system_errors
+from oci_convert.stores.opening import opened, sink_store, source_store
+from oci_convert.stores.references import Reference
+from oci_convert.stores.registry.known import Known
+from oci_convert.version import __version__
+
+if TYPE_CHECKING:
+    from oci_convert.stores.local import OciLayout
+
+__all__ = ["Watch", "run_chunk"]
+
+Watch = Callable[[Job, Progress | None], None]
+"""Told how far a job is, and with ``None`` when it begins and when it ends. What it raises while
+blobs are read ends the job."""
+
+_REGISTRY: Final = "docker://"
+_PASSING: Final = frozenset(
+    {
+        "bad-registry-answer",
+        "connection-broken",
+        "proxy-failed",
+        "registry-failed",
+        "registry-timeout",
+        "registry-unreachable",
+        "too-many-requests",
+    }
+)
+"""Codes of failures that may not be there at the next try."""
+_PAUSE: Final = 0.5
+"""Seconds before a job is tried again; twice as long each time."""
+_DOCUMENTS: Final = (Kind.INDEX, Kind.MANIFEST)
+_layers: Final = Known()
+"""What this process has compressed: layers that images share are compressed once."""
+
+
+def run_chunk(chunk: Chunk, watch: Watch | None = None) -> Answer:
+    """Carry out the jobs of a chunk, one after the other; what goes wrong is in the results.
+
+    A worker of another version does nothing and says so.
+    """
+    if chunk.version != __version__:
+        return Answer(__version__, ())
+    with limited(chunk.limits):
+        return Answer(__version__, tuple(_run(task, watch) for task in chunk.tasks))
+
+
+def _run(task: Task, watch: Watch | None) -> JobResult:
+    began = time.monotonic()
+    for attempt in range(1, task.tries + 1):
+        result = _try(task, watch)
+        failure = result.failure
+        if failure is None or failure.code not in _PASSING or attempt == task.tries:
+            break
+        time.sleep(_PAUSE * 2 ** (attempt - 1))
+    return replace(result, attempts=attempt, seconds=round(time.monotonic() - began, 3))
+
+
+def _try(task: Task, watch: Watch | None) -> JobResult:
+    job = task.job
+    result = JobResult(
+        id=job.id,
+        source=job.source,
+        destination=job.destination,
+        status=JobStatus.FAILED,
+        options=job.options.to_json(),
+    )
+    try:
+        return _convert(task, result, watch)
+    except OciConvertError as error:
+        return replace(result, failure=Failure.of(job.source, error))
+    except Exception as error:  # one job must not end the others
+        return replace(result, failure=_unforeseen(job, error))
+    finally:
+        if watch is not None:
+            watch(job, None)
+
+
+def _unforeseen(job: Job, error: Exception) -> Failure:
+    kind = type(error).__name__
+    words = "".join((kind, ": " if str(error) else "", *str(error).splitlines()[:1]))
+    remedy = "convert it alone with --debug, and please report it"
+    return Failure(job.source, kind, "internal-error", job.id, words, remedy)
+
+
+def _convert(task: Task, result: JobResult, watch: Watch | None) -> JobResult:
+    job = task.job
+    if watch is not None:
+        watch(job, None)
+    state = None
+    source, target = _source(job.source), _target(job.destination)
+    if task.state is not None or not job.source.startswith(_REGISTRY):
+        state = _state(job.source, source)
+        if state == task.state:
+            return replace(result, status=JobStatus.UNCHANGED, state=state)
+    try:
+        report = _converted(job, source, target, job.options, watch)
+    except OciConvertError as error:
+        if error.code != "target-exists" or not job.destination.startswith(_REGISTRY):
+            raise
+        planned = job.options.but(dry_run=True, force=True)
+        report = _converted(job, source, target, planned, watch)
+        from oci_convert.stores.registry.image import current_digest
+
+        there = current_digest(job.destination)
+        if [image.new.digest for image in report.images] != [there]:
+            raise
+        return _told(replace(result, status=JobStatus.UNCHANGED), report, state)
+    if report.failures:
+        result = replace(result, failure=report.failures[0])
+    else:
+        result = replace(result, status=JobStatus.DONE)
+    return _told(result, report, state)
+
+
+def _converted(
+    job: Job, source: SourceStore, target: SinkStore, options: Options, watch: Watch | None
+) -> Report:
+    on_progress = None if watch is None else lambda progress: watch(job, progress)
+    return converted(source, target, options, on_progress=on_progress, layers=_layers)
+
+
+def _told(result: JobResult, report: Report, state: str | None) -> JobResult:
+    """The result with what the report says."""
+    olds = {row.old.digest: row for row in report.map if row.new is not None}
+    documents = sum(row.kind in _DOCUMENTS for row in olds.values())
+    if state is None and len(report.images) == 1 and report.images[0].old is not None:
+        state = report.images[0].old.digest
+    totals = report.totals
+    return replace(
+        result,
+        images=report.images,
+        losses=losses_of(report),
+        documents=documents,
+        blobs=len(olds) - documents,
+        size=sum(row.old.size for row in olds.values()),
+        requests=totals.requests,
+        bytes_down=totals.bytes_down,
+        bytes_up=totals.bytes_up,
+        bytes_read=totals.bytes_read,
+        bytes_written=totals.bytes_written,
+        state=state,
+        report=report,
+    )
+
+
+def _source(text: str) -> SourceStore:
+    found = source_store(text)
+    return _layout(found) or found if isinstance(found, Reference) else found
+
+
+def _target(text: str) -> SinkStore:
+    found = sink_store(text)
+    return _layout(found) or found if isinstance(found, Reference) else found
+
+
+def _layout(reference: Reference) -> OciLayout | None:
+    """The layout that is meant: jobs on one share what they know of its index."""
+    if reference.transport != "oci":
+        return None
+    whole = _whole_layout(reference.path)
+    return whole if reference.ref is None else whole.image(reference.ref)
+
+
+@lru_cache(maxsize=64)
+def _whole_layout(path: str) -> OciLayout:
+    from oci_convert.stores.local import OciLayout
+
+    return OciLayout(path)
+
+
+def _state(text: str, source: SourceStore) -> str:
+    """What the source is now: a digest, or what the file system says of an archive.
+
+    Raises if it is not there.
+    """
+    if text.startswith(_REGISTRY):
+        from oci_convert.stores.registry.image import current_digest
+
+        found = current_digest(text)
+        if found is not None:
+            return found
+    elif isinstance(source, Reference) and Path(source.path).is_file():
+        with system_errors():
+            about = Path(source.path).stat()
+        return f"{about.st_size} bytes, {about.st_mtime_ns}"
+    with opened(source) as (_, _, roots):
+        digests = sorted(root.descriptor.digest for root in roots)
+    return digests[0] if len(digests) == 1 else Digest.of("\n".join(digests).encode())
