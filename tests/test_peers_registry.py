@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import shutil
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,12 +20,12 @@ from oci_convert.stores.registry.calls import scope
 from oci_convert.stores.registry.reference import Repository
 from oci_convert.stores.registry.uploads import Placed
 from oci_convert.stores.traffic import Traffic
-from registry import PERSONALITIES, FakeRegistry, TokenServer
-from registry.messages import Reply
+from registry import PERSONALITIES, FakeRegistry
 from support.certificates import OPENSSL, Certificates, make_certificates
 from support.docker_registry import HTPASSWD, docker_registry
 from support.images import Image, docker_image, image_list, layer, oci_image, referrer, write_dir
 from support.registries import chunks_of, client, documents, push
+from support.signed_tokens import token_server
 
 pytestmark = pytest.mark.peers
 
@@ -231,85 +229,30 @@ def test_a_secure_registry_is_trusted_by_its_authority(
             assert registry.repository(Repository(host, "round/trip")).tags() == ["1"]
 
 
-class SigningServer(TokenServer):
-    """A token server whose tokens distribution takes: signed, with the certificate within."""
-
-    def __init__(self, key: Path, certificate: Path) -> None:
-        super().__init__({"me": "s3cr3t"}, lifetime=300)
-        self.key = key
-        self.certificate = certificate
-
-    def _granted(self, asked: list[str], user: str | None) -> Reply:
-        now = int(time.time())
-        access = []
-        for each in asked:
-            head, _, actions = each.rpartition(":")
-            kind, _, name = head.partition(":")
-            access.append({"type": kind, "name": name, "actions": actions.split(",")})
-        lines = self.certificate.read_text("utf-8").splitlines()
-        body = "".join(line for line in lines if "CERTIFICATE" not in line)
-        claims = {
-            "iss": "tests",
-            "sub": user or "",
-            "aud": "registry of the tests",
-            "exp": now + 300,
-            "nbf": now - 10,
-            "iat": now,
-            "jti": str(now),
-            "access": access if user else [],
-        }
-        parts = [
-            _unpadded(json.dumps(it).encode())
-            for it in ({"typ": "JWT", "alg": "RS256", "x5c": [body]}, claims)
-        ]
-        signed = ".".join(parts)
-        sign = [OPENSSL or "", "dgst", "-sha256", "-sign", str(self.key)]
-        signature = subprocess.run(sign, input=signed.encode(), capture_output=True, check=True)
-        token = f"{signed}.{_unpadded(signature.stdout)}"
-        answer = json.dumps({"token": token, "expires_in": 300}).encode()
-        return Reply(200, {"Content-Type": "application/json"}, answer)
-
-
-def _unpadded(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
 def test_a_token_server_lets_us_in(program: str, tmp_path: Path) -> None:
     if OPENSSL is None:
         pytest.skip("openssl is not installed")
-    key, certificate = tmp_path / "token.key", tmp_path / "token.pem"
-    command = [OPENSSL or "", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30"]
-    command += ["-subj", "/CN=tests", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True)
-    with FakeRegistry(gate=SigningServer(key, certificate)) as tokens:
-        config = {
-            "auth": {
-                "token": {
-                    "realm": f"{tokens.origin}/token",
-                    "service": "registry of the tests",
-                    "issuer": "tests",
-                    "rootcertbundle": str(certificate),
-                }
-            }
-        }
-        with docker_registry(program, tmp_path, config) as host:
-            with client(ME) as registry:
-                round_trip(registry, host)
-                assert len(tokens.log.requests) == 1
-                remote = registry.repository(
-                    Repository(host, "mounted/to"),
-                    push=True,
-                    scopes=[scope(Repository(host, "round/trip"))],
-                )
-                digest = next(it for it in FIVE.blobs if it not in FIVE.documents)
-                placed = remote.put_blob(
-                    Digest(digest), 1, list, mount_from=Repository(host, "round/trip")
-                )
-                assert placed is Placed.MOUNTED
-                assert len(tokens.log.requests) == 2
-            with client() as registry, pytest.raises(StoreError) as caught:
-                registry.repository(Repository(host, "round/trip")).manifest("1")
-            assert caught.value.code == "registry-unauthorized"
+    with (
+        token_server(tmp_path) as (tokens, config),
+        docker_registry(program, tmp_path, config) as host,
+    ):
+        with client(ME) as registry:
+            round_trip(registry, host)
+            assert len(tokens.log.requests) == 1
+            remote = registry.repository(
+                Repository(host, "mounted/to"),
+                push=True,
+                scopes=[scope(Repository(host, "round/trip"))],
+            )
+            digest = next(it for it in FIVE.blobs if it not in FIVE.documents)
+            placed = remote.put_blob(
+                Digest(digest), 1, list, mount_from=Repository(host, "round/trip")
+            )
+            assert placed is Placed.MOUNTED
+            assert len(tokens.log.requests) == 2
+        with client() as registry, pytest.raises(StoreError) as caught:
+            registry.repository(Repository(host, "round/trip")).manifest("1")
+        assert caught.value.code == "registry-unauthorized"
 
 
 # -- others -------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["HTPASSWD", "docker_registry"]
+__all__ = ["HTPASSWD", "docker_registry", "memory_folder"]
 
 HTPASSWD: Final = "me:$2y$05$abcdefghijklmnopqrstuu9Avu/WgbsK7g7xfCY1X3pdjsTgxqQLS\n"
 """The name ``me`` with the password ``s3cr3t``: perl -e 'print crypt("s3cr3t", "$2y$05$abc…u")'."""
@@ -22,16 +22,34 @@ _SECONDS: Final = 20
 
 
 @contextmanager
-def docker_registry(program: str, folder: Path, config: Mapping[str, Any]) -> Iterator[str]:
-    """A registry with some configuration, and its host and port; its log is in ``folder``."""
+def memory_folder(otherwise: Path) -> Iterator[Path]:
+    """A folder that is in memory where there is a place for that, and gone at the end."""
+    made = Path(tempfile.mkdtemp(dir=_SHM if _SHM.is_dir() else otherwise))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made)
+
+
+@contextmanager
+def docker_registry(
+    program: str, folder: Path, config: Mapping[str, Any], storage: Path | None = None
+) -> Iterator[str]:
+    """A registry with some configuration, and its host and port; its log is in ``folder``.
+
+    It keeps everything in ``storage``, by default in memory.
+    """
+    if storage is None:
+        with memory_folder(folder) as made, docker_registry(program, folder, config, made) as host:
+            yield host
+        return
     with socket.create_server(("127.0.0.1", 0)) as free:
         host = f"127.0.0.1:{free.getsockname()[1]}"
-    memory = tempfile.mkdtemp(dir=_SHM if _SHM.is_dir() else folder)
     http = {"addr": host, **config.get("http", {})}
     whole = {
         "version": 0.1,
         "log": {"level": "error"},
-        "storage": {"filesystem": {"rootdirectory": memory}, "delete": {"enabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(storage)}, "delete": {"enabled": True}},
         **config,
         "http": http,
     }
@@ -45,7 +63,6 @@ def docker_registry(program: str, folder: Path, config: Mapping[str, Any]) -> It
     finally:
         process.terminate()
         process.wait()
-        shutil.rmtree(memory)
 
 
 def _wait(host: str, process: subprocess.Popen[bytes], folder: Path) -> None:

@@ -431,7 +431,10 @@ REGISTRIES: Final[dict[str, Provoked]] = {
         "blob-truncated", read_layer, PULL, Fault.TRUNCATED, when=has("/blobs/")
     ),
     "a layer that is too short": met(
-        "wrong-size", read_layer, PULL, prepare=answering(Reply(200, {}, b"short"))
+        "blob-truncated", read_layer, PULL, prepare=answering(Reply(200, {}, b"short"))
+    ),
+    "a layer that is too long": met(
+        "wrong-size", read_layer, PULL, prepare=answering(Reply(200, {}, bytes(5000)))
     ),
     "a layer that is shorter than we know": met(
         "blob-truncated", read_layer, PULL, Fault.RANGE, when=has("/blobs/")

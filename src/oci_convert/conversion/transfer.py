@@ -242,7 +242,7 @@ class Transfer:
         descriptor = load.descriptor
         verify, source = self._options.verify_existing, load.first.source_plan.source
         shared = self.sink.shares(source)
-        if shared or self.sink.has(descriptor, verify=verify, watch=self._go_on):
+        if shared or self._is_there(descriptor, verify=verify):
             self._count(load, descriptor.size)
             return
         written = self.sink.take(
@@ -255,6 +255,12 @@ class Transfer:
         with self._lock:
             self._bytes_written += written
             self._layer_bytes += written if load.first.node.kind is Kind.LAYER else 0
+
+    def _is_there(self, descriptor: Descriptor, *, verify: bool, document: bool = False) -> bool:
+        """Whether a blob need not be written, as far as it is known before."""
+        if self.sink.capabilities.looks_itself and (document or not verify):
+            return False
+        return self.sink.has(descriptor, document=document, verify=verify, watch=self._go_on)
 
     def _recompress(self, load: _Load, decision: Recompress) -> None:
         """Compress a layer; one that runs have in common, once, if the target has it."""
@@ -360,7 +366,7 @@ class Transfer:
         document, verify = isinstance(decision.node, DocumentNode), self._options.verify_existing
         if not document and self.sink.shares(source_plan.source):
             return
-        if not self.sink.has(new, document=document, verify=verify):
+        if not self._is_there(new, document=document, verify=verify):
             place = f"{source_plan.source.label}: {decision.node.where}"
             self.sink.put([raw], place, expected=new, document=document)
             self._bytes_written += len(raw)

@@ -95,6 +95,12 @@ class Capabilities(Brief):
     rows: bool = False
     """Images are listed in a ``manifest.json``: one platform a name, and names that Docker
     accepts."""
+    looks_itself: bool = False
+    """``put`` and ``take`` see by themselves what is there: to ask before costs a request more."""
+    documents_last: bool = False
+    """Manifests and indexes are kept by ``put`` and written by ``commit``."""
+    repairs: bool = True
+    """A damaged blob is replaced by ``put``; else it may stay, which ``put`` then refuses."""
 
 
 class Source(ABC):

@@ -10,6 +10,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -99,6 +100,10 @@ class StoreContract(ABC):
         """Whether a name of :meth:`contents` is one that nobody reads, as it is unfinished."""
         return False
 
+    def called(self, name: str) -> str | None:
+        """What the store calls an image that was written under a name."""
+        return name if self.names else None
+
     def exists(self) -> bool:
         """Whether anything of the store is there."""
         return bool(self.contents())
@@ -145,7 +150,7 @@ class StoreContract(ABC):
     def test_an_image_that_was_written_is_there(self, stored: Source, image: SmallImage) -> None:
         (root,) = stored.roots()
         assert root.descriptor.triple() == image.descriptor.triple()
-        assert root.name == ("1" if self.names else None)
+        assert root.name == self.called("1")
         assert not root.built
 
     def test_every_blob_is_read_verified(self, stored: Source, image: SmallImage) -> None:
@@ -343,8 +348,11 @@ class StoreContract(ABC):
             self.damage(BLOB.digest, DATA[::-1])
             assert sink.has(BLOB)
             assert not sink.has(BLOB, verify=True)
-            sink.put([DATA], "here", expected=BLOB)
-            assert sink.has(BLOB, verify=True)
+            with ExitStack() as stack:
+                if not sink.capabilities.repairs:
+                    stack.enter_context(suppress(BlobError))
+                sink.put([DATA], "here", expected=BLOB)
+                assert sink.has(BLOB, verify=True)
             sink.abort()
 
     def test_a_document_is_found_as_a_document(self, image: SmallImage) -> None:
@@ -426,14 +434,15 @@ class StoreContract(ABC):
         first, second = images_for(self.family)
         store(self.sink(), first, "1")
         store(self.sink(), second, "2")
+        one, two = self.called("1"), self.called("2")
         assert {root.name: root.descriptor.digest for root in self.images()} == {
-            "1": first.digest,
-            "2": second.digest,
+            one: first.digest,
+            two: second.digest,
         }
         store(self.sink(), second, "1")
         assert {root.name: root.descriptor.digest for root in self.images()} == {
-            "1": second.digest,
-            "2": second.digest,
+            one: second.digest,
+            two: second.digest,
         }
 
     def test_several_images_appear_with_one_commit(self) -> None:
@@ -444,7 +453,7 @@ class StoreContract(ABC):
             for image in images:
                 fill(sink, image)
             sink.commit([root_of(image, f"{i}") for i, image in enumerate(images)])
-        assert [root.name for root in self.images()] == ["0", "1"]
+        assert [root.name for root in self.images()] == [self.called("0"), self.called("1")]
 
     def test_runs_at_once_lose_no_image(self, image: SmallImage) -> None:
         if not self.grows:
@@ -452,7 +461,7 @@ class StoreContract(ABC):
         names = {f"v{i}" for i in range(16)}
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda name: store(self.sink(), image, name), sorted(names)))
-        assert {root.name for root in self.images()} == names
+        assert {root.name for root in self.images()} == set(map(self.called, names))
 
     def test_a_failed_run_takes_nothing_from_one_that_is_writing(self, image: SmallImage) -> None:
         if not self.shared:
@@ -465,6 +474,10 @@ class StoreContract(ABC):
                 failing.abort()
             for digest, data in image.blobs.items():
                 described = Descriptor(media_type="x/y", digest=digest, size=len(data))
-                assert living.has(described, document=digest in image.documents)
+                document = digest in image.documents
+                if not (document and living.capabilities.documents_last):
+                    assert living.has(described, document=document)
+            if living.capabilities.documents_last:
+                fill(living, image)
             living.commit([root_of(image)])
         assert len(self.images()) == 1

@@ -12,9 +12,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
+from oci_convert.documents.document import type_of
 from oci_convert.documents.json_reader import compact
 from oci_convert.spec.digest import Digest
-from oci_convert.spec.media_types import Cell, Compression, Family, Kind, families, name_of
+from oci_convert.spec.media_types import (
+    OCTET_STREAM,
+    Cell,
+    Compression,
+    Family,
+    Kind,
+    families,
+    name_of,
+)
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import annotations_for, called
 from oci_convert.stores.base import Root, Sink, SinkOptions, SinkStore
@@ -164,9 +173,10 @@ def _root(image: SmallImage, name: str) -> Root:
 def fill(sink: Sink, image: SmallImage) -> None:
     """Put every blob of ``image``, the documents last, as a conversion does."""
     for digest in sorted(image.blobs, key=image.documents.__contains__):
-        data = image.blobs[digest]
-        expected = _descriptor("application/octet-stream", data, digest=digest)
-        sink.put([data], digest, expected=expected, document=digest in image.documents)
+        data, document = image.blobs[digest], digest in image.documents
+        media_type = type_of(data) if document else OCTET_STREAM
+        expected = _descriptor(media_type, data, digest=digest)
+        sink.put([data], digest, expected=expected, document=document)
 
 
 # -- documents ----------------------------------------------------------------------------------

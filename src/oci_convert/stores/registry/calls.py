@@ -63,6 +63,8 @@ class Call:
     """The bytes of the body, where they are known before."""
     limit: str = "document_size"
     """The one of :class:`Limits` that the answer has to keep."""
+    hurried: bool = False
+    """Nobody waits long for the answer."""
 
     @property
     def repeatable(self) -> bool:

@@ -43,13 +43,13 @@ class Downloads(Remote):
         self._known.add(self._key(digest))
         return head_of(call, answer)
 
-    def blob(self, digest: Digest, size: int, *, verify: bool = True) -> Iterator[bytes]:
+    def blob(self, digest: Digest, size: int | None, *, verify: bool = True) -> Iterator[bytes]:
         """The chunks of a blob, none of them empty.
 
         A connection that breaks off is opened again where it was (``Range``); tries are counted
         anew whenever a chunk has come through. Without ``verify``, for a reader that does so, only
-        the length is checked. Raises :class:`BlobError` (``blob-missing``, ``blob-truncated``,
-        ``wrong-size``, ``digest-mismatch``) and :class:`StoreError`.
+        the length is checked, where it is known. Raises :class:`BlobError` (``blob-missing``,
+        ``blob-truncated``, ``wrong-size``, ``digest-mismatch``) and :class:`StoreError`.
         """
         call = self._call(Kind.BLOB, "GET", f"blobs/{digest}", digest)
         tally = Tally(digest.algorithm) if verify else None
@@ -90,7 +90,7 @@ class Downloads(Remote):
 
         return self.host.persist(once) if most else b""
 
-    def _from(self, call: Call, start: int, size: int) -> Iterator[bytes]:
+    def _from(self, call: Call, start: int, size: int | None) -> Iterator[bytes]:
         """The chunks of a blob from ``start`` on; raises :class:`TryAgain` where they break off."""
         if start == size and size:
             return
@@ -104,14 +104,13 @@ class Downloads(Remote):
             if start and not skip:
                 _check_range(ranged, response, start)
             stated = response.length_remaining
-            if stated is not None and stated != size - first:
-                raise _broken(
-                    call, "wrong-size", f"it has {first + stated} bytes, not the {size} stated"
-                )
+            if stated is not None and size is not None and stated != size - first:
+                code = "blob-truncated" if first + stated < size else "wrong-size"
+                raise _broken(call, code, f"it has {first + stated} bytes, not the {size} stated")
             yield from self._rest(ranged, response, first, skip, size)
 
     def _rest(
-        self, call: Call, response: Response, first: int, skip: int, size: int
+        self, call: Call, response: Response, first: int, skip: int, size: int | None
     ) -> Iterator[bytes]:
         at = first
         traffic = self.access.traffic
@@ -119,17 +118,17 @@ class Downloads(Remote):
             for chunk in response.stream(CHUNK, decode_content=False):
                 at += len(chunk)
                 traffic.down(len(chunk))
-                if at > size:
+                if size is not None and at > size:
                     raise _broken(call, "wrong-size", f"it goes on after the {size} bytes stated")
                 new = chunk[max(0, len(chunk) - (at - first - skip)) :] if skip else chunk
                 if new:
                     yield new
         except ProtocolError:
-            what = f"the connection broke off after {at} of {size} bytes"
+            what = f"the connection broke off after {at}{f' of {size}' if size else ''} bytes"
             raise TryAgain(_broken(call, "blob-truncated", what)) from None
         except HTTPError as error:
             raise failed(error, self.host.origin, call.where, reached=True) from None
-        if at < size:
+        if size is not None and at < size:
             raise TryAgain(_broken(call, "blob-truncated", f"it ends after {at} of {size} bytes"))
 
     def _opened(self, call: Call) -> Response:

@@ -171,7 +171,7 @@ class Host:
         traffic = call.access.traffic
         traffic.sent(len(body) if isinstance(body, bytes) else 0)
         try:
-            response = channel.send(call.method, target, headers, body)
+            response = channel.send(call.method, target, headers, body, hurried=call.hurried)
         except HTTPError as error:
             raise failed(error, origin, call.where, reached=self._reached) from None
         self._reached = True

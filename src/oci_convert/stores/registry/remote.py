@@ -40,6 +40,10 @@ class Remote:
         for digest in digests:
             self._known.add(self._key(digest))
 
+    def forget(self, digest: Digest) -> None:
+        """Think no longer that a blob is here as it should be."""
+        self._known.discard(self._key(digest))
+
     def _key(self, digest: str, kind: Kind = Kind.BLOB) -> tuple[Repository, Kind, str]:
         """What is known of a digest: for a registry, a manifest is no blob."""
         return self.repository, kind, digest

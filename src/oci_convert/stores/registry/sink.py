@@ -9,14 +9,15 @@ from functools import partial
 from oci_convert.documents.document import read_document
 from oci_convert.errors import BlobError, StoreError, UsageError
 from oci_convert.layers.streams import verified
-from oci_convert.spec.digest import CANONICAL, Digest
+from oci_convert.spec.digest import CANONICAL, Digest, new_hash
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import REF_NAME, called
 from oci_convert.stores.base import Capabilities, Root, Sink, Source, unwatched, watched
 from oci_convert.stores.hashing import in_dry_run
 from oci_convert.stores.registry.client import RemoteRepository
 from oci_convert.stores.registry.manifests import Fetched
-from oci_convert.stores.registry.reference import ImageReference, TagTemplate
+from oci_convert.stores.registry.outgoing import Chunks
+from oci_convert.stores.registry.reference import ImageReference, Repository, TagTemplate
 from oci_convert.stores.registry.source import RegistrySource
 from oci_convert.stores.registry.unsent import UnsentRepository
 from oci_convert.stores.registry.uploads import Placed
@@ -54,13 +55,23 @@ class RegistrySink(Sink):
     ) -> None:
         several = isinstance(reference, TagTemplate)
         self.label = f"docker://{reference.repository}"
-        self.capabilities = Capabilities(many_images=several, names=several, referrers=True)
+        self.capabilities = Capabilities(
+            many_images=several,
+            names=several,
+            referrers=True,
+            looks_itself=True,
+            documents_last=True,
+            repairs=False,
+        )
         self._remote = repository
         self.traffic = repository.access.traffic
         self._reference = reference
         self._settings = settings
         self._documents: dict[str, tuple[Descriptor, bytes]] = {}
         self._replaced: dict[str, Fetched] = {}
+        self._sizes: dict[str, int] = {}
+        """Of what is known to be there; a mount is believed to have brought what was stated."""
+        self._damaged: set[str] = set()
 
     def dry_run(self) -> RegistrySink:
         """The same sink over a repository that counts what it would be sent."""
@@ -112,8 +123,28 @@ class RegistrySink(Sink):
         verify: bool = False,
         watch: Callable[[int], None] = unwatched,
     ) -> bool:
-        # Documents are pushed at the end; of a blob, take() and put() know whether it is there.
-        return descriptor.digest in self._documents if document else False
+        if document:
+            return descriptor.digest in self._documents or self._has_document(descriptor)
+        return self._is_whole(descriptor, watch) if verify else self._there(descriptor)
+
+    def _has_document(self, descriptor: Descriptor) -> bool:
+        try:
+            found = self._remote.find_manifest(descriptor.digest)
+        except BlobError:
+            return False
+        return found is not None and len(found.raw) == descriptor.size
+
+    def _is_whole(self, descriptor: Descriptor, watch: Callable[[int], None]) -> bool:
+        """Whether a blob is there with the bytes of its digest: it is read to its end."""
+        try:
+            for chunk in self._remote.blob(descriptor.name, descriptor.size):
+                watch(len(chunk))
+        except BlobError as error:
+            if error.code != "blob-missing":
+                self._damaged.add(descriptor.digest)
+                self._remote.forget(descriptor.name)
+            return False
+        return True
 
     def put(
         self,
@@ -132,7 +163,7 @@ class RegistrySink(Sink):
         elif not self._there(expected):
             raw = b"".join(chunks) if isinstance(chunks, list) else None
             again = (lambda: iter((raw,))) if raw is not None else _once(chunks, where)
-            self._remote.put_blob(expected.name, expected.size, again)
+            self._place(expected, again, where)
         return expected.name, expected.size
 
     def take(
@@ -154,15 +185,49 @@ class RegistrySink(Sink):
             chunks = partial(_watched, source, descriptor, watch)
         else:
             chunks = partial(in_dry_run, source, descriptor, where, watch)
-        placed = self._remote.put_blob(descriptor.name, descriptor.size, chunks, mount_from=origin)
+        placed = self._place(descriptor, chunks, where, origin)
         return descriptor.size if placed is Placed.UPLOADED else 0
 
+    def _place(
+        self, descriptor: Descriptor, chunks: Chunks, where: str, origin: Repository | None = None
+    ) -> Placed:
+        size = self._sizes.get(descriptor.digest, descriptor.size)
+        if size != descriptor.size:
+            raise BlobError(
+                f"two descriptors of the blob {descriptor.name.short()} differ: "
+                f"{size} bytes, and {descriptor.size}",
+                code="wrong-size",
+                where=where,
+                remedy="fetch the image again",
+            )
+        placed = self._remote.put_blob(
+            descriptor.name, descriptor.size, chunks, where=where, mount_from=origin
+        )
+        self._sizes[descriptor.digest] = descriptor.size
+        if descriptor.digest in self._damaged and self._remote.sends:
+            # Registries that have a blob often keep it, whatever is sent under its digest.
+            for _ in self._remote.blob(descriptor.name, descriptor.size):
+                pass
+            self._damaged.discard(descriptor.digest)
+        return placed
+
     def _there(self, descriptor: Descriptor) -> bool:
-        """Whether the repository has a blob: one request, unless this run knows it."""
-        if self._remote.knows(descriptor.name):
+        """Whether the repository has a blob that is not damaged: a request, unless it is known."""
+        new_hash(descriptor.name.algorithm)  # refuses what nobody can verify
+        if descriptor.digest in self._damaged:
+            return False
+        if self._remote.knows(descriptor.name) and descriptor.size == self._sizes.get(
+            descriptor.digest
+        ):
             return True
         head = self._remote.head_blob(descriptor.name)
-        return head is not None and head.size in (None, descriptor.size)
+        if head is None:
+            return False
+        if head.size in (None, descriptor.size):
+            self._sizes[descriptor.digest] = descriptor.size
+            return True
+        self._remote.forget(descriptor.name)
+        return False
 
     def commit(self, roots: Sequence[Root]) -> None:
         tagged = {root.descriptor.digest for root in roots if self._names(root)}
@@ -188,9 +253,14 @@ class RegistrySink(Sink):
         if pushed.new and subject is not None and not pushed.subject_handled:
             self._remote.add_referrer(subject, descriptor.triple())
 
+    def _document(self, descriptor: Descriptor) -> tuple[Descriptor, bytes]:
+        """A document that was put, or was here before."""
+        put = self._documents.get(descriptor.digest)
+        return put or (descriptor, self._remote.manifest(descriptor.digest).raw)
+
     def _name(self, root: Root, tag: str) -> None:
         """Push a root by its tag: the one request by which an image appears."""
-        descriptor, raw = self._documents[root.descriptor.digest]
+        descriptor, raw = self._document(root.descriptor)
         old = self._replaced.get(tag)
         if old is not None and self._settings.keep_original and old.digest != descriptor.digest:
             kept = f"{tag[:100]}-before-{old.digest.encoded[:_BEFORE]}"

@@ -73,28 +73,38 @@ class RegistrySource(Source):
             self._document(descriptor)
 
     def _document(self, descriptor: Descriptor) -> bytes:
-        raw = self._documents.get(descriptor.digest)
+        raw = self._find_document(descriptor.name)
         if raw is None:
-            found = self.remote_repository.find_manifest(descriptor.digest)
+            raise self.missing(descriptor.name)
+        return raw
+
+    def _find_document(self, digest: Digest) -> bytes | None:
+        raw = self._documents.get(digest)
+        if raw is None:
+            found = self.remote_repository.find_manifest(digest)
             if found is None:
-                raise self.missing(descriptor.name)
-            raw = self._documents[descriptor.digest] = found.raw
+                return None
+            raw = self._documents[digest] = found.raw
         return raw
 
     def size(self, digest: Digest) -> int | None:
         raw = self._documents.get(digest)
-        if raw is not None:
-            return len(raw)
-        head = self.remote_repository.head_blob(digest)
-        return None if head is None else head.size
+        if raw is None:
+            head = self.remote_repository.head_blob(digest)
+            if head is not None and head.size is not None:
+                return head.size
+            if head is not None:
+                return sum(map(len, self.remote_repository.blob(digest, None)))
+            raw = self._find_document(digest)
+        return None if raw is None else len(raw)
 
     def open(self, digest: Digest) -> BinaryIO:
-        raw = self._documents.get(digest)
-        if raw is not None:
-            return ChunkReader(iter((raw,)))
         size = self.size(digest)
         if size is None:
             raise self.missing(digest)
+        raw = self._documents.get(digest)
+        if raw is not None:
+            return ChunkReader(iter((raw,)))
         return ChunkReader(self.remote_repository.blob(digest, size, verify=False))
 
     def stream(self, descriptor: Descriptor) -> Iterator[bytes]:
@@ -115,12 +125,22 @@ class RegistrySource(Source):
         yield from chunks
 
     def read(self, descriptor: Descriptor, where: str) -> Iterator[bytes]:
-        return verified(self.stream(descriptor), descriptor.name, descriptor.size, where)
+        try:
+            yield from verified(self.stream(descriptor), descriptor.name, descriptor.size, where)
+        except BlobError as error:
+            if error.code == "blob-missing":
+                raise
+            raise BlobError(
+                error.message, code=error.code, where=where, remedy=error.remedy
+            ) from None
 
     def head(self, descriptor: Descriptor) -> bytes:
         if descriptor.name in self.embedded:
             return super().head(descriptor)
-        return self.remote_repository.blob_head(descriptor.name, descriptor.size, HEAD)
+        try:
+            return self.remote_repository.blob_head(descriptor.name, descriptor.size, HEAD)
+        except BlobError:
+            return self._document(descriptor)[:HEAD]
 
     def missing(self, digest: Digest) -> BlobError:
         return BlobError(

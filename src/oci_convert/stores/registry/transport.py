@@ -34,6 +34,7 @@ PORTS: Final = {"http": 80, "https": 443}
 _NEVER: Final = Retry(total=False)
 """Made once for all requests: trying again is for those who know what was asked."""
 _BLOCK: Final = 1024 * 1024
+_HURRY: Final = Timeout(connect=1, read=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +133,20 @@ class Channel:
         self._sending = Timeout(connect=options.read_timeout, read=options.read_timeout)
 
     def send(
-        self, method: str, target: str, headers: dict[str, str], body: Body = None
+        self,
+        method: str,
+        target: str,
+        headers: dict[str, str],
+        body: Body = None,
+        *,
+        hurried: bool = False,
     ) -> Response:
         """Send a request; its answer, of whatever status, is to be read or closed.
 
         Raises ``urllib3.exceptions.HTTPError``, and whatever the chunks of ``body`` raise.
         """
         chunks = body is not None and not isinstance(body, bytes)
+        timeout = self._sending if chunks else self._timeout
         return self._pool.urlopen(
             method,
             self._prefix + target,
@@ -147,7 +155,7 @@ class Channel:
             _NEVER,
             redirect=False,
             assert_same_host=False,
-            timeout=self._sending if chunks else self._timeout,
+            timeout=_HURRY if hurried else timeout,
             preload_content=False,
             decode_content=False,
         )

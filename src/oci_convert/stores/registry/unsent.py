@@ -61,7 +61,13 @@ class UnsentRepository(RemoteRepository):
         return Pushed(digest, new=True, subject_handled=not self.lacks_api)
 
     def put_blob(
-        self, digest: Digest, size: int, chunks: Chunks, *, mount_from: Repository | None = None
+        self,
+        digest: Digest,
+        size: int,
+        chunks: Chunks,
+        *,
+        where: str = "",
+        mount_from: Repository | None = None,
     ) -> Placed:
         if self.knows(digest):
             return Placed.KNOWN

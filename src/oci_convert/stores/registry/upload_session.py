@@ -7,10 +7,12 @@ expect; or, while its digest is not known, as one piece without a length.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Final
 
-from oci_convert.errors import StoreError
+from oci_convert.errors import OciConvertError, StoreError
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import OCTET_STREAM
 from oci_convert.stores.registry.calls import Call, Kind
@@ -30,7 +32,10 @@ _ANEW: Final = frozenset({"DIGEST_INVALID", "SIZE_INVALID", "BLOB_UPLOAD_UNKNOWN
 
 
 class UploadSession:
-    """Uploads a blob. ``expected`` is its digest and size where they are known before."""
+    """Uploads a blob. ``expected`` is its digest and size where they are known before.
+
+    ``where`` is the place that errors of what is read name.
+    """
 
     def __init__(
         self,
@@ -38,16 +43,36 @@ class UploadSession:
         chunks: Chunks,
         expected: tuple[Digest, int] | None,
         algorithm: str,
+        where: str = "",
     ) -> None:
         self._remote = remote
         self._host = remote.host
         self._chunks = chunks
         self._expected = expected
         self._algorithm = algorithm
-        self._where = f"docker://{remote.repository}"
+        self._where = where or f"docker://{remote.repository}"
+        self._opened: str | None = None
+        """Where the session is that the registry keeps for us."""
 
     def run(self, location: str | None = None) -> tuple[Digest, int]:
-        """Upload, in the session at ``location`` if there is one; gives digest and size."""
+        """Upload, in the session at ``location`` if there is one; gives digest and size.
+
+        A session that will not be used, because there is nothing to send or the run ends, is
+        given back.
+        """
+        self._opened = location
+        try:
+            return self._run(location)
+        except ReadingError as failed:
+            self._cancel()
+            raise failed.error from None
+        except OciConvertError:
+            raise  # the registry is not well: it is left alone
+        except BaseException:
+            self._cancel()
+            raise
+
+    def _run(self, location: str | None) -> tuple[Digest, int]:
         patience = Patience(self._host.options, self._host.pace)
         while True:
             outgoing = Outgoing(
@@ -59,11 +84,9 @@ class UploadSession:
             )
             try:
                 self._send(location, outgoing)
-            except ReadingError as failed:
-                raise failed.error from None
             except TryAgain as again:
                 patience.wait(again)
-                location = None
+                location = self._opened = None
                 if not outgoing.finished or self._remote.head_blob(outgoing.digest) is None:
                     continue  # else only the answer was lost
             return outgoing.digest, outgoing.size
@@ -81,6 +104,13 @@ class UploadSession:
         else:
             location = self._without_length(location, outgoing)
         self._close(location, outgoing)
+
+    def _cancel(self) -> None:
+        """Give the session back, so that the registry need not keep what came: tried once."""
+        if self._opened is not None:
+            call = replace(self._call("DELETE", self._opened), hurried=True)
+            with suppress(OciConvertError, TryAgain):
+                self._host.attempt(call)
 
     def _begin(self) -> tuple[str, int]:
         """Open a session; gives its address, and the least that a piece has to have."""
@@ -192,7 +222,8 @@ class UploadSession:
         return TryAgain(error)
 
     def _located(self, call: Call, answer: Answer) -> str:
-        return self._host.locate(call, answer.headers.get("Location", ""))
+        self._opened = self._host.locate(call, answer.headers.get("Location", ""))
+        return self._opened
 
     def _call(
         self,

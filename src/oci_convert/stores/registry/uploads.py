@@ -31,15 +31,21 @@ class Uploads(Downloads):
     """Writes blobs."""
 
     def put_blob(
-        self, digest: Digest, size: int, chunks: Chunks, *, mount_from: Repository | None = None
+        self,
+        digest: Digest,
+        size: int,
+        chunks: Chunks,
+        *,
+        where: str = "",
+        mount_from: Repository | None = None,
     ) -> Placed:
         """Put a blob of a known digest here, unless this run knows that it is.
 
         With ``mount_from``, the registry is asked to take it from that repository of its own; where
         it does not, the blob is uploaded after all. Its last bytes are sent when ``chunks`` have
         proved to have the digest and the size, and nobody else in this run puts the same blob
-        meanwhile. Raises :class:`BlobError` for what ``chunks`` are not, whatever they raise, and
-        :class:`StoreError`.
+        meanwhile. Raises :class:`BlobError` at ``where`` for what ``chunks`` are not, whatever they
+        raise, and :class:`StoreError`.
         """
         key = self._key(digest)
         with self._known.alone(key):
@@ -49,7 +55,7 @@ class Uploads(Downloads):
             if mount_from is not None:
                 mounted, session = self._mount(digest, mount_from)
             if not mounted:
-                UploadSession(self, chunks, (digest, size), digest.algorithm).run(session)
+                UploadSession(self, chunks, (digest, size), digest.algorithm, where).run(session)
             self._known.add(key)
         return Placed.MOUNTED if mounted else Placed.UPLOADED
 
