@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from oci_convert import StoreError
+from oci_convert import OciConvertError, StoreError, convert, inspect
 from oci_convert.stores.collections import stores_in
 from support import archives
 from support.archives import Saved, archive, extracted
-from support.images import dir_files, docker_image, layout_files, oci_image, write_files
+from support.command import Command
+from support.images import (
+    LAYERS,
+    dir_files,
+    docker_image,
+    layout_files,
+    oci_image,
+    write_files,
+)
 
 APP = docker_image()
 OTHER = docker_image(platform="linux/arm64")
@@ -89,3 +99,96 @@ def test_a_folder_that_cannot_be_listed_is_an_error(folder: Path) -> None:
     (folder / "empty").chmod(0)
     with pytest.raises(StoreError, match="permission denied"):
         list(stores_in(folder))
+
+
+# -- what the verbs make of such a folder -------------------------------------------------------
+
+
+def test_inspect_shows_each_store_and_tells_what_is_none(folder: Path, command: Command) -> None:
+    (folder / "saved/page.tar").write_text("<!DOCTYPE html>")
+    shown = command("inspect", str(folder))
+    assert shown.status == 1
+    titles = [line for line in shown.out.splitlines() if line.endswith(":")]
+    assert len(titles) == 6
+    assert "registry.test:5000/team/app:1.0  " in shown.out
+    assert re.fullmatch(r"error: \S+/saved/page.tar: this is not an archive: .*\n", shown.err)
+
+
+def test_verify_answers_for_each_store_and_ends_with_the_worst_answer(
+    folder: Path, command: Command
+) -> None:
+    whole = command("verify", str(folder))
+    assert whole.status == 0
+    assert len(whole.out.splitlines()) == 6
+    assert f"oci:{folder}/layout: sound\n" in whole.out
+    damage(folder / "unnamed")
+    damaged = command("verify", str(folder))
+    assert damaged.status == 3
+    assert f"dir:{folder}/unnamed: not sound\n" in damaged.out
+    assert f"error: dir:{folder}/unnamed: images[0]." in damaged.err
+    (folder / "saved/page.tar").write_text("<!DOCTYPE html>")
+    assert command("verify", str(folder)).status == 1
+
+
+@pytest.mark.parametrize("verb", ["inspect", "verify"])
+def test_json_is_a_line_for_each_store(folder: Path, command: Command, verb: str) -> None:
+    lines = command(verb, str(folder), "--json").out.splitlines()
+    assert [json.loads(line)["source"] for line in lines] == [str(s) for s in stores_in(folder)]
+
+
+def test_the_images_of_a_folder_are_converted_under_their_names(
+    folder: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(folder / "layout")
+    shutil.rmtree(folder / "extracted")
+    report = convert(folder, f"oci:{tmp_path}/layout")
+    assert {image.name for image in report.images} == {
+        "registry.test:5000/team/app/sub:2",
+        "registry.test:5000/team/app:1.0",
+        "docker.io/library/app:1",
+        None,
+    }
+    assert inspect(f"oci:{tmp_path}/layout:registry.test:5000/team/app:1.0").images
+
+
+def test_what_is_none_ends_a_conversion_unless_it_is_to_keep_going(
+    folder: Path, tmp_path: Path
+) -> None:
+    (folder / "saved/page.tar").write_text("<!DOCTYPE html>")
+    with pytest.raises(StoreError, match="HTML page"):
+        convert(folder, f"oci:{tmp_path}/layout")
+    shutil.rmtree(folder / "extracted")
+    report = convert(folder, f"oci:{tmp_path}/layout", keep_going=True)
+    assert [failure.source for failure in report.failures] == [f"{folder}/saved/page.tar"]
+    assert len(report.images) == 5
+
+
+def test_an_image_without_the_platform_is_a_loss_that_names_it(
+    folder: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(folder / "extracted")
+    report = convert(folder, f"oci:{tmp_path}/layout", platforms="linux/arm64")
+    assert [image.name for image in report.images] == ["registry.test:5000/team/app/sub:2"]
+    losses = [finding.message for finding in report.losses]
+    assert len(losses) == 4
+    assert any("registry.test:5000/team/app:1.0" in message for message in losses), losses
+    with pytest.raises(OciConvertError, match="there is no image for linux/s390x"):
+        convert(folder, f"oci:{tmp_path}/other", platforms="linux/s390x")
+
+
+def test_stores_of_links_are_found_and_told_how_to_be_read(folder: Path, command: Command) -> None:
+    annex = folder / ".annex"
+    annex.mkdir()
+    for file in [path for path in (folder / "layout").rglob("*") if path.is_file()]:
+        target = annex / file.name
+        file.rename(target)
+        file.symlink_to(target)
+    assert command("verify", str(folder)).status == 3
+    assert "index.json is a link" in command("verify", str(folder)).err
+    assert command("verify", str(folder), "--follow-links").status == 0
+
+
+def damage(directory: Path) -> None:
+    """Cut a layer of a ``dir:`` short."""
+    name = LAYERS[0].digest.partition(":")[2]
+    (directory / name).write_bytes(b"")

@@ -25,7 +25,14 @@ from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.system import system_errors
 from oci_convert.stores.files.temporary import temporary
 from oci_convert.stores.hashing import HashingSink
-from oci_convert.stores.opening import SinkLike, SourceLike, opened, sink_store, source_stores
+from oci_convert.stores.opening import (
+    SinkLike,
+    SourceLike,
+    each_store,
+    opened,
+    sink_store,
+    source_stores,
+)
 from oci_convert.stores.registry.known import Known
 from oci_convert.stores.traffic import Traffic
 from oci_convert.transform.layer_rules import check_compress
@@ -49,9 +56,9 @@ def convert(
 
     ``source`` and ``destination`` are references as skopeo spells them (``oci:PATH[:REF]``,
     ``dir:PATH``, ``docker-archive:FILE[:REF]``), bare paths, ``-`` (an archive on standard input or
-    output), or objects of :mod:`oci_convert.stores`. Several sources become one target with one
-    commit: all of them or, with ``keep_going``, those that can be converted, the others being the
-    report's :attr:`~Report.failures`.
+    output), or objects of :mod:`oci_convert.stores`. The path of a folder of stores means all of
+    them. Several sources become one target with one commit: all of them or, with ``keep_going``,
+    those that can be converted, the others being the report's :attr:`~Report.failures`.
 
     How to convert is said by ``options``, or by the same values one by one:
     ``convert(source, destination, compress="zstd")``; :class:`Options` describes them. Values that
@@ -142,8 +149,17 @@ class _Conversion:
         self._scratch = scratch
         self._count = 0
 
-    def plan(self, store: SourceLike, open_sources: ExitStack) -> None:
-        """Read one source and decide what becomes of its images."""
+    def plan(self, given: SourceLike, open_sources: ExitStack) -> None:
+        """Read one source, or the stores of a folder, and decide what becomes of their images."""
+        try:
+            stores = each_store(given, follow_links=self._settings.options.follow_links)
+        except OciConvertError as error:
+            self._fail(str(given), error)
+            return
+        for store in stores:
+            self._plan_store(store, open_sources)
+
+    def _plan_store(self, store: SourceLike, open_sources: ExitStack) -> None:
         origin = str(store)
         try:
             opened_store, source, roots = open_sources.enter_context(

@@ -62,7 +62,8 @@ def _below(
 
 def _store_at(folder: Path, top: Path) -> Reference | None:
     """The store that a folder is, if it is one."""
-    kinds = kinds_at(folder)
+    # A store of links is one, too; whoever opens it is told what follows them.
+    kinds = kinds_at(folder, follow_links=True)
     if not kinds:
         return None
     name = folder.relative_to(top).as_posix() if kinds[0] is StoreKind.DIRECTORY else ""

@@ -159,10 +159,10 @@ def _is_directory(files: Files, *, saved: bool) -> bool:
     return not saved and any(map(_BLOB.fullmatch, files.names()))
 
 
-def kinds_at(folder: Path) -> tuple[StoreKind, ...]:
+def kinds_at(folder: Path, *, follow_links: bool = False) -> tuple[StoreKind, ...]:
     """What a folder that nobody has named surely is: many have an ``index.json`` of their own."""
     with suppress(OciConvertError, OSError):
-        files = Folder(folder)
+        files = Folder(folder, follow_links=follow_links)
         kinds = _kinds_of(files)
         blobs = (folder / "blobs" / algorithm for algorithm in ("sha256", "sha512"))
         marked = files.size("oci-layout") is not None or any(map(Path.is_dir, blobs))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
 from oci_convert.cli.app import Debug, FollowLinks, Json, Limit, Source, app, print_json
+from oci_convert.cli.each import each
 from oci_convert.cli.help import Command
 from oci_convert.cli.registries import (
     AuthFile,
@@ -53,14 +55,15 @@ def inspect(
     """
     from oci_convert.inspection.inspect import inspect as run
 
-    inspection = run(source, follow_links=follow_links)
-    if as_json:
-        print_json(inspection.to_json())
-    elif as_graph:
-        from oci_convert.cli.show.graph import graph
+    ask = partial(run, follow_links=follow_links)
+    for store, inspection in each(source, ask, follow_links=follow_links):
+        if as_json:
+            print_json(inspection.to_json(), indent=None if store else 2)
+        elif as_graph:
+            from oci_convert.cli.show.graph import graph
 
-        graph(inspection)
-    else:
-        from oci_convert.cli.show.tree import tree
+            graph(inspection)
+        else:
+            from oci_convert.cli.show.tree import tree
 
-        tree(inspection, full=full)
+            tree(inspection, full=full, title=store)

@@ -20,6 +20,7 @@ from oci_convert.cli.app import (
     complete_reference,
     print_json,
 )
+from oci_convert.cli.each import each
 from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
 from oci_convert.cli.registries import (
@@ -35,6 +36,7 @@ from oci_convert.cli.show.text import Style, Text
 from oci_convert.cli.show.words import count_of
 from oci_convert.cli.status import DONE, NO
 from oci_convert.errors import UsageError
+from oci_convert.stores.opening import SourceLike
 
 if TYPE_CHECKING:
     from oci_convert.comparison.difference import Diff
@@ -100,19 +102,33 @@ def verify(
         if not quiet:
             shown.content(found)
         _answer(found.same, "the same", "different", found, as_json=as_json, every=every)
-    else:
-        from oci_convert.verification.verify import verify as run
+        raise typer.Exit(DONE if found.same else NO)
+    from oci_convert.verification.verify import verify as run
 
+    def ask(store: SourceLike) -> Verification:
         with progress(wanted=not quiet) as on_progress:
-            verified = run(
-                source,
+            return run(
+                store,
                 complete=complete,
                 follow_links=follow_links,
                 jobs=jobs,
                 on_progress=on_progress,
             )
+
+    sound = True
+    for store, verified in each(source, ask, follow_links=follow_links):
         word = "sound" if not verified.sparse else f"sound, but sparse: {_present(verified)}"
-        _answer(verified.sound, word, "not sound", verified, as_json=as_json, every=every)
+        _answer(
+            verified.sound,
+            word,
+            "not sound",
+            verified,
+            as_json=as_json,
+            every=every,
+            store=store,
+        )
+        sound = sound and verified.sound
+    raise typer.Exit(DONE if sound else NO)
 
 
 def _present(verified: Verification) -> str:
@@ -131,11 +147,12 @@ def _answer(
     *,
     as_json: bool,
     every: bool | None,
+    store: str = "",
 ) -> None:
     if every is not None:
-        show.findings(answer.findings, every=every)
+        show.findings(answer.findings, every=every, source=store)
     if as_json:
-        print_json(answer.to_json())
+        print_json(answer.to_json(), indent=None if store else 2)
     else:
-        show.say(Text(word, Style.GOOD) if yes else Text(other, Style.ERROR))
-    raise typer.Exit(DONE if yes else NO)
+        answered = Text(word, Style.GOOD) if yes else Text(other, Style.ERROR)
+        show.say(Text(f"{store}: ", Style.PLACE) + answered if store else answered)

@@ -29,11 +29,15 @@ _LEVELS: Final = {
 
 
 def findings(
-    found: Iterable[Finding], *, weightiest_first: bool = False, every: bool = False
+    found: Iterable[Finding],
+    *,
+    weightiest_first: bool = False,
+    every: bool = False,
+    source: str = "",
 ) -> None:
     """Findings on standard error: one line for all of one kind in one image, and few for one kind.
 
-    Errors have a line each; ``every``: all have.
+    Errors have a line each; ``every``: all have. ``source`` is told where there are several.
     """
     listed = list(found)
     if weightiest_first:
@@ -57,7 +61,13 @@ def findings(
         elif not many or shown[kind] < _ALIKE:
             more_here = f" (and {len(others)} more; -v lists all)" if others else ""
             message = f": {first.message}{more_here}"
-            tell(_line(first, Text(first.where, Style.PLACE) + message))
+            tell(_line(first, _place(first, source) + message))
+
+
+def _place(finding: Finding, source: str) -> Text:
+    """Where it is, in which of several sources."""
+    told = finding.where.startswith(source)  # so does what concerns a store as a whole
+    return Text(finding.where if told else f"{source}: {finding.where}", Style.PLACE)
 
 
 def _image(where: str) -> str:

@@ -39,12 +39,12 @@ def complain(line: str) -> None:
     tell(Text("error", Style.ERROR) + ": " + line)
 
 
-def say_json(value: object) -> None:
-    """An answer of the library as JSON, on standard output.
+def say_json(value: object, *, indent: int | None = 2) -> None:
+    """An answer of the library as JSON, on standard output; without ``indent`` in one line.
 
     What a terminal could obey is escaped as JSON escapes it, so the value is the same.
     """
-    text = json.dumps(value, indent=2, ensure_ascii=not _is_utf8(sys.stdout))
+    text = json.dumps(value, indent=indent, ensure_ascii=not _is_utf8(sys.stdout))
     print("\n".join(map(_escaped_json, text.split("\n"))))
 
 

@@ -50,8 +50,13 @@ _STYLES: Final = {"error": Style.ERROR, "warning": Style.WARNING}
 """The levels of problems; other findings are not shown."""
 
 
-def tree(inspection: Inspection, *, full: bool = False) -> None:
-    """The images of a source, on standard output; ``full``: digests and media types whole."""
+def tree(inspection: Inspection, *, full: bool = False, title: str = "") -> None:
+    """The images of a source, on standard output; ``full``: digests and media types whole.
+
+    ``title`` is the source where there are several: it comes before, and an empty line after.
+    """
+    if title:
+        say(Text(f"{title}:", Style.PLACE))
     width = width_of(sys.stdout)
     drawing = _Drawing(inspection, full=full, narrow=width is not None and width < _NARROW)
     layouts = _LAYOUTS[:1] if full else _LAYOUTS
@@ -59,6 +64,8 @@ def tree(inspection: Inspection, *, full: bool = False) -> None:
         say(_finding(finding))
     for line in laid_out(list(drawing.rows()), layouts, None if full else width, right={"size"}):
         say(line)
+    if title:
+        say()
 
 
 @dataclass
