@@ -116,12 +116,12 @@ def verify(
 ) -> Verification:
     """Check everything that the images of a source state: every document and blob is read once.
 
-    ``source`` is a store, as :func:`convert` takes it: with a REF, only that image is verified. An index may
-    name images that are not in the source: that is a warning unless ``complete`` asks for all of
-    them. An index of which no image is there is never sound. ``follow_links`` reads the files that
-    the links of a store lead to, wherever that is. ``jobs`` is the number of blobs that are read at
-    a time (default: the number of CPUs); ``on_progress`` is called by one thread at a time, and
-    what it raises ends the run.
+    ``source`` is a store, as :func:`convert` takes it: with a REF, only that image is verified. An
+    index may name images that are not in the source: that is a warning unless ``complete`` asks for
+    all of them. An index of which no image is there is never sound. ``follow_links`` reads the
+    files that the links of a store lead to, wherever that is. ``jobs`` is the number of blobs that
+    are read at a time (default: the number of CPUs); ``on_progress`` is called by one thread at a
+    time, and what it raises ends the run.
 
     What is wrong with the images is in :attr:`Verification.findings`. Raises
     :class:`OciConvertError` only where there is no image to verify: no such store, no such REF.
