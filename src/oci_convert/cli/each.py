@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 from oci_convert.cli import show
 from oci_convert.cli.status import FAILED
 from oci_convert.errors import OciConvertError
-from oci_convert.stores.opening import SourceLike, each_store
+
+if TYPE_CHECKING:
+    from oci_convert.stores.opening import SourceLike
 
 __all__ = ["each"]
 
@@ -25,6 +27,8 @@ def each(
     The name is empty where ``source`` is a store, and its error is that of the command. In a folder
     errors are told as they come, and make the command fail when all was asked.
     """
+    from oci_convert.stores.opening import each_store
+
     stores = each_store(source, follow_links=follow_links)
     if stores == [source]:
         yield "", ask(source)

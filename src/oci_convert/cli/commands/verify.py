@@ -36,10 +36,10 @@ from oci_convert.cli.show.text import Style, Text
 from oci_convert.cli.show.words import count_of
 from oci_convert.cli.status import DONE, NO
 from oci_convert.errors import UsageError
-from oci_convert.stores.opening import SourceLike
 
 if TYPE_CHECKING:
     from oci_convert.comparison.difference import Diff
+    from oci_convert.stores.opening import SourceLike
     from oci_convert.verification.verify import Verification
 
 __all__ = ["verify"]
