@@ -147,7 +147,7 @@ def test_every_verb_tells_it_and_strict_refuses(tmp_path: Path) -> None:
     assert verified.sound
     assert CODE in [finding.code for finding in verified.findings]
     assert inspect(path).images
-    with pytest.raises(RefusedError, match="--strict"):
+    with pytest.raises(RefusedError, match="strict=True"):
         convert(path, f"oci:{tmp_path}/new", strict=True)
     assert not (tmp_path / "new").exists()
 

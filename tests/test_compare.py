@@ -381,7 +381,7 @@ def test_a_document_that_cannot_be_trusted_is_an_error() -> None:
     with pytest.raises(DocumentError) as caught:
         same_as(memory(docker_image(config=config)), memory(DOCKER))
     assert caught.value.code == "duplicate-member"
-    assert caught.value.where == f"memory: {TOP}.config"
+    assert caught.value.place == f"memory: {TOP}.config"
 
 
 # -- what is measured, and what is believed -----------------------------------------------------

@@ -289,7 +289,7 @@ def test_what_is_broken_ends_in_one_line_and_leaves_nothing(
     error = caught.value
     assert type(error) is kind
     assert error.code == code
-    assert error.where == f"{source}: {where}"
+    assert (error.store, error.where) == (source, where)
     assert error.remedy
     assert str(error).startswith(f"{source}: {where}: ")
     assert len(str(error).splitlines()) == 1
@@ -313,7 +313,7 @@ def test_a_wrong_call_says_what_there_is(tmp_path: Path) -> None:
         ((f"oci:{layout}:@7", "oci:x"), {}, StoreError, "unknown-reference", "@0 to @1"),
         ((f"oci:{layout}", "dir:x"), {"to": "docker"}, UsageError, "several-images", "a, b"),
         ((f"oci:{layout}", "oci:x:1"), {}, UsageError, "several-images", "one of a, b"),
-        ((f"oci:{layout}:a", "dir:x"), {}, UsageError, "no-family", "--to"),
+        ((f"oci:{layout}:a", "dir:x"), {}, UsageError, "no-family", 'to="docker"'),
         ((f"oci:{layout}:a", "oci:x"), {"to": "v1"}, UsageError, "invalid-choice", "docker"),
         ((f"oci:{layout}:a", "oci:x"), {"compress": "br"}, UsageError, "invalid-choice", "gzip"),
         ((f"oci:{layout}:a", "oci:x"), {"level": 10}, UsageError, "invalid-level", "1 to 9"),
@@ -331,7 +331,13 @@ def test_a_wrong_call_says_what_there_is(tmp_path: Path) -> None:
         ((f"oci:{image}", "oci:x"), {}, StoreError, "other-store", f"write dir:{image}"),
         ((f"oci:{full}", "oci:x"), {}, StoreError, "not-an-image-store", "index.json"),
         ((f"dir:{full}", "oci:x"), {}, StoreError, "not-an-image-store", "manifest.json"),
-        ((f"oci:{layout}:a", f"dir:{image}"), {"to": "docker"}, StoreError, "target-exists", "--f"),
+        (
+            (f"oci:{layout}:a", f"dir:{image}"),
+            {"to": "docker"},
+            StoreError,
+            "target-exists",
+            "force=",
+        ),
         (
             (f"oci:{layout}:a", f"dir:{full}"),
             {"to": "docker", "force": True},

@@ -337,10 +337,10 @@ def test_what_does_not_come_back_need_not_be_lost(name: str) -> None:
     assert not report.reversible
     assert code in codes(report)
     target = Memory()
-    with pytest.raises(RefusedError, match="--require-reversible") as refused:
+    with pytest.raises(RefusedError, match="require_reversible=True") as refused:
         convert(store(app=image), target, to=to, require_reversible=True)
     assert refused.value.code == "not-reversible"
-    assert refused.value.where.startswith("memory: images[0]")
+    assert refused.value.place.startswith("memory: images[0]")
     assert target.files == {}
 
 

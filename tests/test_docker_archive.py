@@ -558,7 +558,7 @@ def test_paths_stay_inside(path: str, field: str) -> None:
     error = refused(edited(CLASSIC, **{field: path if field == "Config" else [path]}))
     assert error.code == "path-outside"
     position = "[0]" if field == "Layers" else ""
-    assert error.where == f"docker-archive:app: manifest.json[0].{field}{position}"
+    assert error.place == f"docker-archive:app: manifest.json[0].{field}{position}"
 
 
 def test_a_link_out_of_an_extracted_archive_is_not_followed(tmp_path: Path) -> None:
@@ -580,7 +580,7 @@ def test_what_a_row_names_must_be_there(writer: Callable[[Saved], Members]) -> N
     for position, path in {".Config": row["Config"], **named}.items():
         error = refused({name: data for name, data in members.items() if name != path})
         assert error.code == "member-missing"
-        assert error.where == f"docker-archive:app: manifest.json[0]{position}"
+        assert error.place == f"docker-archive:app: manifest.json[0]{position}"
         assert path in error.message
 
 

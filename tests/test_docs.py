@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from oci_convert import findings, limits
 from oci_convert.cli import reference
+from oci_convert.cli.spelling import as_option
 from oci_convert.spec import matrix
 from support import errors, strict_json
 
 PROJECT = Path(__file__).parent.parent
 PAGES: dict[str, Callable[[], str]] = {
     "docs/media-types.md": matrix.markdown,
-    "docs/findings.md": findings.markdown,
-    "docs/limits.md": limits.markdown,
+    "docs/findings.md": partial(findings.markdown, as_option),
+    "docs/limits.md": partial(limits.markdown, as_option),
     "docs/errors.md": errors.markdown,
     "docs/strict-json.md": strict_json.markdown,
     "docs/command-line.md": reference.markdown,

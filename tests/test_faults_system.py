@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from oci_convert import convert, inspect, prove, same_as, verify
+from oci_convert.cli.spelling import spelled
 from oci_convert.errors import OciConvertError, StoreError
 from oci_convert.findings import CODES
 from oci_convert.spec.media_types import Family
@@ -111,7 +112,7 @@ def test_an_open_file_names_itself(tmp_path: Path) -> None:
 def test_the_page_lists_every_code() -> None:
     page = PAGE.read_text(encoding="utf-8")
     for code, refusal in REFUSALS.items():
-        assert f"| `{code}` | {refusal.message} | {refusal.remedy} |" in page
+        assert f"| `{code}` | {refusal.message} | {spelled(refusal.remedy)} |" in page
 
 
 # -- the verbs ----------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ def test_it_ends_in_one_error_that_says_what_is_wrong_where_and_what_to_do(
     assert type(error) in OciConvertError.__subclasses__()
     assert error.code == case.code
     assert case.said in error.message
-    assert error.where == place(case, source)
+    assert (error.store, error.where) == (source, case.where)
     assert error.remedy
     assert str(error).isprintable()
     assert not (tmp_path / "new").exists()
@@ -188,7 +188,7 @@ def answered(question: Callable[[], T], case: Malformed, source: str) -> T | Non
     try:
         return question()
     except OciConvertError as error:
-        told = (error.code, error.where)
+        told = (error.code, error.place)
     assert told == (case.code, place(case, source))
     return None
 

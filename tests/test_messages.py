@@ -183,7 +183,7 @@ AMERICAN: Final = re.compile(
 def test_a_message_is_one_line_in_plain_words(line: str) -> None:
     said = re.sub(r"'[^']*'", "'…'", line)  # what users and documents spell is theirs
     said = re.sub(r"^(error|loss|warning|info): (\S+: )?", "", said)
-    said = re.sub(r"--limit \S+|\bnodes\b(?=[,;= ])", "…", said)  # the name of a limit
+    said = re.sub(r"--limit \S+|limited\(\S+|\bnodes\b(?=[,;= ])", "…", said)  # the name of a limit
     assert line.isprintable()
     assert "None" not in said
     assert "!" not in said

@@ -149,7 +149,7 @@ def test_a_name_that_nothing_has_is_refused_with_those_there_are(ref: str) -> No
     with pytest.raises(StoreError) as refused:
         find(ROOTS, ref, "oci:layout")
     assert refused.value.code == "unknown-reference"
-    assert refused.value.where == "oci:layout"
+    assert refused.value.place == "oci:layout"
     assert "v1, docker.io/library/app:2, example.com/app:3, @3" in str(refused.value)
 
 

@@ -296,7 +296,7 @@ def test_a_broken_image_keeps_nobody_from_the_others() -> None:
             try:
                 names.append((image.name, len(image.layers)))
             except OciConvertError as error:
-                faults.append((image.name, error.code, error.where))
+                faults.append((image.name, error.code, error.place))
         assert images.find("app4").manifest_bytes == whole["app4"].manifest
         assert images.find("app3").name == "app3"
     assert names == [(f"app{i}", 1) for i in (0, 1, 2, 4)]
@@ -374,7 +374,7 @@ def test_a_config_that_is_ambiguous_can_be_had_as_bytes_only() -> None:
         assert image.config_bytes == config
         with pytest.raises(DocumentError) as caught:
             _ = image.config
-    assert (code(caught), caught.value.where) == (
+    assert (code(caught), caught.value.place) == (
         "ambiguous-document",
         "memory: images[0].config",
     )
@@ -411,7 +411,7 @@ def test_a_layer_is_refused_with(what: str, position: int) -> None:
         with pytest.raises(BlobError) as caught:
             stored(image.layers[position])
         assert code(caught) == expected
-        assert caught.value.where == f"memory: images[0].layers[{position}]"
+        assert caught.value.place == f"memory: images[0].layers[{position}]"
         with pytest.raises(BlobError) as caught:
             tar(image.layers[position])
         assert code(caught) in (expected, "corrupt-layer")
@@ -534,7 +534,7 @@ def _outcome(image: Image) -> tuple[bytes, bytes, list[bytes]] | str:
     try:
         return _content(image)
     except OciConvertError as error:
-        return error.where
+        return error.place
 
 
 def _content(image: Image) -> tuple[bytes, bytes, list[bytes]]:
@@ -647,7 +647,7 @@ def test_what_must_be_unpacked_is_unpacked_where_one_says(tmp_path: Path) -> Non
     reference, scratch = compressed(tmp_path), tmp_path / "scratch"
     with pytest.raises(StoreError) as caught:
         open_images(reference, tmpdir=scratch)
-    assert caught.value.where == str(scratch)
+    assert caught.value.place == str(scratch)
     scratch.mkdir()
     with open_images(reference, tmpdir=scratch) as images:
         assert images.find().digest == IMAGE.digest

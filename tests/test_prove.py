@@ -115,7 +115,7 @@ def chain_of(where: str) -> list[tuple[str, str]]:
 def test_a_conversion_that_kept_every_layer_is_proved_by_the_digest(image: Image, to: str) -> None:
     proof = prove(converted(image, to, compress="keep")[0], image.digest)
     assert (proof.answer, proof.original, proof.reason) == (Answer.PROVED, image.digest, "")
-    assert links(proof) == [("original", "--original"), *chain_of(TOP)]
+    assert links(proof) == [("original", "original"), *chain_of(TOP)]
     assert all(link.ok for link in proof.chain)
     config = proof.chain[2]
     assert config.expected == config.found == digest_of(image.config)
@@ -358,8 +358,8 @@ def test_another_layer_is_told_by_what_it_holds() -> None:
 def test_another_config_is_another_image() -> None:
     changed = docker_image(config=docker_config(LAYERS, author="Eve"))
     assert refuted(changed, DOCKER.manifest) == ("config", f"{TOP}.config")
-    assert refuted(changed, DOCKER.digest) == ("original", "--original")
-    assert refuted(EVIL, DOCKER.digest) == ("original", "--original")
+    assert refuted(changed, DOCKER.digest) == ("original", "original")
+    assert refuted(EVIL, DOCKER.digest) == ("original", "original")
 
 
 @pytest.mark.parametrize("place", ["config", "layer", "entry", "nested"])
@@ -405,7 +405,7 @@ def test_what_converting_back_would_lose_is_noticed() -> None:
     raw = json.dumps({**body, "manifests": [entry, *body["manifests"]]}).encode()
     slipped = Image(raw, OCI_INDEX, {**evil.blobs, digest_of(raw): raw}, {})
     files = {**target.files, **layout_files({"": slipped})}
-    assert refuted(Memory(files), LIST.digest) == ("original", "--original")
+    assert refuted(Memory(files), LIST.digest) == ("original", "original")
     assert refuted(Memory(files), LIST.manifest) == ("config", f"{TOP}.manifests[0].config")
 
 
@@ -484,7 +484,7 @@ def test_a_record_with_other_bytes_under_a_digest_is_not_believed() -> None:
     for raw in (DOCKER.manifest + b"\n", b"nothing", EVIL.manifest):
         forged["originals"] = {DOCKER.digest: base64.b64encode(raw).decode()}
         proof = prove(target, json.dumps(forged).encode())
-        assert (proof.answer, links(proof)) == (Answer.NOT_PROVED, [("original", "--original")])
+        assert (proof.answer, links(proof)) == (Answer.NOT_PROVED, [("original", "original")])
         assert proof.chain[0].found == digest_of(raw)
 
 
@@ -511,7 +511,7 @@ def test_a_report_is_a_record_without_originals() -> None:
 def test_a_record_that_cannot_be_read_is_refused() -> None:
     forged = json.loads(converted(DOCKER)[1])
     forged["originals"] = {DOCKER.digest: "no base64!"}
-    with pytest.raises(DocumentError, match=r"^--original: this is not a record"):
+    with pytest.raises(DocumentError, match=r"^original: this is not a record"):
         prove(memory(DOCKER), json.dumps(forged).encode())
     forged["originals"] = {"no digest": "", f"md5:{'0' * 32}": ""}
     assert prove(converted(DOCKER)[0], json.dumps(forged).encode()).proved
@@ -566,7 +566,7 @@ def test_what_is_no_original_is_refused() -> None:
     for raw in (b"nothing", b"{}", b'{"version":2,"map":[]}', DOCKER.config):
         with pytest.raises(DocumentError) as caught:
             prove(memory(DOCKER), raw)
-        assert caught.value.where.startswith("--original")
+        assert caught.value.where.startswith("original")
 
 
 def test_every_blob_is_read_once() -> None:

@@ -97,7 +97,7 @@ def test_the_right_spelling_is_said_at_every_wrong_door(
         return
     error = refused(reference)
     assert error.code == "other-store"
-    assert error.where == reference
+    assert error.place == reference
     meant = error.remedy.removeprefix("write ")
     assert inspect(meant).images == inspect(f"{name}{suffix}").images
 
@@ -296,7 +296,7 @@ def test_what_is_no_archive_is_recognised(name: str, tmp_path: Path) -> None:
     for reference in (tmp_path / "app.tar", f"oci:{tmp_path}/app.tar"):
         error = refused(reference)
         assert error.code == "not-an-archive"
-        assert error.where == str(reference)
+        assert error.place == str(reference)
         assert what in error.message
         assert remedy in error.remedy
 

@@ -275,7 +275,7 @@ def test_what_is_wrong_with_other_files_is_noted(tmp_path: Path) -> None:
 def test_what_is_given_by_hand_comes_first(tmp_path: Path) -> None:
     path = write(tmp_path / "auth.json", {"auths": {"quay.io": auth("other")}})
     both = Auth.basic("me", SECRET).otherwise(Auth.from_file(path))
-    assert Keychain(both).find(APP) == Found(CREDENTIAL, "--creds")
+    assert Keychain(both).find(APP) == Found(CREDENTIAL, "this run")
     files = Auth.from_file(write(tmp_path / "empty.json", {})).otherwise(Auth.from_file(path))
     assert Keychain(files).find(APP).origin == f"quay.io in {path}"
     assert Keychain(Auth.anonymous()).find(APP) == Found(None)
@@ -426,7 +426,7 @@ def test_a_helper_runs_in_the_environment_that_it_is_given(tmp_path: Path) -> No
         IdentityToken("me", Secret(SECRET)),
         RegistryToken(Secret(SECRET)),
         Auth.basic("me", SECRET),
-        Found(CREDENTIAL, "--creds"),
+        Found(CREDENTIAL, "this run"),
         AuthFile(auths={"quay.io": CREDENTIAL}),
     ],
     ids=lambda holder: type(holder).__name__,

@@ -78,7 +78,7 @@ def test_a_password_goes_with_every_request_once_it_is_asked_for(scheme: str) ->
 
 def test_a_wrong_password_is_sent_once() -> None:
     with behind(Htpasswd(USERS)) as fake, client(Auth.basic("me", "wrong")) as registry:
-        with pytest.raises(StoreError, match="does not accept the credentials of --creds"):
+        with pytest.raises(StoreError, match="does not accept the credentials of this run"):
             registry.repository(repository(fake)).manifest("1")
         assert [it.status for it in fake.log.exchanges] == [401, 401]
 
@@ -380,7 +380,7 @@ class Clock:
         self.asked = 0
         self.answer = answer
         self.status = 200
-        found = Found(UserPassword("me", Secret("s3cr3t")), "--creds")
+        found = Found(UserPassword("me", Secret("s3cr3t")), "this run")
         self.authorizer = Authorizer(
             "registry.example", found, lambda: found, self.trade, lambda: self.now
         )

@@ -220,7 +220,7 @@ def test_an_authority_is_trusted_that_somebody_names(certificates: Certificates)
 @needs_openssl
 def test_nobody_else_is_trusted(certificates: Certificates) -> None:
     with secure(certificates) as fake, client() as registry:
-        with pytest.raises(StoreError, match=r"is not trusted: .*--ca-file") as caught:
+        with pytest.raises(StoreError, match=r"is not trusted: .*ca_file=") as caught:
             registry.repository(repository(fake)).manifest("1")
         assert caught.value.code == "tls-failed"
         assert fake.log.requests == []
@@ -415,7 +415,7 @@ def test_plain_http_needs_this_machine_or_somebody_who_wants_it(fake: FakeRegist
     with there, client(retries=0) as registry, pytest.raises(StoreError) as caught:
         registry.repository(Repository(other, "team/app")).manifest("1")
     assert caught.value.code == "tls-failed"
-    assert "--plain-http" in caught.value.remedy
+    assert "plain_http=" in caught.value.remedy
     assert fake.log.requests == []
     with there, client(plain_http=frozenset({other})) as registry:
         remote = registry.repository(Repository(other, "team/app"))

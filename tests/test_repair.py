@@ -240,8 +240,8 @@ def test_without_it_the_image_is_refused_and_the_message_names_it(odd: Odd, to: 
     with pytest.raises(OciConvertError) as caught:
         convert(Memory(odd.files), target, to=to)
     assert caught.value.code == odd.code
-    assert caught.value.where.endswith(odd.where)
-    assert "--repair" in caught.value.remedy
+    assert caught.value.place.endswith(odd.where)
+    assert "repair=True" in caught.value.remedy
     assert not target.files
 
 

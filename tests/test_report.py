@@ -202,7 +202,7 @@ def test_what_is_no_report_is_refused(
         read(raw, "FILE")
     assert refused.value.code == code
     assert refused.value.where.startswith("FILE")
-    assert "--record" in refused.value.remedy
+    assert "Report.dumps()" in refused.value.remedy
 
 
 def test_a_report_is_read_as_it_was_written(report: Report) -> None:

@@ -209,7 +209,7 @@ def test_a_manifest_that_breaks_the_rules_is_refused(
     members: dict[str, Any], code: str, where: str
 ) -> None:
     error = refused(pretty(body(**members)))
-    assert (error.code, error.where) == (code, where)
+    assert (error.code, error.place) == (code, where)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_a_history_that_breaks_the_rules_is_refused(
     history: list[Any], code: str, where: str
 ) -> None:
     error = refused(pretty(body(history=history, fsLayers=[BLOB] * len(history))))
-    assert (error.code, error.where) == (code, where)
+    assert (error.code, error.place) == (code, where)
 
 
 def test_of_neighbours_with_one_id_the_lower_one_stays() -> None:
@@ -483,7 +483,7 @@ def test_every_layer_must_be_what_the_manifest_says(
     with pytest.raises(BlobError) as caught:
         convert(f"dir:{tmp_path}/in", f"oci:{tmp_path}/out")
     assert caught.value.code == code
-    assert caught.value.where == f"dir:{tmp_path}/in: images[0].fsLayers[2]"
+    assert caught.value.place == f"dir:{tmp_path}/in: images[0].fsLayers[2]"
     assert not (tmp_path / "out").exists()
 
 
@@ -504,7 +504,7 @@ def test_thrown_away_layers_need_not_be_there(tmp_path: Path) -> None:
 def test_a_directory_with_a_bad_manifest_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DocumentError) as caught:
         upgraded(pretty(body(schemaVersion=2)), tmp_path)
-    assert caught.value.where.startswith(f"dir:{tmp_path}: images[0]")
+    assert caught.value.place.startswith(f"dir:{tmp_path}: images[0]")
 
 
 def test_a_document_alone_cannot_be_upgraded() -> None:
@@ -706,7 +706,7 @@ def test_an_archive_of_old_that_is_not_whole_is_refused(
     with pytest.raises(OciConvertError) as caught:
         _converted(files, tmp_path)
     assert caught.value.code == code
-    assert caught.value.where.startswith(f"docker-archive:{tmp_path}/old.tar")
+    assert caught.value.place.startswith(f"docker-archive:{tmp_path}/old.tar")
 
 
 NOT_LEGACY = {

@@ -82,9 +82,9 @@ def test_entries_of_absent_images_stay_or_go_as_is_asked(sparse: str, to: str) -
 @pytest.mark.parametrize("to", ["oci", "docker"])
 def test_a_sparse_index_is_refused_where_that_is_asked(to: str) -> None:
     target = Memory()
-    with pytest.raises(BlobError, match="--sparse fail") as refused:
+    with pytest.raises(BlobError, match='sparse="fail"') as refused:
         convert(store(app=SPARSE), target, to=to, sparse="fail")
-    assert refused.value.where == "memory: images[0].manifests[1]"
+    assert refused.value.place == "memory: images[0].manifests[1]"
     assert refused.value.code == "blob-missing"
     assert ARM64.digest in str(refused.value)
     assert target.files == {}
@@ -138,7 +138,7 @@ def test_a_manifest_that_is_here_must_be_whole(to: str, sparse: str) -> None:
         with pytest.raises(BlobError) as missing:
             run(index, to, sparse=sparse)
         assert missing.value.code == "blob-missing"
-        assert missing.value.where == f"memory: images[0].manifests[1].{place}"
+        assert missing.value.place == f"memory: images[0].manifests[1].{place}"
         assert digest in str(missing.value)
         with pytest.raises(BlobError):
             run(ARM64.without(digest), to, sparse=sparse)
@@ -165,7 +165,7 @@ def test_a_platform_that_is_asked_for_must_be_here() -> None:
         for wanted in (["linux/arm64"], ["linux/amd64", "linux/arm64"]):
             with pytest.raises(BlobError, match="the image for linux/arm64, sha256") as missing:
                 run(SPARSE, to, platforms=wanted)
-            assert missing.value.where == "memory: images[0].manifests[1]"
+            assert missing.value.place == "memory: images[0].manifests[1]"
             assert "choose what is present: linux/amd64" in missing.value.remedy
 
 
@@ -354,7 +354,7 @@ def test_an_archive_may_hold_manifests_whose_blobs_it_does_not(tmp_path: Path) -
         report = convert(archive, target, to=to)
         assert verify(target).sound
         assert "sparse-index" in codes(report) or "missing-child" in codes(report)
-    with pytest.raises(OciConvertError, match="--sparse fail"):
+    with pytest.raises(OciConvertError, match='sparse="fail"'):
         convert(archive, Memory(), to="oci", sparse="fail")
 
 

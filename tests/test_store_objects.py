@@ -354,7 +354,7 @@ def test_a_file_that_is_no_archive_is_told(data: bytes, make: Callable[[bytes], 
     with pytest.raises(OciConvertError) as refused:
         inspect(OciArchive(make(data)))
     assert refused.value.code in ("bad-archive", "not-an-archive")
-    assert refused.value.where == f"oci-archive:<{make.__name__}>"
+    assert refused.value.place == f"oci-archive:<{make.__name__}>"
 
 
 def test_what_a_file_object_raises_comes_out_as_it_is() -> None:

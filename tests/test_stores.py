@@ -512,7 +512,7 @@ def test_an_image_is_replaced_only_by_force_and_its_signatures_go_with_it(tmp_pa
     with pytest.raises(StoreError) as refused:
         dir_sink(tmp_path)
     assert refused.value.code == "target-exists"
-    assert "--force" in refused.value.remedy
+    assert "force=True" in refused.value.remedy
     store(dir_sink(tmp_path, force=True), new)
     old_blobs = {name: data for name, data in dir_files(old).items() if name != "manifest.json"}
     assert files_below(tmp_path) == {**old_blobs, **dir_files(new)}

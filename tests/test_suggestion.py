@@ -145,21 +145,21 @@ def test_a_target_with_a_misspelt_transport_is_not_made() -> None:
 
 
 CHOICES: dict[str, tuple[Callable[[], object], str]] = {
-    "--to": (lambda: convert(Memory(), Memory(), to="OCI"), "did you mean oci? choices: "),
-    "--compress": (
+    "to": (lambda: convert(Memory(), Memory(), to="OCI"), "did you mean oci? choices: "),
+    "compress": (
         lambda: convert(Memory(), Memory(), to="oci", compress="gz"),
         "did you mean gzip? choices: auto, keep, gzip, zstd, none",
     ),
-    "--signatures": (
+    "signatures": (
         lambda: convert(Memory(), Memory(), to="oci", signatures="always"),
         "choices: auto, keep, drop, fail",
     ),
-    "--to, of a document": (lambda: translate(b"{}", to="Docker"), "did you mean docker? "),
-    "--compress, of a document": (
+    "to, of a document": (lambda: translate(b"{}", to="Docker"), "did you mean docker? "),
+    "compress, of a document": (
         lambda: translate(b"{}", to="oci", compress="zst"),
         "did you mean zstd? ",
     ),
-    "--limit": (lambda: parse_limits(["tree_depth=7"]), "did you mean tree-depth? "),
+    "limit": (lambda: parse_limits(["tree_depth=7"]), "did you mean tree-depth? "),
 }
 
 

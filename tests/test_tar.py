@@ -486,7 +486,7 @@ def test_too_many_members_are_refused(opened: Opened) -> None:
         with pytest.raises(StoreError, match="more members than the limit of 3") as caught:
             opened(archive({str(i): b"" for i in range(4)}))
     assert caught.value.code == "too-many-members"
-    assert "--limit members=" in caught.value.remedy
+    assert "limited(members=" in caught.value.remedy
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])

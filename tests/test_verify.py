@@ -617,7 +617,7 @@ def test_a_strict_reader_still_raises_with_the_place_of_the_first_fault() -> Non
     source = Memory(layout_files({"app:1": broken})).source()
     with pytest.raises(OciConvertError) as caught:
         read_tree(source, source.roots())
-    assert (caught.value.code, caught.value.where) == (
+    assert (caught.value.code, caught.value.place) == (
         "invalid-document",
         f"memory: {TOP}.manifests[1]",
     )

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from oci_convert.errors import UsageError
 from oci_convert.text.suggestion import did_you_mean, nearest
+from oci_convert.text.wording import Wording
 
 __all__ = ["Compress", "Keep", "OnLoss", "chosen"]
 
@@ -14,7 +15,7 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class Compress(StrEnum):
-    """What ``--compress`` asks of the layers of images."""
+    """What to do with the compression of the layers of images."""
 
     AUTO = "auto"
     """Unchanged if the target has an official or customary media type for it, else gzip."""
@@ -49,6 +50,6 @@ def chosen(kind: type[E], value: str, option: str) -> E:
         raise UsageError(
             f"{value!r} is not a choice",
             code="invalid-choice",
-            where=option,
+            where=Wording(f"{{{option}}}"),
             remedy=did_you_mean(nearest(str(value), kind), f"choices: {', '.join(kind)}"),
         ) from None

@@ -13,7 +13,7 @@ __all__ = ["FAULTS"]
 _FETCH: Final = "Fetch the image again; if the registry has the same bytes, rebuild it."
 _REFUSE: Final = "Tools would read it differently. Do not use it; ask its producer to fix it."
 _REBUILD: Final = "Rebuild the image with a current tool, or ask its producer to fix it."
-_LIMIT: Final = "If you trust it, raise the limit with `--limit` ([limits](limits.md))."
+_LIMIT: Final = "If you trust it, raise the limit with `{limited()}` ([limits](limits.md))."
 _ARCHIVE: Final = "Save the image again, or fetch the archive again."
 
 FAULTS: Final[dict[str, tuple[str, str]]] = {
@@ -85,7 +85,7 @@ FAULTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "dangling-reference": (
         "An attestation is for an image that its index does not list.",
-        "Rebuild the index, or drop the attestation with `--attestations drop`.",
+        'Rebuild the index, or drop the attestation with `{attestations="drop"}`.',
     ),
     # Archives and directories.
     "bad-archive": ("An archive is damaged, or not complete.", _ARCHIVE),

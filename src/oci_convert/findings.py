@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from oci_convert.fault_codes import FAULTS
 from oci_convert.plain import Plain
+from oci_convert.text.wording import Wording, worded
 
 if TYPE_CHECKING:
     from oci_convert.text.html import Html
@@ -25,7 +26,7 @@ class Level(StrEnum):
     INFO = "info"
     WARNING = "warning"
     LOSS = "loss"
-    """Something of the source is not in the target; ``--on-loss fail`` refuses."""
+    """Something of the source is not in the target; ``on_loss`` refuses."""
     ERROR = "error"
 
 
@@ -34,11 +35,11 @@ class Code(NamedTuple):
 
     level: Level
     meaning: str
-    """What is the case and why it matters, in one or two sentences."""
+    """What is the case and why it matters, in one or two sentences; arguments are in braces."""
     advice: str
     """What a user can do about it."""
     fault: bool = False
-    """``--strict`` refuses: the source is at fault, or holds what the target cannot hold."""
+    """``strict`` refuses: the source is at fault, or holds what the target cannot hold."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -83,8 +84,9 @@ def _removed(member: str, meaning: str) -> Code:
     return Code(
         Level.LOSS,
         f"{meaning} The Docker schema does not define the field `{member}`, so it was removed.",
-        "`--keep-extensions` keeps the field (most readers ignore it, some registries refuse it); "
-        "`--record` keeps the original document; `--on-loss fail` refuses.",
+        "`{keep_extensions=True}` keeps the field (most readers ignore it, some registries "
+        'refuse it); `{dumps(originals=True)}` keeps the original document; `{on_loss="fail"}` '
+        "refuses.",
     )
 
 
@@ -93,15 +95,15 @@ CODES: Final[dict[str, Code]] = {
         Level.WARNING,
         "Converting back would not give the bytes of this document: something in it was removed, "
         "added or corrected. Where that is a loss, a finding of its own says so.",
-        "`--record FILE` keeps the original bytes, and `--restore FILE` brings them back. "
-        "`--require-reversible` refuses.",
+        "`{dumps(originals=True)}` keeps the original bytes, and `{restore=FILE}` brings them "
+        "back. `{require_reversible=True}` refuses.",
     ),
     "not-reversible-repacked": Code(
         Level.WARNING,
         "Converting back would not give the bytes of this document, because a layer below it was "
         "recompressed and its original bytes cannot be computed. Content and image ID stay.",
-        "`--compress keep` recompresses nothing; `prove` shows that the content is the same. "
-        "`--require-reversible` refuses.",
+        '`{compress="keep"}` recompresses nothing; `prove` shows that the content is the same. '
+        "`{require_reversible=True}` refuses.",
     ),
     "annotations-removed": _removed("annotations", "Annotations were lost."),
     "subject-removed": _removed("subject", "The link to the subject was lost."),
@@ -117,20 +119,21 @@ CODES: Final[dict[str, Code]] = {
         Level.WARNING,
         "A zstd layer has a Docker media type that the Docker schema does not define. Registries "
         "and versions of Docker differ in whether they take it.",
-        "`--compress gzip` gives the layer an official media type, as does converting to OCI.",
+        '`{compress="gzip"}` gives the layer an official media type, as does converting to OCI.',
     ),
     "media-type-corrected": Code(
         Level.WARNING,
         "The media type of a document contradicted its descriptor, or `index.json` called itself "
-        "something else. What the document names shows which one is right; `--repair` corrected "
-        "the other.",
-        "Ask the image's producer to fix it; `--record FILE` keeps the original bytes.",
+        "something else. What the document names shows which one is right; `{repair=True}` "
+        "corrected the other.",
+        "Ask the image's producer to fix it; `{dumps(originals=True)}` keeps the original bytes.",
         fault=True,
     ),
     "size-corrected": Code(
         Level.WARNING,
-        "A descriptor stated a wrong size. The blob has its digest; `--repair` corrected the size.",
-        "Ask the image's producer to fix it; `--record FILE` keeps the original bytes.",
+        "A descriptor stated a wrong size. The blob has its digest; `{repair=True}` corrected "
+        "the size.",
+        "Ask the image's producer to fix it; `{dumps(originals=True)}` keeps the original bytes.",
         fault=True,
     ),
     "misspelled-media-type": Code(
@@ -138,7 +141,7 @@ CODES: Final[dict[str, Code]] = {
         "The media type of a manifest, index, config or layer is known except for its case or for "
         "parameters (`; charset=utf-8`). Other tools may not recognise it. It is read as the known "
         "media type, which is also what the target says.",
-        "Ask the image's producer to fix it; `--strict` refuses such images.",
+        "Ask the image's producer to fix it; `{strict=True}` refuses such images.",
         fault=True,
     ),
     "mislabelled-document": Code(
@@ -146,7 +149,7 @@ CODES: Final[dict[str, Code]] = {
         "A descriptor of a manifest or an index has no media type, a generic one "
         "(`application/json`) or an unknown one. What the document is follows from its own "
         "`mediaType`, or from its fields; the descriptor in the target says so.",
-        "Ask the image's producer to fix it; `--strict` refuses such images.",
+        "Ask the image's producer to fix it; `{strict=True}` refuses such images.",
         fault=True,
     ),
     "opaque-blob": Code(
@@ -158,7 +161,7 @@ CODES: Final[dict[str, Code]] = {
     "mislabelled-layer": Code(
         Level.WARNING,
         "The media type of a layer does not match its bytes. The media type was corrected.",
-        "Ask the producer of the image to fix it; `--strict` refuses such images.",
+        "Ask the producer of the image to fix it; `{strict=True}` refuses such images.",
         fault=True,
     ),
     "oci-part-ignored": Code(
@@ -167,7 +170,7 @@ CODES: Final[dict[str, Code]] = {
         "wrong size, a corrupt `index.json`, an unknown layout version, layers in another order. "
         "The image was read from `manifest.json`, whose layers the config confirms; the manifest "
         "in the OCI part was not used.",
-        "Save the image again with a current Docker; `--strict` refuses such archives.",
+        "Save the image again with a current Docker; `{strict=True}` refuses such archives.",
         fault=True,
     ),
     "layer-source-unused": Code(
@@ -181,14 +184,14 @@ CODES: Final[dict[str, Code]] = {
         Level.WARNING,
         "The bytes of a layer are neither a tar nor compressed in a known format. The layer was "
         "treated as its media type says.",
-        "`verify` shows whether the image is sound; `--strict` refuses such images.",
+        "`verify` shows whether the image is sound; `{strict=True}` refuses such images.",
         fault=True,
     ),
     "layer-repacked": Code(
         Level.INFO,
         "A layer was decompressed, checked against its `diff_id` and compressed again, so it has a "
         "new digest. The tar inside and the image ID stay.",
-        "`--compress keep` leaves layers unchanged if the target has a media type for them.",
+        '`{compress="keep"}` leaves layers unchanged if the target has a media type for them.',
     ),
     "schema1-upgraded": Code(
         Level.LOSS,
@@ -196,19 +199,20 @@ CODES: Final[dict[str, Code]] = {
         "archive of Docker before 1.10. Layers, history and configuration are kept; signatures, "
         "ids and the other fields of its v1 images are lost. The old format is never written, so "
         "this cannot be converted back.",
-        "`--record FILE` keeps a manifest of schema 1, without its signatures; keep the archive.",
+        "`{dumps(originals=True)}` keeps a manifest of schema 1, without its signatures; keep "
+        "the archive.",
     ),
     "packing-annotations-removed": Code(
         Level.LOSS,
         "Annotations that described the compressed bytes of a layer (eStargz, zstd:chunked, SOCI) "
         "were removed when the layer was recompressed, because they are no longer true.",
-        "`--compress keep` leaves the layer, and so its annotations, unchanged.",
+        '`{compress="keep"}` leaves the layer, and so its annotations, unchanged.',
     ),
     "misused-empty-type": Code(
         Level.WARNING,
         "A descriptor has the media type of the empty blob, `application/vnd.oci.empty.v1+json`, "
         "and describes something else than `{}`. Tools that know the type do not read the blob.",
-        "Ask the image's producer to fix it; `--strict` refuses such images.",
+        "Ask the image's producer to fix it; `{strict=True}` refuses such images.",
         fault=True,
     ),
     "config-problem": Code(
@@ -232,14 +236,14 @@ CODES: Final[dict[str, Code]] = {
     "missing-child": Code(
         Level.LOSS,
         "An entry was removed from an index because its image is not in the source.",
-        "Fetch the missing platforms first. `--sparse keep` keeps such entries as they are, and "
-        "`--sparse fail` refuses them.",
+        'Fetch the missing platforms first. `{sparse="keep"}` keeps such entries as they are, '
+        'and `{sparse="fail"}` refuses them.',
     ),
     "sparse-index": Code(
         Level.WARNING,
         "An index lists images that are not in the source, and does so in the target.",
-        "Nothing to do if they are elsewhere. `--sparse drop` removes their entries; `verify "
-        "--complete` asks for all images.",
+        'Nothing to do if they are elsewhere. `{sparse="drop"}` removes their entries; `verify` '
+        "with `{complete=True}` asks for all images.",
     ),
     "foreign-layer-absent": Code(
         Level.INFO,
@@ -256,40 +260,40 @@ CODES: Final[dict[str, Code]] = {
     "entry-dropped": Code(
         Level.LOSS,
         "An entry was removed from an index because the target format has no such content.",
-        "Keep the source, or choose what to convert with `--platform`. `--strict` refuses.",
+        "Keep the source, or choose what to convert with `{platforms}`. `{strict=True}` refuses.",
         fault=True,
     ),
     "zstd-twin-dropped": Code(
         Level.INFO,
         "An index has the same image twice, with gzip and with zstd layers. Towards Docker the one "
         "with zstd was dropped: recompressed, it would be the other one.",
-        "`--compress keep` keeps both, and the unofficial media type for zstd.",
+        '`{compress="keep"}` keeps both, and the unofficial media type for zstd.',
     ),
     "not-an-image": Code(
         Level.LOSS,
         "Something in a store is no image but an artifact (a Helm chart, a Wasm module). It was "
         "left out, as Docker has only images and nobody asked for it by name.",
-        "Convert it to OCI, which keeps it unchanged. `--strict` refuses.",
+        "Convert it to OCI, which keeps it unchanged. `{strict=True}` refuses.",
         fault=True,
     ),
     "unknown-layer": Code(
         Level.LOSS,
         "Something in a store has layers for which Docker has no media type (a model, perhaps)."
         " It was left out, as nobody asked for it by name.",
-        "Convert it to OCI, which keeps it unchanged. `--strict` refuses.",
+        "Convert it to OCI, which keeps it unchanged. `{strict=True}` refuses.",
         fault=True,
     ),
     "no-such-platform": Code(
         Level.LOSS,
-        "An image of a store was left out, because it is not for a platform that `--platform` asks "
-        "for. Another one is.",
+        "An image of a store was left out, because it is not for a platform that `{platforms}` "
+        "asks for. Another one is.",
         "Name the images that you want, or ask for more platforms.",
     ),
     "attestation-dropped": Code(
         Level.LOSS,
         "An attestation was dropped: Docker's tools cannot read attestations, and its statement "
         "names the digests before the conversion.",
-        "`--attestations keep` keeps it, `--attestations fail` refuses.",
+        '`{attestations="keep"}` keeps it, `{attestations="fail"}` refuses.',
     ),
     "attestation-names-old-digest": Code(
         Level.WARNING,
@@ -312,36 +316,36 @@ CODES: Final[dict[str, Code]] = {
         Level.LOSS,
         "An index inside an index was replaced by its entries: a Docker manifest list cannot "
         "contain another list.",
-        "`--record FILE` keeps the original documents.",
+        "`{dumps(originals=True)}` keeps the original documents.",
     ),
     "index-flattened": Code(
         Level.LOSS,
-        "An index was replaced by its only image, as `--flatten` asked.",
-        "`--record FILE` keeps the original index.",
+        "An index was replaced by its only image, as `{flatten=True}` asked.",
+        "`{dumps(originals=True)}` keeps the original index.",
     ),
     "platform-not-selected": Code(
         Level.INFO,
-        "An entry was dropped because `--platform` did not select it.",
+        "An entry was dropped because `{platforms}` did not select it.",
         "Nothing to do.",
     ),
     "referrer-dropped": Code(
         Level.LOSS,
         "A referrer of an image (an SBOM, for instance) was dropped: Docker has no subjects, or "
         "the target holds only one image.",
-        "`--referrers keep` keeps it if the target can hold it, `--referrers fail` refuses.",
+        '`{referrers="keep"}` keeps it if the target can hold it, `{referrers="fail"}` refuses.',
     ),
     "signature-orphaned": Code(
         Level.LOSS,
         "A signature was dropped: it is for a digest that the conversion changed. A signature is "
         "never changed to refer to another digest.",
         "Sign the new digest. `prove` shows that the new image is the one that was signed. "
-        "`--signatures keep` keeps the old signature anyway.",
+        '`{signatures="keep"}` keeps the old signature anyway.',
     ),
     "signature-dropped": Code(
         Level.LOSS,
-        "A signature was dropped, as `--signatures drop` asked, or because the target cannot hold "
-        "it.",
-        "`--signatures auto` keeps those that stay valid, if the target can hold them: an OCI "
+        'A signature was dropped, as `{signatures="drop"}` asked, or because the target cannot '
+        "hold it.",
+        '`{signatures="auto"}` keeps those that stay valid, if the target can hold them: an OCI '
         "layout those that are images of their own, a `dir:` those that are files.",
     ),
     "signature-names-old-digest": Code(
@@ -367,7 +371,7 @@ CODES: Final[dict[str, Code]] = {
         "The subject of a document is not part of this conversion; its digest was not changed.",
         "Convert the subject together with its referrers.",
     ),
-    # What `verify` and `--same-as` add.
+    # What `verify` and `same_as` add.
     "mixed-families": Code(
         Level.WARNING,
         "Media types of Docker and of OCI are mixed in one image. It is legal, and some registries "
@@ -415,15 +419,15 @@ correct the one and keep the other, but the image is wrong.
 """
 
 
-def markdown() -> str:
-    """The codes as ``docs/findings.md``."""
+def markdown(spell: Callable[[str], str]) -> str:
+    """The codes as ``docs/findings.md``, with arguments as ``spell`` writes them."""
     lines = [
         "# Findings",
         "",
         "Generated from `oci_convert.findings`. A finding has a stable code, a level, a",
         "location and a message. A *loss* is something of the source that is not in the target:",
-        "`--on-loss fail` refuses it before anything is written. An *error* is what `verify`",
-        "reports and what ends a conversion. `--strict` refuses the findings marked *fault*.",
+        '`{on_loss="fail"}` refuses it before anything is written. An *error* is what `verify`',
+        "reports and what ends a conversion. `{strict=True}` refuses the findings marked *fault*.",
     ]
     for level in (Level.LOSS, Level.WARNING, Level.INFO, Level.ERROR):
         lines += ["", f"## {level.value.capitalize()}"]
@@ -431,4 +435,4 @@ def markdown() -> str:
             if code.level is level:
                 fault = " *fault*" if code.fault else ""
                 lines += ["", f"### `{name}`{fault}", "", code.meaning, "", code.advice]
-    return "\n".join(lines) + "\n"
+    return worded(Wording("\n".join(lines) + "\n"), spell)

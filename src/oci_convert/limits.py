@@ -1,7 +1,7 @@
 """Limits: how much is read before an input counts as an attack.
 
 They apply to everything that is read within :func:`limited`, in all threads of that run. The error
-names the limit, and ``--limit NAME=VALUE`` raises it.
+names the limit, and :func:`limited` raises it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 from oci_convert.errors import UsageError
 from oci_convert.text.brief import Brief
 from oci_convert.text.suggestion import did_you_mean, nearest
+from oci_convert.text.wording import Wording
 
 __all__ = [
     "RATIO_COUNTS_FROM",
@@ -37,7 +38,7 @@ _UNITS: Final = {"": 1, "KiB": _KIB, "MiB": _MIB, "GiB": _GIB, "TiB": 1024 * _GI
 _HEAD: Final = """# Limits
 
 Generated from `oci_convert.limits`. An input beyond a limit is an error, and nothing is written.
-The error names the limit, and `--limit NAME=VALUE` raises or lowers it; the option may be
+The error names the limit, and `{limit} NAME=VALUE` raises or lowers it; the option may be
 repeated. In the library, `with limited(tree_depth=32):` does the same for everything inside.
 
 A layer that unpacks to less than a GiB is never taken for a decompression bomb, nor is a larger
@@ -89,7 +90,7 @@ class Limits(Brief):
                 raise UsageError(
                     f"{value} is not a valid value for {_option(limit.name)}",
                     code="invalid-limit",
-                    where="--limit",
+                    where=Wording("{limit}"),
                     remedy="it must be at least 1" if most is None else f"it must be 1 to {most}",
                 )
 
@@ -139,7 +140,7 @@ def inherited(function: Callable[P, R]) -> Callable[P, R]:
 
 def raised_by(name: str) -> str:
     """The remedy of an error about a limit."""
-    return f"if you trust it, raise the limit: --limit {_option(name)}=…"
+    return Wording(f"if you trust it, raise the limit: {{limited({name}=…)}}")
 
 
 def parse_limits(texts: Iterable[str]) -> Limits:
@@ -156,7 +157,7 @@ def parse_limits(texts: Iterable[str]) -> Limits:
             raise UsageError(
                 f"{name!r} is not a limit",
                 code="invalid-limit",
-                where="--limit",
+                where=Wording("{limit}"),
                 remedy=did_you_mean(nearest(name, known), f"limits: {', '.join(known)}"),
             )
         if match is None or (match[2] and not known[name].metadata["size"]):
@@ -165,17 +166,17 @@ def parse_limits(texts: Iterable[str]) -> Limits:
             raise UsageError(
                 f"{value!r} is not a valid value for {name}",
                 code="invalid-limit",
-                where="--limit",
+                where=Wording("{limit}"),
                 remedy=f"it must be {what}, as in {name}={usual}",
             )
         changes[known[name].name] = int(match[1]) * _UNITS[match[2]]
     return replace(limits(), **changes)
 
 
-def markdown() -> str:
-    """The table of the limits as a page of the documentation."""
+def markdown(spell: Callable[[str], str]) -> str:
+    """The table of the limits as a page of the documentation; ``spell`` writes arguments."""
     rows = [f"| `{name}` | {default} | {meaning} |" for name, default, meaning in _table()]
-    return "\n".join([_HEAD, *rows, ""])
+    return "\n".join([Wording(_HEAD).spelled(spell), *rows, ""])
 
 
 def _table() -> Iterator[tuple[str, str, str]]:

@@ -14,6 +14,7 @@ from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import PlatformLike
 from oci_convert.spec.platforms import spelled_all
 from oci_convert.text.brief import Brief
+from oci_convert.text.wording import Wording
 from oci_convert.transform.layer_rules import Compress, check_compress
 
 __all__ = ["Keep", "OnLoss", "OptionValues", "Options"]
@@ -122,7 +123,7 @@ class Options(Brief):
             raise UsageError(
                 f"{self.level} is not a compression level",
                 code="invalid-level",
-                where="--level",
+                where=Wording("{level}"),
                 remedy="choose 1 to 9",
             )
 
@@ -169,7 +170,7 @@ class Options(Brief):
 
 
 def _family(value: Family | str | None) -> Family | None:
-    return None if value is None else chosen(Family, value, "--to")
+    return None if value is None else chosen(Family, value, "to")
 
 
 def _path(value: str | os.PathLike[str] | None) -> str | None:
@@ -179,12 +180,12 @@ def _path(value: str | os.PathLike[str] | None) -> str | None:
 _TYPED: Final[Mapping[str, Callable[[Any], object]]] = {
     "to": _family,
     "platforms": spelled_all,
-    "compress": lambda value: chosen(Compress, value, "--compress"),
-    "attestations": lambda value: chosen(Keep, value, "--attestations"),
-    "referrers": lambda value: chosen(Keep, value, "--referrers"),
-    "signatures": lambda value: chosen(Keep, value, "--signatures"),
-    "sparse": lambda value: chosen(Keep, value, "--sparse"),
-    "on_loss": lambda value: chosen(OnLoss, value, "--on-loss"),
+    "compress": lambda value: chosen(Compress, value, "compress"),
+    "attestations": lambda value: chosen(Keep, value, "attestations"),
+    "referrers": lambda value: chosen(Keep, value, "referrers"),
+    "signatures": lambda value: chosen(Keep, value, "signatures"),
+    "sparse": lambda value: chosen(Keep, value, "sparse"),
+    "on_loss": lambda value: chosen(OnLoss, value, "on_loss"),
     "tmpdir": _path,
 }
 

@@ -20,6 +20,7 @@ from oci_convert.findings import Finding, Level, told
 from oci_convert.plain import Plain, adapter, dumped, spelled_out
 from oci_convert.spec.media_types import Kind
 from oci_convert.spec.models import Descriptor, first_fault
+from oci_convert.text.wording import Wording
 
 __all__ = [
     "REPORT_LIMIT",
@@ -36,7 +37,7 @@ __all__ = [
 VERSION: Final = 1
 REPORT_LIMIT: Final = 256 * 1024 * 1024
 """Bytes of a report that is read back: a record holds whole documents."""
-_REMEDY: Final = "give a file written by convert --json or --record"
+_REMEDY: Final = Wording("give a file written by {Report.dumps()}")
 _PINNED: Final = (Kind.INDEX, Kind.MANIFEST)
 """What a digest pins: a config never changes, and nobody names a layer."""
 
@@ -124,17 +125,19 @@ class Failure(Plain):
     code: str
     """Its code: stable, and explained in errors.md or findings.md."""
     where: str
-    """Where it is."""
+    """Its path in the store; empty if it is no part of an image."""
     message: str
     """What is wrong, for people; it may change."""
     remedy: str = ""
     """What to do, for people; empty if nobody knows."""
+    store: str = ""
+    """The store that it is in, as errors name it."""
 
     @classmethod
     def of(cls, source: str, error: OciConvertError) -> Failure:
         """The failure of what comes from ``source``, because of ``error``."""
         kind = type(error).__name__
-        return cls(source, kind, error.code, error.where, error.message, error.remedy)
+        return cls(source, kind, error.code, error.where, error.message, error.remedy, error.store)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -263,7 +266,7 @@ class Report(Plain):
 
     @classmethod
     def loads(cls, text: str | bytes, where: str = "") -> Report:
-        """The report in JSON text: what ``--json`` printed, or :meth:`dumps` gave.
+        """The report in JSON text: what the command printed, or :meth:`dumps` gave.
 
         Raises :class:`DocumentError`: ``not-a-report``, or one of those of JSON.
         """

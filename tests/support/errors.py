@@ -20,8 +20,10 @@ _HEAD: Final = """\
 
 Generated from what the command prints. An error is one line on standard error: where, what, and
 what to do. The command ends with status 2 where the call is wrong (a `UsageError`), else with 1. In
-the library every error is an `OciConvertError` with `code`, `where`, `message` and `remedy`:
-programs look at the code, which is stable, never at the text.
+the library every error is an `OciConvertError` with `code`, `store`, `where`, `message` and
+`remedy`, and where something does not fit with `digest`, `expected` and `actual`: programs look at
+these, and at the code, which is stable, never at the text. What to do is said in arguments of the
+library (`force=True`), as in the lines here that begin with `>>>`; the command says `--force`.
 
 | class | meaning |
 |---|---|

@@ -210,7 +210,7 @@ def survive(scene: Scene, faults: Faults) -> str:
     else:
         assert error.code == CODES[faults.errno], error
         assert len(str(error).splitlines()) == 1
-        place = error.where.rpartition(": ")[2]
+        place = error.place.rpartition(": ")[2]
         assert place.startswith(str(scene.folder)), error
         assert UNFINISHED not in place
         assert there == ("a power failure may lose" in str(error)), error

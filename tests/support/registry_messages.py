@@ -108,12 +108,13 @@ def _opened(reference: str, *, push: bool = False) -> Iterator[tuple[RemoteRepos
             yield client.repository(parsed.repository, push=push), parsed.target
     except OciConvertError as error:
         # Also as what the fake calls itself, and as addresses that change from run to run.
-        fields = [
-            re.sub(r"127\.0\.0\.1:\d+", HOST, text.replace(setting.host, HOST))
-            for text in (error.message, error.where, error.remedy)
-        ]
-        message, where, remedy = fields
-        raise type(error)(message, code=error.code, where=where, remedy=remedy) from None
+        told = {
+            name: re.sub(
+                r"127\.0\.0\.1:\d+", HOST, getattr(error, name).replace(setting.host, HOST)
+            )
+            for name in ("message", "store", "where", "remedy")
+        }
+        raise error.but(**told) from None
 
 
 def pull(reference: str) -> None:

@@ -14,6 +14,7 @@ from oci_convert.cli.show import complain
 from oci_convert.cli.show.terminal import tell
 from oci_convert.cli.show.text import Style, Text
 from oci_convert.cli.signals import StoppedError, listen
+from oci_convert.cli.spelling import line_of_error
 from oci_convert.cli.status import DONE, FAILED, INTERNAL, USAGE
 from oci_convert.errors import OciConvertError, UsageError
 
@@ -60,7 +61,7 @@ def _failed(error: Exception) -> int:
         for line in "".join(traceback.format_exception(error)).splitlines():
             tell(line)
     if isinstance(error, OciConvertError):
-        complain(str(error))
+        complain(line_of_error(error))
         return USAGE if isinstance(error, UsageError) else FAILED
     if isinstance(error, OSError):
         return _refused(error)
@@ -104,5 +105,5 @@ def _refused(error: OSError) -> int:
         error.filename = "standard output"
     from oci_convert.stores.files.system import system_error
 
-    complain(str(system_error(error)))
+    complain(line_of_error(system_error(error)))
     return FAILED

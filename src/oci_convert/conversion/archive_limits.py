@@ -11,6 +11,7 @@ from oci_convert.planning.decide import with_findings
 from oci_convert.planning.decisions import Decision, Restore, Rewrite
 from oci_convert.spec.names import called, repository_tag
 from oci_convert.stores.base import Root
+from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import is_attestation, is_loadable
 from oci_convert.tree.choosing import how_to_choose
 from oci_convert.tree.nodes import platform_of
@@ -57,12 +58,13 @@ def _images(decision: Decision) -> Iterator[Rewrite | Restore]:
 
 def _several_platforms(images: Sequence[Rewrite | Restore], where: str) -> UsageError:
     platforms = [str(platform_of(image.node) or "unknown") for image in images]
+    choice = how_to_choose((image.node, None) for image in images)
     return UsageError(
         f"there are {len(images)} images of one name ({', '.join(platforms)}), but a "
         "docker-save archive holds only one",
         code="several-platforms",
         where=where,
-        remedy=f"{how_to_choose((image.node, None) for image in images)}, or write oci-archive:",
+        remedy=Wording(f"{choice}, or write oci-archive:"),
     )
 
 

@@ -12,7 +12,7 @@ from oci_convert.conversion.report_builder import build_report
 from oci_convert.conversion.source_plan import SourcePlan
 from oci_convert.conversion.source_planner import Settings, SourcePlanner
 from oci_convert.conversion.transfer import Transfer
-from oci_convert.errors import OciConvertError, UsageError
+from oci_convert.errors import OciConvertError, UsageError, located
 from oci_convert.options import Options, OptionValues
 from oci_convert.planning.decide import refuse_emptiness
 from oci_convert.planning.platform_choice import PlatformChoice
@@ -35,6 +35,7 @@ from oci_convert.stores.opening import (
 )
 from oci_convert.stores.registry.known import Known
 from oci_convert.stores.traffic import Traffic
+from oci_convert.text.wording import Wording
 from oci_convert.transform.layer_rules import check_compress
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def converted(
         system_errors(),
         ExitStack() as open_sources,
         target.sink(SinkOptions(family, chosen.force, chosen.fsync, waiting)) as sink,
+        located(sink.label),
     ):
 
         def scratch() -> BinaryIO:
@@ -201,7 +203,7 @@ class _Conversion:
             raise UsageError(
                 f"there are {len(distinct)} images, but the destination holds only one",
                 code="several-images",
-                where=self._sink.label,
+                store=self._sink.label,
                 remedy=f"choose one of {', '.join(names)}",
             )
         if distinct and (self._ref is not None or not target.names):
@@ -232,7 +234,7 @@ class _Conversion:
             transfer.run(self.source_plans)
             for one in self.source_plans:
                 if one.failure is not None:
-                    self._fail(one.origin, one.failure)
+                    self._fail(one.origin, one.failure.within(one.source.label))
             done = [one for one in self.source_plans if one.failure is None]
             for one in done:
                 for name, data in one.signatures.items():
@@ -261,8 +263,8 @@ def _family(options: Options, target: SinkStore) -> Family:
         raise UsageError(
             "the destination does not say which format to convert to",
             code="no-family",
-            where=str(target),
-            remedy="add --to docker or --to oci",
+            store=str(target),
+            remedy=Wording('add {to="docker"} or {to="oci"}'),
         )
     check_compress(options.compress, family)
     return family

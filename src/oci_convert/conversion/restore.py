@@ -33,6 +33,7 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import SCHEMA1, SCHEMA1_SIGNED
 from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Sink
+from oci_convert.text.wording import Wording
 from oci_convert.transform.translate import home_of
 
 __all__ = ["restore_originals"]
@@ -79,7 +80,7 @@ class _Restoration:
     def _check_family(self, root: Decision) -> None:
         family = self._plan.family
         if isinstance(root, Restore) and family not in root.original.families:
-            why = f"its original is {root.original.media_type}, and --to is {family}"
+            why = f"its original is {root.original.media_type}, and {{to}} is {family}"
             raise _mismatch(root.node.where, why, "convert to the format of the original")
 
     def _restored(self, decision: Decision) -> Decision:
@@ -161,7 +162,7 @@ def _needs_layer(layer: Recompress, where: str) -> RefusedError:
         "recompressed",
         code="restore-missing-blob",
         where=where,
-        remedy="a record restores documents, not recompressed layers; leave out --restore",
+        remedy=Wording("a record restores documents, not recompressed layers; leave out {restore}"),
     )
 
 
@@ -170,13 +171,15 @@ def _never_written(where: str) -> RefusedError:
         "the original is a manifest of schema 1, which is never written",
         code="restore-schema-1",
         where=where,
-        remedy="convert without --restore; the record itself holds the bytes of the original",
+        remedy=Wording(
+            "convert without {restore}; the record itself holds the bytes of the original"
+        ),
     )
 
 
 def _mismatch(where: str, why: str, remedy: str = _OTHER_RECORD) -> RefusedError:
     return RefusedError(
-        f"the record does not belong to this image: {why}",
+        Wording(f"the record does not belong to this image: {why}"),
         code="restore-mismatch",
         where=where,
         remedy=remedy,

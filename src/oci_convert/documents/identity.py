@@ -57,8 +57,13 @@ def identify(
     listed = None if described is None else document_type(described)
     elsewhere = described is not None and meant(described) is not None
     if (stated is not None and own != listed) if listed else (own is not None and elsewhere):
-        named = f"the media type is {stated}", f"the descriptor says {described}"
-        return _decided(root, (own, listed), _contradiction(*named, where), settle)
+        error = _contradiction(
+            f"the media type is {stated}, but the descriptor says {described}",
+            where,
+            described,
+            stated,
+        )
+        return _decided(root, (own, listed), error, settle)
     if listed is not None:
         return Identity(listed, misspelled(described, stated))
     if own is not None:
@@ -79,7 +84,8 @@ def _by_shape(
     if shape is not None and stated is None and meant(described) is None:
         return Identity(shape, _unlisted(shape, described, None))
     named = f"the descriptor says {described}" if stated is None else f"the media type is {stated}"
-    error = _contradiction(named, f"the document has the fields of {shape or 'another one'}", where)
+    message = f"{named}, but the document has the fields of {shape or 'another one'}"
+    error = _contradiction(message, where, stated or described, shape)
     return _decided(root, (shape,), error, settle)
 
 
@@ -161,12 +167,16 @@ def _shape(root: Object) -> str | None:
     return None
 
 
-def _contradiction(one: str, other: str, where: str) -> DocumentError:
+def _contradiction(
+    message: str, where: str, expected: str | None, actual: str | None
+) -> DocumentError:
     return DocumentError(
-        f"{one}, but {other}",
+        message,
         code="contradictory-media-type",
         where=where,
         remedy=_REMEDY,
+        expected=expected,
+        actual=actual,
     )
 
 

@@ -15,7 +15,14 @@ from types import TracebackType
 from typing import BinaryIO
 
 from oci_convert.documents.document import Document
-from oci_convert.errors import BlobError, OciConvertError, RefusedError, StoreError, UsageError
+from oci_convert.errors import (
+    BlobError,
+    OciConvertError,
+    RefusedError,
+    StoreError,
+    UsageError,
+    located,
+)
 from oci_convert.layers.chunk_reader import ChunkReader
 from oci_convert.layers.compression import decompress
 from oci_convert.layers.recompress import unpacked
@@ -121,7 +128,7 @@ class Images(Brief):
             raise UsageError(
                 f"this matches {len(found)} images",
                 code="several-images",
-                where=where,
+                store=where,
                 remedy=f"choose one of {_listed(found.values())}",
             )
         if faults:
@@ -133,7 +140,7 @@ class Images(Brief):
         raise RefusedError(
             f"there is no image for {asked}",
             code="no-such-platform",
-            where=where,
+            store=where,
             remedy=did_you_mean(meant, f"available: {_listed(images)}"),
         )
 
@@ -152,7 +159,7 @@ class Images(Brief):
         source = self._open.source
         if source.size_of(descriptor.name) is None:
             raise source.missing(descriptor.name)
-        return ChunkReader(source.read(descriptor, source.label))
+        return ChunkReader(_located(source.read(descriptor, source.label), source.label))
 
     def close(self) -> None:
         """Let go of the store: what was read stays, more cannot be read."""
@@ -393,16 +400,17 @@ class Layer(Brief):
         source = self._open.source
         self._open.check(self._node)
         place = f"{source.label}: {self.where}"
-        chunks = source.read(self.descriptor, place)
+        chunks = _located(source.read(self.descriptor, place), source.label)
         if unpacked and self.compression is None:
             raise BlobError(
                 f"{self.digest.short()} is not a tar in a known compression",
                 code="corrupt-layer",
-                where=place,
+                store=source.label,
+                where=self.where,
                 remedy="its media type says what it is meant to be",
             )
         if unpacked and self.compression is not None:
-            chunks = self._unpacked(chunks, self.compression, place)
+            chunks = _located(self._unpacked(chunks, self.compression, place), source.label)
         return ChunkReader(chunks)
 
     def _unpacked(
@@ -411,6 +419,12 @@ class Layer(Brief):
         if self.diff_id is None or (packed is Compression.NONE and self.diff_id == self.digest):
             return decompress(chunks, packed, place, self.size)
         return unpacked(chunks, packed, self.diff_id, place, self.size)
+
+
+def _located(chunks: Iterator[bytes], label: str) -> Iterator[bytes]:
+    """The same chunks; what they raise tells the store apart from the place in it."""
+    with located(label):
+        yield from chunks
 
 
 def _listed(images: Iterable[Image]) -> str:

@@ -44,6 +44,8 @@ def wrong_diff_id(found: Digest, diff_id: Digest, where: str) -> BlobError:
         code="wrong-diff-id",
         where=where,
         remedy="the image is broken; fetch it again, or rebuild it",
+        expected=diff_id,
+        actual=found,
     )
 
 

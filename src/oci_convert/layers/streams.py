@@ -52,6 +52,9 @@ class Tally:
                 code=code,
                 where=where,
                 remedy="fetch the image again",
+                digest=digest,
+                expected=size,
+                actual=self.size,
             )
         if self.digest != digest:
             raise BlobError(
@@ -59,6 +62,9 @@ class Tally:
                 code="digest-mismatch",
                 where=where,
                 remedy="fetch the image again",
+                digest=digest,
+                expected=digest,
+                actual=self.digest,
             )
 
 

@@ -8,6 +8,7 @@ from oci_convert.options import Options
 from oci_convert.planning.platform_choice import PlatformChoice
 from oci_convert.planning.rendering import Rendered
 from oci_convert.spec.media_types import Family, Kind
+from oci_convert.text.wording import Wording
 from oci_convert.tree.nodes import Node
 
 __all__ = ["Context", "missing_blob"]
@@ -43,10 +44,11 @@ class Context:
 def missing_blob(node: Node) -> BlobError:
     """The error for a blob that should be there and is not."""
     of_entry = node.kind not in (Kind.INDEX, Kind.MANIFEST) and ".manifests[" in node.where
-    others = ", or choose another image with --platform" if of_entry else ""
+    others = ", or choose another image with {platforms=…}" if of_entry else ""
     return BlobError(
         f"the blob {node.descriptor.digest} is missing",
         code="blob-missing",
         where=node.where,
-        remedy=f"fetch the image again{others}",
+        remedy=Wording(f"fetch the image again{others}"),
+        digest=node.descriptor.digest,
     )

@@ -24,6 +24,7 @@ from oci_convert.planning.reversibility import WHY_IRREVERSIBLE, judge
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called
+from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import is_attestation
 from oci_convert.tree.config_findings import config_findings, platform_findings
 from oci_convert.tree.nodes import DocumentNode, Node, Tree
@@ -149,7 +150,7 @@ def with_findings(plan: Plan, findings: Iterable[Finding]) -> Plan:
 
 
 def _refuse(plan: Plan) -> None:
-    """End here what ``--strict`` and ``--on-loss fail`` forbid."""
+    """End here what ``strict`` and ``on_loss`` forbid."""
     if plan.options.strict:
         fault = next((found for found in plan.findings if _is_fault(found)), None)
         if fault is not None:
@@ -157,14 +158,14 @@ def _refuse(plan: Plan) -> None:
                 fault.message,
                 code=fault.code,
                 where=fault.where,
-                remedy="--strict refuses this; without it the image is converted",
+                remedy=Wording("{strict=True} refuses this; without it the image is converted"),
             )
     if plan.options.on_loss is OnLoss.FAIL:
         refuse_losses(plan)
 
 
 def _is_fault(found: Finding) -> bool:
-    """Whether ``--strict`` refuses: for a fault, and for what ``verify`` calls an error."""
+    """Whether ``strict`` refuses: for a fault, and for what ``verify`` calls an error."""
     code = CODES[found.code]
     return code.fault or code.level is Level.ERROR
 
@@ -194,8 +195,10 @@ def refuse_irreversible(plan: Plan) -> None:
             _why_irreversible(plan, nodes[0].where),
             code="not-reversible",
             where=nodes[0].where,
-            remedy="--require-reversible refuses this; without it, --record FILE keeps the "
-            "originals",
+            remedy=Wording(
+                "{require_reversible=True} refuses this; without it, {dumps(originals=True)} keeps "
+                "the originals"
+            ),
         )
 
 
@@ -216,5 +219,7 @@ def refuse_losses(plan: Plan) -> None:
             f"{losses[0].message}{more}",
             code=losses[0].code,
             where=losses[0].where,
-            remedy="--on-loss fail refuses this; without it, --dry-run lists every loss",
+            remedy=Wording(
+                '{on_loss="fail"} refuses this; without it, {dry_run=True} lists every loss'
+            ),
         )

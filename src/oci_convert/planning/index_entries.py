@@ -21,6 +21,7 @@ from oci_convert.planning.decisions import (
 from oci_convert.report import Change
 from oci_convert.spec.media_types import Compression, Family, Kind, look_up
 from oci_convert.spec.platforms import identity_of
+from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import (
     REFERENCE_DIGEST,
     changes_family,
@@ -182,7 +183,7 @@ class _Entries:
                 "the index has an attestation",
                 code="attestation-present",
                 where=self._where(slot),
-                remedy="--attestations fail refuses this; choose keep or drop",
+                remedy=Wording('{attestations="fail"} refuses this; choose keep or drop'),
             )
         becomes_docker = family is Family.DOCKER and (
             self._moves
@@ -246,7 +247,10 @@ class _Entries:
                 f"the index lists image {child.descriptor.digest}, which is absent",
                 code="blob-missing",
                 where=self._where(slot),
-                remedy="--sparse fail refuses this; fetch the image, or choose auto, keep or drop",
+                remedy=Wording(
+                    '{sparse="fail"} refuses this; fetch the image, or choose auto, keep or drop'
+                ),
+                digest=child.descriptor.digest,
             )
         planned = DescriptorPlan(slot, Keep(_missing(child)))
         self._absent.add(id(planned))
@@ -263,7 +267,7 @@ class _Entries:
         return not self._context.platforms.asks_for(stated)
 
     def _speaks_of_unselected(self, slot: Slot) -> bool:
-        """Whether an attestation belongs to an image that ``--platform`` leaves out."""
+        """Whether an attestation belongs to an image that ``platforms`` leaves out."""
         named = (slot.descriptor.annotations or {}).get(REFERENCE_DIGEST)
         return any(
             other.descriptor.digest == named

@@ -23,6 +23,7 @@ from oci_convert.planning.index_entries import plan_entries
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import OCTET_STREAM, Compression, Family, Kind
 from oci_convert.spec.models import diff_ids_for
+from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import (
     changes_family,
     config_type,
@@ -252,7 +253,7 @@ def _diff_id(manifest: DocumentNode, slot: Slot) -> Digest:
             "; ".join([counts, *broken]),
             code="count-mismatch",
             where=manifest.where,
-            remedy="use --compress keep; recompressing needs the diff_id of the layer",
+            remedy=Wording('use {compress="keep"}; recompressing needs the diff_id of the layer'),
         )
     return Digest(diff_ids[slot.index])
 
@@ -274,9 +275,11 @@ def _not_one_image(node: DocumentNode, images: list[DescriptorPlan]) -> RefusedE
         if p.decision.node.absent is not p.decision.node
     )
     return RefusedError(
-        f"--flatten needs an index of one image, but this one has {len(images)}"
-        + (f": {names}" if names else ""),
+        Wording(
+            f"{{flatten=True}} needs an index of one image, but this one has {len(images)}"
+            + (f": {names}" if names else "")
+        ),
         code="not-one-image",
         where=node.where,
-        remedy=how_to_choose((p.decision.node, p.slot.descriptor) for p in images),
+        remedy=Wording(how_to_choose((p.decision.node, p.slot.descriptor) for p in images)),
     )

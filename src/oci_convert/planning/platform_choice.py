@@ -1,4 +1,4 @@
-"""Which images ``--platform`` chooses, and whether each platform that is asked for is found."""
+"""Which images ``platforms`` chooses, and whether each platform that is asked for is found."""
 
 from __future__ import annotations
 
@@ -74,4 +74,5 @@ def _absent(node: Node, wanted: str, here: Collection[str]) -> BlobError:
         code="blob-missing",
         where=node.where,
         remedy=f"fetch the image again with this platform{others}",
+        digest=node.descriptor.digest,
     )

@@ -11,11 +11,13 @@ from oci_convert.errors import DocumentError, remedied
 from oci_convert.options import Keep, Options
 from oci_convert.report import REPORT_LIMIT, Report
 from oci_convert.spec.models import Descriptor
+from oci_convert.text.wording import Wording
 from oci_convert.transform.layer_rules import Compress
 
 __all__ = ["Record", "read_record"]
 
-_REMEDY: Final = "give a file written by convert --record"
+_REMEDY: Final = Wording("give a file written by {Report.dumps(originals=True)}")
+_WHERE: Final = Wording("{restore}")
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Record:
     @classmethod
     def read(cls, raw: bytes) -> Record:
         """Read a record; raises as :func:`read_record`."""
-        report = read_record(raw, "--restore")
+        report = read_record(raw, _WHERE)
         olds = {
             row.new.digest: row.old
             for row in report.map
@@ -49,7 +51,7 @@ class Record:
                 sparse=Keep(str(self.options.get("sparse", Keep.AUTO.value))),
             )
         except ValueError:
-            raise _not_a_record("its options are unknown", "--restore") from None
+            raise _not_a_record("its options are unknown", _WHERE) from None
 
 
 def read_record(raw: bytes, where: str) -> Report:

@@ -32,6 +32,7 @@ from oci_convert.planning.rendering import Rendered
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import CONTAINERD_NAME, REF_NAME
+from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import Child, edit
 from oci_convert.tree.nodes import DocumentNode, Node
 from oci_convert.tree.referrers import Referrer, own_name, subject_tag
@@ -101,7 +102,7 @@ class ReferrerRules:
                 f"there is a {word} of {_told(referrer.subject.digest)}",
                 code=f"{word}-present",
                 where=node.where,
-                remedy=f"--{word}s fail refuses this; choose keep or drop",
+                remedy=Wording(f'{{{word}s="fail"}} refuses this; choose keep or drop'),
             )
         # Nobody knows what becomes of what an orphan is for; towards Docker it has no place.
         survives = self._survives(referrer, subject) or (
@@ -262,7 +263,7 @@ def kept_signatures(
                 f"there is a signature of {digest}",
                 code="signature-present",
                 where=name,
-                remedy="--signatures fail refuses this; choose keep or drop",
+                remedy=Wording('{signatures="fail"} refuses this; choose keep or drop'),
             )
         decision = made.get(digest)
         new = None if decision is None else rendered.find(decision)

@@ -29,6 +29,7 @@ from oci_convert.planning.decisions import (
 from oci_convert.report import Change
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.models import Descriptor
+from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, Child, edit
 from oci_convert.tree.nodes import ConfigNode, DocumentNode
 
@@ -178,7 +179,7 @@ class Rendered:
                     "bytes",
                     code="document-too-large",
                     where=decision.node.where,
-                    remedy="choose what to convert with --platform",
+                    remedy=Wording("choose what to convert with {platforms=…}"),
                 )
         return children
 

@@ -16,11 +16,12 @@ from oci_convert.planning.record import read_record
 from oci_convert.report import REPORT_LIMIT, Report
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import SCHEMA1, SCHEMA1_SIGNED
+from oci_convert.text.wording import Wording
 from oci_convert.transform.schema1 import Schema1, read_schema1
 
 __all__ = ["ORIGINAL", "Documents", "Original", "read_original"]
 
-ORIGINAL: Final = "--original"
+ORIGINAL: Final = Wording("{original}")
 """The location of errors in what was given."""
 
 

@@ -79,7 +79,7 @@ def _one(source: Source, roots: Sequence[Root]) -> Root:
         raise UsageError(
             f"there are {len(distinct)} images; only one can be proved",
             code="several-images",
-            where=source.label,
+            store=source.label,
             remedy=f"choose one of {names}",
         )
     return images[0]

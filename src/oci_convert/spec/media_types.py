@@ -88,7 +88,7 @@ class Standing(StrEnum):
     CUSTOMARY = "customary"
     """In no specification, but written and read by the family's own tools."""
     UNOFFICIAL = "unofficial"
-    """Some tools read it; written only when asked for (``--compress keep``)."""
+    """Some tools read it; written only when asked for (``compress="keep"``)."""
     LEGACY = "legacy"
     """An older spelling, or a wrong one: read, and replaced when its document is converted."""
 
@@ -210,7 +210,7 @@ _STANDINGS: Final = {
     _DOCKER + "image.rootfs.diff.tar": Standing.CUSTOMARY,
     _DOCKER + "image.rootfs.foreign.diff.tar": Standing.CUSTOMARY,
     _DOCKER + "image.rootfs.diff.tar.zstd": Standing.UNOFFICIAL,
-    # No other tool writes this one; it follows the pattern of the others, for `--compress keep`.
+    # No other tool writes this one; it follows the pattern of the others, for `compress="keep"`.
     _DOCKER + "image.rootfs.foreign.diff.tar.zstd": Standing.UNOFFICIAL,
 }
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from oci_convert.errors import UsageError
 from oci_convert.text.suggestion import did_you_mean, nearest
+from oci_convert.text.wording import Wording
 
 if TYPE_CHECKING:
     from oci_convert.spec.models import Platform, PlatformLike
@@ -113,7 +114,7 @@ def spelled(platform: PlatformLike) -> str:
         raise UsageError(
             f"{text!r} is not a platform",
             code="invalid-platform",
-            where="--platform",
+            where=Wording("{platforms}"),
             remedy=did_you_mean(
                 meant(text), "a platform is OS/ARCH or OS/ARCH/VARIANT, as in linux/arm64"
             ),

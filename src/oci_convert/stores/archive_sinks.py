@@ -26,6 +26,7 @@ from oci_convert.stores.docker_manifest_json import SOURCES
 from oci_convert.stores.files.tar_writer import WritableTar
 from oci_convert.stores.layer_sources import is_foreign, sources
 from oci_convert.stores.oci_layout import OciLayoutSink, blob_name
+from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import is_attestation, is_loadable
 
 __all__ = ["DockerArchiveSink", "OciArchiveSink"]
@@ -63,8 +64,8 @@ class DockerArchiveSink(OciArchiveSink):
             raise UsageError(
                 f"a docker-save archive cannot be written as {family}",
                 code="no-such-form",
-                where=label,
-                remedy="use --to docker or --to oci, or write oci-archive:",
+                store=label,
+                remedy=Wording('use {to="docker"} or {to="oci"}, or write oci-archive:'),
             )
         super().__init__(files, label, family=family)
         self.capabilities = replace(self.capabilities, plain_layers=True, rows=True)

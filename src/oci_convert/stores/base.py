@@ -198,8 +198,9 @@ class Source(ABC):
         return BlobError(
             f"the blob {digest} is missing",
             code="blob-missing",
-            where=self.label,
+            store=self.label,
             remedy="fetch the image again",
+            digest=digest,
         )
 
     def empty(self) -> StoreError:
@@ -207,7 +208,7 @@ class Source(ABC):
         return StoreError(
             "the store has no image",
             code="no-image",
-            where=self.label,
+            store=self.label,
             remedy="check with inspect whether it is the right store",
         )
 

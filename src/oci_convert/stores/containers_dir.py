@@ -18,6 +18,7 @@ from oci_convert.spec.names import annotations_for, called
 from oci_convert.stores.base import Capabilities, Root, Source
 from oci_convert.stores.files import Files, WritableFiles
 from oci_convert.stores.files_sink import FilesSink
+from oci_convert.text.wording import Wording
 
 __all__ = ["ContainersDirSink", "ContainersDirSource"]
 
@@ -46,7 +47,7 @@ class ContainersDirSource(Source):
             raise StoreError(
                 "there is no manifest.json",
                 code="not-an-image-store",
-                where=label,
+                store=label,
                 remedy="it has no image, or an incomplete one; write it again",
             )
         raw = files.read(_MANIFEST)
@@ -61,7 +62,7 @@ class ContainersDirSource(Source):
             raise StoreError(
                 f"the directory has the version {text[:40]!r}",
                 code="unknown-directory-version",
-                where=self.label,
+                store=self.label,
                 remedy=f"supported: {', '.join(_KNOWN_VERSIONS)}",
             )
 
@@ -121,8 +122,8 @@ class ContainersDirSink(FilesSink):
             raise StoreError(
                 "the directory already contains an image",
                 code="target-exists",
-                where=self.label,
-                remedy="--force replaces it",
+                store=self.label,
+                remedy=Wording("{force=True} replaces it"),
             )
 
     def _refuse_strangers(self) -> None:
@@ -133,7 +134,7 @@ class ContainersDirSink(FilesSink):
             raise StoreError(
                 f"the directory contains {name!r}, which is not part of an image",
                 code="target-not-empty",
-                where=self.label,
+                store=self.label,
                 remedy="choose an empty directory",
             )
 

@@ -120,7 +120,7 @@ class DockerLegacySource(Source):
         return StoreError(
             f"the file {name} is missing",
             code="member-missing",
-            where=self.label,
+            store=self.label,
             remedy="the archive is incomplete; save the image again",
         )
 

@@ -92,13 +92,13 @@ def _no_rows(files: Files, label: str) -> StoreError:
         return StoreError(
             f"there is no {MANIFEST_JSON}",
             code="not-an-image-store",
-            where=label,
+            store=label,
             remedy="it was not written by docker save, or is incomplete",
         )
     return StoreError(
         f"there is no {MANIFEST_JSON}, and the archive is not of Docker before 1.10",
         code="no-manifest-json",
-        where=label,
+        store=label,
         remedy="it is incomplete; save the image again",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from oci_convert.errors import located
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Source
@@ -53,5 +54,8 @@ class LayoutNames(ABC):
                 label = source.label
             files = self._writable()
             family = Family.OCI_RC2 if files.size(INDEX) is None else Family.OCI
-            with OciLayoutSink(files, label, family=family, reader=self._reader) as sink:
+            with (
+                located(label),
+                OciLayoutSink(files, label, family=family, reader=self._reader) as sink,
+            ):
                 return sink.rename(ref, name, keep=keep)

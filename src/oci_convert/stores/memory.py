@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from oci_convert.errors import located
 from oci_convert.spec.media_types import Family
 from oci_convert.stores.base import Sink, SinkOptions, Source, SourceOptions
 from oci_convert.stores.files.memory import Held, MemoryFiles
@@ -43,13 +44,14 @@ class Memory(LayoutNames):
 
     def source(self, options: SourceOptions = SourceOptions()) -> Source:
         """Open it for reading."""
-        return OciLayoutSource(MemoryFiles(held=self._held), self.label, self._reader)
+        with located(self.label):
+            return OciLayoutSource(MemoryFiles(held=self._held), self.label, self._reader)
 
     def sink(self, options: SinkOptions = SinkOptions()) -> Sink:
         """Open it for writing."""
-        return OciLayoutSink(
-            MemoryFiles(held=self._held), self.label, family=options.family, reader=self._reader
-        )
+        files = MemoryFiles(held=self._held)
+        with located(self.label):
+            return OciLayoutSink(files, self.label, family=options.family, reader=self._reader)
 
     def _writable(self) -> MemoryFiles:
         return MemoryFiles(held=self._held)

@@ -126,7 +126,7 @@ class OciLayoutSink(FilesSink):
             raise StoreError(
                 f"the target is a layout of version {old}, not {new}",
                 code="other-layout-version",
-                where=self.label,
+                store=self.label,
                 remedy="choose an empty directory",
             )
 
@@ -144,7 +144,7 @@ class OciLayoutSink(FilesSink):
                     if name
                     else "a layout of version 1.0.0-rc2 needs a name for each image",
                     code="no-ref-file",
-                    where=self.label,
+                    store=self.label,
                     remedy="give the destination a REF of letters, digits, '.', '_' and '-'",
                 )
 

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from oci_convert.errors import StoreError
+from oci_convert.errors import StoreError, located
 from oci_convert.spec.names import find
 from oci_convert.stores.base import Root, SinkStore, Source, SourceOptions, SourceStore
 from oci_convert.stores.children import child_root
@@ -49,7 +49,7 @@ def opened(
     is for stores whose files are links to elsewhere.
     """
     found, options = source_store(store), SourceOptions(scratch, follow_links)
-    with system_errors(), found.source(options) as source:
+    with system_errors(), found.source(options) as source, located(source.label):
         ref = found.ref
         yield found, source, source.roots() if ref is None else [_meant(source, ref)]
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from oci_convert.errors import UsageError
 from oci_convert.text.suggestion import did_you_mean, nearest
+from oci_convert.text.wording import Wording
 
 __all__ = ["SPELLING", "refuse_elsewhere", "refuse_misspelt", "refuse_url"]
 
@@ -35,7 +36,7 @@ def _piped(save: str, load: str) -> Callable[[str, bool], str]:
 
     def remedy(image: str, destination: bool) -> str:  # noqa: FBT001 - which end of the pipe it is
         if destination:
-            return f"pipe it: oci-convert convert … - --to docker | {load}"
+            return Wording(f'pipe it: {{convert(…, "-", to="docker")}} | {load}')
         from shlex import quote
 
         name = quote(image) if image else "IMAGE"

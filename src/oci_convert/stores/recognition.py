@@ -112,7 +112,7 @@ def explained(error: OciConvertError, files: Files, sought: Sought) -> OciConver
             return StoreError(
                 f"this is {kinds[0].called(files)}",
                 code="other-store",
-                where=label,
+                store=label,
                 remedy=f"write {kinds[0].reference(files, path, ref)}",
             )
         stranger = (
@@ -132,7 +132,7 @@ def refuse_other_stores(folder: Path, label: str) -> None:
         raise StoreError(
             f"the directory already contains {kinds[0].value}",
             code="other-store",
-            where=label,
+            store=label,
             remedy=f"choose another directory{added}",
         )
 
@@ -181,13 +181,13 @@ def absent(sought: Sought) -> StoreError:
         return StoreError(
             f"this is a link to {path.readlink()}, which does not exist",
             code="no-such-store",
-            where=sought.label,
+            store=sought.label,
             remedy="fetch the target of the link",
         )
     return StoreError(
         "there is no such file or directory",
         code="no-such-store",
-        where=sought.label,
+        store=sought.label,
         remedy=did_you_mean(_meant(sought)) or SPELLING,
     )
 

@@ -13,7 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
-from oci_convert.errors import OciConvertError, StoreError, UsageError
+from oci_convert.errors import OciConvertError, StoreError, UsageError, located
 from oci_convert.spec.media_types import Compression, Family
 from oci_convert.stores.base import Sink, SinkOptions, Source, SourceOptions
 from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSource
@@ -30,6 +30,7 @@ from oci_convert.stores.other_spellings import (
     refuse_misspelt,
     refuse_url,
 )
+from oci_convert.text.wording import Wording
 
 __all__ = [
     "Reference",
@@ -136,7 +137,9 @@ def parse(text: str, *, destination: bool = False) -> Reference:
             f"this would write the file {path} with an image named {ref}",
             code="invalid-reference",
             where=text,
-            remedy=f"for a file of that name write ./{rest} --to {_FORMATS[transport]}",
+            remedy=Wording(
+                f'for a file of that name write ./{rest} with {{to="{_FORMATS[transport]}"}}'
+            ),
         )
     return Reference(transport, path, ref or None)
 
@@ -198,15 +201,18 @@ def source_over(files: Files, reference: Reference, reader: IndexReader | None =
 
     ``reader`` is that of a layout. Raises :class:`StoreError` or :class:`DocumentError`.
     """
+    label = files.label if reference.is_stream else reference.label
     try:
-        return _source_over(files, reference, reader)
+        with located(label):
+            return _source_over(files, reference, label, reader)
     except BaseException:
         files.close()
         raise
 
 
-def _source_over(files: Files, reference: Reference, reader: IndexReader | None) -> Source:
-    label = files.label if reference.is_stream else reference.label
+def _source_over(
+    files: Files, reference: Reference, label: str, reader: IndexReader | None
+) -> Source:
     try:
         if reference.transport in (_LAYOUT, _DIRECTORY) and not isinstance(files, Folder):
             raise _no_folder(label)
@@ -242,7 +248,7 @@ def _no_folder(label: str) -> StoreError:
     return StoreError(
         "this is a file, not a directory",
         code="not-a-folder",
-        where=label,
+        store=label,
         remedy="an archive is docker-archive:FILE or oci-archive:FILE",
     )
 
@@ -264,7 +270,7 @@ def _unrecognised(label: str, what: str) -> StoreError:
     return StoreError(
         f"this is {what}",
         code="not-an-image-store",
-        where=label,
+        store=label,
         remedy="an OCI layout has an index.json, a dir: and a docker-save archive a manifest.json",
     )
 
@@ -283,7 +289,7 @@ def open_sink(
         raise StoreError(
             "there is a file of this name",
             code="target-exists",
-            where=reference.label,
+            store=reference.label,
             remedy="choose another name",
         )
     files = WritableFolder(path, fsync=options.fsync)
@@ -295,7 +301,8 @@ def open_sink(
 
             refuse_other_stores(path, label)
             raise
-    return OciLayoutSink(files, label, family=family, reader=reader)
+    with located(label):
+        return OciLayoutSink(files, label, family=family, reader=reader)
 
 
 def archive_sink(output: Output, transport: str, label: str, family: Family) -> Sink:

@@ -50,6 +50,7 @@ def upgraded(
                 code="blob-missing",
                 where=layer.where,
                 remedy="upgrading schema 1 needs all layers; fetch the image again",
+                digest=layer.blob,
             )
     measured |= side_by_side(
         {blob: partial(_measure, source, layer) for blob, layer in unknown.items()}

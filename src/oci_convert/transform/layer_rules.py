@@ -24,6 +24,7 @@ from oci_convert.spec.media_types import (
     look_up,
     name_of,
 )
+from oci_convert.text.wording import Wording
 
 __all__ = [
     "Compress",
@@ -68,7 +69,7 @@ class LayerPlan(NamedTuple):
 
 
 def check_compress(compress: Compress, family: Family) -> None:
-    """Refuse a ``--compress`` that the target has no media type for: a :class:`UsageError`."""
+    """Refuse a compression that the target has no media type for: a :class:`UsageError`."""
     forced = _FORCED.get(compress)
     if forced is None:
         return
@@ -78,7 +79,7 @@ def check_compress(compress: Compress, family: Family) -> None:
         raise UsageError(
             f"{family.label} has no media type for {forced.label} layers",
             code="no-media-type",
-            where="--compress",
+            where=Wording("{compress}"),
             remedy="choose gzip, or convert to oci",
         )
 
@@ -218,12 +219,14 @@ def _foreign_name(layer: Layer, cell: Cell, family: Family, compress: Compress) 
 
 def _nameless(layer: Layer, cell: Cell, family: Family, code: str) -> RefusedError:
     official = name_of(cell, family) is None
-    remedy = "--compress auto recompresses it as gzip" if cell.distributable else "convert to oci"
+    remedy: str = Wording('{compress="auto"} recompresses it as gzip')
+    if not cell.distributable:
+        remedy = "convert to oci"
     return RefusedError(
         f"{family.label} has no {'' if official else 'official '}media type for a {cell}",
         code=code,
         where=layer.where,
-        remedy=remedy if official else "--compress keep uses the unofficial one",
+        remedy=remedy if official else Wording('{compress="keep"} uses the unofficial one'),
     )
 
 

@@ -145,6 +145,8 @@ def _refuse_other_kinds(root: Object, where: str) -> None:
             code="contradictory-media-type",
             where=where,
             remedy="one of them is wrong; fetch the image again, or ask its producer to fix it",
+            expected=SCHEMA1,
+            actual=stated,
         )
     for name in _OTHER_KINDS:
         if name in root.members:

@@ -22,6 +22,7 @@ from oci_convert.spec.media_types import (
 )
 from oci_convert.spec.models import Descriptor
 from oci_convert.text.brief import Brief
+from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import (
     Child,
     Edit,
@@ -79,8 +80,8 @@ def translate(
     (``needs-repacking``), a child's new digest is not known (``unknown-child``), or the document is
     no image and the target Docker (``not-an-image``).
     """
-    family = chosen(Family, to, "--to")
-    compress = chosen(Compress, compress, "--compress")
+    family = chosen(Family, to, "to")
+    compress = chosen(Compress, compress, "compress")
     check_compress(compress, family)
     document = read_document(raw, media_type, where)
     alone = _Alone(digest_map or {}, compress, where, keep_extensions=keep_extensions)
@@ -188,7 +189,9 @@ class _Alone:
                 f"the layer would have to be recompressed as {plan.recompress}",
                 code="needs-repacking",
                 where=where,
-                remedy="convert the image, not only the document, or use --compress keep",
+                remedy=Wording(
+                    'convert the image, not only the document, or use {compress="keep"}'
+                ),
             )
         return plan.media_type
 
@@ -227,7 +230,7 @@ class _Alone:
                 f"the new digest of {old.digest} is not known",
                 code="unknown-child",
                 where=where,
-                remedy="give the report of its conversion: --map FILE",
+                remedy=Wording("give the report of its conversion: {digest_map}"),
             )
         return Child((new or old).renamed(media_type))
 

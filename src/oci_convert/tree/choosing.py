@@ -12,7 +12,10 @@ __all__ = ["how_to_choose"]
 
 
 def how_to_choose(images: Iterable[tuple[Node, Descriptor | None]]) -> str:
-    """The remedy where there are several images, each with its entry: what tells them apart."""
+    """The remedy where there are several images, each with its entry: what tells them apart.
+
+    An argument in it is in braces, for a :class:`Wording`.
+    """
     listed = list(images)
     platforms = {
         identity_of(platform)
@@ -20,6 +23,6 @@ def how_to_choose(images: Iterable[tuple[Node, Descriptor | None]]) -> str:
         if (platform := platform_or_none(node, entry)) is not None
     }
     if len(platforms) == len(listed):
-        return "choose one with --platform"
+        return "choose one with {platforms=…}"
     digests = (node.descriptor.digest for node, _ in listed)
     return f"choose one by its digest as the REF of the source: {', '.join(digests)}"

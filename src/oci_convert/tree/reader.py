@@ -33,6 +33,7 @@ from oci_convert.spec.media_types import (
 )
 from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Root, Source
+from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import embedded, is_image
 from oci_convert.tree.look import look_at, refuse_large
 from oci_convert.tree.nodes import (
@@ -55,9 +56,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Faults", "read_node", "read_tree", "unreadable"]
 
-_SIZE: Final = "size-corrected", "if the digest is right, --repair corrects the size"
+_SIZE: Final = "size-corrected", Wording("if the digest is right, {repair=True} corrects the size")
 _REPAIRED: Final = {
-    "contradictory-media-type": ("media-type-corrected", "--repair corrects the media type"),
+    "contradictory-media-type": (
+        "media-type-corrected",
+        Wording("{repair=True} corrects the media type"),
+    ),
     "wrong-size": _SIZE,
     "blob-truncated": _SIZE,
 }
@@ -187,9 +191,8 @@ class _Reader:
     def noted(self, error: OciConvertError, where: str) -> OciConvertError:
         """What is noted of a fault, with its place; raises it where none is noted."""
         if self.faults is Faults.NOTE:
-            return error if error.where.startswith(where) else _moved(error, where)
-        nowhere = error.where in ("", self.source.label)
-        raise (_moved(error, where) if nowhere else error).within(self.source.label) from None
+            return error if error.where.startswith(where) else error.but(where=where)
+        raise (error if error.where else error.but(where=where)).within(self.source.label) from None
 
     def _read(self, blob: _Blob, depth: int) -> Node:
         """The node of a blob; where faults are noted, one that says what is wrong."""
@@ -248,6 +251,9 @@ class _Reader:
                 code="blob-truncated" if size < descriptor.size else "wrong-size",
                 where=blob.where,
                 remedy="fetch the image again",
+                digest=descriptor.digest,
+                expected=descriptor.size,
+                actual=size,
             )
             blob.descriptor = descriptor.model_copy(update={"size": size})
             if self.faults is Faults.REPAIR and not self._is_whole(blob):
@@ -375,11 +381,11 @@ class _Told:
         if self.reader.faults is Faults.NOTE:
             self.faults.append(self.reader.noted(error, self.where))
             return
-        code, remedy = _REPAIRED.get(error.code, ("", ""))
+        code, remedy = _REPAIRED.get(error.code, ("", Wording("")))
         if not code or not correction:
             raise error
         if self.reader.faults is Faults.REFUSE:
-            raise _moved(error, error.where, f"{error.remedy}; {remedy}")
+            raise error.but(remedy=Wording(f"{error.remedy}; {remedy.marked}"))
         message = f"{error.message}; {correction}"
         self.remarks.append(Finding.of(code, error.where or self.where, message))
 
@@ -444,11 +450,6 @@ def _misused(descriptor: Descriptor) -> tuple[str, str] | None:
         return None
     message = f"{descriptor.digest} ({descriptor.size} bytes) is not {{}}, the empty blob"
     return "misused-empty-type", message
-
-
-def _moved(error: OciConvertError, where: str, remedy: str = "") -> OciConvertError:
-    remedy = remedy or error.remedy
-    return type(error)(error.message, code=error.code, where=where, remedy=remedy)
 
 
 def unreadable(error: OSError, where: str) -> StoreError:

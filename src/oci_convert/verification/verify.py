@@ -139,7 +139,7 @@ def verify(
         if error.code not in FAULTS:
             raise
         # An unreadable store is reported like a fault of one image.
-        finding = Finding.of(error.code, error.where, error.message)
+        finding = Finding.of(error.code, error.place, error.message)
         effort = Effort(0, 0, round(time.monotonic() - began, 3))
         return Verification(str(source), (), (finding,), effort, Presence(0, 0))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from oci_convert.cli.show.terminal import complain, tell
 from oci_convert.cli.show.text import Style, Text
 from oci_convert.cli.show.words import count_of
+from oci_convert.cli.spelling import spelled
 
 if TYPE_CHECKING:
     from oci_convert.findings import Finding
@@ -84,5 +85,5 @@ def _line(finding: Finding, told: Text) -> Text:
 def failures(failed: Iterable[Failure]) -> None:
     """What a run that kept going could not convert, one line each."""
     for failure in failed:
-        place = failure.where or failure.source
-        complain(f"{place}: {failure.message} [{failure.code}]")
+        place = ": ".join(filter(None, (failure.store, failure.where))) or failure.source
+        complain(f"{place}: {spelled(failure.message)} [{failure.code}]")

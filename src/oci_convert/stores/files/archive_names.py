@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 from oci_convert.errors import UsageError
 from oci_convert.spec.media_types import Compression, Family
+from oci_convert.text.wording import Wording
 
 __all__ = ["is_archive_name", "is_tar_name", "packing_of"]
 
@@ -74,7 +75,9 @@ def packing_of(path: str, family: Family) -> Compression:
             f"archives cannot be written with {program.partition(' ')[0]} compression",
             code="cannot-compress",
             where=path,
-            remedy=f"pipe it: oci-convert convert … - --to {family} | {program} > {quote(path)}",
+            remedy=Wording(
+                f'pipe it: {{convert(…, "-", to="{family}")}} | {program} > {quote(path)}'
+            ),
         )
     return _of_end(_WRITTEN, name) or Compression.NONE
 

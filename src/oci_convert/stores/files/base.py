@@ -37,7 +37,7 @@ def not_a_file(name: str, kind: str, label: str) -> StoreError:
     return StoreError(
         f"{name} is {kind}, not a regular file",
         code="not-a-file",
-        where=label,
+        store=label,
         remedy="fetch the image again; it may be an attack",
     )
 
@@ -47,7 +47,7 @@ def link_outside(name: str, problem: str, label: str, remedy: str = "") -> Store
     return StoreError(
         f"{name} is a link that {problem}",
         code="link-outside",
-        where=label,
+        store=label,
         remedy=remedy or "links are followed only inside an image; it may be an attack",
     )
 
@@ -99,7 +99,7 @@ class Files(ABC):
             raise StoreError(
                 f"{name} is larger than the limit of {most} bytes",
                 code="document-too-large",
-                where=self.label,
+                store=self.label,
                 remedy=raised_by(limit),
             )
         return raw

@@ -34,6 +34,7 @@ from oci_convert.stores.files.beneath import (
 from oci_convert.stores.files.copying import clone, pump, write_all
 from oci_convert.stores.files.file import File
 from oci_convert.stores.files.run_folder import UNFINISHED, RunFolder, flush, make_real_folder
+from oci_convert.text.wording import Wording
 
 __all__ = ["UNFINISHED", "Folder", "WritableFolder"]
 
@@ -46,9 +47,9 @@ _KINDS: Final = {
 }
 
 
-_OWN_LINKS: Final = (
-    "it may be an attack; if the links are yours (git-annex, stow), use --follow-links, or copy "
-    "the store with cp -rL"
+_OWN_LINKS: Final = Wording(
+    "it may be an attack; if the links are yours (git-annex, stow), use {follow_links=True}, or "
+    "copy the store with cp -rL"
 )
 
 

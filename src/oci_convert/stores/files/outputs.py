@@ -13,6 +13,7 @@ from oci_convert.stores.files.borrowed import Borrowed
 from oci_convert.stores.files.file import File
 from oci_convert.stores.files.run_folder import RunFolder, flush
 from oci_convert.stores.files.system import system_errors
+from oci_convert.text.wording import Wording
 
 __all__ = ["GivenFile", "NewFile", "Output", "Stream"]
 
@@ -70,8 +71,8 @@ class NewFile(Output):
             raise StoreError(
                 f"there is a {'directory' if is_folder else 'file'} of this name",
                 code="target-exists",
-                where=self._label,
-                remedy="choose another name" if is_folder else "--force replaces it",
+                store=self._label,
+                remedy="choose another name" if is_folder else Wording("{force=True} replaces it"),
             )
 
     def begin(self) -> BinaryIO:
@@ -127,7 +128,7 @@ class Stream(Output):
             raise UsageError(
                 "an archive cannot be written to a terminal",
                 code="terminal",
-                where=self._label,
+                store=self._label,
                 remedy="redirect standard output to a file or a pipe",
             )
         if hasattr(os, "set_blocking"):  # Windows has it since Python 3.12

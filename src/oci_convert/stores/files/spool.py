@@ -57,7 +57,7 @@ def _opened(archive: str | View | OneWay | None, label: str) -> File | View | On
         raise UsageError(
             "an archive cannot be read from a terminal",
             code="terminal",
-            where=label,
+            store=label,
             remedy="redirect standard input from a file or a pipe",
         )
     return File(_STDIN, name=label, closefd=False)
@@ -128,7 +128,7 @@ def _content(
     except BlobError as error:
         if error.code == "corrupt-layer":
             raise _no_archive(label, error.message) from None
-        raise StoreError(error.message, code=error.code, where=label, remedy=error.remedy) from None
+        raise StoreError(error.message, code=error.code, store=label, remedy=error.remedy) from None
 
 
 def _head(chunks: Iterator[bytes]) -> bytes:
@@ -143,6 +143,6 @@ def _no_archive(label: str, why: str) -> StoreError:
     return StoreError(
         f"the archive cannot be read: {why}",
         code="bad-archive",
-        where=label,
+        store=label,
         remedy="fetch it again, or save the image again",
     )

@@ -110,6 +110,6 @@ def not_an_archive(stranger: Stranger, label: str, within: str = "") -> StoreErr
     return StoreError(
         f"{content} is not an archive: it is {stranger.what}",
         code="not-an-archive",
-        where=label,
+        store=label,
         remedy=stranger.remedy,
     )

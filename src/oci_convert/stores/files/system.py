@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from oci_convert.errors import StoreError
 from oci_convert.stores.files.run_folder import UNFINISHED
+from oci_convert.text.wording import Wording
 
 __all__ = ["REFUSALS", "Refusal", "system_error", "system_errors"]
 
@@ -54,12 +55,12 @@ REFUSALS: Final[dict[str, Refusal]] = {
     "too-many-links": Refusal(
         (errno.EMLINK,),
         "the file has too many links",
-        "choose another path, or leave out --link",
+        Wording("choose another path, or leave out {link=True}"),
     ),
     "too-many-files": Refusal(
         (errno.EMFILE, errno.ENFILE),
         "too many files are open",
-        "give fewer --jobs, or raise the limit (ulimit -n)",
+        Wording("give fewer {jobs}, or raise the limit (ulimit -n)"),
     ),
     "reader-gone": Refusal(
         (errno.EPIPE,),

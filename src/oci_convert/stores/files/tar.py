@@ -107,7 +107,7 @@ class Tar(Files):
             raise StoreError(
                 f"the archive is compressed ({packing})",
                 code="compressed-archive",
-                where=self.label,
+                store=self.label,
                 remedy="unpack it first",
             )
 
@@ -136,7 +136,7 @@ class Tar(Files):
         raise StoreError(
             f"the archive cannot be read: {why}",
             code="bad-archive",
-            where=self.label,
+            store=self.label,
             remedy="fetch it again, or save the image again",
         ) from None
 
@@ -149,7 +149,7 @@ class Tar(Files):
                 f"the sparse member {name!r} is more than {ratio} times larger than its data, "
                 "like a decompression bomb",
                 code="decompression-bomb",
-                where=self.label,
+                store=self.label,
                 remedy=raised_by("layer_ratio"),
             )
 
@@ -157,7 +157,7 @@ class Tar(Files):
         raise StoreError(
             f"the archive has more members than the limit of {most}",
             code="too-many-members",
-            where=self.label,
+            store=self.label,
             remedy=raised_by("members"),
         )
 
@@ -173,7 +173,7 @@ class Tar(Files):
             raise StoreError(
                 f"the archive contains {name} twice",
                 code="duplicate-archive-member",
-                where=self.label,
+                store=self.label,
                 remedy="tools would read it differently; do not use it",
             )
         # A hard link is the file that bore the name then, whatever bears it later.

@@ -159,7 +159,7 @@ class WritableTar(WritableFiles):
             raise StoreError(
                 "the archive is incomplete because of an earlier error",
                 code="archive-broken",
-                where=self.label,
+                store=self.label,
                 remedy="its reader must not use it; write to a file instead",
             )
         if self._file is None:

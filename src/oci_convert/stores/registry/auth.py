@@ -22,7 +22,7 @@ from oci_convert.text.printable import printable
 
 __all__ = ["Auth", "Found", "Keychain"]
 
-_GIVEN: Final = "--creds"
+_GIVEN: Final = "this run"
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,9 +68,8 @@ class Downloads(Remote):
             except TryAgain as again:
                 patience.wait(again)
         if tally is not None and tally.digest != digest:
-            raise _broken(
-                call, "digest-mismatch", f"it hashes to {tally.digest.short()}, in {had} bytes"
-            )
+            how = f"it hashes to {tally.digest.short()}, in {had} bytes"
+            raise _broken(call, "digest-mismatch", how, digest, tally.digest)
         self._known.add(self._key(digest))
 
     def blob_head(self, digest: Digest, size: int, most: int) -> bytes:
@@ -105,8 +104,10 @@ class Downloads(Remote):
                 _check_range(ranged, response, start)
             stated = response.length_remaining
             if stated is not None and size is not None and stated != size - first:
-                code = "blob-truncated" if first + stated < size else "wrong-size"
-                raise _broken(call, code, f"it has {first + stated} bytes, not the {size} stated")
+                has = first + stated
+                code = "blob-truncated" if has < size else "wrong-size"
+                how = f"it has {has} bytes, not the {size} stated"
+                raise _broken(call, code, how, size, has)
             yield from self._rest(ranged, response, first, skip, size)
 
     def _rest(
@@ -119,17 +120,19 @@ class Downloads(Remote):
                 at += len(chunk)
                 traffic.down(len(chunk))
                 if size is not None and at > size:
-                    raise _broken(call, "wrong-size", f"it goes on after the {size} bytes stated")
+                    how = f"it goes on after the {size} bytes stated"
+                    raise _broken(call, "wrong-size", how, size, at)
                 new = chunk[max(0, len(chunk) - (at - first - skip)) :] if skip else chunk
                 if new:
                     yield new
         except ProtocolError:
             what = f"the connection broke off after {at}{f' of {size}' if size else ''} bytes"
-            raise TryAgain(_broken(call, "blob-truncated", what)) from None
+            raise TryAgain(_broken(call, "blob-truncated", what, size, at)) from None
         except HTTPError as error:
             raise failed(error, self.host.origin, call.where, reached=True) from None
         if size is not None and at < size:
-            raise TryAgain(_broken(call, "blob-truncated", f"it ends after {at} of {size} bytes"))
+            what = f"it ends after {at} of {size} bytes"
+            raise TryAgain(_broken(call, "blob-truncated", what, size, at))
 
     def _opened(self, call: Call) -> Response:
         response = self.host.open(call)
@@ -141,8 +144,9 @@ class Downloads(Remote):
             raise BlobError(
                 f"the registry has no blob {call.subject}",
                 code="blob-missing",
-                where=call.where,
+                store=call.where,
                 remedy="push the image again",
+                digest=call.subject,
             )
         raise _refused(call, answer)
 
@@ -159,10 +163,19 @@ def _check_range(call: Call, response: Response, start: int) -> None:
         raise bad_answer(call, "with another part of a blob than it was asked for")
 
 
-def _broken(call: Call, code: str, how: str) -> BlobError:
+def _broken(
+    call: Call,
+    code: str,
+    how: str,
+    expected: str | int | None = None,
+    actual: str | int | None = None,
+) -> BlobError:
     return BlobError(
         f"the blob {call.subject[:19]} cannot be read whole: {how}",
         code=code,
-        where=call.where,
+        store=call.where,
         remedy=_BROKEN,
+        digest=call.subject,
+        expected=expected,
+        actual=actual,
     )

@@ -20,6 +20,7 @@ from urllib3.exceptions import TimeoutError as AnyTimeoutError
 from oci_convert.errors import OciConvertError, StoreError
 from oci_convert.stores.registry.refusals import TryAgain
 from oci_convert.stores.registry.transport import Origin
+from oci_convert.text.wording import Wording
 
 __all__ = ["failed"]
 
@@ -105,14 +106,16 @@ def _tls(error: SSLError, address: str, host: str) -> _Failure:
         return _Failure(
             "tls-failed",
             f"the certificate of {address} is not trusted: {cause.verify_message}",
-            f"--ca-file FILE trusts its authority; --insecure {host} checks nothing",
+            Wording(
+                f'{{ca_file=FILE}} trusts its authority; {{insecure={{"{host}"}}}} checks nothing'
+            ),
             passes=False,
         )
     if reason in _PLAIN_ANSWERS:
         return _Failure(
             "tls-failed",
             f"{address} speaks plain http",
-            "if that is meant and the network is yours, add --plain-http with this host",
+            Wording("if that is meant and the network is yours, add {plain_http=…} with this host"),
             passes=False,
         )
     if isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError) or cause is None:
@@ -125,6 +128,6 @@ def _tls(error: SSLError, address: str, host: str) -> _Failure:
     return _Failure(
         "tls-failed",
         f"no secure connection to {address}: {reason.replace('_', ' ').lower() or 'TLS failed'}",
-        "it may want a certificate of ours (--cert, --key), or an older version of TLS",
+        Wording("it may want a certificate of ours ({certificate=…}), or an older version of TLS"),
         passes=False,
     )

@@ -29,6 +29,7 @@ from oci_convert.stores.registry.refusals import TryAgain, refused, unexpected
 from oci_convert.stores.registry.secret import Credential
 from oci_convert.stores.registry.tokens import Authorizer, Wish
 from oci_convert.stores.registry.transport import Answer, Origin, Response, Transport, origin_of
+from oci_convert.text.wording import Wording
 
 __all__ = ["Host"]
 
@@ -203,7 +204,7 @@ class Host:
             raise StoreError(
                 f"the answer of the registry is larger than {most} bytes",
                 code="answer-too-large",
-                where=call.where,
+                store=call.where,
                 remedy=f"check that this is a registry; {raised_by(call.limit)}",
             )
         call.access.traffic.down(len(body))
@@ -226,8 +227,10 @@ class Host:
             raise StoreError(
                 f"the registry sends us for a token to {_bare(url)}, where no password may go",
                 code="realm-refused",
-                where=call.where,
-                remedy="its token server needs https; for a network of your own, --plain-http HOST",
+                store=call.where,
+                remedy=Wording(
+                    'its token server needs https; for a network of your own, {plain_http={"HOST"}}'
+                ),
             )
 
         def once() -> Answer:
@@ -242,7 +245,7 @@ class Host:
         """What an address leads to, if it may be followed from an answer of ``here``.
 
         To https always; to plain http only from plain http, and there only to the registry itself,
-        to a host of ``--plain-http``, or from this machine to this machine.
+        to a host of ``plain_http``, or from this machine to this machine.
         """
         found = origin_of(url)
         if found is None or found[0].scheme == "https" or found[0] == self.origin:
@@ -294,8 +297,10 @@ class Host:
         return StoreError(
             f"the redirect of the registry is not followed: {why}",
             code="redirect-refused",
-            where=call.where,
-            remedy="a redirect has to lead to https, or to an address of --plain-http HOST",
+            store=call.where,
+            remedy=Wording(
+                'a redirect has to lead to https, or to an address of {plain_http={"HOST"}}'
+            ),
         )
 
 

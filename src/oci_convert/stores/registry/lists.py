@@ -77,7 +77,7 @@ class Lists(Remote):
             return StoreError(
                 "the registry does not list its repositories",
                 code="no-catalog",
-                where=call.where,
+                store=call.where,
                 remedy="name them one by one, or in a file",
             )
         if answer.status == HTTPStatus.NOT_FOUND:
@@ -89,7 +89,7 @@ class Lists(Remote):
             return StoreError(
                 f"{self.host.origin} is not a registry",
                 code="not-a-registry",
-                where=call.where,
+                store=call.where,
                 remedy="check host and port",
             )
         return no_repository(call, words_of(answer))
@@ -102,20 +102,20 @@ class Lists(Remote):
             tags = self.tags()
         except OciConvertError as error:
             if error.code in {"no-such-repository", "not-a-registry"}:
-                return error.at(call.where) if not error.where else error
+                return error.within(call.where)
             tags = []
         if ":" in call.subject:
             return StoreError(
                 f"the repository has no manifest {call.subject}",
                 code="no-such-manifest",
-                where=call.where,
+                store=call.where,
                 remedy="its tag may have moved on, and what it was may have been deleted",
             )
         shown = ", ".join(tags[:_SHOWN]) + (", …" if len(tags) > _SHOWN else "")
         return StoreError(
             f"the repository has no tag {call.subject}",
             code="no-such-tag",
-            where=call.where,
+            store=call.where,
             remedy=did_you_mean(
                 nearest(call.subject, tags), f"its tags are {shown}" if tags else "it has no tags"
             ),

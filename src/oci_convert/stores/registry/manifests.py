@@ -199,8 +199,11 @@ def _not_asked(call: Call, size: int, wanted: Digest, got: Digest) -> OciConvert
     return BlobError(
         f"the registry gave {size} bytes that hash to {got.short()}, not to {wanted.short()}",
         code="digest-mismatch",
-        where=call.where,
+        store=call.where,
         remedy="the registry or a proxy before it is broken",
+        digest=wanted,
+        expected=wanted,
+        actual=got,
     )
 
 
@@ -212,6 +215,9 @@ def _misnamed(call: Call, stated: Digest, digest: Digest) -> OciConvertError:
     return BlobError(
         f"the registry calls {stated.short()} what hashes to {digest.short()}",
         code="digest-mismatch",
-        where=call.where,
+        store=call.where,
         remedy="the registry or a proxy before it is broken",
+        digest=stated,
+        expected=stated,
+        actual=digest,
     )

@@ -10,6 +10,7 @@ from typing import Final
 
 from oci_convert.errors import UsageError
 from oci_convert.text.brief import Brief
+from oci_convert.text.wording import Wording
 
 __all__ = ["RegistryOptions", "parse_rates"]
 
@@ -81,7 +82,7 @@ class RegistryOptions(Brief):
             raise UsageError(
                 f"the key {self.key} has no certificate",
                 code="invalid-option",
-                remedy="name it with --cert",
+                remedy="name it, too: certificate=…",
             )
 
 
@@ -97,7 +98,7 @@ def parse_rates(texts: Iterable[str]) -> dict[str, float]:
             raise UsageError(
                 f"{text!r} is not a rate",
                 code="invalid-option",
-                where="--rate",
+                where=Wording("{rates}"),
                 remedy="it takes HOST=N/s, also /m and /h, as in quay.io=50/s",
             )
         rates[match[1].lower()] = float(match[2]) / _SECONDS[match[3]]

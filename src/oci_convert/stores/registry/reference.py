@@ -15,6 +15,7 @@ from typing import Final, NoReturn
 from oci_convert.errors import DocumentError, UsageError
 from oci_convert.spec.digest import Digest
 from oci_convert.text.suggestion import did_you_mean
+from oci_convert.text.wording import Wording
 
 __all__ = [
     "SCHEME",
@@ -208,10 +209,10 @@ def _body(text: str) -> str:
             "a reference holds no credentials",
             code="invalid-reference",
             where=f"{SCHEME}…@{authority.rpartition('@')[2]}/{path}",
-            remedy="give them with --creds or --authfile",
+            remedy=Wording("give them with {Auth.basic} or {Auth.from_file}"),
         )
     if body.startswith(("http://", "https://")):
-        _refuse(text, "it has two schemes", "for plain http, add --plain-http HOST")
+        _refuse(text, "it has two schemes", Wording('for plain http, add {plain_http={"HOST"}}'))
     return body
 
 

@@ -17,6 +17,7 @@ from oci_convert.stores.registry.calls import Call, Kind
 from oci_convert.stores.registry.headers import media_type, retry_after
 from oci_convert.stores.registry.transport import Answer
 from oci_convert.text.printable import printable
+from oci_convert.text.wording import Wording
 
 __all__ = ["TryAgain", "Words", "no_repository", "refused", "unexpected", "words_of"]
 
@@ -118,8 +119,8 @@ def refused(call: Call, answer: Answer) -> OciConvertError:
         return StoreError(
             f"the registry does not take {call.size} bytes at once{words.quoted()}",
             code="too-large-for-registry",
-            where=call.where,
-            remedy="a proxy before it may have a limit; --chunk SIZE sends smaller pieces",
+            store=call.where,
+            remedy=Wording("a proxy before it may have a limit; {chunk=SIZE} sends smaller pieces"),
         )
     return unexpected(call, answer, words)
 
@@ -130,7 +131,7 @@ def no_repository(call: Call, words: Words) -> OciConvertError:
     return StoreError(
         f"there is no repository {call.access.repository.name}{words.quoted()}",
         code="no-such-repository",
-        where=call.where,
+        store=call.where,
         remedy="check the spelling; a repository without read access looks the same"
         if read
         else "make it first: this registry does not make repositories by itself",
@@ -145,7 +146,7 @@ def unexpected(call: Call, answer: Answer, words: Words | None = None) -> OciCon
     return StoreError(
         f"the registry answers {_status(answer)} to a request to {asked}{words.quoted()}",
         code="registry-failed",
-        where=call.where,
+        store=call.where,
         remedy="try again later, or ask the operator of the registry"
         if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         else "check whether this is the right host, and what its manual says",
@@ -164,7 +165,7 @@ def _denied(call: Call, words: Words) -> OciConvertError:
     return StoreError(
         f"the registry does not allow this ({scopes}){words.quoted()}",
         code="registry-denied",
-        where=call.where,
+        store=call.where,
         remedy=f"{call.access.authorizer.needed()}; "
         "some registries also say so of a repository that is not there",
     )
@@ -178,8 +179,10 @@ def _too_many(call: Call, answer: Answer, words: Words) -> OciConvertError:
     return StoreError(
         f"the registry asks for fewer requests{limit}{words.quoted()}",
         code="too-many-requests",
-        where=call.where,
-        remedy=f"slow down with --rate {call.access.repository.host}=N/s, or try again {later}",
+        store=call.where,
+        remedy=Wording(
+            f'slow down with {{rates={{"{call.access.repository.host}": N}}}}, or try again {later}'
+        ),
     )
 
 
@@ -189,7 +192,7 @@ def _manifest_refused(call: Call, answer: Answer, words: Words) -> OciConvertErr
         return StoreError(
             f"the registry says that it has not got {which}{words.quoted()}",
             code="manifest-blob-unknown",
-            where=call.where,
+            store=call.where,
             remedy="start the run again; if it stays so, the registry lost what it had taken",
         )
     types = _media_types(call.body)
@@ -197,8 +200,8 @@ def _manifest_refused(call: Call, answer: Answer, words: Words) -> OciConvertErr
         f"the registry refuses this manifest with {_status(answer)}{words.quoted()}"
         + (f"; its media types are {types}" if types else ""),
         code="manifest-refused",
-        where=call.where,
-        remedy="it may take the other format, with --to; its manual says what it takes",
+        store=call.where,
+        remedy=Wording("it may take the other format, with {to=…}; its manual says what it takes"),
     )
 
 

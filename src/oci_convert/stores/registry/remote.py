@@ -96,7 +96,7 @@ def bad_answer(call: Call, how: str) -> StoreError:
     return StoreError(
         f"the registry answers {how}",
         code="bad-registry-answer",
-        where=call.where,
+        store=call.where,
         remedy="check that this is a registry; it, or a proxy before it, may be broken",
     )
 

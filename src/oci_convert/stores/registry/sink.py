@@ -21,6 +21,7 @@ from oci_convert.stores.registry.reference import ImageReference, Repository, Ta
 from oci_convert.stores.registry.source import RegistrySource
 from oci_convert.stores.registry.unsent import UnsentRepository
 from oci_convert.stores.registry.uploads import Placed
+from oci_convert.text.wording import Wording
 
 __all__ = ["RegistrySink", "SinkSettings"]
 
@@ -97,8 +98,10 @@ class RegistrySink(Sink):
                 raise StoreError(
                     f"the tag {tag} exists already",
                     code="target-exists",
-                    where=self.label,
-                    remedy="--force replaces it, and keeps the old image under another tag",
+                    store=self.label,
+                    remedy=Wording(
+                        "{force=True} replaces it, and keeps the old image under another tag"
+                    ),
                 )
             self._replaced[tag] = found
 
@@ -274,8 +277,11 @@ class RegistrySink(Sink):
                 raise BlobError(
                     f"the tag {tag} names {found.digest} now, and not {descriptor.digest}",
                     code="digest-mismatch",
-                    where=self.label,
+                    store=self.label,
                     remedy="somebody else pushed it at the same time, or the registry is broken",
+                    digest=descriptor.digest,
+                    expected=descriptor.digest,
+                    actual=found.digest,
                 )
 
     def abort(self) -> None:

@@ -20,6 +20,7 @@ from oci_convert.stores.base import HEAD, Root, Source
 from oci_convert.stores.registry.client import RemoteRepository
 from oci_convert.stores.registry.manifests import Fetched
 from oci_convert.stores.registry.reference import EveryTag, ImageReference
+from oci_convert.text.wording import Wording
 
 __all__ = ["RegistrySource"]
 
@@ -146,8 +147,11 @@ class RegistrySource(Source):
         return BlobError(
             f"the registry does not have {digest}",
             code="blob-missing",
-            where=self.label,
-            remedy="push the image again, or choose what is there with --platform or --sparse",
+            store=self.label,
+            remedy=Wording(
+                "push the image again, or choose what is there with {platforms=…} or {sparse=…}"
+            ),
+            digest=digest,
         )
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ from oci_convert.stores.registry.reference import Repository
 from oci_convert.stores.registry.secret import IdentityToken, RegistryToken, UserPassword
 from oci_convert.stores.registry.transport import Answer
 from oci_convert.stores.traffic import Traffic
+from oci_convert.text.wording import Wording
 
 __all__ = ["Authorizer", "Trade", "Wish"]
 
@@ -243,13 +244,16 @@ class Authorizer:
                 f"{self._host} requires credentials, but there are none for it{words}{notes}",
                 code="registry-unauthorized",
                 where=where,
-                remedy="give some with --creds or --authfile, or run docker login or podman login",
+                remedy=Wording(
+                    "give some with {Auth.basic} or {Auth.from_file}, or run docker login or "
+                    "podman login"
+                ),
             )
         return StoreError(
             f"{self._host} does not accept the credentials of {self._found.origin}{words}{notes}",
             code="registry-unauthorized",
             where=where,
-            remedy="log in again, or give others with --creds or --authfile",
+            remedy=Wording("log in again, or give others with {Auth.basic} or {Auth.from_file}"),
         )
 
     def needed(self) -> str:

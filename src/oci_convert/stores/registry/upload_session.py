@@ -200,8 +200,8 @@ class UploadSession:
             raise StoreError(
                 f"the registry kept {has + 1} of the {size} bytes that it was sent",
                 code="chunk-lost",
-                where=call.where,
-                remedy="it does not take blobs in pieces: leave out --chunk",
+                store=call.where,
+                remedy="it does not take blobs in pieces: leave out chunk=…",
             )
 
     def _check_end(self, call: Call, answer: Answer, digest: Digest) -> None:
