@@ -17,6 +17,7 @@ _OPTIONS: Final = {
     "Auth.from_file": "--authfile",
     "certificate=…": "/etc/docker/certs.d",
     "chunk=SIZE": "the library, with chunk=SIZE,",
+    "convert()": "with --debug, convert",
     "digest_map": "--map FILE",
     "fsync": "--no-fsync",
     "platforms": "--platform",

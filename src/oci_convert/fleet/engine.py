@@ -30,6 +30,7 @@ from oci_convert.fleet.results_file import ResultsFile
 from oci_convert.fleet.work import Watch, run_chunk
 from oci_convert.limits import limits
 from oci_convert.report import Failure
+from oci_convert.text.wording import Wording
 from oci_convert.version import __version__
 
 __all__ = ["Fleet", "convert_many"]
@@ -280,7 +281,7 @@ def _broken(error: Exception) -> StoreError:
     return StoreError(
         f"the executor takes no more jobs: {type(error).__name__}",
         code="executor-broken",
-        remedy="start it again; a file of results (--results) lets the run go on where it was",
+        remedy=Wording("start it again; with {results=FILE} the run goes on where it was"),
     )
 
 

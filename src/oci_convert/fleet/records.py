@@ -1,4 +1,4 @@
-"""The record of each job, in a directory: what ``convert --record`` writes for one."""
+"""The record of each job, in a directory: what :meth:`Report.dumps` gives for one."""
 
 from __future__ import annotations
 

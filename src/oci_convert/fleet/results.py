@@ -15,11 +15,12 @@ from oci_convert.errors import DocumentError
 from oci_convert.plain import Plain, adapter, dumped, spelled_out
 from oci_convert.report import ConvertedImage, Failure, Report
 from oci_convert.spec.models import first_fault
+from oci_convert.text.wording import Wording
 from oci_convert.version import __version__
 
 __all__ = ["Answer", "JobResult", "JobStatus", "Summary", "losses_of", "not_results"]
 
-_REMEDY: Final = "give a file that batch or sync wrote with --results"
+_REMEDY: Final = Wording("give a file that batch or sync wrote with {results=FILE}")
 
 
 class JobStatus(StrEnum):

@@ -17,6 +17,7 @@ from typing import Any, Final, Self
 from oci_convert.errors import StoreError, UsageError
 from oci_convert.fleet.results import JobResult, Summary, not_results
 from oci_convert.stores.files.system import system_errors
+from oci_convert.text.wording import Wording
 
 __all__ = ["ResultsFile", "read_results"]
 
@@ -34,7 +35,7 @@ class ResultsFile:
             raise UsageError(
                 f"there is no directory {str(path.parent)!r}",
                 code="no-such-directory",
-                where="--results",
+                where=Wording("{results}"),
                 remedy="create it first, or choose another one",
             )
         with system_errors():
@@ -149,7 +150,7 @@ def _lines(path: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
             f"the results cannot be read: {system_error(error).message}",
             code="cannot-read",
             where=str(path),
-            remedy="batch and sync write them with --results",
+            remedy=Wording("batch and sync write them with {results=FILE}"),
         ) from error
 
 

@@ -27,6 +27,7 @@ from oci_convert.stores.files.system import system_errors
 from oci_convert.stores.opening import opened, sink_store, source_store
 from oci_convert.stores.references import Reference
 from oci_convert.stores.registry.known import Known
+from oci_convert.text.wording import Wording
 from oci_convert.version import __version__
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _try(task: Task, watch: Watch | None) -> JobResult:
 def _unforeseen(job: Job, error: Exception) -> Failure:
     kind = type(error).__name__
     words = "".join((kind, ": " if str(error) else "", *str(error).splitlines()[:1]))
-    remedy = "convert it alone with --debug, and please report it"
+    remedy = Wording("{convert()} it alone, and please report what it raises")
     return Failure(job.source, kind, "internal-error", job.id, words, remedy)
 
 
