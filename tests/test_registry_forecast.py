@@ -25,6 +25,8 @@ FIVE = image_list(
 )
 BLOBS = len(FIVE.blobs) - 6
 """Distinct blobs of it that are no documents: 40 layers and 5 configs."""
+SOUGHT = 6 * 4
+"""Questions for what refers to its documents: one by the API, three for the tags of cosign."""
 NEAR = Memory(layout_files({"app": FIVE}))
 MOVED = ("requests", "bytes_down", "bytes_up", "bytes_written", "layer_bytes")
 
@@ -121,14 +123,14 @@ def test_a_directory_into_a_registry(registry: FakeRegistry) -> None:
 def test_a_registry_into_a_layout(registry: FakeRegistry, tmp_path: Path) -> None:
     layers = {row.old.digest: row.old.size for row in convert(NEAR, Memory(), to="oci").map}
     report = foretold(of(registry, "team/app:1"), f"oci:{tmp_path / 'layout'}:app")
-    assert report.totals.requests == 6 + BLOBS
-    assert report.totals.bytes_down == sum(layers.values())
+    assert report.totals.requests == 6 + SOUGHT + BLOBS
+    assert report.totals.bytes_down < 1.05 * sum(layers.values())
 
 
 def test_a_registry_into_another_one(registry: FakeRegistry) -> None:
     with FakeRegistry() as other:
         totals = foretold(of(registry, "team/app:1"), of(other, "app:1"), force=True).totals
-    assert totals.requests == 12 + 4 * BLOBS
+    assert totals.requests == 12 + SOUGHT + 4 * BLOBS
 
 
 def test_a_recompressed_layer_and_pieces(registry: FakeRegistry) -> None:

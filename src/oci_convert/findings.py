@@ -252,10 +252,10 @@ CODES: Final[dict[str, Code]] = {
     ),
     "referrers-not-sought": Code(
         Level.WARNING,
-        "The image came from a registry. What refers to it there, such as signatures, was not "
-        "looked for.",
-        "It is still at the source, under the old digest. Copy it with a tool for registries if it "
-        "is needed beside an image whose digest did not change.",
+        "The image went to another repository of its registry. What refers to it, such as "
+        "signatures, was not looked for, as that takes more requests than converting does.",
+        "It is still at the source, under the old digest. `--referrers keep` or `--signatures keep` "
+        "looks for it; `--referrers drop --signatures drop` says that it is not wanted.",
     ),
     "entry-dropped": Code(
         Level.LOSS,

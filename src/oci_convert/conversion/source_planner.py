@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from oci_convert.conversion.source_plan import SourcePlan
 from oci_convert.errors import OciConvertError
 from oci_convert.findings import Finding
+from oci_convert.options import Keep as Policy
 from oci_convert.options import OnLoss, Options
 from oci_convert.planning.decide import (
     decide,
@@ -34,6 +35,7 @@ from oci_convert.tree.referrers import (
     SortedRoots,
     Subject,
     referrers_of,
+    seek_referrers,
     sort_roots,
 )
 
@@ -138,6 +140,8 @@ class SourcePlanner:
     def _decided(
         self, tree: Tree, found: SortedRoots, orphans: Sequence[Orphan], *, whole_store: bool
     ) -> Plan:
+        if self._seeks_referrers():
+            seek_referrers(self.source, tree, found)
         digests: set[str] = {node.descriptor.digest for node in tree.documents()}
         read = partial(read_node, self.source, found.known, faults=self._faults)
         referrers, others = referrers_of(digests, found.referrers, read, self._numbers)
@@ -158,6 +162,24 @@ class SourcePlanner:
         found.referrers = others
         return plan
 
+    def _seeks_referrers(self) -> bool:
+        """Whether what refers to the images is looked for where that takes requests.
+
+        Without being asked to, only for images that leave their registry: inside of it, nothing is
+        lost, and looking would take more requests than converting.
+        """
+        options, sink = self.settings.options, self.settings.sink
+        policies = {options.referrers, options.signatures}
+        if policies & {Policy.KEEP, Policy.FAIL}:
+            return True
+        return Policy.AUTO in policies and not sink.is_near(self.source)
+
+    def _passes_over_referrers(self) -> bool:
+        """Whether nobody knows what is left behind, as it was neither sought nor is unwanted."""
+        options, sink = self.settings.options, self.settings.sink
+        wanted = Policy.AUTO in (options.referrers, options.signatures)
+        return wanted and not self._seeks_referrers() and not sink.shares(self.source)
+
     def _finished(self, plan: Plan) -> SourcePlan:
         """The plan with what is restored, and with the files of signatures that go along."""
         settings = self.settings
@@ -174,7 +196,7 @@ class SourcePlanner:
             holds_signatures=settings.sink.capabilities.signatures,
         )
         plan = with_findings(plan, findings)
-        if self.source.remote and not settings.sink.shares(self.source):
+        if self.source.remote and self._passes_over_referrers():
             plan = with_findings(plan, map(_not_sought, plan.images))
         if settings.options.on_loss is OnLoss.FAIL:
             refuse_losses(plan)

@@ -139,6 +139,13 @@ class Source(ABC):
     def roots(self) -> Sequence[Root]:
         """Every image, in the order of the store."""
 
+    def referrers(self, subjects: Sequence[Descriptor]) -> Sequence[Root]:
+        """What refers to ``subjects`` and is not listed by :meth:`roots`.
+
+        For stores that would have to ask for each of them, and do so only here.
+        """
+        return ()
+
     def signatures(self) -> Mapping[str, tuple[str, bytes]]:
         """Files with signatures: by name, the signed digest and their bytes."""
         return {}
@@ -249,6 +256,10 @@ class Sink(ABC):
     def shares(self, source: Source) -> bool:
         """Whether source and target are one place, so that no blob has to be moved."""
         return False
+
+    def is_near(self, source: Source) -> bool:
+        """Whether the target takes blobs of the source by itself, so that none passes through."""
+        return self.shares(source)
 
     def check(self, roots: Sequence[Root]) -> None:
         """Raise for images that the sink cannot name; called before the first blob.

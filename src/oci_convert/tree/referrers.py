@@ -36,6 +36,7 @@ __all__ = [
     "own_name",
     "read_images",
     "referrers_of",
+    "seek_referrers",
     "sort_roots",
     "subject_tag",
 ]
@@ -129,6 +130,21 @@ def sort_roots(source: Source, roots: Sequence[Root]) -> SortedRoots:
     return found
 
 
+def seek_referrers(source: Source, tree: Tree, found: SortedRoots) -> None:
+    """Add what refers to a tree, also in a chain, and is not among the roots of its source."""
+    subjects = [node.descriptor for node in tree.documents()]
+    seen = {root.descriptor.digest for root, _ in found.referrers}
+    while subjects:
+        asked = [root for root in source.referrers(subjects) if root.descriptor.digest not in seen]
+        more, about = sort_roots(source, asked), {subject.digest for subject in subjects}
+        # A list may be wrong: what counts is what a referrer says itself.
+        near = [(root, subject) for root, subject in more.referrers if subject.digest in about]
+        found.referrers += near
+        found.known |= more.known
+        subjects = [root.descriptor for root, _ in near]
+        seen |= {subject.digest for subject in subjects}
+
+
 def referrers_of(
     digests: set[str],
     candidates: list[tuple[Root, Subject]],
@@ -169,6 +185,7 @@ def read_images(
     found = sort_roots(source, [root for root in everything if not named or root not in roots])
     tops = list(roots) if named else found.images
     tree = read_tree(source, tops, known=found.known, faults=faults)
+    seek_referrers(source, tree, found)
     digests: set[str] = {node.descriptor.digest for node in tree.documents()}
     read = partial(read_node, source, found.known, faults=faults)
     referrers, others = referrers_of(digests, found.referrers, read)

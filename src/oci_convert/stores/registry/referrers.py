@@ -18,13 +18,13 @@ from oci_convert.spec.media_types import Kind as BlobKind
 from oci_convert.stores.registry.calls import Kind
 from oci_convert.stores.registry.headers import media_type, next_link
 from oci_convert.stores.registry.manifests import Fetched, Manifests
-from oci_convert.stores.registry.reference import Repository
 from oci_convert.stores.registry.refusals import refused
 from oci_convert.stores.registry.remote import bad_answer
 
 __all__ = ["Referrers", "referrers_tag"]
 
 _INDEX: Final = name_of(Cell(BlobKind.INDEX), Family.OCI) or ""
+_NO_API: Final = "no referrers API"
 _MOST_PAGES: Final = 1000
 _LONGEST_TAG: Final = 128
 _TRIES: Final = 3
@@ -39,27 +39,26 @@ class Referrers(Manifests):
     """Reads and extends the list of what speaks of an image."""
 
     @property
-    def _no_api(self) -> tuple[Repository, str]:
-        return self.repository, "no referrers API"
-
-    @property
     def lacks_api(self) -> bool:
-        """Whether the registry was asked for referrers, and did not understand."""
-        return self._no_api in self._known
+        """Whether the registry was asked for referrers of anything, and did not understand."""
+        return (self.repository.host, _NO_API) in self._known
 
-    def referrers(self, subject: Digest) -> tuple[Fetched, ...]:
+    def referrers(self, subject: Digest, *, tagged: bool = True) -> tuple[Fetched, ...]:
         """Indexes of everything that speaks of ``subject``, one for each page of the list.
 
         Only an answer that is an OCI index counts: some registries say 200 and show a page for
-        people. A registry without the API has an index under a tag, or nothing.
+        people. A registry without the API has an index under a tag, or nothing; without ``tagged``
+        it is not asked for.
         """
-        if not self.lacks_api:
+        # Behind one host, repositories may be of several makes.
+        if (self.repository, _NO_API) not in self._known:
             pages = self._from_api(subject)
             if pages:
                 return pages
-            self._known.add(self._no_api)
-        tagged = self.find_manifest(referrers_tag(subject))
-        return (tagged,) if tagged is not None and tagged.media_type == _INDEX else ()
+            self._known.add((self.repository, _NO_API))
+            self._known.add((self.repository.host, _NO_API))
+        found = self.find_manifest(referrers_tag(subject)) if tagged else None
+        return (found,) if found is not None and found.media_type == _INDEX else ()
 
     def _from_api(self, subject: Digest) -> tuple[Fetched, ...]:
         """The pages of the API, at least one; none where there is no API."""

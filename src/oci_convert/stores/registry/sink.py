@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from oci_convert.documents.document import read_document
+from oci_convert.documents.document import Document, read_document
 from oci_convert.errors import BlobError, StoreError, UsageError
 from oci_convert.layers.streams import verified
 from oci_convert.spec.digest import CANONICAL, Digest, new_hash
-from oci_convert.spec.models import Descriptor
+from oci_convert.spec.models import Descriptor, Manifest
 from oci_convert.spec.names import REF_NAME, called
 from oci_convert.stores.base import Capabilities, Root, Sink, Source, unwatched, watched
 from oci_convert.stores.hashing import in_dry_run
@@ -82,9 +82,18 @@ class RegistrySink(Sink):
 
     def shares(self, source: Source) -> bool:
         """Whether the source is this very repository."""
+        return self._origin(source) == self._reference.repository
+
+    def is_near(self, source: Source) -> bool:
+        """Whether the source is a repository of the same registry."""
+        return self._origin(source) is not None
+
+    def _origin(self, source: Source) -> Repository | None:
+        """The repository that blobs of the source can be mounted from."""
         if not isinstance(source, RegistrySource):
-            return False
-        return source.remote_repository.repository == self._reference.repository
+            return None
+        found = source.remote_repository.repository
+        return found if found.host == self._reference.repository.host else None
 
     def check(self, roots: Sequence[Root]) -> None:
         """Refuse tags that exist, unless they may be replaced: the first requests of a run."""
@@ -179,9 +188,7 @@ class RegistrySink(Sink):
         link: bool = False,
     ) -> int:
         """Mount the blob where source and target are one registry, else upload it."""
-        origin = source.remote_repository.repository if isinstance(source, RegistrySource) else None
-        if origin is not None and origin.host != self._reference.repository.host:
-            origin = None
+        origin = self._origin(source)
         if origin is None and self._there(descriptor):
             return 0
         if self._remote.sends:
@@ -249,12 +256,23 @@ class RegistrySink(Sink):
         tag = root.name or root.annotations.get(REF_NAME)
         return tag if tag is not None and "/" not in tag and ":" not in tag else None
 
-    def _push(self, descriptor: Descriptor, raw: bytes) -> None:
+    def _push(self, descriptor: Descriptor, raw: bytes, tag: str | None = None) -> None:
         algorithm = descriptor.name.algorithm
-        pushed = self._remote.put_manifest(raw, descriptor.media_type, algorithm=algorithm)
-        subject = _subject(raw)
-        if pushed.new and subject is not None and not pushed.subject_handled:
-            self._remote.add_referrer(subject, descriptor.triple())
+        pushed = self._remote.put_manifest(raw, descriptor.media_type, tag=tag, algorithm=algorithm)
+        # Most documents have no subject, and need not be read once more.
+        tells = b"subject" in raw or b"\\u" in raw
+        if pushed.new and tells and not pushed.subject_handled:
+            self._list(descriptor, read_document(raw, descriptor.media_type))
+
+    def _list(self, descriptor: Descriptor, document: Document) -> None:
+        """List a document among the referrers of its subject, if it has one."""
+        found = document.model
+        if found.subject is None:
+            return
+        config = found.config.media_type if isinstance(found, Manifest) else None
+        about = {"artifactType": found.artifact_type or config, "annotations": found.annotations}
+        told = {name: value for name, value in about.items() if value}
+        self._remote.add_referrer(found.subject.name, descriptor.triple() | told)
 
     def _document(self, descriptor: Descriptor) -> tuple[Descriptor, bytes]:
         """A document that was put, or was here before."""
@@ -268,9 +286,7 @@ class RegistrySink(Sink):
         if old is not None and self._settings.keep_original and old.digest != descriptor.digest:
             kept = f"{tag[:100]}-before-{old.digest.encoded[:_BEFORE]}"
             self._remote.put_manifest(old.raw, old.media_type, tag=kept)
-        self._remote.put_manifest(
-            raw, descriptor.media_type, tag=tag, algorithm=descriptor.name.algorithm
-        )
+        self._push(descriptor, raw, tag)
         if self._settings.verify_written:
             found = self._remote.manifest(tag)
             if found.raw != raw:
@@ -304,13 +320,6 @@ def _watched(
     source: Source, descriptor: Descriptor, watch: Callable[[int], None]
 ) -> Iterator[bytes]:
     return watched(source.stream(descriptor), watch)
-
-
-def _subject(raw: bytes) -> Digest | None:
-    """What a document refers to, if it is a referrer."""
-    document = read_document(raw, None)
-    found = document.model.subject
-    return None if found is None else found.name
 
 
 def _once(chunks: Iterable[bytes], where: str) -> Callable[[], Iterable[bytes]]:

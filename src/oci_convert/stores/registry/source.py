@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
-from oci_convert.documents.document import type_of
+from oci_convert.documents.document import Role, read_document, type_of
 from oci_convert.errors import BlobError, OciConvertError
 from oci_convert.layers.chunk_reader import ChunkReader
 from oci_convert.layers.streams import verified
@@ -20,12 +20,17 @@ from oci_convert.stores.base import HEAD, Root, Source
 from oci_convert.stores.registry.client import RemoteRepository
 from oci_convert.stores.registry.manifests import Fetched
 from oci_convert.stores.registry.reference import EveryTag, ImageReference
+from oci_convert.stores.registry.referrers import referrers_tag
 from oci_convert.text.wording import Wording
 
 __all__ = ["RegistrySource"]
 
 _TOGETHER: Final = 8
 """Documents that are fetched at a time."""
+_COSIGN: Final = (".sig", ".att", ".sbom")
+"""What cosign appends to the tag that stands for an image."""
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class RegistrySource(Source):
@@ -46,7 +51,7 @@ class RegistrySource(Source):
             reference = self._reference
             if isinstance(reference, EveryTag):
                 tags = self.remote_repository.tags()
-                self._roots = tuple(self._root(tag, tag) for tag in tags)
+                self._roots = tuple(_together(lambda tag: self._root(tag, tag), tags))
             else:
                 self._roots = (self._root(reference.target, reference.tag),)
         return self._roots
@@ -62,11 +67,35 @@ class RegistrySource(Source):
         name = f"{self._reference.repository}:{tag}"
         return Root(descriptor, {REF_NAME: tag, CONTAINERD_NAME: name}, name)
 
+    def referrers(self, subjects: Sequence[Descriptor]) -> Sequence[Root]:
+        """By the API, else by the tag that stands for it; and what cosign tags, unless all tags
+        are among the roots.
+
+        What some registries answer to requests that they do not know is learnt from the first.
+        """
+        first = [self._referrers(subject) for subject in subjects[:1]]
+        found = [*first, *_together(self._referrers, subjects[1:])]
+        return list({root.descriptor.digest: root for some in found for root in some}.values())
+
+    def _referrers(self, subject: Descriptor) -> list[Root]:
+        remote, found = self.remote_repository, []
+        every = isinstance(self._reference, EveryTag)
+        for page in remote.referrers(subject.name, tagged=not every):
+            listed = read_document(page.raw, page.media_type, f"{self.label}@{subject.digest}")
+            found += [
+                Root(slot.descriptor.model_copy(update={"annotations": None}))
+                for slot in listed.slots
+                if slot.role is Role.ENTRY
+            ]
+        if not every:
+            tags = (referrers_tag(subject.name) + suffix for suffix in _COSIGN)
+            found += [self._root(tag, tag) for tag in tags if remote.head_manifest(tag)]
+        return found
+
     def prefetch(self, descriptors: Sequence[Descriptor]) -> None:
         wanted = [one for one in descriptors if one.digest not in self._documents]
         if len(wanted) > 1:
-            with ThreadPoolExecutor(min(_TOGETHER, len(wanted))) as pool:
-                list(pool.map(inherited(self._fetch), wanted))
+            _together(self._fetch, wanted)
 
     def _fetch(self, descriptor: Descriptor) -> None:
         # What is wrong shows when the document is read.
@@ -164,3 +193,11 @@ def _media_type(found: Fetched) -> str:
         return type_of(found.raw)
     except OciConvertError:
         return found.media_type
+
+
+def _together(function: Callable[[T], R], several: Sequence[T]) -> list[R]:
+    """What ``function`` makes of each, several at a time."""
+    if len(several) < 2:
+        return [function(one) for one in several]
+    with ThreadPoolExecutor(min(_TOGETHER, len(several))) as pool:
+        return list(pool.map(inherited(function), several))

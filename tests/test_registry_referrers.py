@@ -1,0 +1,204 @@
+"""What refers to an image in a registry is found there, and follows it as it does on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from oci_convert import Family, Memory, OciConvertError, Report, convert, inspect
+from oci_convert.spec.digest import Digest
+from oci_convert.stores import RegistryClient, RegistryImage
+from oci_convert.stores.registry.reference import Repository
+from registry.personality import PERSONALITIES
+from registry.server import FakeRegistry
+from support.images import (
+    OCI_INDEX,
+    Image,
+    cosign_signature,
+    cosign_tag,
+    docker_image,
+    image_list,
+    layout_files,
+    oci_image,
+    referrer,
+)
+
+WAYS = ("the specification", "distribution 2.8", "pages for people", "olareg")
+CHILD = docker_image(platform="linux/arm64")
+LIST = image_list([docker_image(), CHILD], Family.DOCKER)
+SBOM = referrer(LIST, "packages")
+NOTE = referrer(CHILD, "about a child")
+REMARK = referrer(SBOM, "about the packages")
+SIGNATURE = cosign_signature(LIST)
+UNSIGNED = (SBOM, NOTE, REMARK)
+
+
+@pytest.fixture(params=WAYS)
+def fake(request: pytest.FixtureRequest) -> Iterator[FakeRegistry]:
+    with FakeRegistry(PERSONALITIES[request.param]) as registry:
+        publish(registry, LIST, *UNSIGNED)
+        put(registry, SIGNATURE, cosign_tag(LIST))
+        yield registry
+
+
+def put(fake: FakeRegistry, image: Image, *tags: str) -> None:
+    """As another tool would."""
+    for digest, data in image.blobs.items():
+        if digest in image.documents:
+            kind = json.loads(data)["mediaType"]
+            fake.content.add_manifest("team/app", data, kind, digest=digest)
+        else:
+            fake.content.add_blob("team/app", data, digest)
+    fake.content.add_manifest("team/app", image.manifest, image.media_type, *tags)
+
+
+def publish(fake: FakeRegistry, image: Image, *referrers: Image) -> None:
+    put(fake, image, "1")
+    listed: dict[str, list[Any]] = {}
+    for one in referrers:
+        put(fake, one)
+        subject = one.json["subject"]["digest"]
+        listed.setdefault(subject, []).append(one.descriptor.triple())
+    for subject, entries in listed.items():
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
+        raw = json.dumps(index).encode()
+        fake.content.add_manifest("team/app", raw, OCI_INDEX, subject.replace(":", "-"))
+
+
+def at(fake: FakeRegistry, name: str = "team/app:1") -> str:
+    return f"docker://{fake.host}/{name}"
+
+
+def converted(source: str, target: Any, **options: Any) -> Report:
+    with RegistryClient() as client:
+        ends = [
+            RegistryImage(end, client) if isinstance(end, str) else end for end in (source, target)
+        ]
+        return convert(*ends, **{"to": "oci", **options})
+
+
+def on_disk(**options: Any) -> Report:
+    """The same conversion where everything is in one layout."""
+    files = layout_files({"app": LIST, "": SBOM, cosign_tag(LIST): SIGNATURE})
+    index = json.loads(files["index.json"])
+    for one in (NOTE, REMARK):
+        index["manifests"].append(one.descriptor.triple())
+        files |= {f"blobs/{digest.replace(':', '/')}": data for digest, data in one.blobs.items()}
+    files["index.json"] = json.dumps(index).encode()
+    return convert(Memory(files), Memory(), **{"to": "oci", **options})
+
+
+def changed(report: Report, *images: Image) -> dict[str, str | None]:
+    return {image.digest: report.pins.get(image.digest) for image in images}
+
+
+def codes(report: Report) -> list[str]:
+    return sorted(finding.code for finding in report.findings)
+
+
+def listed(fake: FakeRegistry, name: str, subject: str) -> dict[str, Any]:
+    """What a registry has about a subject, by the API or by the tag that stands for it."""
+    host, _, path = f"{fake.host}/{name}".partition("/")
+    with RegistryClient() as client:
+        pages = client.repository(Repository(host, path)).referrers(Digest(subject))
+    entries = [entry for page in pages for entry in json.loads(page.raw)["manifests"]]
+    return {entry["digest"]: entry for entry in entries}
+
+
+@pytest.mark.parametrize("options", [{}, {"signatures": "keep"}, {"referrers": "drop"}], ids=str)
+def test_into_a_layout_everything_becomes_what_it_becomes_on_disk(
+    fake: FakeRegistry, options: dict[str, Any]
+) -> None:
+    target = Memory()
+    report, near = converted(at(fake), target, **options), on_disk(**options)
+    assert changed(report, *UNSIGNED, SIGNATURE) == changed(near, *UNSIGNED, SIGNATURE)
+    assert codes(report) == codes(near)
+    there = {one.digest for image in inspect(target).images for one in image.walk()}
+    assert there >= {digest for digest in changed(near, *UNSIGNED, SIGNATURE).values() if digest}
+
+
+def test_another_registry_lists_them_under_the_new_digests(fake: FakeRegistry) -> None:
+    with FakeRegistry(fake.protocol.personality) as other:
+        report = converted(at(fake), at(other, "new/app:2"))
+        for subject, about in ((LIST, SBOM), (CHILD, NOTE), (SBOM, REMARK)):
+            new, of = report.pins[about.digest], report.pins[subject.digest]
+            assert new is not None
+            assert of is not None
+            entry = listed(other, "new/app", of)[new]
+            assert entry["artifactType"] == "application/vnd.example.note"
+        assert cosign_tag(LIST) not in other.content.repository("new/app").tags
+
+
+def test_a_signature_goes_along_where_its_image_keeps_its_digest(fake: FakeRegistry) -> None:
+    with FakeRegistry() as other:
+        converted(at(fake), at(other, "new/app:2"), to="docker")
+        assert other.content.repository("new/app").tags[cosign_tag(LIST)] == SIGNATURE.digest
+
+
+def test_inside_a_registry_they_are_looked_for_if_asked(fake: FakeRegistry) -> None:
+    quiet = converted(at(fake), at(fake, "new/app:1"))
+    assert codes(quiet) == ["referrers-not-sought"]
+    kept = converted(at(fake), at(fake, "new/app:2"), referrers="keep")
+    assert changed(kept, *UNSIGNED) == changed(on_disk(), *UNSIGNED)
+    again = converted(at(fake), at(fake, "team/app:2"), referrers="keep")
+    assert changed(again, *UNSIGNED) == changed(kept, *UNSIGNED)
+    new = again.pins[LIST.digest]
+    assert new is not None
+    assert again.pins[SBOM.digest] in listed(fake, "team/app", new)
+    assert (
+        codes(converted(at(fake), at(fake, "new/app:3"), referrers="drop", signatures="drop")) == []
+    )
+
+
+@pytest.mark.parametrize("policy", ["referrers", "signatures"])
+def test_they_can_be_refused(fake: FakeRegistry, policy: str) -> None:
+    with pytest.raises(OciConvertError) as caught:
+        converted(at(fake), at(fake, "team/app:2"), **{policy: "fail"})
+    assert caught.value.code == f"{policy.removesuffix('s')}-present"
+    assert "2" not in fake.content.repository("team/app").tags
+
+
+def test_every_tag_brings_each_of_them_once(fake: FakeRegistry) -> None:
+    target = Memory()
+    report = converted(at(fake, "team/app:*"), target)
+    assert changed(report, *UNSIGNED) == changed(on_disk(), *UNSIGNED)
+    assert len(report.images) == 1
+
+
+def test_inspect_shows_them(fake: FakeRegistry) -> None:
+    (image,) = inspect(at(fake)).images
+    found = {one.digest for one in image.walk() if one.subject}
+    assert found == {one.digest for one in (*UNSIGNED, SIGNATURE)}
+
+
+def test_the_forecast_counts_them(fake: FakeRegistry) -> None:
+    for end in ("team/app:2", "new/app:2"):
+        runs = [
+            converted(at(fake), at(fake, end), dry_run=dry, referrers="keep")
+            for dry in (True, False)
+        ]
+        assert runs[0].totals.requests == runs[1].totals.requests
+        assert runs[0].totals.bytes_up == runs[1].totals.bytes_up
+
+
+def test_what_is_listed_and_refers_to_something_else_is_passed_over() -> None:
+    stranger = referrer(oci_image(), "about another")
+    with FakeRegistry(PERSONALITIES["distribution 2.8"]) as fake:
+        publish(fake, LIST)
+        put(fake, stranger)
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX}
+        raw = json.dumps(index | {"manifests": [stranger.descriptor.triple()]}).encode()
+        fake.content.add_manifest("team/app", raw, OCI_INDEX, LIST.digest.replace(":", "-"))
+        report = converted(at(fake), Memory())
+    assert stranger.digest not in report.pins
+    assert not report.findings
+
+
+def test_a_list_that_is_none_does_not_count() -> None:
+    with FakeRegistry(PERSONALITIES["distribution 2.8"]) as fake:
+        publish(fake, LIST)
+        put(fake, oci_image(), LIST.digest.replace(":", "-"))  # an image, by chance of that name
+        assert not converted(at(fake), Memory()).findings
