@@ -38,6 +38,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "dir:",
             "docker-archive:",
             "oci-archive:",
+            "docker://",
             "L",
             "app.tar",
             "broken.tar",

@@ -154,3 +154,12 @@ def test_the_command_says_what_moves(registry: FakeRegistry, command: Command) -
     assert "0 B of layers move, 13 requests (" in dry.err
     done = command("convert", *ends, "--to", "oci")
     assert "0 B of layers moved, 13 requests (" in done.err
+
+
+@pytest.mark.parametrize("to", ["oci", "docker"])
+def test_a_single_image_takes_two_requests(registry: FakeRegistry, to: str) -> None:
+    convert(
+        Memory(layout_files({"app": docker_image()})), of(registry, "team/app:single"), to="docker"
+    )
+    ends = of(registry, "team/app:single"), of(registry, "team/app:new")
+    assert foretold(*ends, force=True, to=to).totals.requests == 2

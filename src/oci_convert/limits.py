@@ -26,6 +26,7 @@ __all__ = [
     "limits",
     "markdown",
     "parse_limits",
+    "parse_size",
     "raised_by",
     "set_limits",
     "spelled",
@@ -171,6 +172,19 @@ def parse_limits(texts: Iterable[str]) -> Limits:
             )
         changes[known[name].name] = int(match[1]) * _UNITS[match[2]]
     return replace(limits(), **changes)
+
+
+def parse_size(text: str, where: str) -> int:
+    """Bytes, from a text such as ``8MiB``; raises :class:`UsageError` (``invalid-option``)."""
+    match = _VALUE.fullmatch(text)
+    if match is None or not int(match[1]):
+        raise UsageError(
+            f"{text!r} is not a size",
+            code="invalid-option",
+            where=where,
+            remedy="it takes bytes, also in KiB, MiB, …, as in 8MiB",
+        )
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def markdown(spell: Callable[[str], str]) -> str:

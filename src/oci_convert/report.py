@@ -75,7 +75,8 @@ class ConvertedImage(Plain):
     reversible: bool
     """Whether converting back gives the same bytes for everything below."""
     platform: str | None = None
-    """``OS/ARCH[/VARIANT]``, as an index or the config says; ``None`` for an index."""
+    """``OS/ARCH[/VARIANT]``, as an index or the config says; ``None`` for an index, and where only
+    the config says it and reading that would have been one more request to a registry."""
 
     def __post_init__(self) -> None:
         _reduce(self)

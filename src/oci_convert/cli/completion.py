@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout, suppress
 from dataclasses import fields
 from pathlib import Path
+from threading import Thread
 from typing import BinaryIO, Final
 
+from oci_convert.cli.registry_options import SCHEME
 from oci_convert.errors import OciConvertError, StoreError
 from oci_convert.limits import Limits
 
@@ -18,20 +20,39 @@ __all__ = ["COMPLETE", "complete", "limit_names", "references"]
 COMPLETE: Final = "_OCI_CONVERT_COMPLETE"
 """The variable that typer's scripts for shells set when they ask for completions."""
 
+_SECONDS: Final = 0.3
+"""How long a registry may take to list its tags."""
 _TRANSPORTS: Final = ("oci", "dir", "docker-archive", "oci-archive")
 
 
 def references(incomplete: str) -> list[str]:
     """What a reference that begins like this may become."""
+    if incomplete.startswith(SCHEME):
+        return _tagged(incomplete)
     transport, colon, rest = incomplete.partition(":")
     if not colon or transport not in _TRANSPORTS:
-        begun = [f"{name}:" for name in _TRANSPORTS if name.startswith(incomplete)]
+        spelled = [*(f"{name}:" for name in _TRANSPORTS), SCHEME]
+        begun = [name for name in spelled if name.startswith(incomplete)]
         return begun + list(_paths(incomplete))
     path, colon, ref = rest.partition(":")
     if colon and transport != "dir":
         found = _refs(f"{transport}:{path}")
         return [f"{transport}:{path}:{name}" for name in found if name.startswith(ref)]
     return [f"{transport}:{path}" for path in _paths(rest)]
+
+
+def _tagged(incomplete: str) -> list[str]:
+    """References to the images of a repository, if its registry answers before anybody notices."""
+    repository, colon, begun = incomplete.rpartition(":")
+    if not colon or "/" in begun:
+        return []
+    from oci_convert.cli.registries import known_tags
+
+    found: list[str] = []
+    asking = Thread(target=lambda: found.extend(known_tags(repository)), daemon=True)
+    asking.start()
+    asking.join(_SECONDS)
+    return [f"{repository}:{tag}" for tag in found if tag.startswith(begun)]
 
 
 def limit_names(incomplete: str) -> list[str]:

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def each(
-    source: str, ask: Callable[[SourceLike], T], *, follow_links: bool
+    source: SourceLike, ask: Callable[[SourceLike], T], *, follow_links: bool
 ) -> Iterator[tuple[str, T]]:
     """What ``ask`` answers of each store that ``source`` means, with the name of the store.
 

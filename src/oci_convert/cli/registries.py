@@ -1,179 +1,120 @@
-"""Registries on the command line: the credentials and connections of ``docker://`` references."""
+"""Registries on the command line: what the options make of ``docker://`` references.
+
+Loaded only where a reference names a registry.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
-
-import typer
+from typing import Any, Final
 
 from oci_convert.cli.show.terminal import tell
-from oci_convert.errors import UsageError
+from oci_convert.errors import OciConvertError, UsageError
+from oci_convert.limits import parse_size
+from oci_convert.stores.registry.auth import Auth
+from oci_convert.stores.registry.client import RegistryClient
+from oci_convert.stores.registry.image import RegistryImage
+from oci_convert.stores.registry.options import RegistryOptions, parse_rates
+from oci_convert.stores.registry.proxies import Proxies
+from oci_convert.stores.registry.reference import parse_destination
 
-if TYPE_CHECKING:
-    from oci_convert.stores.registry.auth import Auth
-    from oci_convert.stores.registry.client import RegistryClient
+__all__ = ["Connections", "known_tags"]
 
-__all__ = [
-    "AuthFile",
-    "CaFile",
-    "Creds",
-    "Insecure",
-    "PlainHttp",
-    "Rate",
-    "Retries",
-    "prepare",
-]
-
-_GROUP: Final = "Registries"
-
-
-@dataclass
-class _Given:
-    """What the options say; they are read before a registry is asked."""
-
-    creds: str | None = None
-    authfile: Path | None = None
-    values: dict[str, Any] = field(default_factory=dict)
+_MEANT: Final[Mapping[str, tuple[str, Callable[[Any], object]]]] = {
+    "plain_http": ("plain_http", frozenset),
+    "insecure": ("insecure", frozenset),
+    "ca_file": ("ca_file", Path),
+    "cert": ("certificate", Path),
+    "key": ("key", Path),
+    "rate": ("rates", parse_rates),
+    "retries": ("retries", int),
+    "chunk": ("chunk", lambda text: parse_size(text, "--chunk")),
+}
+"""The options of the command that are ones of :class:`RegistryOptions`: as what, and how."""
 
 
-_given: Final = _Given()
+class Connections:
+    """Clients with the credentials of this user: one, unless source and target have their own."""
 
+    def __init__(self, **given: Any) -> None:
+        self._given = given
+        self._clients: dict[str, RegistryClient] = {}
+        values: dict[str, Any] = {
+            name: read(given[option])
+            for option, (name, read) in _MEANT.items()
+            if given.get(option) not in (None, [])
+        }
+        self._options = RegistryOptions(**values)
+        for host in sorted(self._options.insecure):
+            tell(f"warning: the TLS certificate of {host} is not checked (--insecure)")
 
-def _set(name: str, value: object) -> None:
-    if value is not None:
-        _given.values[name] = value
-
-
-def _hosts(name: str) -> Any:
-    return lambda hosts: _set(name, frozenset(hosts) if hosts else None)
-
-
-def _rates(texts: list[str] | None) -> None:
-    if texts:
-        from oci_convert.stores.registry.options import parse_rates
-
-        _set("rates", parse_rates(texts))
-
-
-Creds = Annotated[
-    str | None,
-    typer.Option(
-        "--creds",
-        metavar="USER[:PASSWORD]",
-        callback=lambda text: setattr(_given, "creds", text),
-        help="Name and password for registries; a missing password is asked for.",
-        rich_help_panel=_GROUP,
-    ),
-]
-AuthFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--authfile",
-        metavar="FILE",
-        callback=lambda path: setattr(_given, "authfile", path),
-        help="File with credentials; default: those of docker and podman.",
-        rich_help_panel=_GROUP,
-    ),
-]
-PlainHttp = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--plain-http",
-        metavar="HOST",
-        callback=_hosts("plain_http"),
-        help="Use http without TLS for this registry.",
-        rich_help_panel=_GROUP,
-    ),
-]
-Insecure = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--insecure",
-        metavar="HOST",
-        callback=_hosts("insecure"),
-        help="Do not check the TLS certificate of this registry.",
-        rich_help_panel=_GROUP,
-    ),
-]
-CaFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--ca-file",
-        metavar="FILE",
-        callback=lambda path: _set("ca_file", path),
-        help="More certificate authorities to trust, in PEM.",
-        rich_help_panel=_GROUP,
-    ),
-]
-Rate = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--rate",
-        metavar="HOST=N/s",
-        callback=_rates,
-        help="The most requests a second to a registry.",
-        rich_help_panel=_GROUP,
-    ),
-]
-Retries = Annotated[
-    int | None,
-    typer.Option(
-        "--retries",
-        metavar="N",
-        min=0,
-        callback=lambda number: _set("retries", number),
-        help="How often a failed request is sent again; default: 5.",
-        rich_help_panel=_GROUP,
-    ),
-]
-
-
-def prepare(arguments: Sequence[str]) -> None:
-    """Let references of the command line use the credentials of this user, if they name a registry.
-
-    Nothing is loaded, read or asked for where none does.
-    """
-    if any(argument.startswith("docker://") for argument in arguments):
-        from oci_convert.stores.registry.image import set_default_client
-
-        set_default_client(_client)
-
-
-def _client() -> RegistryClient:
-    from oci_convert.stores.registry.client import RegistryClient
-    from oci_convert.stores.registry.options import RegistryOptions
-    from oci_convert.stores.registry.proxies import Proxies
-
-    options = RegistryOptions(**_given.values)
-    for host in sorted(options.insecure):
-        tell(f"warning: the TLS certificate of {host} is not checked (--insecure)")
-    return RegistryClient(_auth(), options, Proxies.from_environment(os.environ))
-
-
-def _auth() -> Auth:
-    from oci_convert.stores.registry.auth import Auth
-
-    if _given.creds is not None:
-        user, colon, password = _given.creds.partition(":")
-        return Auth.basic(user, password if colon else _asked(user))
-    if _given.authfile is not None:
-        return Auth.from_file(_given.authfile, environment=os.environ)
-    return Auth.from_environment(os.environ)
-
-
-def _asked(user: str) -> str:
-    if not sys.stdin.isatty():
-        raise UsageError(
-            "there is no password, and no terminal to ask for it",
-            code="no-password",
-            where="--creds",
-            remedy="write USER:PASSWORD, or use --authfile",
+    def source(self, reference: str) -> RegistryImage:
+        """Images of a registry, to be read."""
+        return RegistryImage(
+            reference,
+            self.client("src_creds"),
+            tags=self._given.get("tags"),
+            inspect_layers=bool(self._given.get("inspect_layers")),
         )
-    from getpass import getpass
 
-    return getpass(f"Password of {user}: ")
+    def destination(self, reference: str) -> RegistryImage:
+        """An image of a registry, to be written."""
+        return RegistryImage(
+            reference,
+            self.client("dest_creds"),
+            keep_original=not self._given.get("no_keep_original"),
+            verify_written=bool(self._given.get("verify_written")),
+        )
+
+    def client(self, side: str) -> RegistryClient:
+        """The client of ``src_creds``, ``dest_creds`` or, without those, ``creds``."""
+        option = side if self._given.get(side) is not None else "creds"
+        client = self._clients.get(option)
+        if client is None:
+            proxies = Proxies.from_environment(os.environ)
+            client = RegistryClient(self._auth(option), self._options, proxies)
+            self._clients[option] = client
+        return client
+
+    def _auth(self, option: str) -> Auth:
+        creds, authfile = self._given.get(option), self._given.get("authfile")
+        if creds is not None:
+            user, colon, password = creds.partition(":")
+            return Auth.basic(user, password if colon else self._password(option, user))
+        if self._given.get("password_stdin"):
+            raise _no_password("there is a password, and no name", "write --creds USER, too")
+        if authfile is not None:
+            return Auth.from_file(authfile, environment=os.environ)
+        return Auth.from_environment(os.environ)
+
+    def _password(self, option: str, user: str) -> str:
+        if self._given.get("password_stdin") and option == "creds":
+            return sys.stdin.readline().rstrip("\r\n")
+        if not sys.stdin.isatty():
+            raise _no_password(
+                "there is no password, and no terminal to ask for it",
+                "write USER:PASSWORD, or use --password-stdin or --authfile",
+                f"--{option.replace('_', '-')}",
+            )
+        from getpass import getpass
+
+        return getpass(f"Password of {user}: ")
+
+
+def known_tags(repository: str) -> list[str]:
+    """The tags of ``docker://HOST/REPOSITORY``; none if they cannot be had at once."""
+    try:
+        found = parse_destination(f"{repository}:any")
+        options = RegistryOptions(retries=0)
+        auth, proxies = Auth.from_environment(os.environ), Proxies.from_environment(os.environ)
+        with RegistryClient(auth, options, proxies) as client:
+            return client.repository(found.repository).tags()
+    except (OciConvertError, OSError):
+        return []
+
+
+def _no_password(message: str, remedy: str, where: str = "--password-stdin") -> UsageError:
+    return UsageError(message, code="no-password", where=where, remedy=remedy)

@@ -75,10 +75,8 @@ def _loaded() -> Callable[[], object]:
     from oci_convert.cli.app import app
     from oci_convert.cli.commands import load
     from oci_convert.cli.completion import COMPLETE, complete
-    from oci_convert.cli.registries import prepare
 
     load(sys.argv[1:])
-    prepare(sys.argv[1:])
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)  # trees of documents live as long as the run
     gc.enable()

@@ -152,9 +152,12 @@ def _attests(visit: Visit | None) -> bool:
 def _stated(node: Node, entry: Descriptor | None) -> str | None:
     """The platform of a manifest, if it is known: a config that nobody can read is no error here.
 
-    It was kept as it is, and the images are in the target by now.
+    It was kept as it is, and the images are in the target by now. One that was not read so far,
+    as that is a request, is not read for a report.
     """
-    if node.kind is not Kind.MANIFEST:
+    below = node.children if isinstance(node, DocumentNode) else ()
+    unread = any(isinstance(it, ConfigNode) and it.content.known is None for it in below)
+    if node.kind is not Kind.MANIFEST or (unread and (entry is None or entry.platform is None)):
         return None
     stated = platform_or_none(node, entry)
     return None if stated is None else str(stated)

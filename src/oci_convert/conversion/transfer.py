@@ -74,6 +74,8 @@ class _Load:
 
     first: _Move
     others: list[_Move]
+    done: int = 0
+    """Bytes of it that were told; those that come again after a broken connection are not."""
 
     @property
     def moves(self) -> list[_Move]:
@@ -252,6 +254,7 @@ class Transfer:
             link=self._options.link,
             watch=self._watch(load),
         )
+        self._count(load, descriptor.size)  # what the target took by itself was not read
         with self._lock:
             self._bytes_written += written
             self._layer_bytes += written if load.first.node.kind is Kind.LAYER else 0
@@ -346,8 +349,12 @@ class Transfer:
         if self._on_progress is None:
             return
         with self._lock:
-            self._done += size
-            moved = (load.descriptor.digest, load.descriptor.size, size)
+            step = min(size, load.descriptor.size - load.done)
+            if step <= 0:
+                return
+            load.done += step
+            self._done += step
+            moved = (load.descriptor.digest, load.descriptor.size, step)
             self._on_progress(Progress(load.first.node.where, *moved, self._done, self._total))
 
     # -- documents --------------------------------------------------------------------------

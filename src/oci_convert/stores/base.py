@@ -123,6 +123,9 @@ class Source(ABC):
     """Every read is a request to somewhere else: what descriptors state is believed, and nothing is
     read that is not needed."""
 
+    inspects_layers: bool = False
+    """The first bytes of layers are read all the same, to see how they are compressed."""
+
     traffic: Traffic | None = None
     """What was sent and received so far, where reading sends requests."""
 

@@ -232,7 +232,7 @@ class _Reader:
 
     def _compression(self, layer: Descriptor) -> Compression | None:
         """How a layer is compressed: by its first bytes, where these are at hand."""
-        if not self.source.remote:
+        if not self.source.remote or self.source.inspects_layers:
             return sniff(self.source.head(layer))
         meaning = look_up(layer.media_type)
         return None if meaning is None else meaning.cell.compression

@@ -110,6 +110,7 @@ def verify(
     source: SourceLike,
     *,
     complete: bool = False,
+    documents: bool = False,
     follow_links: bool = False,
     jobs: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -118,7 +119,8 @@ def verify(
 
     ``source`` is a store, as :func:`convert` takes it: with a REF, only that image is verified. An
     index may name images that are not in the source: that is a warning unless ``complete`` asks for
-    all of them. An index of which no image is there is never sound. ``follow_links`` reads the
+    all of them. An index of which no image is there is never sound. With ``documents``, layers and
+    other blobs are not read: manifests, indexes and configs alone are. ``follow_links`` reads the
     files that the links of a store lead to, wherever that is. ``jobs`` is the number of blobs that
     are read at a time (default: the number of CPUs); ``on_progress`` is called by one thread at a
     time, and what it raises ends the run.
@@ -131,7 +133,7 @@ def verify(
         with opened(source, follow_links=follow_links) as (reference, store, roots):
             if not roots:
                 raise store.empty()
-            run = _Run(store, roots, complete=complete)
+            run = _Run(store, roots, complete=complete, whole=not documents)
             findings = run.findings(jobs, on_progress)
             effort = Effort(run.blobs, run.bytes_read, round(time.monotonic() - began, 3))
             return Verification(str(reference), run.images, findings, effort, run.presence)
@@ -145,11 +147,14 @@ def verify(
 
 
 class _Run:
-    def __init__(self, source: Source, roots: Sequence[Root], *, complete: bool) -> None:
+    def __init__(
+        self, source: Source, roots: Sequence[Root], *, complete: bool, whole: bool
+    ) -> None:
         self._source = source
         self._roots = roots
         self.tree = read_tree(source, roots, faults=Faults.NOTE)
         self._complete = complete
+        self._whole = whole
         self.presence = Presence(0, 0)
         self.bytes_read = sum(len(node.stored or b"") for node in self.tree.nodes())
 
@@ -174,7 +179,12 @@ class _Run:
         self, jobs: int | None, on_progress: Callable[[Progress], None] | None
     ) -> tuple[Finding, ...]:
         documents, blobs = check_all(
-            self.tree, self._source, jobs, on_progress, complete=self._complete
+            self.tree,
+            self._source,
+            jobs,
+            on_progress,
+            complete=self._complete,
+            whole=self._whole,
         )
         self.presence = documents.presence()
         self.bytes_read += blobs.bytes_read

@@ -23,15 +23,7 @@ from oci_convert.cli.app import (
 from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
 from oci_convert.cli.record import written
-from oci_convert.cli.registries import (
-    AuthFile,
-    CaFile,
-    Creds,
-    Insecure,
-    PlainHttp,
-    Rate,
-    Retries,
-)
+from oci_convert.cli.registry_options import SCHEME, Registries, takes_registries
 from oci_convert.cli.status import FAILED
 from oci_convert.enums import Compress, Keep, OnLoss
 from oci_convert.errors import UsageError
@@ -50,6 +42,7 @@ _DISK: Final = "Disk"
     short_help="Convert images: all of them, or none if one fails.",
     epilog="0 converted; 1 failed (with --keep-going: in part); 2 wrong usage",
 )
+@takes_registries(writes=True)
 def convert(
     sources: Annotated[
         list[str],
@@ -238,13 +231,7 @@ def convert(
         ),
     ] = False,
     follow_links: FollowLinks = False,
-    _creds: Creds = None,
-    _authfile: AuthFile = None,
-    _plain_http: PlainHttp = None,
-    _insecure: Insecure = None,
-    _ca_file: CaFile = None,
-    _rate: Rate = None,
-    _retries: Retries = None,
+    registries: Registries,
     _limit: Limit = None,
     _debug: Debug = False,
     as_json: Json = False,
@@ -259,7 +246,7 @@ def convert(
     from oci_convert.conversion.convert import convert as run
     from oci_convert.stores.references import parse
 
-    is_image = dest.startswith("docker://")
+    is_image = dest.startswith(SCHEME)
     streams = not is_image and parse(dest, destination=True).is_stream
     if streams and as_json:
         raise UsageError(
@@ -269,8 +256,8 @@ def convert(
         )
     with written(record) as write_record, progress(wanted=not quiet) as on_progress:
         report = run(
-            sources,
-            dest,
+            registries.sources(sources),
+            registries.destination(dest),
             to=to,
             platforms=platform or (),
             compress=compress,

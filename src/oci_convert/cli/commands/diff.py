@@ -20,15 +20,7 @@ from oci_convert.cli.app import (
 )
 from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
-from oci_convert.cli.registries import (
-    AuthFile,
-    CaFile,
-    Creds,
-    Insecure,
-    PlainHttp,
-    Rate,
-    Retries,
-)
+from oci_convert.cli.registry_options import Registries, takes_registries
 from oci_convert.cli.status import DONE, NO
 
 __all__ = ["diff"]
@@ -39,6 +31,7 @@ __all__ = ["diff"]
     short_help="Show in what two images differ.",
     epilog="0 equal, or equal except for the format; 1 failed; 2 wrong usage; 3 different",
 )
+@takes_registries()
 def diff(
     left: Annotated[
         str,
@@ -59,13 +52,7 @@ def diff(
     *,
     jobs: Jobs = None,
     follow_links: FollowLinks = False,
-    _creds: Creds = None,
-    _authfile: AuthFile = None,
-    _plain_http: PlainHttp = None,
-    _insecure: Insecure = None,
-    _ca_file: CaFile = None,
-    _rate: Rate = None,
-    _retries: Retries = None,
+    registries: Registries,
     _limit: Limit = None,
     _debug: Debug = False,
     as_json: Json = False,
@@ -82,7 +69,13 @@ def diff(
     from oci_convert.comparison.diff import diff as run
 
     with progress(wanted=not quiet) as on_progress:
-        found = run(left, right, follow_links=follow_links, jobs=jobs, on_progress=on_progress)
+        found = run(
+            registries.source(left),
+            registries.source(right),
+            follow_links=follow_links,
+            jobs=jobs,
+            on_progress=on_progress,
+        )
     if not quiet:
         show.findings(found.findings, every=verbose)
     if as_json:

@@ -10,15 +10,7 @@ import typer
 from oci_convert.cli.app import Debug, FollowLinks, Json, Limit, Source, app, print_json
 from oci_convert.cli.each import each
 from oci_convert.cli.help import Command
-from oci_convert.cli.registries import (
-    AuthFile,
-    CaFile,
-    Creds,
-    Insecure,
-    PlainHttp,
-    Rate,
-    Retries,
-)
+from oci_convert.cli.registry_options import Registries, takes_registries
 
 __all__ = ["inspect"]
 
@@ -28,6 +20,7 @@ __all__ = ["inspect"]
     short_help="Show the images of a source as trees.",
     epilog="0 shown; 1 failed; 2 wrong usage",
 )
+@takes_registries()
 def inspect(
     source: Source,
     *,
@@ -38,13 +31,7 @@ def inspect(
         bool, typer.Option("--graph", help="Print the tree as a diagram for Mermaid.")
     ] = False,
     follow_links: FollowLinks = False,
-    _creds: Creds = None,
-    _authfile: AuthFile = None,
-    _plain_http: PlainHttp = None,
-    _insecure: Insecure = None,
-    _ca_file: CaFile = None,
-    _rate: Rate = None,
-    _retries: Retries = None,
+    registries: Registries,
     _limit: Limit = None,
     _debug: Debug = False,
     as_json: Json = False,
@@ -56,7 +43,7 @@ def inspect(
     from oci_convert.inspection.inspect import inspect as run
 
     ask = partial(run, follow_links=follow_links)
-    for store, inspection in each(source, ask, follow_links=follow_links):
+    for store, inspection in each(registries.source(source), ask, follow_links=follow_links):
         if as_json:
             print_json(inspection.to_json(), indent=None if store else 2)
         elif as_graph:

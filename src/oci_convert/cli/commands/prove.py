@@ -21,15 +21,7 @@ from oci_convert.cli.app import (
 )
 from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
-from oci_convert.cli.registries import (
-    AuthFile,
-    CaFile,
-    Creds,
-    Insecure,
-    PlainHttp,
-    Rate,
-    Retries,
-)
+from oci_convert.cli.registry_options import Registries, takes_registries
 from oci_convert.cli.status import DONE, NO
 
 __all__ = ["prove"]
@@ -40,6 +32,7 @@ __all__ = ["prove"]
     short_help="Show that an image is the conversion of a signed one.",
     epilog="0 proved; 1 failed; 2 wrong usage; 3 not proved, or not decidable",
 )
+@takes_registries()
 def prove(
     source: Source,
     *,
@@ -51,13 +44,7 @@ def prove(
     ],
     jobs: Jobs = None,
     follow_links: FollowLinks = False,
-    _creds: Creds = None,
-    _authfile: AuthFile = None,
-    _plain_http: PlainHttp = None,
-    _insecure: Insecure = None,
-    _ca_file: CaFile = None,
-    _rate: Rate = None,
-    _retries: Retries = None,
+    registries: Registries,
     _limit: Limit = None,
     _debug: Debug = False,
     as_json: Json = False,
@@ -73,7 +60,13 @@ def prove(
     # A digest is never taken for the name of a file: a file can say anything.
     given = original if re.match("sha[0-9]+:", original) else Path(original).read_bytes()
     with progress(wanted=not quiet) as on_progress:
-        proof = run(source, given, follow_links=follow_links, jobs=jobs, on_progress=on_progress)
+        proof = run(
+            registries.source(source),
+            given,
+            follow_links=follow_links,
+            jobs=jobs,
+            on_progress=on_progress,
+        )
     if as_json:
         print_json(proof.to_json())
     else:

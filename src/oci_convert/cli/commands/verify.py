@@ -23,15 +23,7 @@ from oci_convert.cli.app import (
 from oci_convert.cli.each import each
 from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
-from oci_convert.cli.registries import (
-    AuthFile,
-    CaFile,
-    Creds,
-    Insecure,
-    PlainHttp,
-    Rate,
-    Retries,
-)
+from oci_convert.cli.registry_options import Registries, takes_registries
 from oci_convert.cli.show.text import Style, Text
 from oci_convert.cli.show.words import count_of
 from oci_convert.cli.status import DONE, NO
@@ -50,6 +42,7 @@ __all__ = ["verify"]
     short_help="Check that images are sound, or that two are the same.",
     epilog="0 sound, or the same; 1 failed; 2 wrong usage; 3 not sound, or different",
 )
+@takes_registries()
 def verify(
     source: Source,
     *,
@@ -65,15 +58,13 @@ def verify(
         bool,
         typer.Option("--complete", help="Require every image that an index lists."),
     ] = False,
+    documents: Annotated[
+        bool,
+        typer.Option("--documents", help="Check manifests, indexes and configs; read no layer."),
+    ] = False,
     jobs: Jobs = None,
     follow_links: FollowLinks = False,
-    _creds: Creds = None,
-    _authfile: AuthFile = None,
-    _plain_http: PlainHttp = None,
-    _insecure: Insecure = None,
-    _ca_file: CaFile = None,
-    _rate: Rate = None,
-    _retries: Retries = None,
+    registries: Registries,
     _limit: Limit = None,
     _debug: Debug = False,
     as_json: Json = False,
@@ -84,9 +75,9 @@ def verify(
 
     Example: oci-convert verify oci:layout:app
     """
-    if same_as is not None and complete:
+    if same_as is not None and (complete or documents):
         raise UsageError(
-            "--complete and --same-as are two questions",
+            f"--{'complete' if complete else 'documents'} and --same-as are two questions",
             code="two-questions",
             remedy="ask them one after the other",
         )
@@ -97,7 +88,11 @@ def verify(
 
         with progress(wanted=not quiet) as on_progress:
             found = diff(
-                source, same_as, follow_links=follow_links, jobs=jobs, on_progress=on_progress
+                registries.source(source),
+                registries.source(same_as),
+                follow_links=follow_links,
+                jobs=jobs,
+                on_progress=on_progress,
             )
         if not quiet:
             shown.content(found)
@@ -109,6 +104,7 @@ def verify(
         with progress(wanted=not quiet) as on_progress:
             return run(
                 store,
+                documents=documents,
                 complete=complete,
                 follow_links=follow_links,
                 jobs=jobs,
@@ -116,7 +112,7 @@ def verify(
             )
 
     sound = True
-    for store, verified in each(source, ask, follow_links=follow_links):
+    for store, verified in each(registries.source(source), ask, follow_links=follow_links):
         word = "sound" if not verified.sparse else f"sound, but sparse: {_present(verified)}"
         _answer(
             verified.sound,

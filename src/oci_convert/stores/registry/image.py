@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 
@@ -11,6 +12,7 @@ from oci_convert.stores.base import Sink, SinkOptions, Source, SourceOptions
 from oci_convert.stores.registry.client import RegistryClient
 from oci_convert.stores.registry.reference import (
     EveryRepository,
+    EveryTag,
     ImageReference,
     TagTemplate,
     parse_destination,
@@ -46,7 +48,9 @@ class RegistryImage:
     ``docker://HOST/REPOSITORY:*`` is every tag as a source; in the tag of a destination, ``{tag}``
     stands for that of the source. ``client`` has the credentials and the connections; objects that
     share one share these. ``keep_original`` gives an image that is replaced another tag;
-    ``verify_written`` reads the tag once more after it was pushed.
+    ``verify_written`` reads the tag once more after it was pushed. Of every tag of a source, only
+    those are read that match ``tags``, a regular expression, in full. With ``inspect_layers``, the
+    first bytes of each layer are read to see how it is compressed; else its media type is believed.
     """
 
     ref = None
@@ -59,6 +63,8 @@ class RegistryImage:
         default_family: Family | None = None,
         keep_original: bool = True,
         verify_written: bool = False,
+        tags: str | None = None,
+        inspect_layers: bool = False,
     ) -> None:
         self._text = reference
         self._client: Callable[[], RegistryClient] = default_client
@@ -67,6 +73,8 @@ class RegistryImage:
         self.default_family = default_family
         self._keep_original = keep_original
         self._verify_written = verify_written
+        self._tags = tags
+        self._inspect_layers = inspect_layers
 
     def source(self, options: SourceOptions = SourceOptions()) -> Source:
         """Open it for reading: nothing is asked for yet."""
@@ -78,7 +86,25 @@ class RegistryImage:
                 where=self._text,
                 remedy="name one: docker://HOST/REPOSITORY:TAG, or :* for every tag of it",
             )
-        return RegistrySource(self._client().repository(reference.repository), reference)
+        pattern = None if self._tags is None else self._pattern(self._tags, reference)
+        return RegistrySource(
+            self._client().repository(reference.repository),
+            reference,
+            tags=pattern,
+            inspects_layers=self._inspect_layers,
+        )
+
+    def _pattern(self, tags: str, reference: ImageReference | EveryTag) -> re.Pattern[str]:
+        """What tags have to match; raises :class:`UsageError` (``invalid-option``)."""
+        try:
+            if isinstance(reference, EveryTag):
+                return re.compile(tags)
+            message, remedy = "this names one image", "to choose tags, write :* behind REPOSITORY"
+        except re.error as error:
+            message, remedy = f"{tags!r} is no regular expression: {error}", "mend it"
+        raise UsageError(
+            f"--tags: {message}", code="invalid-option", where=self._text, remedy=remedy
+        )
 
     def sink(self, options: SinkOptions = SinkOptions()) -> Sink:
         """Open it for writing: nothing is asked for yet."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final
@@ -15,7 +15,7 @@ from oci_convert.stores.registry.remote import Remote, bad_answer, read_object
 from oci_convert.stores.registry.transport import Answer
 from oci_convert.text.suggestion import did_you_mean, nearest
 
-__all__ = ["Lists"]
+__all__ = ["Lists", "shortened"]
 
 _PAGE: Final = 1000
 _MOST_PAGES: Final = 10_000
@@ -111,12 +111,17 @@ class Lists(Remote):
                 store=call.where,
                 remedy="its tag may have moved on, and what it was may have been deleted",
             )
-        shown = ", ".join(tags[:_SHOWN]) + (", …" if len(tags) > _SHOWN else "")
         return StoreError(
             f"the repository has no tag {call.subject}",
             code="no-such-tag",
             store=call.where,
             remedy=did_you_mean(
-                nearest(call.subject, tags), f"its tags are {shown}" if tags else "it has no tags"
+                nearest(call.subject, tags),
+                f"its tags are {shortened(tags)}" if tags else "it has no tags",
             ),
         )
+
+
+def shortened(tags: Sequence[str]) -> str:
+    """The first few of several tags."""
+    return ", ".join(tags[:_SHOWN]) + (", …" if len(tags) > _SHOWN else "")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import BinaryIO, Final, TypeVar
 
 from oci_convert.documents.document import Role, read_document, type_of
-from oci_convert.errors import BlobError, OciConvertError
+from oci_convert.errors import BlobError, OciConvertError, StoreError
 from oci_convert.layers.chunk_reader import ChunkReader
 from oci_convert.layers.streams import verified
 from oci_convert.limits import inherited
@@ -18,6 +19,7 @@ from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import CONTAINERD_NAME, REF_NAME
 from oci_convert.stores.base import HEAD, Root, Source
 from oci_convert.stores.registry.client import RemoteRepository
+from oci_convert.stores.registry.lists import shortened
 from oci_convert.stores.registry.manifests import Fetched
 from oci_convert.stores.registry.reference import EveryTag, ImageReference
 from oci_convert.stores.registry.referrers import referrers_tag
@@ -38,11 +40,23 @@ class RegistrySource(Source):
 
     remote = True
 
-    def __init__(self, repository: RemoteRepository, reference: ImageReference | EveryTag) -> None:
+    def __init__(
+        self,
+        repository: RemoteRepository,
+        reference: ImageReference | EveryTag,
+        *,
+        tags: re.Pattern[str] | None = None,
+        inspects_layers: bool = False,
+    ) -> None:
         self.label = f"docker://{reference.repository}"
         self.remote_repository = repository
         self.traffic = repository.access.traffic
+        self.inspects_layers = inspects_layers
         self._reference = reference
+        self._pattern = tags
+        self._listed: frozenset[str] | None = None
+        """Every tag of the repository, where they were listed."""
+        self._heads: dict[str, bytes] = {}
         self._documents: dict[str, bytes] = {}
         self._roots: tuple[Root, ...] | None = None
 
@@ -50,11 +64,25 @@ class RegistrySource(Source):
         if self._roots is None:
             reference = self._reference
             if isinstance(reference, EveryTag):
-                tags = self.remote_repository.tags()
+                tags = self._chosen(self.remote_repository.tags())
                 self._roots = tuple(_together(lambda tag: self._root(tag, tag), tags))
             else:
                 self._roots = (self._root(reference.target, reference.tag),)
         return self._roots
+
+    def _chosen(self, tags: list[str]) -> list[str]:
+        """Those of all tags that are meant."""
+        self._listed = frozenset(tags)
+        pattern = self._pattern
+        chosen = [tag for tag in tags if pattern is None or pattern.fullmatch(tag)]
+        if pattern is not None and tags and not chosen:
+            raise StoreError(
+                f"no tag matches {pattern.pattern}",
+                code="no-such-tag",
+                where=self.label,
+                remedy=f"it must match all of a tag; there are {shortened(tags)}",
+            )
+        return chosen
 
     def _root(self, target: str, tag: str | None) -> Root:
         found = self.remote_repository.manifest(target)
@@ -68,8 +96,7 @@ class RegistrySource(Source):
         return Root(descriptor, {REF_NAME: tag, CONTAINERD_NAME: name}, name)
 
     def referrers(self, subjects: Sequence[Descriptor]) -> Sequence[Root]:
-        """By the API, else by the tag that stands for it; and what cosign tags, unless all tags
-        are among the roots.
+        """By the API, else by the tag that stands for it; and what cosign tags.
 
         What some registries answer to requests that they do not know is learnt from the first.
         """
@@ -79,18 +106,25 @@ class RegistrySource(Source):
 
     def _referrers(self, subject: Descriptor) -> list[Root]:
         remote, found = self.remote_repository, []
-        every = isinstance(self._reference, EveryTag)
-        for page in remote.referrers(subject.name, tagged=not every):
+        tag = referrers_tag(subject.name)
+        tagged = self._listed is None or self._is_elsewhere(tag)
+        for page in remote.referrers(subject.name, tagged=tagged):
             listed = read_document(page.raw, page.media_type, f"{self.label}@{subject.digest}")
             found += [
                 Root(slot.descriptor.model_copy(update={"annotations": None}))
                 for slot in listed.slots
                 if slot.role is Role.ENTRY
             ]
-        if not every:
-            tags = (referrers_tag(subject.name) + suffix for suffix in _COSIGN)
-            found += [self._root(tag, tag) for tag in tags if remote.head_manifest(tag)]
+        tags = (tag + suffix for suffix in _COSIGN)
+        found += [self._root(tag, tag) for tag in tags if self._is_elsewhere(tag)]
         return found
+
+    def _is_elsewhere(self, tag: str) -> bool:
+        """Whether a tag is in the repository, and not among the images that are meant."""
+        if self._listed is None:
+            return self.remote_repository.head_manifest(tag) is not None
+        chosen = self._pattern is None or self._pattern.fullmatch(tag)
+        return tag in self._listed and not chosen
 
     def prefetch(self, descriptors: Sequence[Descriptor]) -> None:
         wanted = [one for one in descriptors if one.digest not in self._documents]
@@ -167,10 +201,14 @@ class RegistrySource(Source):
     def head(self, descriptor: Descriptor) -> bytes:
         if descriptor.name in self.embedded:
             return super().head(descriptor)
-        try:
-            return self.remote_repository.blob_head(descriptor.name, descriptor.size, HEAD)
-        except BlobError:
-            return self._document(descriptor)[:HEAD]
+        head = self._heads.get(descriptor.digest)
+        if head is None:
+            try:
+                head = self.remote_repository.blob_head(descriptor.name, descriptor.size, HEAD)
+            except BlobError:
+                head = self._document(descriptor)[:HEAD]
+            self._heads[descriptor.digest] = head
+        return head
 
     def missing(self, digest: Digest) -> BlobError:
         return BlobError(
