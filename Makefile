@@ -1,4 +1,5 @@
 # make demo         convert an image there and back, and prove that nothing changed
+# make demo-registry  the same inside a registry, which is started for it, with every request
 # make test         everything that must pass: ruff, mypy, pytest
 # make lint         ruff and mypy alone
 # make docs         build the documentation into build/site; a warning is an error
@@ -18,7 +19,7 @@ DEMO   := build/demo
 PAGES  := .venv/ready-for-docs
 TOOLS  := build/release-tools
 
-.PHONY: demo test lint docs screenshots pages dist cut bench clean
+.PHONY: demo demo-registry test lint docs screenshots pages dist cut bench clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -28,6 +29,9 @@ demo: $(READY)
 	$(BIN)/oci-convert verify oci:$(DEMO)/oci:demo
 	$(BIN)/oci-convert convert oci:$(DEMO)/oci:demo dir:$(DEMO)/back --to docker
 	$(BIN)/oci-convert verify dir:$(DEMO)/back --same-as testdata/docker-dir
+
+demo-registry: $(READY)
+	$(BIN)/python tests/registry/demo.py
 
 test: lint
 	$(BIN)/pytest -n auto

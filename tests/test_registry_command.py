@@ -256,3 +256,13 @@ def test_progress_counts_no_byte_twice_where_a_connection_breaks(fake: FakeRegis
     told: list[Progress] = []
     convert(at(fake), Memory(), to="oci", on_progress=told.append)
     assert told[-1].done == told[-1].total == sum(step.step for step in told)
+
+
+def test_the_demonstration_shows_every_request() -> None:
+    demo = Path(__file__).parent / "registry" / "demo.py"
+    ended = subprocess.run([sys.executable, demo], check=True, capture_output=True, text=True)
+    steps = ended.stdout.split("$ oci-convert ")[1:]
+    assert [step.count(" /v2/") for step in steps] == [26, 5, 9, 11, 9]
+    assert "0 B of layers move, 9 requests" in steps[1]
+    assert "0 B of layers moved, 9 requests" in steps[2]
+    assert "\nproved\n" in steps[3]
