@@ -254,8 +254,8 @@ CODES: Final[dict[str, Code]] = {
         Level.WARNING,
         "The image went to another repository of its registry. What refers to it, such as "
         "signatures, was not looked for, as that takes more requests than converting does.",
-        "It is still at the source, under the old digest. `--referrers keep` or `--signatures "
-        "keep` looks for it; `--referrers drop --signatures drop` says that it is not wanted.",
+        'It is still at the source, under the old digest. `{referrers="keep"}` or '
+        '`{signatures="keep"}` looks for it; with "drop" for both, it is not missed.',
     ),
     "entry-dropped": Code(
         Level.LOSS,

@@ -15,8 +15,7 @@ __all__ = ["as_option", "line_of_error", "spelled"]
 _OPTIONS: Final = {
     "Auth.basic": "--creds",
     "Auth.from_file": "--authfile",
-    "certificate=…": "/etc/docker/certs.d",
-    "chunk=SIZE": "the library, with chunk=SIZE,",
+    "certificate": "--cert",
     "convert()": "with --debug, convert",
     "digest_map": "--map FILE",
     "fsync": "--no-fsync",

@@ -102,9 +102,7 @@ class RegistryImage:
             message, remedy = "this names one image", "to choose tags, write :* behind REPOSITORY"
         except re.error as error:
             message, remedy = f"{tags!r} is no regular expression: {error}", "mend it"
-        raise UsageError(
-            f"--tags: {message}", code="invalid-option", where=self._text, remedy=remedy
-        )
+        raise UsageError(message, code="invalid-option", where=self._text, remedy=remedy)
 
     def sink(self, options: SinkOptions = SinkOptions()) -> Sink:
         """Open it for writing: nothing is asked for yet."""

@@ -82,7 +82,7 @@ class RegistryOptions(Brief):
             raise UsageError(
                 f"the key {self.key} has no certificate",
                 code="invalid-option",
-                remedy="name it, too: certificate=…",
+                remedy=Wording("name it, too: {certificate=…}"),
             )
 
 

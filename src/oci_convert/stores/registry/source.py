@@ -79,7 +79,7 @@ class RegistrySource(Source):
             raise StoreError(
                 f"no tag matches {pattern.pattern}",
                 code="no-such-tag",
-                where=self.label,
+                store=self.label,
                 remedy=f"it must match all of a tag; there are {shortened(tags)}",
             )
         return chosen
