@@ -102,7 +102,8 @@ def test_every_limit_is_an_option() -> None:
         ('{rates={"a": N}}', 'rates={"a": N}', "--rate a=N/s"),
         ('{convert(…, "-", to="oci")} | load', 'convert(…, "-", to="oci") | load',
          "oci-convert convert … - --to oci | load"),
-        ("{chunk=SIZE} sends", "chunk=SIZE sends", "the library, with chunk=SIZE, sends"),
+        ("{chunk=SIZE} sends", "chunk=SIZE sends", "--chunk SIZE sends"),
+        ("ours ({certificate=…})", "ours (certificate=…)", "ours (--cert)"),
         ("no {} and { force }", "no {} and { force }", "no {} and { force }"),
     ],
 )  # fmt: skip

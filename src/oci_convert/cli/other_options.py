@@ -48,7 +48,6 @@ _COMPRESSION: Final = Option(
 _LEVEL: Final = Option("--level N", "--level {}", valued=True)
 _FORCED: Final = Option("--compress packs every layer that is not packed so already", "")
 _INSECURE: Final = Option("--insecure HOST, or --plain-http HOST for a registry without TLS")
-_CREDS: Final = Option("--creds USER[:PASSWORD]", "--creds {}", valued=True)
 _PARTS: Final = Option("--creds USER[:PASSWORD]", valued=True)
 _AUTH_FILE: Final = Option("--authfile FILE", "--authfile {}", valued=True)
 _CA_FILE: Final = Option("--ca-file FILE", valued=True)
@@ -70,7 +69,6 @@ _DEST: Final = Option("it is the argument DEST, as in docker-archive:FILE", valu
 _ANYWHERE: Final = {
     **dict.fromkeys(("--src-tls-verify", "--dest-tls-verify", "--tls-verify"), _INSECURE),
     **dict.fromkeys(("--from-plain-http", "--to-plain-http"), _INSECURE),
-    **dict.fromkeys(("--src-creds", "--dest-creds"), _CREDS),
     **dict.fromkeys(("--src-username", "--dest-username", "--username"), _PARTS),
     **dict.fromkeys(("--src-password", "--dest-password", "--password"), _PARTS),
     **dict.fromkeys(("--src-authfile", "--dest-authfile", "--registry-config"), _AUTH_FILE),
@@ -155,7 +153,7 @@ _INSPECT: Final = {
 }
 _VERIFY: Final = {
     "--remote": Option("it is the argument SOURCE, as docker://REF", valued=True),
-    "--fast": Option("verify reads everything; inspect reads documents only"),
+    "--fast": Option("--documents reads no layer", "--documents"),
     **_JOBS,
     **dict.fromkeys(
         ("--platform", *_ONE_PLATFORM), Option("every platform is verified", "", valued=True)
