@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 from urllib3 import connection_from_url
 
+from oci_convert import Memory, convert, verify
 from oci_convert.errors import StoreError
 from oci_convert.spec.digest import Digest
+from oci_convert.stores import RegistryImage
 from oci_convert.stores.registry.auth import Auth
 from oci_convert.stores.registry.calls import scope
 from oci_convert.stores.registry.reference import Repository
@@ -23,7 +25,18 @@ from oci_convert.stores.traffic import Traffic
 from registry import PERSONALITIES, FakeRegistry
 from support.certificates import OPENSSL, Certificates, make_certificates
 from support.docker_registry import HTPASSWD, docker_registry
-from support.images import Image, docker_image, image_list, layer, oci_image, referrer, write_dir
+from support.images import (
+    Image,
+    cosign_signature,
+    cosign_tag,
+    docker_image,
+    image_list,
+    layer,
+    layout_files,
+    oci_image,
+    referrer,
+    write_dir,
+)
 from support.registries import chunks_of, client, documents, push
 from support.signed_tokens import token_server
 
@@ -284,6 +297,64 @@ def test_we_read_what_skopeo_pushes(host: str, peers: Callable[[str], str], tmp_
     with client() as registry:
         remote = registry.repository(Repository(host, "skopeo/pushed"))
         assert remote.manifest("1").raw == FIVE.manifest
+
+
+# -- conversions --------------------------------------------------------------------------------
+
+
+def test_a_conversion_takes_what_its_dry_run_has_foretold(host: str) -> None:
+    near = Memory(layout_files({"app": FIVE}))
+    convert(near, f"docker://{host}/forecast/app:1", to="docker")
+    there = f"docker://{host}/forecast/app:1"
+    ways: list[tuple[Any, Any, int]] = [
+        (there, f"docker://{host}/forecast/app:2", 13),
+        (there, f"docker://{host}/forecast/other:1", 13 + len(FIVE.blobs) - 6),
+        (near, f"docker://{host}/forecast/new:1", 7 + 3 * (len(FIVE.blobs) - 6)),
+        # It has no API, which one question shows; what refers to it has four tags for each document.
+        (there, Memory(), 6 + 1 + 4 * 6 + len(FIVE.blobs) - 6),
+    ]
+    for source, target, requests in ways:
+        moved = []
+        for dry_run in (True, False):
+            with client() as registry:  # that knows nothing yet
+                ends = [
+                    RegistryImage(end, registry) if isinstance(end, str) else end
+                    for end in (source, target)
+                ]
+                totals = convert(*ends, to="oci", dry_run=dry_run).totals
+            moved.append((totals.requests, totals.bytes_down, totals.bytes_up))
+        assert moved[0] == moved[1]
+        assert moved[0][0] == requests
+
+
+def test_referrers_and_signatures_follow(host: str) -> None:
+    image = oci_image()
+    note, signature = referrer(image), cosign_signature(image)
+    files = layout_files({"app": image, "": note, cosign_tag(image): signature})
+    here, there = f"docker://{host}/followed/old:1", f"docker://{host}/followed/new:1"
+    convert(Memory(files), here, to="oci")
+    report = convert(here, there, to="docker", referrers="keep", signatures="keep")
+    assert report.pins[signature.digest] == signature.digest
+    with client() as registry:
+        remote = registry.repository(Repository(host, "followed/new"))
+        assert remote.manifest(cosign_tag(image)).digest == signature.digest
+        (page,) = remote.referrers(Digest(report.images[0].new.digest))
+        (entry,) = json.loads(page.raw)["manifests"]
+    assert entry["digest"] == report.pins[note.digest]
+    assert entry["artifactType"] == "application/vnd.example.note"
+
+
+def test_skopeo_reads_what_was_converted_in_place(
+    host: str, peers: Callable[[str], str], tmp_path: Path
+) -> None:
+    skopeo, place = peers("skopeo"), f"docker://{host}/converted/app"
+    convert(Memory(layout_files({"app": FIVE})), f"{place}:1", to="docker")
+    report = convert(f"{place}:1", f"{place}:oci", to="oci")
+    raw = run(skopeo, "inspect", "--raw", "--tls-verify=false", f"{place}:oci")
+    assert Digest.of(raw.encode()) == report.images[0].new.digest
+    copy = ("--insecure-policy", "copy", "--all", "--src-tls-verify=false")
+    run(skopeo, *copy, f"{place}:oci", f"oci:{tmp_path}/copy:app")
+    assert verify(f"oci:{tmp_path}/copy:app").sound
 
 
 # -- the fake is like it ------------------------------------------------------------------------
