@@ -310,7 +310,7 @@ def test_a_conversion_takes_what_its_dry_run_has_foretold(host: str) -> None:
         (there, f"docker://{host}/forecast/app:2", 13),
         (there, f"docker://{host}/forecast/other:1", 13 + len(FIVE.blobs) - 6),
         (near, f"docker://{host}/forecast/new:1", 7 + 3 * (len(FIVE.blobs) - 6)),
-        # It has no API, which one question shows; what refers to it has four tags for each document.
+        # It has no API, as one question shows; what refers to a document has four tags.
         (there, Memory(), 6 + 1 + 4 * 6 + len(FIVE.blobs) - 6),
     ]
     for source, target, requests in ways:
