@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 import subprocess
 import sys
 import time
@@ -14,6 +15,9 @@ import pytest
 
 from oci_convert import Compression, Family, Memory, Progress, convert, open_images
 from oci_convert.cli.completion import references
+from oci_convert.cli.registry_options import Registries
+from oci_convert.stores.registry.client import RegistryClient
+from oci_convert.stores.registry.image import default_client, set_default_client
 from registry.faults import Fault
 from registry.gate import Htpasswd
 from registry.personality import PERSONALITIES
@@ -266,3 +270,19 @@ def test_the_demonstration_shows_every_request() -> None:
     assert "0 B of layers move, 9 requests" in steps[1]
     assert "0 B of layers moved, 9 requests" in steps[2]
     assert "\nproved\n" in steps[3]
+
+
+def test_what_the_options_say_reaches_workers_and_references_as_text(fake: FakeRegistry) -> None:
+    given = Registries({"retries": 0, "creds": None, "rate": [f"{fake.host}=1000/s"]})
+    assert not given.has_password
+    assert Registries({"dest_creds": "me:s3cr3t"}).has_password
+    assert "s3cr3t" not in repr(Registries({"creds": "me:s3cr3t"}))
+    try:
+        given.source(at(fake))
+        pickle.loads(pickle.dumps(given)).share()
+        shared = default_client()
+        assert (shared.options.retries, shared.options.rates) == (0, {fake.host: 1000.0})
+        given.share()
+        assert default_client() is shared
+    finally:
+        set_default_client(RegistryClient)

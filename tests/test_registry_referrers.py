@@ -168,6 +168,17 @@ def test_every_tag_brings_each_of_them_once(fake: FakeRegistry) -> None:
     assert len(report.images) == 1
 
 
+def test_tags_that_are_chosen_bring_what_was_not_chosen_with_them(fake: FakeRegistry) -> None:
+    put(fake, oci_image(), "2")
+    with RegistryClient() as client:
+        chosen = RegistryImage(at(fake, "team/app:*"), client, tags="1")
+        report = convert(chosen, Memory(), to="oci", signatures="keep")
+    assert changed(report, *UNSIGNED, SIGNATURE) == changed(
+        on_disk(signatures="keep"), *UNSIGNED, SIGNATURE
+    )
+    assert len(report.images) == 1
+
+
 def test_inspect_shows_them(fake: FakeRegistry) -> None:
     (image,) = inspect(at(fake)).images
     found = {one.digest for one in image.walk() if one.subject}

@@ -98,6 +98,10 @@ _WRITING: Final[Mapping[str, Any]] = {
 """Options of what reads images from registries and writes them there."""
 
 
+_shared: Final[list[Mapping[str, Any]]] = []
+"""What was shared last."""
+
+
 class Registries:
     """What the options of a command say about registries; secrets among it, so it has no repr."""
 
@@ -118,10 +122,25 @@ class Registries:
         return self._connections.destination(reference) if _is_far(reference) else reference
 
     def share(self) -> None:
-        """Let references that are given to the library as text, as jobs are, mean the same."""
+        """Let references that are given to the library as text, as jobs are, mean the same.
+
+        Once: a worker that is told the same again keeps its connections.
+        """
+        if _shared == [self._given]:
+            return
         from oci_convert.stores.registry.image import set_default_client
 
         set_default_client(lambda: self._connections.client("creds"))
+        _shared[:] = [self._given]
+
+    @property
+    def has_password(self) -> bool:
+        """Whether a password was given, which is not to be sent to other machines."""
+        return any(self._given.get(name) for name in ("creds", "src_creds", "dest_creds"))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What the options say, and no connections."""
+        return {"_given": self._given, "_made": None}
 
     @property
     def _connections(self) -> Connections:
