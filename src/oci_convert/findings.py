@@ -221,6 +221,15 @@ CODES: Final[dict[str, Code]] = {
         "Ask the producer of the image to fix it; runtimes may refuse it.",
         fault=True,
     ),
+    "invalid-value": Code(
+        Level.WARNING,
+        "A value breaks the grammar of the specification: a media type or an `artifactType` that "
+        "RFC 6838 does not allow, an address in `urls` that is none, a member of `Env` without `=`."
+        " It is kept as it is.",
+        "Ask the producer of the image to fix it; other tools may refuse it, and so does "
+        "`--strict`.",
+        fault=True,
+    ),
     "config-type-corrected": Code(
         Level.WARNING,
         "The config of a Docker manifest was labelled `application/octet-stream`, as registries of "

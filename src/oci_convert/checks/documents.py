@@ -18,7 +18,12 @@ from oci_convert.spec.media_types import Family, Kind, families
 from oci_convert.spec.models import Descriptor, ImageConfig
 from oci_convert.stores.base import Source
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation, is_loadable
-from oci_convert.tree.config_findings import config_findings, platform_findings
+from oci_convert.transform.layer_rules import unofficial
+from oci_convert.tree.config_findings import (
+    config_findings,
+    platform_findings,
+    value_findings,
+)
 from oci_convert.tree.nodes import DocumentNode, Image, Node, Tree
 from oci_convert.tree.walk import Visit, walk
 
@@ -60,6 +65,8 @@ class DocumentCheck:
         self.tell()
         nodes = list(self.tree.nodes())
         for node in nodes:
+            if isinstance(node, DocumentNode):
+                self.findings += value_findings(node)
             if isinstance(node, DocumentNode) and node.kind is Kind.MANIFEST:
                 self._check_image(node)
         for node in nodes:
@@ -93,6 +100,8 @@ class DocumentCheck:
 
     def _check_image(self, node: DocumentNode) -> None:
         self.findings += config_findings(node)
+        for layer in node.layers():
+            self.findings += unofficial(layer.descriptor.media_type, layer.where)
         try:
             found = node.image_config
         except DocumentError:

@@ -26,7 +26,7 @@ from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called
 from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import is_attestation
-from oci_convert.tree.config_findings import config_findings, platform_findings
+from oci_convert.tree.config_findings import config_findings, platform_findings, value_findings
 from oci_convert.tree.nodes import DocumentNode, Node, Tree
 from oci_convert.tree.referrers import Referrer
 
@@ -101,6 +101,8 @@ def _config_findings(root: Decision, options: Options) -> Iterator[Finding]:
                 where = f"{node.where}.{planned.slot.label}"
                 named = planned.decision.node
                 yield from _platform_findings(planned.slot.descriptor, named, where, options)
+        if isinstance(node, DocumentNode):
+            yield from value_findings(node)
         if not _is_known(node, options):
             continue
         for found in config_findings(node):

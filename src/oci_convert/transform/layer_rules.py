@@ -33,6 +33,7 @@ __all__ = [
     "check_compress",
     "packing_annotations",
     "plan_layer",
+    "unofficial",
 ]
 
 
@@ -101,17 +102,17 @@ def plan_layer(layer: Layer, family: Family, compress: Compress) -> LayerPlan:
     cell = layer_cell(meaning.cell, actual)
     if not cell.distributable:
         name = _foreign_name(layer, cell, family, compress)
-        return LayerPlan(name, None, (*findings, *_unofficial(name, layer.where)))
+        return LayerPlan(name, None, (*findings, *unofficial(name, layer.where)))
     wanted = _wanted(layer, cell, family, compress)
     if wanted is not actual and layer.present:
         return _recompressed(layer, cell, wanted, family, findings)
     known = name_of(cell, family)
     if known is None:
         raise _nameless(layer, cell, family, "no-media-type")
-    return LayerPlan(known, None, (*findings, *_unofficial(known, layer.where)))
+    return LayerPlan(known, None, (*findings, *unofficial(known, layer.where)))
 
 
-def _unofficial(name: str, where: str) -> tuple[Finding, ...]:
+def unofficial(name: str, where: str) -> tuple[Finding, ...]:
     """What is told of a media type that only some tools know."""
     meaning = look_up(name)
     if meaning is None or meaning.standing is not Standing.UNOFFICIAL:

@@ -1,38 +1,62 @@
-"""What is wrong with the config of an image, in itself and beside what names or needs it."""
+"""What is wrong with documents: with the config of an image, and with values in descriptors."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from oci_convert.documents.document import Role
 from oci_convert.errors import DocumentError
 from oci_convert.findings import Finding, Level
+from oci_convert.spec.grammar import broken_values, is_media_type
 from oci_convert.spec.models import Descriptor, ImageConfig, diff_ids_for
 from oci_convert.spec.platforms import disagree, runs_elsewhere
 from oci_convert.tree.nodes import DocumentNode, Node
 
-__all__ = ["config_findings", "platform_findings"]
+__all__ = ["config_findings", "platform_findings", "value_findings"]
+
+_NAMED_OTHERWISE: Final = frozenset({"misspelled-media-type", "mislabelled-document"})
+"""Remarks on a node whose media type is wrong, and known all the same."""
+
+
+def value_findings(node: DocumentNode) -> Iterator[Finding]:
+    """The values in a manifest or an index that break the specification's grammar."""
+    stated = node.document.model.artifact_type
+    if stated and not is_media_type(stated):
+        message = f"artifactType is no media type: {stated!r}"
+        yield Finding.of("invalid-value", node.where, message)
+    for slot, child in node.named:
+        where = f"{node.where}.{slot.label}"
+        told = any(remark.code in _NAMED_OTHERWISE for remark in child.remarks)
+        for message in broken_values(slot.descriptor):
+            if not (told and message.startswith("mediaType")):
+                yield Finding.of("invalid-value", where, message)
 
 
 def config_findings(node: DocumentNode) -> Iterator[Finding]:
     """The findings on the config of a manifest, at the levels that ``verify`` gives them.
 
-    None for what is no image, or only borrows the form of one. A config that cannot be trusted is
-    one finding under the code of the error.
+    None for what is no image; for what only borrows the form of one, those on single values. A
+    config that cannot be trusted is one finding under the code of the error.
     """
     try:
         found = node.image_config
     except DocumentError as error:
         yield Finding(error.code, Level.ERROR, error.where, error.message)
         return
-    if found is None or node.borrows_form:
+    if found is None:
         return
     config, problems = found
     for problem in problems:
+        is_value = problem.startswith("config.Env[")
+        if node.borrows_form and not is_value:
+            continue
         # No reader need know another kind of root file system (config.md: MUST).
         level = Level.ERROR if problem.startswith("rootfs.type ") else Level.WARNING
-        yield Finding("config-problem", level, f"{node.where}.{Role.CONFIG}", problem)
-    yield from _counts(node, config)
+        code = "invalid-value" if is_value else "config-problem"
+        yield Finding(code, level, f"{node.where}.{Role.CONFIG}", problem)
+    if not node.borrows_form:
+        yield from _counts(node, config)
 
 
 def platform_findings(entry: Descriptor, node: Node, where: str) -> Iterator[Finding]:
