@@ -22,6 +22,7 @@ from support.images import (
     EMPTY,
     LAYERS,
     OCI_MANIFEST,
+    REF_NAME,
     Blob,
     Image,
     attestation,
@@ -279,6 +280,43 @@ def test_flattening_wants_one_image() -> None:
     assert "linux/amd64, linux/arm64" in str(refused.value)
     report, _ = run(index, "oci", flatten=True, platforms=["linux/arm64"])
     assert report.images[0].new.media_type == OCI_MANIFEST
+
+
+ARM: dict[str, str] = {"architecture": "arm64", "os": "linux", "variant": "v8"}
+
+
+def entry_alone() -> Image:
+    """An index that alone says which variant its image is for, and what version it is."""
+    image = oci_image(platform="linux/arm64")
+    listed = image.with_entry(platform=ARM, annotations={"version": "43", REF_NAME: "inner"})
+    return image_list([listed], annotations={"source": "here"})
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_an_entry_says_moves_up_with_its_image(nested: bool) -> None:
+    index = image_list([entry_alone()]) if nested else entry_alone()
+    report, target = run(index, "oci", flatten=True)
+    (entry,) = json.loads(target.files["index.json"])["manifests"]
+    assert entry["platform"] == ARM
+    assert entry["annotations"] == {"version": "43", REF_NAME: "app"}
+    assert report.images[0].platform == "linux/arm64/v8"
+    (loss,) = report.losses
+    assert loss.message.endswith("lost: the annotations of the index: source=here")
+
+
+def test_the_platform_moves_up_for_docker_too_and_annotations_are_losses_as_always() -> None:
+    report, target = run(entry_alone(), "docker", flatten=True)
+    (entry,) = json.loads(target.files["index.json"])["manifests"]
+    assert entry["platform"] == ARM
+    assert codes(report).count("annotations-removed") == 2
+
+
+@pytest.mark.parametrize("family", ["oci", "docker"])
+def test_what_a_target_without_entries_cannot_hold_is_named(family: str, tmp_path: Path) -> None:
+    report = convert(store(entry_alone()), f"dir:{tmp_path}/app", to=family, flatten=True)
+    (loss,) = (it for it in report.losses if it.code == "index-flattened")
+    assert "the platform of its entry, linux/arm64/v8" in loss.message
+    assert ("version=43" in loss.message) is (family == "oci")
 
 
 def test_the_record_keeps_what_was_flattened() -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci_convert import Memory, OciConvertError, convert, verify
+from oci_convert import Compression, Memory, OciConvertError, convert, verify
 from oci_convert.spec.grammar import is_media_type, is_uri
-from support.images import Compression, Image, docker_image, layer, layout_files, oci_image
+from support.images import Image, docker_image, layer, layout_files, oci_image
 
 LONG: Final = "a" * 127
 TYPES: Final[dict[str, bool]] = {

@@ -158,6 +158,7 @@ class SourcePlanner:
             whole_store=whole_store,
             plain_layers=target.plain_layers,
             holds_referrers=target.referrers,
+            has_entries=target.entries,
         )
         found.referrers = others
         return plan

@@ -48,6 +48,7 @@ def decide(
     whole_store: bool = False,
     plain_layers: bool = False,
     holds_referrers: bool = True,
+    has_entries: bool = True,
 ) -> Plan:
     """Decide what becomes of ``tree``; raises :class:`RefusedError` before anything is written.
 
@@ -55,11 +56,14 @@ def decide(
     ``platforms`` is what several trees of one run share; without it, this one must have all that
     are asked for. ``whole_store``: nobody named the images, so that what the target cannot hold is
     left out, as an entry of an index is. ``plain_layers``: the target keeps the plain layers of a
-    docker-save archive as they are; ``holds_referrers``: it can hold what refers to its images.
+    docker-save archive as they are; ``holds_referrers``: it can hold what refers to its images;
+    ``has_entries``: and what an index says of one of them.
     """
     context = Context(family, options, platforms, partial=tree.sparse)
     planner = Planner(tree, context, plain_layers=plain_layers)
-    images, left_out = _decide_images(tree, planner, context, whole_store=whole_store)
+    images, left_out = _decide_images(
+        tree, planner, context, whole_store=whole_store, has_entries=has_entries
+    )
     unmatched = context.platforms.unmatched() if platforms is None else None
     if unmatched is not None:
         raise unmatched
@@ -128,13 +132,13 @@ def _platform_findings(
 
 
 def _decide_images(
-    tree: Tree, planner: Planner, context: Context, *, whole_store: bool
+    tree: Tree, planner: Planner, context: Context, *, whole_store: bool, has_entries: bool
 ) -> tuple[tuple[PlannedImage, ...], tuple[LeftOut, ...]]:
     """What becomes of each image, and what is left out of a whole store."""
     images, left_out = [], []
     for image in tree.images:
         try:
-            images.append(PlannedImage(image, planner.root(image)))
+            images.append(planner.root(image, has_entries=has_entries))
         except RefusedError as refusal:
             if not whole_store or refusal.code not in _LEAVES_OUT:
                 raise

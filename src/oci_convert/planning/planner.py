@@ -12,6 +12,7 @@ from oci_convert.planning.decisions import (
     Decision,
     DescriptorPlan,
     Keep,
+    PlannedImage,
     Recompress,
     Relabel,
     Rewrite,
@@ -19,6 +20,7 @@ from oci_convert.planning.decisions import (
     kept,
     same_bytes,
 )
+from oci_convert.planning.flattening import flattened
 from oci_convert.planning.index_entries import plan_entries
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import OCTET_STREAM, Compression, Family, Kind
@@ -33,7 +35,6 @@ from oci_convert.transform.document_edits import (
     not_an_image,
 )
 from oci_convert.transform.layer_rules import Layer, packing_annotations, plan_layer
-from oci_convert.tree.choosing import how_to_choose
 from oci_convert.tree.nodes import BlobNode, DocumentNode, Image, Node, Tree, platform_of
 
 __all__ = ["Planner"]
@@ -53,13 +54,17 @@ class Planner:
 
     # -- roots ------------------------------------------------------------------------------
 
-    def root(self, image: Image) -> Decision:
+    def root(self, image: Image, *, has_entries: bool = True) -> PlannedImage:
         """What becomes of an image; raises :class:`OciConvertError` where that cannot be.
 
-        After a :class:`RefusedError` nothing of it is known or told.
+        After a :class:`RefusedError` nothing of it is known or told. ``has_entries``: what an entry
+        says of an image has room in the target.
         """
         with self._undone_if_refused():
-            return self._root(image)
+            decision = self._root(image)
+            if self._context.options.flatten and isinstance(decision, Rewrite):
+                return flattened(self._context, image, decision, has_entries=has_entries)
+            return PlannedImage(image, decision)
 
     @contextmanager
     def _undone_if_refused(self) -> Iterator[None]:
@@ -96,7 +101,7 @@ class Planner:
         if image.root.upgraded:
             context.find("schema1-upgraded", node.where, "v1 images and ids dropped")
         self._refuse_empty(decision)
-        return self._flattened(decision) if context.options.flatten else decision
+        return decision
 
     def _refuse_empty(self, decision: Rewrite) -> None:
         """An index that had entries must not end without any, nor with none that is here."""
@@ -119,26 +124,6 @@ class Planner:
             where=node.where,
             remedy="convert to oci, or copy it unchanged",
         )
-
-    def _flattened(self, root: Rewrite) -> Decision:
-        """The one image of an index in the place of the index."""
-        decision: Decision = root
-        while isinstance(decision, Rewrite) and decision.node.kind is Kind.INDEX:
-            node, children = decision.node, [p for p in decision.children if p.included]
-            images = [p for p in children if not is_attestation(p.slot.descriptor)]
-            if len(images) != 1 or images[0].decision.node.absent is images[0].decision.node:
-                raise _not_one_image(node, images)
-            message = "index replaced by its only image"
-            self._context.find("index-flattened", node.where, message)
-            for planned in children:
-                if planned is not images[0]:
-                    self._context.find(
-                        "attestation-dropped",
-                        f"{node.where}.{planned.slot.label}",
-                        f"attestation {planned.slot.descriptor.digest} dropped with its index",
-                    )
-            decision = images[0].decision
-        return decision
 
     # -- documents --------------------------------------------------------------------------
 
@@ -266,20 +251,3 @@ def _images(decision: Rewrite) -> Iterator[Node]:
             nested = isinstance(node, DocumentNode) and node.kind is Kind.INDEX
             if planned.included and not nested and not is_attestation(planned.slot.descriptor):
                 yield node
-
-
-def _not_one_image(node: DocumentNode, images: list[DescriptorPlan]) -> RefusedError:
-    names = ", ".join(
-        str(platform_of(p.decision.node, p.slot.descriptor) or p.slot.label)
-        for p in images
-        if p.decision.node.absent is not p.decision.node
-    )
-    return RefusedError(
-        Wording(
-            f"{{flatten=True}} needs an index of one image, but this one has {len(images)}"
-            + (f": {names}" if names else "")
-        ),
-        code="not-one-image",
-        where=node.where,
-        remedy=Wording(how_to_choose((p.decision.node, p.slot.descriptor) for p in images)),
-    )

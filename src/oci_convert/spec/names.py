@@ -17,6 +17,7 @@ from oci_convert.text.suggestion import did_you_mean, nearest
 
 __all__ = [
     "CONTAINERD_NAME",
+    "KIND",
     "REF_NAME",
     "annotations_for",
     "called",
@@ -33,7 +34,7 @@ __all__ = [
 
 REF_NAME: Final = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME: Final = "io.containerd.image.name"
-_KIND: Final = "kind"
+KIND: Final = "kind"
 _REFERRER_KIND: Final = re.compile(
     r"(?:dev\.cosignproject\.cosign|dev\.hauler)/(?P<kind>sigs|atts|sboms|referrers)(?:/.*)?"
 )
@@ -78,7 +79,7 @@ def referrer_kind(annotations: Mapping[str, str]) -> str | None:
     ``sigs``, ``atts``, ``sboms`` or ``referrers``, by its annotation ``kind``. It has the name of
     its image.
     """
-    match = _REFERRER_KIND.fullmatch(annotations.get(_KIND, ""))
+    match = _REFERRER_KIND.fullmatch(annotations.get(KIND, ""))
     return None if match is None else match["kind"]
 
 
@@ -90,7 +91,7 @@ def identity(annotations: Mapping[str, str]) -> tuple[str | None, str | None, st
     names = pair(annotations)
     if not any(names):
         return None
-    return *names, annotations[_KIND] if referrer_kind(annotations) else None
+    return *names, annotations[KIND] if referrer_kind(annotations) else None
 
 
 def called(annotations: Mapping[str, str]) -> str | None:

@@ -84,6 +84,8 @@ class Capabilities(Brief):
     """More than one image."""
     names: bool = True
     """Images have names."""
+    entries: bool = True
+    """An image has an entry that can state its platform and annotations, as in an index.json."""
     signatures: bool = False
     """Files with the signatures of its image, as ``dir:`` has them."""
     plain_layers: bool = False

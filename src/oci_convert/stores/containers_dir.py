@@ -107,7 +107,9 @@ class ContainersDirSink(FilesSink):
     ``force`` replaces an image that is there; anything else in the directory is refused, always.
     """
 
-    capabilities = Capabilities(many_images=False, referrers=False, names=False, signatures=True)
+    capabilities = Capabilities(
+        many_images=False, referrers=False, names=False, entries=False, signatures=True
+    )
 
     def __init__(self, files: WritableFiles, label: str, *, force: bool = False) -> None:
         super().__init__(files, label)

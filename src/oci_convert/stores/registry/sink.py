@@ -59,7 +59,7 @@ class RegistrySink(Sink):
         self.capabilities = Capabilities(
             many_images=several,
             names=several,
-            referrers=True,
+            entries=False,
             looks_itself=True,
             documents_last=True,
             repairs=False,
