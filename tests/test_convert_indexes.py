@@ -313,7 +313,7 @@ def test_the_platform_moves_up_for_docker_too_and_annotations_are_losses_as_alwa
 
 @pytest.mark.parametrize("family", ["oci", "docker"])
 def test_what_a_target_without_entries_cannot_hold_is_named(family: str, tmp_path: Path) -> None:
-    report = convert(store(entry_alone()), f"dir:{tmp_path}/app", to=family, flatten=True)
+    report = convert(store(app=entry_alone()), f"dir:{tmp_path}/app", to=family, flatten=True)
     (loss,) = (it for it in report.losses if it.code == "index-flattened")
     assert "the platform of its entry, linux/arm64/v8" in loss.message
     assert ("version=43" in loss.message) is (family == "oci")

@@ -369,6 +369,14 @@ CODES: Final[dict[str, Code]] = {
         "`org.opencontainers.image.ref.name`: letters and digits, joined by single separators.",
         "Choose a name such as `app:1`; other tools may not find the image by this one.",
     ),
+    "digest-in-name": Code(
+        Level.WARNING,
+        "A name states a digest, as `app:1@sha256:…`, and the digest of the image changed. The "
+        "image is called by the tag, or by the repository, unless another image of the run has "
+        "that name.",
+        "`repin` replaces the old digest in files; `--compress keep` and `--to` the format that "
+        "the image has keep digests.",
+    ),
     "no-repository-name": Code(
         Level.WARNING,
         "The name of an image is not REPOSITORY:TAG, so Docker cannot load it by name; the archive "

@@ -77,6 +77,8 @@ class ConvertedImage(Plain):
     platform: str | None = None
     """``OS/ARCH[/VARIANT]``, as an index or the config says; ``None`` for an index, and where only
     the config says it and reading that would have been one more request to a registry."""
+    pinned: str | None = None
+    """The digest that its name in the source stated, if that is not the one it had."""
 
     def __post_init__(self) -> None:
         _reduce(self)
@@ -233,6 +235,8 @@ class Report(Plain):
         for image in self.images:
             if image.old is not None:
                 found[image.old.digest] = image.new.digest
+            if image.pinned is not None:
+                found.setdefault(image.pinned, image.new.digest)
         return MappingProxyType(found)
 
     @property

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, Unpack
 
+from oci_convert.conversion.pinned_names import tell_old_digests, without_old_digests
 from oci_convert.conversion.report_builder import build_report
 from oci_convert.conversion.source_plan import SourcePlan
 from oci_convert.conversion.source_planner import Settings, SourcePlanner
@@ -214,6 +215,7 @@ class _Conversion:
         for one in self.source_plans:
             if self._ref is not None and one.roots:
                 one.rename(self._ref)
+        without_old_digests(self.source_plans)
         roots = [root for one in self.source_plans for root in one.roots]
         _refuse_twins(roots, self._sink.label)
         if target.rows:
@@ -236,6 +238,8 @@ class _Conversion:
                 if one.failure is not None:
                     self._fail(one.origin, one.failure.within(one.source.label))
             done = [one for one in self.source_plans if one.failure is None]
+            for one in done:
+                tell_old_digests(one)
             for one in done:
                 for name, data in one.signatures.items():
                     sink.sign(name, data)

@@ -13,10 +13,10 @@ from oci_convert.planning.rendering import Rendered
 from oci_convert.report import Change, ConvertedImage, Failure, MapRow, Report, Totals
 from oci_convert.spec.media_types import Family, Kind
 from oci_convert.spec.models import Descriptor
-from oci_convert.spec.names import called
+from oci_convert.spec.names import called, pair, unpinned
 from oci_convert.stores.traffic import Traffic
 from oci_convert.transform.document_edits import is_attestation
-from oci_convert.tree.nodes import BlobNode, ConfigNode, DocumentNode, Node, platform_or_none
+from oci_convert.tree.nodes import BlobNode, ConfigNode, DocumentNode, Image, Node, platform_or_none
 from oci_convert.tree.walk import Visit, walk
 
 __all__ = ["build_report"]
@@ -107,7 +107,14 @@ def _images(source_plan: SourcePlan, *, named: bool) -> Iterator[ConvertedImage]
             new=root.descriptor,
             reversible=not source_plan.plan.irreversible_in(planned),
             platform=_stated(planned.decision.node, root.descriptor),
+            pinned=_pinned(planned.image),
         )
+
+
+def _pinned(image: Image) -> str | None:
+    """The digest that the name of an image stated, where that is not its own."""
+    digests = (unpinned(name)[1] for name in pair(image.root.annotations) if name)
+    return next((one for one in digests if one and one != image.node.old.digest), None)
 
 
 def _rows(source_plans: Sequence[SourcePlan]) -> Iterator[MapRow]:

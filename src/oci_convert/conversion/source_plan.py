@@ -33,7 +33,8 @@ class SourcePlan:
     """What its images are called in the target; parallel to ``plan.images``."""
     failure: OciConvertError | None = None
     rendered: Rendered = field(init=False)
-    _ref: str | None = None
+    ref: str | None = None
+    """What its one image was asked to be called."""
 
     def __post_init__(self) -> None:
         self.settle({})
@@ -55,7 +56,7 @@ class SourcePlan:
 
     def rename(self, ref: str) -> None:
         """Let its one image be called ``ref`` in the target, and what has its name."""
-        self._ref = ref
+        self.ref = ref
         first = self.roots[0]
         self.roots = [replace(first, annotations=renamed(first.annotations, ref))]
         if not is_ref_name(ref):
@@ -89,9 +90,9 @@ class SourcePlan:
 
     def _named(self, annotations: Mapping[str, str]) -> Mapping[str, str]:
         """The annotations of a referrer, which may have the name of its image."""
-        if self._ref is None or referrer_kind(annotations) is None or not any(pair(annotations)):
+        if self.ref is None or referrer_kind(annotations) is None or not any(pair(annotations)):
             return annotations
-        return renamed(annotations, self._ref)
+        return renamed(annotations, self.ref)
 
     def _entry(self, root: Root, decision: Decision) -> Descriptor:
         """The descriptor of what became of a root, as it stands in an ``index.json``."""

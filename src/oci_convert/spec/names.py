@@ -30,6 +30,7 @@ __all__ = [
     "referrer_kind",
     "renamed",
     "repository_tag",
+    "unpinned",
 ]
 
 REF_NAME: Final = "org.opencontainers.image.ref.name"
@@ -51,6 +52,10 @@ _REPOSITORY_TAG: Final = re.compile(
 """The grammar of ``distribution/reference``, with a tag and without a digest."""
 
 
+_PINNED: Final = re.compile(
+    r"(?P<name>[^@]+)@(?P<digest>sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})"
+)
+"""A name that states a digest."""
 _REF_COMPONENT: Final = r"[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*"
 _REF: Final = re.compile(rf"{_REF_COMPONENT}(?:/{_REF_COMPONENT})*")
 """The grammar of ref names (image-spec ``annotations.md``)."""
@@ -144,15 +149,20 @@ def annotations_for(name: str) -> dict[str, str]:
     return {REF_NAME: name}
 
 
+def unpinned(name: str) -> tuple[str, str | None]:
+    """A name without the digest that it states, and the digest: ``app:1`` of ``app:1@sha256:…``."""
+    match = _PINNED.fullmatch(name)
+    return (name, None) if match is None else (match["name"], match["digest"])
+
+
 def repository_tag(annotations: Mapping[str, str]) -> str | None:
     """The RepoTag of an image: the name by which Docker loads it, or ``None`` if it has none.
 
     In full, as podman takes ``app:1`` for ``localhost/app:1`` and Docker for its hub's.
     """
     ref, full = pair(annotations)
-    return next(
-        (normalised(name) for name in (full, ref) if name and is_repository_tag(name)), None
-    )
+    names = (unpinned(name)[0] for name in (full, ref) if name)
+    return next((normalised(name) for name in names if is_repository_tag(name)), None)
 
 
 def renamed(annotations: Mapping[str, str], name: str) -> dict[str, str]:
@@ -240,10 +250,14 @@ def _parts(name: str) -> Iterator[str]:
 def _candidates(roots: Sequence[N], ref: str) -> list[list[N]]:
     """The images that ``ref`` may mean, best reading first."""
     full = normalised(ref) if is_repository_tag(ref) else ref
+    digest = unpinned(ref)[1] or ref.removeprefix("@")
     readings = (
-        lambda root: root.descriptor.digest == ref.removeprefix("@"),
+        lambda root: root.descriptor.digest == digest,
         lambda root: root.annotations.get(REF_NAME) == ref,
-        lambda root: full in (normalised(name) for name in pair(root.annotations) if name),
+        lambda root: full in pair(root.annotations),
+        lambda root: (
+            full in (normalised(unpinned(name)[0]) for name in pair(root.annotations) if name)
+        ),
         lambda root: any(name.endswith(f":{ref}") for name in pair(root.annotations) if name),
         # A name without a tag means the tag that everybody takes then.
         lambda root: any(normalised(f"{it}:latest") == full for it in pair(root.annotations) if it),

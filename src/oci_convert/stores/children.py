@@ -11,6 +11,7 @@ from oci_convert.limits import limits
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Kind, look_up
 from oci_convert.spec.models import Descriptor
+from oci_convert.spec.names import unpinned
 from oci_convert.stores.base import Root, Source
 
 __all__ = ["child_root"]
@@ -23,7 +24,7 @@ def child_root(source: Source, ref: str) -> Root | None:
     over: whoever wants it will be told.
     """
     try:
-        wanted = Digest(ref.removeprefix("@"))
+        wanted = Digest(unpinned(ref)[1] or ref.removeprefix("@"))
     except DocumentError:
         return None
     waiting = deque(root.descriptor for root in source.roots())
