@@ -34,7 +34,7 @@ REPORT = {
     "version", "source", "destination", "to", "dry_run", "images", "map", "findings", "failures",
     "totals", "codecs", "options",
 }  # fmt: skip
-IMAGE = {"name", "source", "old", "new", "reversible", "platform"}
+IMAGE = {"name", "source", "old", "new", "reversible", "platform", "pinned"}
 ROW = {"kind", "where", "old", "new", "change", "platform", "attestation", "foreign"}
 DESCRIPTOR = {"mediaType", "digest", "size"}
 FINDING = {"code", "level", "where", "message"}

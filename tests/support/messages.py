@@ -1110,6 +1110,22 @@ FINDINGS: Final[dict[str, Provoked]] = {
         "convert dir:app oci:new",
         (folder(ONE), lambda: Path("app/signature-1").write_bytes(b"signed")),
     ),
+    "values that break the grammar": Provoked(
+        "invalid-value",
+        "verify oci:layout",
+        (
+            layout(
+                app=oci_image(
+                    [layer("a"), layer("b", media_type="layer", more={"urls": ["http://a b"]})]
+                )
+            ),
+        ),
+    ),
+    "a name with the digest of before": Provoked(
+        "digest-in-name",
+        "convert oci:layout oci:new",
+        (layout(**{f"app:1@{ONE.digest}": ONE}),),
+    ),
     "a name that is none for docker load": Provoked(
         "no-repository-name", "convert oci:layout docker-archive:new.tar", (layout(app=OCI),)
     ),
