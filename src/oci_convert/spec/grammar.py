@@ -38,7 +38,7 @@ def broken_values(descriptor: Descriptor) -> Iterator[str]:
     """A sentence for each value of ``descriptor`` that breaks the grammar."""
     if not is_media_type(descriptor.media_type):
         yield f"mediaType is no media type: {descriptor.media_type!r}"
-    if descriptor.artifact_type is not None and not is_media_type(descriptor.artifact_type):
+    if descriptor.artifact_type and not is_media_type(descriptor.artifact_type):
         yield f"artifactType is no media type: {descriptor.artifact_type!r}"
     for i, url in enumerate(descriptor.urls or ()):
         if not is_uri(url):

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_pascal
 
 from oci_convert.errors import DocumentError
@@ -40,6 +40,11 @@ __all__ = [
     "members",
     "validate",
 ]
+
+
+def _stated(value: Any) -> Any:
+    """An object without members says nothing, as in Go, which leaves it out when it writes."""
+    return None if value == {} else value
 
 
 def _digest(text: str) -> Digest:
@@ -135,7 +140,7 @@ class Descriptor(Model):
     """What is said of it here."""
     data: str | None = None
     """The blob itself, in base64."""
-    platform: Platform | None = None
+    platform: Annotated[Platform | None, BeforeValidator(_stated)] = None
     """Of an entry of an index: where the image runs."""
     artifact_type: str | None = None
     """Of an entry of an index: what an artifact is about."""
@@ -170,7 +175,7 @@ class Manifest(Model):
     artifact_type: str | None = None
     config: Descriptor
     layers: tuple[Descriptor, ...] | None = Field(default=None, strict=False)
-    subject: Descriptor | None = None
+    subject: Annotated[Descriptor | None, BeforeValidator(_stated)] = None
     annotations: dict[str, str] | None = None
 
 
@@ -181,7 +186,7 @@ class Index(Model):
     media_type: str | None = None
     artifact_type: str | None = None
     manifests: tuple[Descriptor, ...] | None = Field(default=None, strict=False)
-    subject: Descriptor | None = None
+    subject: Annotated[Descriptor | None, BeforeValidator(_stated)] = None
     annotations: dict[str, str] | None = None
 
 

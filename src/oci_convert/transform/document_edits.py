@@ -224,8 +224,16 @@ class _Edit:
             self._renew_data(slot, child)
         if "annotations" not in gone:
             self._amend_annotations(slot, child)
-        if child.platform is not None and slot.object.get("platform") is None:
-            self._editor.insert(slot.object, "platform", compact(child.platform), after="size")
+        if child.platform is not None:
+            self._add_platform(slot.object, compact(child.platform))
+
+    def _add_platform(self, target: Object, platform: str) -> None:
+        """State a platform where none is stated, or an empty one."""
+        stated = target.get("platform")
+        if stated is None:
+            self._editor.insert(target, "platform", platform, after="size")
+        elif not stated.value:
+            self._editor.replace(stated, platform)
 
     def _renew_data(self, slot: Slot, child: Child) -> None:
         data = slot.object.get("data")
@@ -257,7 +265,7 @@ class _Edit:
         """Remove fields that the Docker schema does not define; one finding for each."""
         gone = {name for name in names if name in target.members}
         for name in sorted(gone):
-            if name != "platform" or target.value[name]:  # an empty one says nothing
+            if target.value[name]:  # an empty one says nothing
                 self._findings.append(Finding.of(f"{name}-removed", where, _told(name, target)))
         if gone:
             self._editor.remove_members(target, gone)
@@ -270,7 +278,7 @@ def _told(name: str, target: Object) -> str:
     value = None if member is None else member.value
     if name == "annotations" and isinstance(value, dict):
         listed = ", ".join(f"{key}={text}" for key, text in value.items())
-        return f"Docker has no annotations: {listed}" if listed else "Docker has no annotations"
+        return f"Docker has no annotations: {listed}"
     if name == "subject" and isinstance(value, dict):
         return f"Docker has no subject: {value.get('digest')}"
     if name == "data":
@@ -289,7 +297,7 @@ def embedded(descriptor: Descriptor, where: str, size: int | None = None) -> byt
 
     Raises :class:`DocumentError` (``wrong-data``) if it is not base64 or not what is described.
     """
-    if descriptor.data is None:
+    if not descriptor.data:  # an empty text says no more than none
         return None
     try:
         content = base64.b64decode(descriptor.data, validate=True)
