@@ -227,7 +227,7 @@ CODES: Final[dict[str, Code]] = {
         "RFC 6838 does not allow, an address in `urls` that is none, a member of `Env` without `=`."
         " It is kept as it is.",
         "Ask the producer of the image to fix it; other tools may refuse it, and so does "
-        "`--strict`.",
+        "`{strict=True}`.",
         fault=True,
     ),
     "config-type-corrected": Code(
@@ -374,8 +374,8 @@ CODES: Final[dict[str, Code]] = {
         "A name states a digest, as `app:1@sha256:…`, and the digest of the image changed. The "
         "image is called by the tag, or by the repository, unless another image of the run has "
         "that name.",
-        "`repin` replaces the old digest in files; `--compress keep` and `--to` the format that "
-        "the image has keep digests.",
+        "`repin` replaces the old digest in files. Converted to the format that it has, an image "
+        "keeps its digest.",
     ),
     "no-repository-name": Code(
         Level.WARNING,
