@@ -27,7 +27,7 @@ from oci_convert.documents.json_reader import scan
 from oci_convert.options import Options
 from oci_convert.planning.decide import decide
 from oci_convert.spec.media_types import Kind
-from oci_convert.stores.files import MemoryFiles
+from oci_convert.stores.files.memory import MemoryFiles
 from oci_convert.stores.files.tar import Tar
 from oci_convert.stores.oci_layout import OciLayoutSource
 from oci_convert.transform.document_edits import Child, edit

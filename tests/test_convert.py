@@ -21,7 +21,7 @@ from oci_convert.progress import Progress
 from oci_convert.report import Change
 from oci_convert.spec.media_types import Compression, Family
 from oci_convert.stores.base import SourceOptions
-from oci_convert.stores.files import MemoryFiles
+from oci_convert.stores.files.memory import MemoryFiles
 from oci_convert.stores.memory import Memory
 from oci_convert.stores.oci_layout import OciLayoutSource
 from support import archives

@@ -20,8 +20,9 @@ from oci_convert.stores.base import Root
 from oci_convert.stores.contents import is_docker_archive
 from oci_convert.stores.docker_archive import DockerArchiveSource
 from oci_convert.stores.docker_manifest_json import RowFiles
-from oci_convert.stores.files import Files, MemoryFiles
+from oci_convert.stores.files import Files
 from oci_convert.stores.files.folder import Folder
+from oci_convert.stores.files.memory import MemoryFiles
 from oci_convert.stores.files.tar import Tar
 from support import archives
 from support.archives import (

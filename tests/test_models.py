@@ -21,11 +21,11 @@ from oci_convert.spec.models import (
     Model,
     Platform,
     RuntimeConfig,
-    SavedImage,
     lenient,
     members,
     validate,
 )
+from oci_convert.stores.docker_manifest_json import SavedImage
 
 DIGEST = "sha256:" + "0" * 64
 ENTRY = {"mediaType": "text/plain", "digest": DIGEST, "size": 7}

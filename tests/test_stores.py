@@ -27,9 +27,8 @@ from oci_convert.stores import ContainersDir, Memory, OciLayout, Store
 from oci_convert.stores.base import Root, Sink, SinkOptions, Source, SourceOptions
 from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSource
 from oci_convert.stores.contents import is_layout
-from oci_convert.stores.files import MemoryFiles
 from oci_convert.stores.files.folder import Folder, WritableFolder
-from oci_convert.stores.files.memory import Held
+from oci_convert.stores.files.memory import Held, MemoryFiles
 from oci_convert.stores.layout_index import LayoutIndex
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource
 from support.contract import (

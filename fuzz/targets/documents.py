@@ -13,7 +13,8 @@ from base import DICE, ours, split
 from oci_convert.documents.document import read_config, read_document, type_of
 from oci_convert.documents.opaque import look_inside, named_blobs
 from oci_convert.spec.digest import Digest
-from oci_convert.spec.models import LayoutHeader, SavedImage, validate
+from oci_convert.spec.models import LayoutHeader, validate
+from oci_convert.stores.docker_manifest_json import SavedImage
 from oci_convert.transform.image_v1 import read_v1
 from oci_convert.transform.schema1 import read_schema1
 from stores import documents

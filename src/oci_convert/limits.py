@@ -48,7 +48,7 @@ than 200 times its size is refused, while it is unpacked.
 
 | limit | default | what it counts |
 |---|---|---|"""
-_VALUE: Final = re.compile(r"([0-9]{1,15})(|KiB|MiB|GiB|TiB)")
+_VALUE: Final = r"([0-9]{1,15})(|KiB|MiB|GiB|TiB)"
 
 
 def _limit(default: int, meaning: str, *, size: bool = False, most: int | None = None) -> Any:
@@ -153,7 +153,7 @@ def parse_limits(texts: Iterable[str]) -> Limits:
     known = {_option(limit.name): limit for limit in fields(Limits)}
     for text in texts:
         name, _, value = text.partition("=")
-        match = _VALUE.fullmatch(value)
+        match = re.fullmatch(_VALUE, value)
         if name not in known:
             raise UsageError(
                 f"{name!r} is not a limit",

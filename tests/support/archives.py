@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from oci_convert.spec.media_types import Compression, Family
-from oci_convert.stores.files import MemoryFiles
+from oci_convert.stores.files.memory import MemoryFiles
 from support.images import (
     DOCKER,
     LAYERS,

@@ -21,7 +21,7 @@ EXAMPLE: Final = "Example: "
 _OTHERS: Final = "Options"
 _WrongCall: Any = typer.BadParameter.__base__
 """What typer raises for a command line that it cannot read."""
-_CHOICE: Final = re.compile(r"'([^']*)' is not one of (.+)\.$")
+_CHOICE: Final = r"'([^']*)' is not one of (.+)\.$"
 
 
 class Command(TyperCommand):
@@ -134,7 +134,7 @@ def _statuses(epilog: str | None) -> Sequence[tuple[str, str]]:
 def told(message: str) -> str:
     """The message of typer about a value, in our words."""
     said = message.removeprefix("Value error, ")
-    match = _CHOICE.search(said)
+    match = re.search(_CHOICE, said)
     if match is None:
         return said
     from oci_convert.text.suggestion import did_you_mean, nearest

@@ -34,7 +34,7 @@ from oci_convert.spec.media_types import SCHEMA1, SCHEMA1_SIGNED
 from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Sink
 from oci_convert.text.wording import Wording
-from oci_convert.transform.translate import home_of
+from oci_convert.transform.document_edits import home_of
 
 __all__ = ["restore_originals"]
 

@@ -38,7 +38,7 @@ class Identity(NamedTuple):
     """What is wrong with the names it goes by: the code of a finding, and its message."""
 
 
-_PARTICULAR: Final = re.compile(r"[a-z]+/(?:vnd|prs|x)\.[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE)
+_PARTICULAR: Final = r"(?i)[a-z]+/(?:vnd|prs|x)\.[a-z0-9][a-z0-9!#$&^_.+-]*"
 """Media types of the vendor, personal and private trees of RFC 6838."""
 _REMEDY: Final = "one of them is wrong; fetch the image again, or ask its producer to fix it"
 
@@ -143,7 +143,7 @@ def _has_digest(value: Any) -> bool:
 
 def _is_particular(media_type: str) -> bool:
     """Whether somebody has given the media type to one kind of thing, here or elsewhere."""
-    return meant(media_type) is not None or _PARTICULAR.fullmatch(media_type) is not None
+    return meant(media_type) is not None or re.fullmatch(_PARTICULAR, media_type) is not None
 
 
 def _stated(root: Object, where: str) -> str | None:

@@ -12,12 +12,13 @@ import json
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from typing import Final
 
 from oci_convert.documents.json_reader import Array, Object, Value
 
 __all__ = ["Editor"]
 
-_SPELLED_CHARACTER = re.compile(
+_SPELLED_CHARACTER: Final = (
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]"
 )
 
@@ -59,7 +60,8 @@ class Editor:
         if "\\" not in inner:
             return [(character, character) for character in inner]
         return [
-            (spelled, json.loads(f'"{spelled}"')) for spelled in _SPELLED_CHARACTER.findall(inner)
+            (spelled, json.loads(f'"{spelled}"'))
+            for spelled in re.findall(_SPELLED_CHARACTER, inner)
         ]
 
     def replace_string(self, value: Value, new: str) -> None:

@@ -67,7 +67,7 @@ _ZSTD_HEADER: Final = 18  # bytes of the longest frame header
 _ZSTD_RLE: Final = 1
 _PIECE: Final = 32 * 1024
 _TRUNCATED: Final = "is truncated"
-_NUMBER: Final = re.compile(r"^Error -?\d+ ?(?:while decompressing data: )?")
+_NUMBER: Final = r"^Error -?\d+ ?(?:while decompressing data: )?"
 """What zlib and ISA-L begin their messages with."""
 _OVER_LIMIT: Final = ("Memory usage limit", "too much memory")  # as liblzma and zstd put it
 
@@ -287,7 +287,7 @@ class _Source:
     def damaged(self, error: Exception) -> BlobError:
         """The error of data that the library refuses."""
         if not any(words in str(error) for words in _OVER_LIMIT):
-            return self.fault(f"is damaged: {_NUMBER.sub('', str(error)).lower()}")
+            return self.fault(f"is damaged: {re.sub(_NUMBER, '', str(error)).lower()}")
         zstd = self._compression is Compression.ZSTD
         name = "zstd_window" if zstd else "xz_dictionary"
         most = getattr(limits(), name)

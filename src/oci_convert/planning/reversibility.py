@@ -21,7 +21,7 @@ from oci_convert.planning.decisions import (
 from oci_convert.planning.planner import Planner
 from oci_convert.planning.rendering import Rendered
 from oci_convert.spec.media_types import Family, Kind
-from oci_convert.transform.translate import home_of
+from oci_convert.transform.document_edits import home_of
 from oci_convert.tree.nodes import DocumentNode, Node, Tree, UnreadNode
 
 __all__ = ["WHY_IRREVERSIBLE", "convert_again", "judge"]

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 __all__ = ["broken_rules", "is_time"]
 
-_TIME: Final = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[Zz]|[+-](\d\d):(\d\d))", re.ASCII
+_TIME: Final = (
+    r"(?a)(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.\d+)?(?:[Zz]|[+-](\d\d):(\d\d))"
 )
 _SETS: Final = ("ExposedPorts", "Volumes")
 """Sets, which are written as objects whose values are empty objects."""
@@ -22,7 +22,7 @@ _SETS: Final = ("ExposedPorts", "Volumes")
 
 def is_time(text: str) -> bool:
     """Whether ``text`` is a date and time of RFC 3339, section 5.6."""
-    match = _TIME.fullmatch(text)
+    match = re.fullmatch(_TIME, text)
     if match is None:
         return False
     year, month, day, hour, minute, second, *offset = (int(part or 0) for part in match.groups())

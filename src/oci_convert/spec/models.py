@@ -34,7 +34,6 @@ __all__ = [
     "PlatformLike",
     "RootFS",
     "RuntimeConfig",
-    "SavedImage",
     "first_fault",
     "lenient",
     "members",
@@ -68,6 +67,7 @@ class Model(BaseModel):
     """Base of all models: strict, frozen, unknown members kept."""
 
     model_config = ConfigDict(
+        defer_build=True,  # few of them are used in a short run
         strict=True,
         frozen=True,
         extra="allow",
@@ -260,18 +260,6 @@ class LayoutHeader(Model):
     """The file ``oci-layout`` (image-spec ``image-layout.md``)."""
 
     version: str = Field(alias="imageLayoutVersion")
-
-
-class SavedImage(Model):
-    """A row of the ``manifest.json`` that ``docker save`` writes."""
-
-    model_config = ConfigDict(alias_generator=to_pascal)
-
-    config: str
-    repo_tags: tuple[str, ...] | None = Field(default=None, strict=False)
-    layers: tuple[str, ...] | None = Field(default=None, strict=False)
-    parent: str | None = None
-    layer_sources: dict[str, Descriptor] | None = None
 
 
 def diff_ids_for(diff_ids: int, layers: int) -> str:

@@ -45,7 +45,7 @@ _REFERRER_KIND: Final = re.compile(
 _COMPONENT: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST_LABEL: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _DOMAIN: Final = rf"{_HOST_LABEL}(?:\.{_HOST_LABEL})*(?::[0-9]+)?"
-_REPOSITORY_TAG: Final = re.compile(
+_REPOSITORY_TAG: Final = (
     rf"(?:(?P<domain>{_DOMAIN}|\[[0-9a-fA-F:]+\](?::[0-9]+)?)/)?"
     rf"(?P<path>{_COMPONENT}(?:/{_COMPONENT})*):(?P<tag>[a-zA-Z0-9_][a-zA-Z0-9_.-]{{0,127}})"
 )
@@ -57,7 +57,7 @@ _PINNED: Final = re.compile(
 )
 """A name that states a digest."""
 _REF_COMPONENT: Final = r"[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*"
-_REF: Final = re.compile(rf"{_REF_COMPONENT}(?:/{_REF_COMPONENT})*")
+_REF: Final = rf"{_REF_COMPONENT}(?:/{_REF_COMPONENT})*"
 """The grammar of ref names (image-spec ``annotations.md``)."""
 
 
@@ -107,7 +107,7 @@ def called(annotations: Mapping[str, str]) -> str | None:
 
 def is_ref_name(name: str) -> bool:
     """Whether ``name`` is of the grammar of ref names, so that every tool can look it up."""
-    return _REF.fullmatch(name) is not None
+    return re.fullmatch(_REF, name) is not None
 
 
 def is_repository_tag(name: str) -> bool:
@@ -130,7 +130,7 @@ def normalised(name: str) -> str:
 
 def _split(name: str) -> tuple[str | None, str, str] | None:
     """Domain, path and tag of a reference, as ``distribution/reference`` splits it."""
-    match = _REPOSITORY_TAG.fullmatch(name)
+    match = re.fullmatch(_REPOSITORY_TAG, name)
     if match is None:
         return None
     domain, path, tag = match.group("domain", "path", "tag")

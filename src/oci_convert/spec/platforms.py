@@ -68,7 +68,7 @@ _SAME: Final = {
 _USUAL: Final = {("amd64", "v1"): "", ("arm64", "v8"): "", ("arm", ""): "v7"}
 """Variants that say what goes without saying, and the other way round."""
 _WORD: Final = "[A-Za-z0-9_.-]+"
-_SPELLING: Final = re.compile(
+_SPELLING: Final = (
     rf"(?P<os>{_WORD})(?:\((?P<version>{_WORD})?(?P<features>(?:\+{_WORD})*)\))?"
     rf"/(?P<architecture>{_WORD})(?:/(?P<variant>{_WORD}))?(?::(?P<behind>{_WORD}))?"
 )
@@ -97,7 +97,7 @@ def _normal(system: str, architecture: str, variant: str) -> tuple[str, str, str
 
 @lru_cache(256)
 def _parsed(text: str) -> _Wanted | None:
-    match = _SPELLING.fullmatch(text)
+    match = re.fullmatch(_SPELLING, text)
     if match is None or (match["version"] and match["behind"]):
         return None
     stated = match["variant"] or _SAME.get(match["architecture"].lower(), ("", ""))[1]

@@ -12,6 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from pydantic import ConfigDict, Field
+from pydantic.alias_generators import to_pascal
+
 from oci_convert.documents.document import (
     DESCRIPTOR_MEMBERS,
     Role,
@@ -33,7 +36,7 @@ from oci_convert.spec.media_types import (
     Kind,
     name_of,
 )
-from oci_convert.spec.models import Descriptor, SavedImage, diff_ids_for, validate
+from oci_convert.spec.models import Descriptor, Model, diff_ids_for, validate
 from oci_convert.stores.base import HEAD
 from oci_convert.stores.contents import MANIFEST_JSON, REPOSITORIES
 from oci_convert.stores.files import Files
@@ -45,6 +48,7 @@ __all__ = [
     "Built",
     "Row",
     "RowFiles",
+    "SavedImage",
     "build",
     "read_rows",
     "unreadable",
@@ -56,6 +60,18 @@ _PLAIN: Final = str(name_of(Cell(Kind.LAYER, Compression.NONE), Family.DOCKER))
 SOURCES: Final = "LayerSources"
 """The member of a row that describes layers."""
 _MEMBERS: Final = frozenset(("Config", "RepoTags", "Layers", "Parent", SOURCES))
+
+
+class SavedImage(Model):
+    """A row of the ``manifest.json`` that ``docker save`` writes."""
+
+    model_config = ConfigDict(alias_generator=to_pascal)
+
+    config: str
+    repo_tags: tuple[str, ...] | None = Field(default=None, strict=False)
+    layers: tuple[str, ...] | None = Field(default=None, strict=False)
+    parent: str | None = None
+    layer_sources: dict[str, Descriptor] | None = None
 
 
 class Row(NamedTuple):

@@ -25,9 +25,9 @@ _OTHER_TOOLS: Final = {
 }
 """What other tools, and people, call a transport that we have; ``None``: a bare path."""
 _WEB: Final = ("http", "https", "ftp", "s3", "gs", "oras", "git")
-_LIKE_A_TRANSPORT: Final = re.compile("[a-zA-Z][a-zA-Z0-9]*(?:[-_][a-zA-Z0-9]+)*")
-_USER: Final = re.compile("//[^/@]*@")
-_STORAGE: Final = re.compile(r"^\[[^\]]*\]")
+_LIKE_A_TRANSPORT: Final = "[a-zA-Z][a-zA-Z0-9]*(?:[-_][a-zA-Z0-9]+)*"
+_USER: Final = "//[^/@]*@"
+_STORAGE: Final = r"^\[[^\]]*\]"
 """Where containers-storage has its files: podman knows."""
 
 
@@ -71,7 +71,7 @@ def refuse_elsewhere(transport: str, rest: str, text: str, *, destination: bool)
     if found is None:
         return
     why, remedy = found
-    image = _STORAGE.sub("", rest.lstrip("/"))
+    image = re.sub(_STORAGE, "", rest.lstrip("/"))
     raise UsageError(why, code="unknown-transport", where=text, remedy=remedy(image, destination))
 
 
@@ -91,14 +91,14 @@ def refuse_misspelt(transport: str, rest: str, text: str, known: Sequence[str]) 
 
     A path may hold colons, so one that exists is a path.
     """
-    if _LIKE_A_TRANSPORT.fullmatch(transport) is None or os.path.lexists(text):
+    if re.fullmatch(_LIKE_A_TRANSPORT, transport) is None or os.path.lexists(text):
         return
     listed = f"transports: {', '.join(f'{name}:' for name in known)}"
     if rest.startswith("//") and transport in _WEB:
         raise UsageError(
             "nothing is fetched from the web",
             code="unknown-transport",
-            where=_USER.sub("//", text),
+            where=re.sub(_USER, "//", text),
             remedy="download it first, then give the file",
         )
     if transport in _OTHER_TOOLS:

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from oci_convert.errors import OciConvertError, StoreError, UsageError, located
 from oci_convert.spec.media_types import Compression, Family
@@ -21,7 +21,6 @@ from oci_convert.stores.contents import is_docker_archive, is_docker_legacy, is_
 from oci_convert.stores.files.archive_names import is_archive_name, packing_of
 from oci_convert.stores.files.base import Files
 from oci_convert.stores.files.folder import Folder, WritableFolder
-from oci_convert.stores.files.outputs import NewFile, Output, Stream
 from oci_convert.stores.layout_index import IndexReader
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource
 from oci_convert.stores.other_spellings import (
@@ -31,6 +30,9 @@ from oci_convert.stores.other_spellings import (
     refuse_url,
 )
 from oci_convert.text.wording import Wording
+
+if TYPE_CHECKING:
+    from oci_convert.stores.files.outputs import Output
 
 __all__ = [
     "Reference",
@@ -43,7 +45,7 @@ __all__ = [
 ]
 
 _WINDOWS: Final = os.name == "nt"
-_DRIVE: Final = re.compile(r"[A-Za-z]:[\\/]")
+_DRIVE: Final = r"[A-Za-z]:[\\/]"
 _LAYOUT: Final = "oci"
 _DIRECTORY: Final = "dir"
 _DOCKER_ARCHIVE: Final = "docker-archive"
@@ -146,7 +148,7 @@ def parse(text: str, *, destination: bool = False) -> Reference:
 
 def _divided(rest: str) -> tuple[str, str]:
     """What stands behind a transport, as path and REF."""
-    start = 2 if _WINDOWS and _DRIVE.match(rest) else 0
+    start = 2 if _WINDOWS and re.match(_DRIVE, rest) else 0
     first, _, _ = rest[start:].partition(":")
     ends = [match.start() for match in re.finditer(":|$", rest) if match.start() >= start]
     for end in reversed(ends[:_COLONS]):
@@ -326,6 +328,8 @@ def _transport(reference: Reference, family: Family) -> str:
 
 def _output(reference: Reference, label: str, options: SinkOptions) -> Output:
     """What an archive is written to: a new file, or what is there if that is no file at all."""
+    from oci_convert.stores.files.outputs import NewFile, Stream
+
     path = Path(reference.path)
     if reference.is_stream:
         return Stream(None, label, options.scratch)

@@ -39,6 +39,7 @@ __all__ = [
     "edit",
     "embedded",
     "fits",
+    "home_of",
     "is_attestation",
     "is_image",
     "is_loadable",
@@ -98,6 +99,14 @@ def target_type(document: Document, family: Family) -> str:
 def changes_family(document: Document, family: Family) -> bool:
     """Whether ``document`` is of another family, so that more than media types may change."""
     return target_type(document, family) != document.media_type
+
+
+def home_of(document: Document, family: Family) -> Family:
+    """The family to convert back to after a conversion to ``family``."""
+    homes = document.families
+    if family in homes:
+        return family
+    return next((home for home in Family if home in homes), Family.OCI)
 
 
 def config_type(document: Document, media_type: str, family: Family) -> str:

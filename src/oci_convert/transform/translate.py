@@ -31,13 +31,14 @@ from oci_convert.transform.document_edits import (
     edit,
     embedded,
     fits,
+    home_of,
     is_attestation,
     is_image,
     not_an_image,
 )
 from oci_convert.transform.layer_rules import Compress, Layer, check_compress, plan_layer
 
-__all__ = ["Translation", "home_of", "translate"]
+__all__ = ["Translation", "translate"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,14 +95,6 @@ def translate(
         message = "converting back gives other bytes"
         findings.append(Finding.of("not-reversible", where, message))
     return Translation(edited.raw, edited.media_type, tuple(findings))
-
-
-def home_of(document: Document, family: Family) -> Family:
-    """The family to convert back to after a conversion to ``family``."""
-    homes = document.families
-    if family in homes:
-        return family
-    return next((home for home in Family if home in homes), Family.OCI)
 
 
 class _Alone:

@@ -21,7 +21,7 @@ from oci_convert.stores.base import Source
 
 __all__ = ["is_signed", "may_be_signed", "signed_digest"]
 
-_SIGNATURE: Final = re.compile(
+_SIGNATURE: Final = (
     r"application/vnd\.dev\.(?:sigstore|cosign)\..+"
     r"|application/vnd\.cncf\.notary\..+"
     r"|application/vnd\.dsse\.envelope.*"
@@ -38,7 +38,7 @@ def may_be_signed(raw: bytes) -> bool:
 
 def is_signed(document: Document) -> bool:
     """Whether a document is a signature, or carries a signed statement."""
-    return any(_SIGNATURE.fullmatch(media_type) for media_type in _types(document))
+    return any(re.fullmatch(_SIGNATURE, media_type) for media_type in _types(document))
 
 
 def _types(document: Document) -> Iterator[str]:
@@ -56,7 +56,7 @@ def signed_digest(source: Source, document: Document) -> Digest | None:
     """
     for slot in document.slots:
         described = slot.descriptor
-        if slot.role is not Role.LAYER or not _SIGNATURE.fullmatch(described.media_type):
+        if slot.role is not Role.LAYER or not re.fullmatch(_SIGNATURE, described.media_type):
             continue
         read = _simple if described.media_type == _SIMPLE else _enveloped
         if described.size <= limits().document_size:
