@@ -173,6 +173,40 @@ def test_importing_the_library_is_light() -> None:
     assert got.stdout == "[]\n"
 
 
+LONGEST = 60
+"""Lines of a function: what takes more has parts, and they have names."""
+ASSERTS = 10
+"""What types cannot say is said by few, each with its reason."""
+
+
+def functions(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Each function and its lines; those that declare options count without their signature."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            is_command = any("command" in ast.unparse(it) for it in node.decorator_list)
+            first = node.body[0].lineno if is_command else node.lineno
+            yield node.name, (node.end_lineno or first) - first + 1
+
+
+@pytest.mark.parametrize("module", TREES)
+def test_functions_are_short(module: str) -> None:
+    assert not [name for name, lines in functions(TREES[module]) if lines > LONGEST]
+
+
+def test_asserts_are_few_and_say_why() -> None:
+    """But for the contract of stores, which is made of them: it is run as tests."""
+    found = []
+    for module, tree in TREES.items():
+        lines = (PACKAGE / f"{module}.py").read_text("utf-8").splitlines()
+        found += [
+            lines[node.lineno - 1]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assert) and package(module) != "testing"
+        ]
+    assert len(found) <= ASSERTS
+    assert not [line for line in found if "  # " not in line]
+
+
 MODULES_AT_START = 105
 """Modules of ours that a short conversion loads: a fifth of its time goes into loading them."""
 NOT_AT_START = {

@@ -103,12 +103,7 @@ def converted(
         target.sink(SinkOptions(family, chosen.force, chosen.fsync, waiting)) as sink,
         located(sink.label),
     ):
-
-        def scratch() -> BinaryIO:
-            beside = None if chosen.dry_run else sink.scratch()
-            return waiting() if beside is None else beside
-
-        run = _Conversion(family, chosen, sink, target.ref, scratch, record)
+        run = _Conversion(family, chosen, sink, target.ref, waiting, record)
         for store in sources:
             run.plan(store, open_sources)
         run.check()
@@ -140,7 +135,7 @@ class _Conversion:
         options: Options,
         sink: Sink,
         ref: str | None,
-        scratch: Scratch,
+        waiting: Scratch,
         record: Record | None,
     ) -> None:
         self.source_plans: list[SourcePlan] = []
@@ -149,8 +144,13 @@ class _Conversion:
         self._settings = Settings(family, options, sink, platforms, record, self._fail)
         self._sink = sink
         self._ref = ref
-        self._scratch = scratch
+        self._waiting = waiting
         self._count = 0
+
+    def _scratch(self) -> BinaryIO:
+        """A file for what must wait: on the disk of the target if that will be written to."""
+        beside = None if self._settings.options.dry_run else self._sink.scratch()
+        return self._waiting() if beside is None else beside
 
     def plan(self, given: SourceLike, open_sources: ExitStack) -> None:
         """Read one source, or the stores of a folder, and decide what becomes of their images."""

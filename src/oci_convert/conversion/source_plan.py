@@ -19,7 +19,7 @@ from oci_convert.tree.referrers import cosign_tag
 __all__ = ["SourcePlan"]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class SourcePlan:
     """The share of one source in a run, or of one of its images where each stands for itself."""
 

@@ -61,7 +61,7 @@ class Settings(NamedTuple):
     """Told the origin of what cannot be converted; raises unless the run keeps going."""
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class SourcePlanner:
     """Plans what a source gives. Images are numbered from ``count``, through all sources."""
 

@@ -68,7 +68,7 @@ class _Move(NamedTuple):
         return f"{self.source_plan.source.label}: {self.node.where}"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Load:
     """One blob, and everything that waits for it: what is shared is moved once."""
 

@@ -23,7 +23,7 @@ _SPELLED_CHARACTER: Final = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Change:
     """What happens to the entries of one object or array."""
 

@@ -133,9 +133,8 @@ class Images(Brief):
             )
         if faults:
             raise faults[0]
-        if not images:
+        if asked is None or not images:  # where no platform is asked for, any image would do
             raise self._open.source.empty()
-        assert asked is not None  # all images would do
         meant = near(asked, (str(image.platform) for image in images))
         raise RefusedError(
             f"there is no image for {asked}",
@@ -308,7 +307,7 @@ class Image(Brief):
     def manifest(self) -> Manifest:
         """The manifest, typed."""
         model = self._document.model
-        assert isinstance(model, Manifest)
+        assert isinstance(model, Manifest)  # what is no manifest is no image of this class
         return model
 
     @property

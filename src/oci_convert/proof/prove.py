@@ -110,7 +110,7 @@ class _Run:
         )
         alone = len(signed) == 1 and signed[0].entry is None
         if alone and signed[0].document is None and not self._is_at_hand(signed[0]):
-            return self._unknown()
+            return self._unknown(self.digest)
         origin = Link("original", ORIGINAL, self.digest, self.digest, ok=True, note=self._how())
         matches = [self._likest(signed[0])] if alone and self.held else self.held
         found = [match(held, signed) for held in matches]
@@ -165,12 +165,11 @@ class _Run:
         reason = f"the record has no {digest}; give the record of its conversion, or the original"
         return Answer.NOT_PROVED, [link], reason
 
-    def _unknown(self) -> _Answer:
+    def _unknown(self, digest: str) -> _Answer:
         """Converting back does not give the original; the image may show whether it could."""
-        assert self.digest is not None
-        claimed = self.given.claimed.get(self.digest)
+        claimed = self.given.claimed.get(digest)
         if claimed is not None:
-            return self._forged(claimed)
+            return _forged(digest, claimed)
         node = self.image.node
         if node.faults:
             note = node.faults[0].message
@@ -179,7 +178,7 @@ class _Run:
             )
         doubt = next(_doubts(self.image), None)
         note = "converting back does not give it"
-        link = Link("original", ORIGINAL, self.digest, None, ok=False, note=note)
+        link = Link("original", ORIGINAL, digest, None, ok=False, note=note)
         if doubt is not None:
             reason = f"not decidable from a digest alone: {doubt}; give the original document"
             return Answer.NOT_DECIDABLE, [link], reason
@@ -189,15 +188,14 @@ class _Run:
         )
         return Answer.NOT_PROVED, [link], reason
 
-    def _forged(self, claimed: bytes) -> _Answer:
-        assert self.digest is not None
-        try:
-            found = str(Digest.of(claimed, Digest(self.digest).algorithm))
-        except BlobError as error:
-            found = error.message
-        note = "the document in the record does not have its digest"
-        link = Link("original", ORIGINAL, self.digest, found, ok=False, note=note)
-        return Answer.NOT_PROVED, [link], note
+
+def _forged(digest: str, claimed: bytes) -> _Answer:
+    try:
+        found = str(Digest.of(claimed, Digest(digest).algorithm))
+    except BlobError as error:
+        found = error.message
+    note = "the document in the record does not have its digest"
+    return Answer.NOT_PROVED, [Link("original", ORIGINAL, digest, found, ok=False, note=note)], note
 
 
 def _doubts(image: Image) -> Iterator[str]:

@@ -129,8 +129,7 @@ class DockerArchiveSink(OciArchiveSink):
         if raw is None or is_attestation(descriptor):
             return
         document = read_document(raw, descriptor.media_type, self.label)
-        if is_loadable(document):
-            assert isinstance(document.model, Manifest)
+        if isinstance(document.model, Manifest) and is_loadable(document):
             yield document.model
         for slot in document.slots:
             if slot.role is Role.ENTRY:

@@ -92,7 +92,7 @@ class Edit(NamedTuple):
 def target_type(document: Document, family: Family) -> str:
     """The media type of ``document`` in ``family``."""
     name = counterpart(document.media_type, family)
-    assert name is not None, "every family has a name for manifests and indexes"
+    assert name is not None  # every family has a name for manifests and indexes
     return name
 
 
@@ -184,7 +184,7 @@ class _Edit:
             elif child.new is None:
                 removed.add(slot.index)
             else:
-                self._rename(slot, child)
+                self._rename(slot, child.new, child)
         manifests = self._document.root.get("manifests")
         if removed and isinstance(manifests, Array):
             self._editor.remove_items(manifests, removed)
@@ -213,24 +213,18 @@ class _Edit:
         else:
             self._editor.replace_string(stated, self._media_type)
 
-    def _rename(self, slot: Slot, child: Child) -> None:
+    def _rename(self, slot: Slot, new: Descriptor, child: Child) -> None:
         """Write the new descriptor of a blob."""
-        new = child.new
-        assert new is not None
         where = f"{self._where}.{slot.label}".lstrip(".")
         gone: set[str] = set()
         if self._strips:
             extensions = [name for name in _SLOT_EXTENSIONS[slot.role] if name not in child.keeps]
             gone = self._strip(slot.object, extensions, where)
         for name, value in (("mediaType", new.media_type), ("digest", str(new.digest))):
-            member = slot.object.get(name)
-            assert member is not None
-            self._editor.replace_string(member, value)
-        size = slot.object.get("size")
-        assert size is not None
-        self._editor.replace_number(size, new.size)
+            self._editor.replace_string(slot.object.members[name].value, value)
+        self._editor.replace_number(slot.object.members["size"].value, new.size)
         if "data" not in gone:
-            self._renew_data(slot, child)
+            self._renew_data(slot, new, child.content)
         if "annotations" not in gone:
             self._amend_annotations(slot, child)
         if child.platform is not None:
@@ -244,17 +238,16 @@ class _Edit:
         elif not stated.value:
             self._editor.replace(stated, platform)
 
-    def _renew_data(self, slot: Slot, child: Child) -> None:
+    def _renew_data(self, slot: Slot, new: Descriptor, content: bytes | None) -> None:
         data = slot.object.get("data")
         if data is None or not isinstance(data.value, str):
             return
-        assert child.new is not None
-        if child.new.digest == slot.descriptor.digest:
+        if new.digest == slot.descriptor.digest:
             return
-        if child.content is None:
+        if content is None:
             self._editor.remove_members(slot.object, {"data"})
             return
-        self._editor.replace_string(data, base64.b64encode(child.content).decode("ascii"))
+        self._editor.replace_string(data, base64.b64encode(content).decode("ascii"))
 
     def _amend_annotations(self, slot: Slot, child: Child) -> None:
         annotations = slot.object.get("annotations")

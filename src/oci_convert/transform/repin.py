@@ -108,8 +108,7 @@ def repin(text: str, pins: Mapping[str, str | None], *, bare: bool = False) -> R
     done = 0
     for start, pin in _found(text, pins, bare=bare):
         found.append(pin)
-        if pin.outcome is Outcome.REWRITTEN:
-            assert pin.new is not None
+        if pin.outcome is Outcome.REWRITTEN and pin.new is not None:
             parts += text[done:start], pin.new
             done = start + len(pin.old)
     return Repinned("".join([*parts, text[done:]]), tuple(found))

@@ -117,7 +117,7 @@ def read_node(
     return reader.root(root, where)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Reader:
     source: Source
     asked: Callable[[Descriptor], bool]
@@ -361,7 +361,7 @@ class _Reader:
         return self.node(slot.descriptor, slot.role, where, depth, kind)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Told:
     """What is to be said of something that is being read."""
 
@@ -401,7 +401,7 @@ class _Told:
             self.faults.append(fault)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Blob(_Told):
     """What every node says of its blob, as far as it is known."""
 

@@ -99,7 +99,7 @@ def subject_tag(root: Root) -> tuple[str, str] | None:
     return None
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class SortedRoots:
     """The roots of a store, sorted by what they may be for each other.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -28,6 +28,9 @@ from oci_convert.cli.status import FAILED
 from oci_convert.enums import Compress, Keep, OnLoss
 from oci_convert.errors import UsageError
 from oci_convert.spec.media_types import Family
+
+if TYPE_CHECKING:
+    from oci_convert.report import Report
 
 __all__ = ["convert"]
 
@@ -242,7 +245,6 @@ def convert(
 
     Example: oci-convert convert docker-archive:app.tar oci:layout:app
     """
-    from oci_convert.cli.show.summary import summary
     from oci_convert.conversion.convert import convert as run
     from oci_convert.stores.references import parse
 
@@ -287,12 +289,7 @@ def convert(
         if record is not None:
             write_record(report.dumps(originals=True))
     if not quiet:
-        if dry_run:
-            from oci_convert.cli.show.plan import plan
-
-            plan(report)
-        show.findings(report.findings, weightiest_first=True, every=verbose)
-        summary(report)
+        _explain(report, verbose=verbose)
     if as_json:
         print_json(report.to_json())
     else:
@@ -302,3 +299,15 @@ def convert(
     if report.failures:
         show.failures(report.failures)
         raise typer.Exit(FAILED)
+
+
+def _explain(report: Report, *, verbose: bool) -> None:
+    """What people are told on standard error."""
+    from oci_convert.cli.show.summary import summary
+
+    if report.dry_run:
+        from oci_convert.cli.show.plan import plan
+
+        plan(report)
+    show.findings(report.findings, weightiest_first=True, every=verbose)
+    summary(report)

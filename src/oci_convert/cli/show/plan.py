@@ -115,8 +115,7 @@ class _Plan:
             case "relabelled":
                 return "same bytes"
             case "edited":
-                assert row.new is not None
-                moves = row.new.media_type != row.old.media_type
+                moves = row.new is not None and row.new.media_type != row.old.media_type
                 return "new types" if moves else "new digests"
             case "repacked":
                 return self._why_recompressed(row)

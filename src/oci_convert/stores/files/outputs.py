@@ -61,7 +61,6 @@ class NewFile(Output):
         self._force = force
         self._fsync = fsync
         self._run = RunFolder(path.parent)
-        self._unfinished: Path | None = None
         self._file: File | None = None
         self._refuse_existing()
 
@@ -76,22 +75,20 @@ class NewFile(Output):
             )
 
     def begin(self) -> BinaryIO:
-        self._unfinished = self._run.file()
-        self._file = File(self._unfinished, "xb")
+        self._file = File(self._run.file(), "xb")
         return self._file
 
     def scratch(self) -> BinaryIO:
         return self._run.scratch()
 
     def finish(self) -> None:
-        assert self._file is not None
-        assert self._unfinished is not None
+        assert self._file is not None  # an archive has an end, so that something was written
         if self._fsync:
             self._file.sync()
         self._file.close()
         with self._run.locked():
             self._refuse_existing()  # another run may have been faster
-            os.replace(self._unfinished, self._path)
+            os.replace(self._file.name, self._path)
         if self._fsync:
             with system_errors(note="the archive is complete, but a power failure may lose it"):
                 flush([self._path.parent, *(folder.parent for folder in self._run.made)])

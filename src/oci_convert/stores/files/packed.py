@@ -42,8 +42,8 @@ class Packed(Output):
         return self._output.scratch()
 
     def finish(self) -> None:
-        assert self._file is not None
-        self._file.finish()
+        if self._file is not None:
+            self._file.finish()
         self._output.finish()
 
     def undo(self) -> None:

@@ -61,19 +61,19 @@ class RunFolder:
         self.made: list[Path] = []
         """The folders that this run made and that are to stay, outermost first."""
 
-    def begin(self) -> None:
-        """Make the folder of this run, unless it is there."""
+    def begin(self) -> Path:
+        """The folder of this run; it is made unless it is there."""
         with self._guard:
             if self._path is None:
-                self._begin()
+                self._path = self._begin()
+            return self._path
 
     def file(self) -> Path:
         """A name for an unfinished file. May be called from several threads at once."""
-        self.begin()
+        folder = self.begin()
         with self._guard:
-            assert self._path is not None
             self._serial += 1
-            return self._path / str(self._serial)
+            return folder / str(self._serial)
 
     def scratch(self) -> File:
         """An empty file to write and read, without a name: it is gone once it is closed."""
@@ -83,7 +83,7 @@ class RunFolder:
             path.unlink()
         return file
 
-    def _begin(self) -> None:
+    def _begin(self) -> Path:
         """Make the folder of this run, and lock it."""
         self._begun = True
         with self.locked():
@@ -92,7 +92,7 @@ class RunFolder:
             path = unfinished / secrets.token_hex(8)
             path.mkdir()
             self._lock = _lock_folder(path)
-            self._path = path
+            return path
 
     def make(self, path: Path) -> None:
         """Make a folder, unless somebody else was faster."""
@@ -189,7 +189,7 @@ class RunFolder:
             self._path = self._lock = None
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Left:
     """What a failed run leaves to another one that is writing there, and may count on it."""
 

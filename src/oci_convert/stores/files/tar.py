@@ -117,7 +117,7 @@ class Tar(Files):
             with tarfile.open(
                 fileobj=reader, mode="r:", encoding="utf-8", tarinfo=_Header
             ) as archive:  # type: ignore[call-overload]  # it asks for no more than the reader has
-                for count, member in enumerate(_members(archive)):
+                for count, member in enumerate(_members(archive, reader)):
                     if count == limits().members:
                         self._refuse_many(count)
                     if archive.pax_headers.keys() & _OF_ONE:
@@ -305,7 +305,7 @@ class _Header(tarfile.TarInfo):
 
     def _proc_pax(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
         if self.type == tarfile.XGLTYPE:
-            assert isinstance(archive.fileobj, _HeaderReader)
+            assert isinstance(archive.fileobj, _HeaderReader)  # tarfile keeps what it was given
             archive.fileobj.count_global(self.size)
         at = archive.fileobj.tell()
         _check_records(archive.fileobj.read(self.size))
@@ -324,10 +324,8 @@ def _check_records(padded: bytes) -> None:
         at = end
 
 
-def _members(archive: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+def _members(archive: tarfile.TarFile, reader: _HeaderReader) -> Iterator[tarfile.TarInfo]:
     at = -1
-    reader = archive.fileobj
-    assert isinstance(reader, _HeaderReader)
     while (member := archive.next()) is not None:
         reader.begin_member()
         if archive.offset <= at or member.size < 0:

@@ -173,7 +173,7 @@ class WritableTar(WritableFiles):
 
     def rewrite(self, at: int, data: bytes) -> None:
         """Overwrite bytes of the archive."""
-        assert self._file is not None
+        assert self._file is not None  # what is overwritten was written before
         self._file.seek(at)
         write_all(self._file, data)
         self._file.seek(self._at)
