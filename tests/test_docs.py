@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from oci_convert import findings, limits
-from oci_convert.cli import reference
-from oci_convert.cli.spelling import as_option
-from oci_convert.spec import matrix
-from support import errors, strict_json
+from oci_convert import findings
+from support import command_line, errors, generated_pages, strict_json
 
 PROJECT = Path(__file__).parent.parent
 PAGES: dict[str, Callable[[], str]] = {
-    "docs/media-types.md": matrix.markdown,
-    "docs/findings.md": partial(findings.markdown, as_option),
-    "docs/limits.md": partial(limits.markdown, as_option),
+    "docs/media-types.md": generated_pages.media_types_page,
+    "docs/findings.md": generated_pages.findings_page,
+    "docs/limits.md": generated_pages.limits_page,
     "docs/errors.md": errors.markdown,
     "docs/strict-json.md": strict_json.markdown,
-    "docs/command-line.md": reference.markdown,
+    "docs/command-line.md": command_line.markdown,
 }
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from oci_convert.cli.commands import NAMES
 from oci_convert.cli.help import told
-from oci_convert.cli.reference import commands, options
 from support.command import Command
+from support.command_line import commands, options
 from support.images import (
     attestation,
     docker_image,

@@ -13,8 +13,8 @@ import pytest
 from oci_convert.cli.commands import NAMES
 from oci_convert.cli.other_commands import COMMANDS, answer
 from oci_convert.cli.other_options import Option, known
-from oci_convert.cli.reference import commands, options
 from support.command import Command
+from support.command_line import commands, options
 from support.images import docker_image, save_tar, write_dir, write_files, write_layout
 from support.pages import prepare
 

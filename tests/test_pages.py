@@ -16,7 +16,7 @@ import yaml
 import oci_convert
 import oci_convert.stores
 import oci_convert.testing
-from oci_convert.cli import reference
+from support import command_line
 from support.images import digest_of
 from support.pages import PROJECT, Block, Session, Step, blocks, inline_code, prepare, programs
 
@@ -113,9 +113,9 @@ def check_options(words: list[str]) -> None:
     if called.startswith("-"):
         assert called in ("--help", "-h", "--version"), f"oci-convert has no {called}"
         return
-    known = reference.commands()
+    known = command_line.commands()
     assert called in known, f"there is no command {called}"
-    options = reference.options(known[called])
+    options = command_line.options(known[called])
     for word in words[2:]:
         if re.match("--?[a-z]", word):
             assert word.partition("=")[0] in options, f"oci-convert {called} has no {word}"
@@ -190,7 +190,7 @@ def rewrite(page: str, wrong: list[tuple[Step, str]]) -> None:
 def test_every_option_that_a_page_shows_exists(page: str) -> None:
     for words in shown(page):
         check_options(words)
-    every = set().union(*map(reference.options, reference.commands().values()))
+    every = set().union(*map(command_line.options, command_line.commands().values()))
     for code in inline_code(text_of(page)):
         if option := re.match(r"--[a-z][a-z-]*", code):
             assert option[0] in every or option[0] in ELSEWHERE, f"no command has {option[0]}"

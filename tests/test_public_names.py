@@ -29,7 +29,7 @@ def loaded_by(code: str) -> set[str]:
 
 
 def test_every_public_name_is_there_and_has_one_home() -> None:
-    homes = [name for names in oci_convert._HOMES.values() for name in names]
+    homes = [name for names in oci_convert._HOMES.values() for name in names.split()]
     assert sorted(oci_convert.__all__) == sorted(homes)
     assert dir(oci_convert) == sorted(oci_convert.__all__)
     for value in (getattr(oci_convert, name) for name in oci_convert.__all__):

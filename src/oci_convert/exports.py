@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -11,13 +11,14 @@ __all__ = ["lazy"]
 
 
 def lazy(
-    package: str, homes: Mapping[str, Sequence[str]]
+    package: str, homes: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """``__getattr__`` and ``__dir__`` of ``package``; ``homes`` says which module has which names.
+    """``__getattr__`` and ``__dir__`` of ``package``.
 
-    Modules are named within ``oci_convert``.
+    ``homes`` says which names a module has, with spaces between them. Modules are named within
+    ``oci_convert``.
     """
-    modules = {name: module for module, names in homes.items() for name in names}
+    modules = {name: module for module, names in homes.items() for name in names.split()}
 
     def attribute(name: str) -> Any:
         if name not in modules:

@@ -5,19 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from oci_convert.fault_codes import FAULTS
 from oci_convert.plain import Plain
-from oci_convert.text.wording import Wording, worded
 
 if TYPE_CHECKING:
     from oci_convert.text.html import Html
 
-__all__ = ["CODES", "Code", "Finding", "Level", "markdown", "told"]
+__all__ = ["CODES", "Code", "Finding", "Level", "told"]
 
 
 class Level(StrEnum):
@@ -434,22 +433,3 @@ CODES: Final[dict[str, Code]] = {
 ``verify`` reports ``mislabelled-layer`` and ``count-mismatch`` as errors, too: a conversion can
 correct the one and keep the other, but the image is wrong.
 """
-
-
-def markdown(spell: Callable[[str], str]) -> str:
-    """The codes as ``docs/findings.md``, with arguments as ``spell`` writes them."""
-    lines = [
-        "# Findings",
-        "",
-        "Generated from `oci_convert.findings`. A finding has a stable code, a level, a",
-        "location and a message. A *loss* is something of the source that is not in the target:",
-        '`{on_loss="fail"}` refuses it before anything is written. An *error* is what `verify`',
-        "reports and what ends a conversion. `{strict=True}` refuses the findings marked *fault*.",
-    ]
-    for level in (Level.LOSS, Level.WARNING, Level.INFO, Level.ERROR):
-        lines += ["", f"## {level.value.capitalize()}"]
-        for name, code in CODES.items():
-            if code.level is level:
-                fault = " *fault*" if code.fault else ""
-                lines += ["", f"### `{name}`{fault}", "", code.meaning, "", code.advice]
-    return worded(Wording("\n".join(lines) + "\n"), spell)

@@ -24,7 +24,6 @@ __all__ = [
     "inherited",
     "limited",
     "limits",
-    "markdown",
     "parse_limits",
     "parse_size",
     "raised_by",
@@ -36,18 +35,6 @@ _KIB: Final = 1024
 _MIB: Final = 1024 * _KIB
 _GIB: Final = 1024 * _MIB
 _UNITS: Final = {"": 1, "KiB": _KIB, "MiB": _MIB, "GiB": _GIB, "TiB": 1024 * _GIB}
-_HEAD: Final = """# Limits
-
-Generated from `oci_convert.limits`. An input beyond a limit is an error, and nothing is written.
-The error names the limit, and `{limit} NAME=VALUE` raises or lowers it; the option may be
-repeated. In the library, `with limited(tree_depth=32):` does the same for everything inside.
-
-A layer that unpacks to less than a GiB is never taken for a decompression bomb, nor is a larger
-one that compresses well: a tar of 20 GiB may unpack to 20 GiB. Only a layer that unpacks to more
-than 200 times its size is refused, while it is unpacked.
-
-| limit | default | what it counts |
-|---|---|---|"""
 _VALUE: Final = r"([0-9]{1,15})(|KiB|MiB|GiB|TiB)"
 
 
@@ -176,7 +163,7 @@ def parse_limits(texts: Iterable[str]) -> Limits:
 
 def parse_size(text: str, where: str) -> int:
     """Bytes, from a text such as ``8MiB``; raises :class:`UsageError` (``invalid-option``)."""
-    match = _VALUE.fullmatch(text)
+    match = re.fullmatch(_VALUE, text)
     if match is None or not int(match[1]):
         raise UsageError(
             f"{text!r} is not a size",
@@ -185,19 +172,6 @@ def parse_size(text: str, where: str) -> int:
             remedy="it takes bytes, also in KiB, MiB, …, as in 8MiB",
         )
     return int(match[1]) * _UNITS[match[2]]
-
-
-def markdown(spell: Callable[[str], str]) -> str:
-    """The table of the limits as a page of the documentation; ``spell`` writes arguments."""
-    rows = [f"| `{name}` | {default} | {meaning} |" for name, default, meaning in _table()]
-    return "\n".join([Wording(_HEAD).spelled(spell), *rows, ""])
-
-
-def _table() -> Iterator[tuple[str, str, str]]:
-    for limit in fields(Limits):
-        value = getattr(Limits(), limit.name)
-        default = spelled(value) if limit.metadata["size"] else f"{value:,}"
-        yield _option(limit.name), default, limit.metadata["meaning"]
 
 
 def _option(name: str) -> str:

@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from os import PathLike
-from types import TracebackType
 from typing import BinaryIO
 
 from oci_convert.documents.document import Document
@@ -31,7 +30,7 @@ from oci_convert.spec.media_types import Compression, Kind, meant
 from oci_convert.spec.models import Descriptor, ImageConfig, Manifest, Platform, PlatformLike
 from oci_convert.spec.names import called, find
 from oci_convert.spec.platforms import matches, near, spelled
-from oci_convert.stores.base import Root, Source
+from oci_convert.stores.base import Closing, Root, Source
 from oci_convert.stores.children import child_root
 from oci_convert.stores.files.temporary import temporary
 from oci_convert.stores.opening import SourceLike, opened
@@ -65,7 +64,7 @@ def open_images(
     return Images(store, tmpdir, follow_links=follow_links)
 
 
-class Images(Brief):
+class Images(Closing, Brief):
     """The images of an open store. They must be closed, best by a ``with`` block.
 
     Iterating gives one :class:`Image` for each name and platform, in the order of the store; an
@@ -163,17 +162,6 @@ class Images(Brief):
     def close(self) -> None:
         """Let go of the store: what was read stays, more cannot be read."""
         self._open.close()
-
-    def __enter__(self) -> Images:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _images(self, position: int, root: Root) -> Iterator[Image]:
         """What is at and below one root, whose tree is read now."""

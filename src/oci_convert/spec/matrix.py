@@ -19,7 +19,7 @@ from oci_convert.spec.media_types import (
     look_up,
 )
 
-__all__ = ["Matrix", "Row", "markdown", "matrix", "other_spellings", "text"]
+__all__ = ["Matrix", "Row", "matrix", "other_spellings", "text"]
 
 _DIFFERENCES: Final = {
     Kind.INDEX: "OCI adds annotations, subject and artifactType, and annotations, urls, data and "
@@ -117,25 +117,3 @@ def text() -> str:
         blocks.append("\n".join([str(row.cell), *names, f"  {row.relation}{note}"]))
     others = [f"  {name}  ({meaning})" for name, meaning in other_spellings().items()]
     return "\n\n".join([*blocks, "\n".join(["also recognised", *others])]) + "\n"
-
-
-def markdown() -> str:
-    """The matrix as ``docs/media-types.md``."""
-    lines = [
-        "# Media types",
-        "",
-        "Generated from the table in `oci_convert.spec.media_types`; `oci-convert media-types`",
-        "prints the same. *Interchangeable*: the same bytes serve both families, only the name",
-        "changes. *Similar*: an edit of the document makes one from the other; the note says what",
-        "differs.",
-        "",
-        "| | Docker | OCI | OCI 1.0.0-rc2 | |",
-        "|---|---|---|---|---|",
-    ]
-    for row in matrix():
-        names = " | ".join(f"`{name}`" if name else "–" for name in row.names.values())
-        note = f": {row.note}" if row.note else ""
-        lines.append(f"| {row.cell} | {names} | {row.relation}{note} |")
-    lines += ["", "## Also recognised", "", "| name | meaning |", "|---|---|"]
-    lines += [f"| `{name}` | {meaning} |" for name, meaning in other_spellings().items()]
-    return "\n".join(lines) + "\n"

@@ -28,6 +28,7 @@ from oci_convert.text.brief import Brief
 __all__ = [
     "HEAD",
     "Capabilities",
+    "Closing",
     "Root",
     "Sink",
     "SinkOptions",
@@ -105,7 +106,25 @@ class Capabilities(Brief):
     """A damaged blob is replaced by ``put``; else it may stay, which ``put`` then refuses."""
 
 
-class Source(ABC):
+class Closing:
+    """What is closed at the end of a ``with`` block."""
+
+    def close(self) -> None:
+        """Let go of everything that is open. Closing twice is harmless."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Source(Closing, ABC):
     """Gives images. A source is a context manager; it is closed by the caller who opened it."""
 
     label: str
@@ -178,9 +197,6 @@ class Source(ABC):
         content = self.embedded.get(digest)
         return self.open(digest) if content is None else BytesIO(content)
 
-    def close(self) -> None:
-        """Let go of everything that is open. Closing twice is harmless."""
-
     def file_of(self, descriptor: Descriptor) -> BinaryIO | None:
         """The blob as an open *regular file of its own*, if it is one: it can then be cloned.
 
@@ -224,17 +240,6 @@ class Source(ABC):
             remedy="check with inspect whether it is the right store",
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
 
 def unwatched(_: int) -> None:
     """The callback where bytes are not counted."""
@@ -247,7 +252,7 @@ def watched(chunks: Iterable[bytes], watch: Callable[[int], None]) -> Iterator[b
         yield chunk
 
 
-class Sink(ABC):
+class Sink(Closing, ABC):
     """Takes images. Exactly one of :meth:`commit` and :meth:`abort` ends a run; then ``close``."""
 
     label: str
@@ -364,20 +369,6 @@ class Sink(ABC):
         Unfinished files always go; finished blobs go if the target has no image yet and no other
         writer; a target that was made by this run goes with them.
         """
-
-    def close(self) -> None:
-        """Let go of everything that is open. Closing twice is harmless."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 # -- what is opened -----------------------------------------------------------------------------

@@ -33,15 +33,9 @@ __all__ = [
 __getattr__, __dir__ = lazy(
     __name__,
     {
-        "testing.contract": ("StoreContract",),
+        "testing.contract": "StoreContract",
         "testing.images": (
-            "SmallImage",
-            "attestation",
-            "docker_image",
-            "image_index",
-            "oci_image",
-            "referrer",
-            "write_images",
+            "SmallImage attestation docker_image image_index oci_image referrer write_images"
         ),
     },
 )
