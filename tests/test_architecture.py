@@ -224,7 +224,7 @@ NOT_AT_START = {
     ),
     *(
         "oci_convert.stores.recognition",
-        "oci_convert.stores.registry",
+        "oci_convert.stores.registry.client",
         "oci_convert.transform.schema1",
     ),
     *(
