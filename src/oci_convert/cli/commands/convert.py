@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -34,10 +35,10 @@ if TYPE_CHECKING:
 
 __all__ = ["convert"]
 
-_FORMAT: Final = "Format"
-_IMAGES: Final = "Images"
-_SAFETY: Final = "Safety"
-_DISK: Final = "Disk"
+_format = partial(typer.Option, rich_help_panel="Format")
+_images = partial(typer.Option, rich_help_panel="Images")
+_safety = partial(typer.Option, rich_help_panel="Safety")
+_disk = partial(typer.Option, rich_help_panel="Disk")
 
 
 @app.command(
@@ -64,174 +65,82 @@ def convert(
         ),
     ],
     *,
-    to: Annotated[
-        Family | None,
-        typer.Option(help="Target format; oci: implies oci.", rich_help_panel=_FORMAT),
-    ] = None,
+    to: Annotated[Family | None, _format(help="Target format; oci: implies oci.")] = None,
     platform: Annotated[
         list[str] | None,
-        typer.Option(
+        _images(
             metavar="OS/ARCH[/VARIANT]",
             help="Only these, after commas or repeated; windows/amd64:10.0.20348, too.",
-            rich_help_panel=_IMAGES,
         ),
     ] = None,
-    compress: Annotated[
-        Compress, typer.Option(help="Compression of layers.", rich_help_panel=_FORMAT)
-    ] = Compress.AUTO,
+    compress: Annotated[Compress, _format(help="Compression of layers.")] = Compress.AUTO,
     level: Annotated[
         int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            max=9,
-            help="Compression level of recompressed layers.",
-            rich_help_panel=_FORMAT,
-        ),
+        _format(metavar="N", min=1, max=9, help="Compression level of recompressed layers."),
     ] = None,
     attestations: Annotated[
-        Keep,
-        typer.Option(
-            help="Attestations; auto drops them for Docker.",
-            rich_help_panel=_IMAGES,
-        ),
+        Keep, _images(help="Attestations; auto drops them for Docker.")
     ] = Keep.AUTO,
     referrers: Annotated[
-        Keep,
-        typer.Option(
-            help="Referrers (subject); auto drops them for Docker.", rich_help_panel=_IMAGES
-        ),
+        Keep, _images(help="Referrers (subject); auto drops them for Docker.")
     ] = Keep.AUTO,
     signatures: Annotated[
-        Keep,
-        typer.Option(help="Signatures; auto keeps those that stay valid.", rich_help_panel=_IMAGES),
+        Keep, _images(help="Signatures; auto keeps those that stay valid.")
     ] = Keep.AUTO,
     keep_extensions: Annotated[
         bool,
-        typer.Option(
-            "--keep-extensions",
-            help="Keep fields that the Docker schema does not define.",
-            rich_help_panel=_FORMAT,
-        ),
+        _format("--keep-extensions", help="Keep fields that the Docker schema does not define."),
     ] = False,
     on_loss: Annotated[
-        OnLoss,
-        typer.Option(
-            help="What to do about losses: report or refuse them.", rich_help_panel=_SAFETY
-        ),
+        OnLoss, _safety(help="What to do about losses: report or refuse them.")
     ] = OnLoss.REPORT,
     require_reversible: Annotated[
         bool,
-        typer.Option(
-            "--require-reversible",
-            help="Refuse unless converting back gives the same bytes.",
-            rich_help_panel=_SAFETY,
-        ),
+        _safety("--require-reversible", help="Refuse unless converting back gives the same bytes."),
     ] = False,
     strict: Annotated[
-        bool,
-        typer.Option(
-            "--strict",
-            help="Refuse images with faults such as wrong media types.",
-            rich_help_panel=_SAFETY,
-        ),
+        bool, _safety("--strict", help="Refuse images with faults such as wrong media types.")
     ] = False,
     repair: Annotated[
         bool,
-        typer.Option(
-            "--repair",
-            help="Correct sizes and media types that the content contradicts.",
-            rich_help_panel=_SAFETY,
-        ),
+        _safety("--repair", help="Correct sizes and media types that the content contradicts."),
     ] = False,
     sparse: Annotated[
-        Keep,
-        typer.Option(
-            help="Entries of missing images; auto drops them if the index changes.",
-            rich_help_panel=_IMAGES,
-        ),
+        Keep, _images(help="Entries of missing images; auto drops them if the index changes.")
     ] = Keep.AUTO,
     flatten: Annotated[
-        bool,
-        typer.Option(
-            "--flatten",
-            help="Replace an index of one image by that image.",
-            rich_help_panel=_IMAGES,
-        ),
+        bool, _images("--flatten", help="Replace an index of one image by that image.")
     ] = False,
     record: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write the report and what cannot be converted back.",
-            rich_help_panel=_SAFETY,
-        ),
+        _safety(metavar="FILE", help="Write the report and what cannot be converted back."),
     ] = None,
     restore: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Restore the original documents from a record.",
-            rich_help_panel=_FORMAT,
-        ),
+        Path | None, _format(metavar="FILE", help="Restore the original documents from a record.")
     ] = None,
     dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            help="Write nothing; report what would be done, with digests.",
-            rich_help_panel=_SAFETY,
-        ),
+        bool, _safety("--dry-run", help="Write nothing; report what would be done, with digests.")
     ] = False,
     jobs: Jobs = None,
     verify_existing: Annotated[
         bool,
-        typer.Option(
-            "--verify-existing",
-            help="Read and verify blobs that the target already has.",
-            rich_help_panel=_SAFETY,
-        ),
+        _safety("--verify-existing", help="Read and verify blobs that the target already has."),
     ] = False,
-    no_fsync: Annotated[
-        bool,
-        typer.Option(
-            "--no-fsync",
-            help="Do not flush files to disk.",
-            rich_help_panel=_DISK,
-        ),
-    ] = False,
+    no_fsync: Annotated[bool, _disk("--no-fsync", help="Do not flush files to disk.")] = False,
     force: Annotated[
-        bool,
-        typer.Option(
-            "--force",
-            help="Replace an existing dir: image or archive.",
-            rich_help_panel=_SAFETY,
-        ),
+        bool, _safety("--force", help="Replace an existing dir: image or archive.")
     ] = False,
     tmpdir: Annotated[
         Path | None,
-        typer.Option(
+        _disk(
             metavar="DIR",
             envvar="TMPDIR",
             help="Directory for temporary files, if DEST is not on disk.",
-            rich_help_panel=_DISK,
         ),
     ] = None,
-    link: Annotated[
-        bool,
-        typer.Option(
-            "--link",
-            help="Hard-link blobs instead of copying them.",
-            rich_help_panel=_DISK,
-        ),
-    ] = False,
+    link: Annotated[bool, _disk("--link", help="Hard-link blobs instead of copying them.")] = False,
     keep_going: Annotated[
-        bool,
-        typer.Option(
-            "--keep-going",
-            help="Convert what can be converted; report the rest.",
-            rich_help_panel=_IMAGES,
-        ),
+        bool, _images("--keep-going", help="Convert what can be converted; report the rest.")
     ] = False,
     follow_links: FollowLinks = False,
     registries: Registries,
