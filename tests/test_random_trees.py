@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oci_convert import Compression, Memory, OciConvertError, Report, convert, verify
+from oci_convert import Compression, Memory, OciConvertError, Report, convert, prove, verify
 from oci_convert.options import Options
 from oci_convert.planning.decide import decide
 from oci_convert.planning.decisions import Plan
@@ -152,6 +152,10 @@ options: Final = st.fixed_dictionaries(
         "platforms": st.sampled_from([(), ("linux/amd64",), ("linux/arm64",)]),
         "on_loss": st.sampled_from(["report", "fail"]),
         "keep_going": st.booleans(),
+        "sparse": st.sampled_from(KEEPS),
+        "repair": st.booleans(),
+        "strict": st.booleans(),
+        "require_reversible": st.booleans(),
     },
 )
 
@@ -181,6 +185,27 @@ def test_only_results_and_errors_of_ours_come_out(
     assert report.findings == dry[0].findings
     if report.images and verify(Memory(dict(files))).sound:
         assert verify(Memory(dict(target.files))).sound
+
+
+@settings(max_examples=60, deadline=None)
+@given(forests(), options, st.sampled_from(["oci", "docker", "oci-rc2"]))
+def test_a_record_restores_and_proves_or_says_why_not(
+    files: dict[str, bytes], given: dict[str, Any], back: str
+) -> None:
+    made = outcome(files, given)
+    if isinstance(made, str):
+        return
+    report, target = made
+    record = report.dumps(originals=True).encode()
+    restored = outcome(dict(target.files), {"to": back, "restore": record})
+    if isinstance(restored, tuple) and restored[0].images and verify(Memory(dict(files))).sound:
+        assert verify(Memory(dict(restored[1].files))).sound
+    for image in report.images:
+        try:
+            proof = prove(target.image(str(image.new.digest)), record)
+        except OciConvertError:
+            continue
+        assert proof.original is None or proof.original in report.digest_map
 
 
 @settings(max_examples=100, deadline=None)
