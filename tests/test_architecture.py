@@ -165,6 +165,22 @@ def test_nothing_starts_a_process_or_changes_the_directory(module: str) -> None:
     assert not used(TREES[module], NOBODY)
 
 
+FILES = {"fdopen", "mkstemp", "read_bytes", "read_text", "write_bytes", "write_text"}
+OPENS = {"io": {"open", "open_code"}, "os": {"open", "rename", "replace", "unlink"}}
+OWN_FILES = ("stores/", "cli/", "fleet/records", "fleet/results_file", "testing/")
+"""Who opens files: stores those of images, the command and a fleet those that they are told to
+write, and tests."""
+
+
+@pytest.mark.parametrize("module", [it for it in TREES if not it.startswith(OWN_FILES)])
+def test_only_stores_open_files_of_images(module: str) -> None:
+    tree = TREES[module]
+    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    assert not {it.id for it in called if isinstance(it, ast.Name)} & {"open"}
+    assert not {it.attr for it in called if isinstance(it, ast.Attribute)} & FILES
+    assert not used(tree, OPENS)
+
+
 def test_importing_the_library_is_light() -> None:
     # The standard library brings zlib, bz2, lzma and logging of its own accord.
     heavy = {"asyncio", "isal", "rich", "typer", "urllib3", "zlib_ng", "zstandard"}
