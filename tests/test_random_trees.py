@@ -321,3 +321,17 @@ def test_an_attestation_names_what_its_recompressed_image_becomes(
             if entry["digest"] == new.digest
         ]
         assert entry["annotations"]["vnd.docker.reference.digest"] == named
+
+
+def test_an_index_that_states_another_platform_is_left_out() -> None:
+    """It is not read, so that nothing of it can be in the target."""
+    forest = Forest()
+    image = _one_image(forest)
+    inner = listed(forest, image)
+    stated = {**inner.entry, "platform": {"architecture": "arm64", "os": "linux"}}
+    body = {"schemaVersion": 2, "mediaType": f"{OCI}index.v1+json"}
+    outer = forest.add(f"{OCI}index.v1+json", {**body, "manifests": [image.entry, stated]})
+    target = Memory()
+    report = convert(Memory(forest.files([outer])), target, platforms="linux/amd64")
+    assert [it.code for it in report.findings] == ["platform-not-selected", "not-reversible"]
+    assert verify(target).findings == ()

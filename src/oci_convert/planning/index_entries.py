@@ -108,10 +108,12 @@ class _Entries:
     def _reason_to_drop(self, slot: Slot, child: Node) -> tuple[str, str]:
         """The code and the message of why an entry goes, or two empty texts."""
         stated = slot.descriptor.platform is not None
-        chosen = child.kind is Kind.MANIFEST or (child.kind is Kind.ARTIFACT and stated)
-        if chosen and self._options.platforms:
+        if self._options.platforms and (stated or child.kind is Kind.MANIFEST):
             platform = platform_of(child, slot.descriptor)
-            if not self._context.platforms.select(platform):
+            platforms = self._context.platforms
+            # What an index has for a platform is for its own entries to say.
+            asked = platforms.asks_for if child.kind is Kind.INDEX else platforms.select
+            if not asked(platform):
                 told = platform or "an unknown platform"
                 return "platform-not-selected", f"{told} was not asked for"
         twin = self._twins.get(slot.descriptor.digest)
