@@ -33,6 +33,8 @@ SourceLike: TypeAlias = str | PathLike[str] | SourceStore
 SinkLike: TypeAlias = str | PathLike[str] | SinkStore
 """What images are written to: a reference, a path, or a store object."""
 
+_MARKS: Final = (("oci-layout", "index.json"), ("version", "manifest.json"))
+"""Files by which a folder certainly is a layout or a ``dir:``."""
 _MEMBERS: Final[dict[type, tuple[str, ...]]] = {
     SourceStore: ("ref", "source"),
     SinkStore: ("ref", "default_family", "sink"),
@@ -93,6 +95,8 @@ def each_store(given: SourceLike, *, follow_links: bool = False) -> list[SourceL
     """The stores in a folder that is none itself (:func:`stores_in`); else what was given."""
     meant = _named(given)
     if not isinstance(meant, Reference) or meant.transport or not Path(meant.path).is_dir():
+        return [given]
+    if any(all(Path(meant.path, name).is_file() for name in marks) for marks in _MARKS):
         return [given]
     from oci_convert.stores.collections import stores_in  # few sources are folders of images
 
