@@ -13,13 +13,13 @@ import pytest
 
 import oci_convert
 from oci_convert import Options, convert, convert_many, prove, translate, verify
-from oci_convert.cli import reference
 from oci_convert.cli.spelling import as_option, line_of_error, spelled
 from oci_convert.errors import UsageError
 from oci_convert.findings import CODES
 from oci_convert.limits import Limits
 from oci_convert.stores import RegistryOptions
 from oci_convert.text.wording import Wording
+from support import command_line
 
 PACKAGE = Path(oci_convert.__file__).parent
 LIBRARY = [path for path in sorted(PACKAGE.rglob("*.py")) if "cli" not in path.parts]
@@ -72,10 +72,10 @@ def test_no_option_is_named_outside_of_the_command() -> None:
 
 def test_every_argument_is_one_of_the_library_and_an_option_of_the_command() -> None:
     options = {"--debug"} | {
-        option for it in reference.commands().values() for option in reference.options(it)
+        option for it in command_line.commands().values() for option in command_line.options(it)
     }
     marked = arguments() - {"x"}
-    if "batch" not in reference.commands():
+    if "batch" not in command_line.commands():
         marked -= {"results", "results=FILE"}  # of fleets, which have no command yet
     assert len(marked) > 20
     for argument in marked:

@@ -44,7 +44,7 @@ def findings_page() -> str:
             if code.level is level:
                 fault = " *fault*" if code.fault else ""
                 lines += ["", f"### `{name}`{fault}", "", code.meaning, "", code.advice]
-    return worded(Wording("\n".join(lines) + "\n"), as_option)
+    return Wording("\n".join(lines) + "\n").spelled(as_option)
 
 
 def limits_page() -> str:
