@@ -2,6 +2,7 @@
 
 The lock of a run's directory shows that the run is alive; each run, at its begin and end, removes
 what killed runs left. The lock of the root is held only to make or remove directories in it.
+What is locked are the directories themselves: files of locks, as ``filelock`` makes, would stay.
 """
 
 from __future__ import annotations

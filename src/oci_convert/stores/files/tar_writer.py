@@ -2,7 +2,8 @@
 
 Nothing in a member depends on the machine or the time: no owner, no names of owners, the time 0.
 Headers are ustar, which every reader takes; GNU's extensions stand in only for what ustar has no
-room for (names over 100 characters, members of 8 GiB and more).
+room for (names over 100 characters, members of 8 GiB and more). :mod:`tarfile` is no help: it must
+know the size of a member before its first byte.
 """
 
 from __future__ import annotations
