@@ -1,7 +1,7 @@
 """What is at a path: which kind of store, a part of one, or something similar.
 
 A reference says what it leads to. Where something else is there, that is told in one line, with the
-spelling that leads to it.
+spelling that leads to it. What is looked for is in :mod:`~oci_convert.stores.contents`.
 """
 
 from __future__ import annotations
