@@ -6,6 +6,7 @@ import os
 import socket
 import ssl
 from dataclasses import dataclass
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Final
 
 from urllib3.exceptions import (
@@ -24,6 +25,7 @@ from oci_convert.text.wording import Wording
 
 __all__ = ["failed"]
 
+_CUT_OFF: Final = (IncompleteRead, RemoteDisconnected)
 _PLAIN_ANSWERS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
 
 
@@ -80,6 +82,18 @@ def _failure(error: HTTPError, address: str, host: str, *, reached: bool) -> _Fa
             f"{address} does not answer in time",
             "try again later; if only a proxy leads there, name it in HTTPS_PROXY",
             passes=True,
+        )
+    return _broken(error, address)
+
+
+def _broken(error: HTTPError, address: str) -> _Failure:
+    """A connection that broke off, or an answer that the library could not read."""
+    if any(isinstance(it, HTTPException) and not isinstance(it, _CUT_OFF) for it in error.args):
+        return _Failure(
+            "bad-registry-answer",
+            f"{address} answers in something else than HTTP, or with too large a header",
+            "check host and port; the registry, or a proxy before it, may be broken",
+            passes=False,
         )
     return _Failure(
         "connection-broken",

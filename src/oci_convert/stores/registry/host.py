@@ -47,6 +47,12 @@ _LONGEST_WORDS: Final = 64 * 1024
 """Bytes of an answer that are read to learn why something failed."""
 
 
+_TO_HTTPS: Final = Wording(
+    'a redirect has to lead to https, or to an address of {plain_http={"HOST"}}'
+)
+_BROKEN: Final = "check that this is a registry; it, or a proxy before it, may be broken"
+
+
 class Host:
     """A registry, for all threads of a run."""
 
@@ -149,9 +155,10 @@ class Host:
         self.read(response, call)
         location = response.headers.get("Location", "")
         if not location or call.method not in {"GET", "HEAD"}:
-            raise self._led_astray(call, f"a {call.method} is sent on, which leads nowhere")
+            why = f"a {call.method} is not sent on" if location else "it has no Location"
+            raise self._led_astray(call, why, _BROKEN)
         if redirects > _MOST_REDIRECTS:
-            raise self._led_astray(call, f"there are more than {_MOST_REDIRECTS}")
+            raise self._led_astray(call, f"there are more than {_MOST_REDIRECTS}", _BROKEN)
         url = _joined(f"{here}{target}", location)
         found = self.allowed(url, here)
         if found is None:
@@ -261,6 +268,8 @@ class Host:
         A registry behind a proxy may take itself for one of plain http: it is believed to be
         where it is. Raises :class:`StoreError` (``redirect-refused``).
         """
+        if not location:
+            raise self._led_astray(call, "it has no Location", _BROKEN)
         base = call.target if "://" in call.target else f"{self.origin}{call.target}"
         url = _joined(base, location)
         found = origin_of(url)
@@ -268,8 +277,8 @@ class Host:
             same_port = found[0].port == self.origin.port
             if same_port or found[0] == Origin("http", self.origin.host, 80):
                 return found[1]
-        if not location or self.allowed(url, self.origin) is None:
-            raise self._led_astray(call, f"it leads to {_bare(url)}" if location else "to nowhere")
+        if self.allowed(url, self.origin) is None:
+            raise self._led_astray(call, f"it leads to {_bare(url)}")
         return url
 
     def _aim(self, call: Call) -> tuple[Origin, str]:
@@ -293,14 +302,12 @@ class Host:
             self.pace.hold(wait)
         return TryAgain(refused(call, answer), wait)
 
-    def _led_astray(self, call: Call, why: str) -> StoreError:
+    def _led_astray(self, call: Call, why: str, remedy: str = _TO_HTTPS) -> StoreError:
         return StoreError(
             f"the redirect of the registry is not followed: {why}",
             code="redirect-refused",
             store=call.where,
-            remedy=Wording(
-                'a redirect has to lead to https, or to an address of {plain_http={"HOST"}}'
-            ),
+            remedy=remedy,
         )
 
 
@@ -314,4 +321,6 @@ def _joined(base: str, location: str) -> str:
 def _bare(url: str) -> str:
     """Where an address leads, without its path and query, which may hold what is secret."""
     found = origin_of(url)
+    if found is None and "@" in url:
+        return "an address that holds credentials"
     return str(found[0]) if found else "an address that is neither http nor https"

@@ -10,6 +10,7 @@ from typing import Any, Final
 from oci_convert.errors import OciConvertError, StoreError
 from oci_convert.stores.registry.calls import Call, Kind
 from oci_convert.stores.registry.headers import next_link
+from oci_convert.stores.registry.reference import is_tag
 from oci_convert.stores.registry.refusals import no_repository, refused, words_of
 from oci_convert.stores.registry.remote import Remote, bad_answer, read_object
 from oci_convert.stores.registry.transport import Answer
@@ -32,7 +33,11 @@ class Lists(Remote):
         Raises :class:`StoreError` (``no-such-repository``).
         """
         call = replace(self._call(Kind.TAGS, "GET", f"tags/list?n={_PAGE}"), limit=_LIMIT)
-        return sorted(self._listed(call, "tags"))
+        found = sorted(self._listed(call, "tags"))
+        wrong = next((tag for tag in found if not is_tag(tag)), None)
+        if wrong is not None:
+            raise bad_answer(call, f"with a tag that is none: {wrong[:80]!r}")
+        return found
 
     def catalog(self) -> list[str]:
         """Every repository of the registry, sorted, as far as it tells us.
@@ -111,6 +116,8 @@ class Lists(Remote):
                 store=call.where,
                 remedy="its tag may have moved on, and what it was may have been deleted",
             )
+        if call.subject in tags:
+            return bad_answer(call, f"that there is no tag {call.subject}, but lists it")
         return StoreError(
             f"the repository has no tag {call.subject}",
             code="no-such-tag",

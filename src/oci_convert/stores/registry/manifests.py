@@ -22,15 +22,17 @@ from oci_convert.stores.registry.refusals import TryAgain, refused, words_of
 from oci_convert.stores.registry.remote import bad_answer, stated_digest
 from oci_convert.stores.registry.transport import Answer
 
-__all__ = ["ACCEPT", "Fetched", "Head", "Manifests", "Pushed"]
+__all__ = ["ACCEPT", "MEDIA_TYPES", "Fetched", "Head", "Manifests", "Pushed"]
 
-ACCEPT: Final = ", ".join(
+MEDIA_TYPES: Final = tuple(
     name
     for name, meaning in SPELLINGS.items()
     if meaning.cell.kind in {BlobKind.INDEX, BlobKind.MANIFEST}
     or name.endswith(".artifact.manifest.v1+json")
 )
-"""Every type that a root can have. Without q-values, which some registries read wrongly."""
+"""Every type that a root can have."""
+ACCEPT: Final = ", ".join(MEDIA_TYPES)
+"""The same as a header. Without q-values, which some registries read wrongly."""
 
 _MADE: Final = frozenset({HTTPStatus.CREATED, HTTPStatus.OK, HTTPStatus.ACCEPTED})
 _LATE: Final = frozenset({"DIGEST_INVALID", "MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})

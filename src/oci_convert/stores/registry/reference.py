@@ -25,6 +25,7 @@ __all__ = [
     "Repository",
     "TagTemplate",
     "is_loopback",
+    "is_tag",
     "parse_destination",
     "parse_source",
 ]
@@ -184,6 +185,11 @@ def parse_destination(text: str) -> ImageReference | TagTemplate:
     return ImageReference(repository, _checked_tag(tag, text))
 
 
+def is_tag(text: str) -> bool:
+    """Whether a text can be a tag."""
+    return _TAG.fullmatch(text) is not None
+
+
 def is_loopback(host: str) -> bool:
     """Whether ``host``, with or without a port, is this very machine by its name alone."""
     name = re.sub(r":[0-9]+\Z", "", host) if host.count(":") == 1 or "]" in host else host
@@ -278,7 +284,7 @@ def _checked_name(name: str, text: str, *, empty: bool = False) -> str:
 
 
 def _checked_tag(tag: str, text: str) -> str:
-    if _TAG.fullmatch(tag) is None:
+    if not is_tag(tag):
         _refuse(
             text,
             f"{_shown(tag)} is not a tag",

@@ -20,7 +20,7 @@ from oci_convert.spec.names import CONTAINERD_NAME, REF_NAME
 from oci_convert.stores.base import HEAD, Root, Source
 from oci_convert.stores.registry.client import RemoteRepository
 from oci_convert.stores.registry.lists import shortened
-from oci_convert.stores.registry.manifests import Fetched
+from oci_convert.stores.registry.manifests import MEDIA_TYPES, Fetched
 from oci_convert.stores.registry.reference import EveryTag, ImageReference
 from oci_convert.stores.registry.referrers import referrers_tag
 from oci_convert.text.wording import Wording
@@ -87,9 +87,8 @@ class RegistrySource(Source):
     def _root(self, target: str, tag: str | None) -> Root:
         found = self.remote_repository.manifest(target)
         self._documents[found.digest] = found.raw
-        descriptor = Descriptor(
-            media_type=_media_type(found), digest=found.digest, size=len(found.raw)
-        )
+        media_type = self._media_type(found, target)
+        descriptor = Descriptor(media_type=media_type, digest=found.digest, size=len(found.raw))
         if tag is None:
             return Root(descriptor)
         name = f"{self._reference.repository}:{tag}"
@@ -125,6 +124,21 @@ class RegistrySource(Source):
             return self.remote_repository.head_manifest(tag) is not None
         chosen = self._pattern is None or self._pattern.fullmatch(tag)
         return tag in self._listed and not chosen
+
+    def _media_type(self, found: Fetched, target: str) -> str:
+        """What a document says that it is; a proxy may label it wrongly, or answer by itself."""
+        try:
+            return type_of(found.raw)
+        except OciConvertError:
+            if found.media_type in MEDIA_TYPES:
+                return found.media_type  # whoever reads it will say what is wrong with it
+            raise StoreError(
+                f"the registry answers with {found.media_type or 'something'} in the place of a "
+                "manifest",
+                code="bad-registry-answer",
+                store=f"{self.label}{'@' if ':' in target else ':'}{target}",
+                remedy="check that this is a registry; it, or a proxy before it, may be broken",
+            ) from None
 
     def prefetch(self, descriptors: Sequence[Descriptor]) -> None:
         wanted = [one for one in descriptors if one.digest not in self._documents]
@@ -223,14 +237,6 @@ class RegistrySource(Source):
 
     def close(self) -> None:
         """The connections belong to the client."""
-
-
-def _media_type(found: Fetched) -> str:
-    """What a document says that it is; a proxy may label it wrongly."""
-    try:
-        return type_of(found.raw)
-    except OciConvertError:
-        return found.media_type
 
 
 def _together(function: Callable[[T], R], several: Sequence[T]) -> list[R]:

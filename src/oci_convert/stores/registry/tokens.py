@@ -249,6 +249,13 @@ class Authorizer:
                     "podman login"
                 ),
             )
+        if self._fixed is None and self._service is None:
+            return StoreError(
+                f"{self._host} wants a login, but by none of the ways Basic and Bearer{words}",
+                code="registry-unauthorized",
+                where=where,
+                remedy="check host and port; a proxy before it may want a login of its own",
+            )
         return StoreError(
             f"{self._host} does not accept the credentials of {self._found.origin}{words}{notes}",
             code="registry-unauthorized",

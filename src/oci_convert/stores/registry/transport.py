@@ -9,12 +9,13 @@ import socket
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Lock
-from typing import Final, NamedTuple
+from threading import Lock, local
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import urllib3
+from urllib3 import connectionpool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import Retry, Timeout
 
@@ -78,6 +79,26 @@ def origin_of(url: str) -> tuple[Origin, str] | None:
         return None
     query = f"?{parts.query}" if parts.query else ""
     return Origin(parts.scheme, parts.hostname, port), f"{parts.path or '/'}{query}"
+
+
+class _Sending(local):
+    """Whether this thread sends a request of ours."""
+
+    now = False
+
+
+_sending: Final = _Sending()
+
+
+def _without_query(record: Any) -> bool:
+    """Cut the queries of our addresses out of what urllib3 logs: those of redirects hold keys."""
+    if _sending.now and isinstance(record.args, tuple):
+        bare = (it.partition("?")[0] if isinstance(it, str) else it for it in record.args)
+        record.args = tuple(bare)
+    return True
+
+
+connectionpool.log.addFilter(_without_query)
 
 
 class _Open:
@@ -147,18 +168,22 @@ class Channel:
         """
         chunks = body is not None and not isinstance(body, bytes)
         timeout = self._sending if chunks else self._timeout
-        return self._pool.urlopen(
-            method,
-            self._prefix + target,
-            body,
-            headers,
-            _NEVER,
-            redirect=False,
-            assert_same_host=False,
-            timeout=_HURRY if hurried else timeout,
-            preload_content=False,
-            decode_content=False,
-        )
+        before, _sending.now = _sending.now, True
+        try:
+            return self._pool.urlopen(
+                method,
+                self._prefix + target,
+                body,
+                headers,
+                _NEVER,
+                redirect=False,
+                assert_same_host=False,
+                timeout=_HURRY if hurried else timeout,
+                preload_content=False,
+                decode_content=False,
+            )
+        finally:
+            _sending.now = before  # the chunks of a body may come from another request
 
     def close(self) -> None:
         """Close the connections that are kept."""
