@@ -130,9 +130,9 @@ class Scene:
         """An image of the registry, in the name of the one who may write."""
         return RegistryImage(f"docker://{self.fake.host}/{name}", self.client)
 
-    def _run(self) -> tuple[Report | None, OciConvertError | None]:
+    def _run(self, **patience: Any) -> tuple[Report | None, OciConvertError | None]:
         # So that a complaint of too many requests does not slow down for long.
-        options = {**_HASTY, "rates": {self.fake.host: 1e4}, "chunk": self.way.chunk}
+        options = {**patience, "rates": {self.fake.host: 1e4}, "chunk": self.way.chunk}
         with client(Auth.basic("me", PASSWORD), **options) as self.client:
             try:
                 return self.way.go(self), None
@@ -167,7 +167,7 @@ class Scene:
             faulty = self.storage if place.elsewhere else self.fake
             faulty.faults.when(place.when, fault, place.times)
             with self._logged():
-                report, error = self._run()
+                report, error = self._run(**_HASTY)
             ended = self._check(report, error)
             # Whoever is told that there is no image under the tag, keeps none.
             absent = fault in INSTEAD and INSTEAD[fault].status == HTTPStatus.NOT_FOUND

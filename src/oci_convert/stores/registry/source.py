@@ -208,9 +208,7 @@ class RegistrySource(Source):
         except BlobError as error:
             if error.code == "blob-missing":
                 raise
-            raise BlobError(
-                error.message, code=error.code, where=where, remedy=error.remedy
-            ) from None
+            raise error.but(store="", where=where) from None
 
     def head(self, descriptor: Descriptor) -> bytes:
         if descriptor.name in self.embedded:
