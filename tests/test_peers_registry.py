@@ -8,12 +8,13 @@ import subprocess
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from urllib3 import connection_from_url
 
-from oci_convert import Memory, convert, verify
+from oci_convert import Memory, Report, convert, verify
 from oci_convert.errors import StoreError
 from oci_convert.spec.digest import Digest
 from oci_convert.stores import RegistryImage
@@ -344,17 +345,83 @@ def test_referrers_and_signatures_follow(host: str) -> None:
     assert entry["artifactType"] == "application/vnd.example.note"
 
 
-def test_skopeo_reads_what_was_converted_in_place(
+EIGHT = image_list(
+    [
+        docker_image([layer(f"{platform} {i}") for i in range(8)], platform=platform)
+        for platform in PLATFORMS
+    ]
+)
+"""A Docker list of five platforms with eight distinct layers each."""
+
+
+def converted(host: str, source: str, target: str) -> Report:
+    """A conversion to OCI inside the registry, by a client that knows nothing yet."""
+    with client() as registry:
+        names = [f"docker://{host}/{name}" for name in (source, target)]
+        old, new = (RegistryImage(name, registry, keep_original=False) for name in names)
+        return convert(old, new, to="oci", force=True)
+
+
+def pushed(host: str, name: str, image: Image = EIGHT) -> str:
+    """The reference of an image that is brought there."""
+    with client() as registry:
+        repository, _, tag = name.rpartition(":")
+        push(registry.repository(Repository(host, repository), push=True), tag, image)
+    return f"docker://{host}/{name}"
+
+
+def test_inside_it_documents_move_alone_and_back_is_the_first_digest(host: str) -> None:
+    name = pushed(host, "convert/app:1")
+    near = convert(Memory(layout_files({"app": EIGHT})), Memory(), to="oci")
+    report = converted(host, "convert/app:1", "convert/app:oci")
+    assert report.images[0].new.digest == near.images[0].new.digest
+    assert report.totals.requests == 12
+    assert report.totals.bytes_down + report.totals.bytes_up < 40 * 1024
+    back = convert(f"docker://{host}/convert/app:oci", f"{name}-back", to="docker")
+    assert back.images[0].new.digest == EIGHT.digest
+
+
+def test_another_repository_of_it_gets_mounts_and_documents(host: str) -> None:
+    pushed(host, "convert/from:1")
+    blobs = [digest for digest in EIGHT.blobs if digest not in EIGHT.documents]
+    report = converted(host, "convert/from:1", "convert/to:1")
+    assert report.totals.requests == 12 + len(blobs)
+    assert report.totals.bytes_down + report.totals.bytes_up < 40 * 1024
+    assert verify(f"docker://{host}/convert/to:1").sound
+
+
+def test_conversions_that_share_children_all_succeed_in_it(host: str) -> None:
+    """By two clients that know nothing of each other."""
+    name = pushed(host, "convert/shared:1")
+    with client() as one, client() as other, ThreadPoolExecutor(16) as pool:
+        source = RegistryImage(name, one)
+        targets = [
+            RegistryImage(f"docker://{host}/convert/shared:t{n}", one if n % 2 else other)
+            for n in range(32)
+        ]
+        reports = list(pool.map(lambda target: convert(source, target, to="oci"), targets))
+    assert len({report.images[0].new.digest for report in reports}) == 1
+
+
+def test_skopeo_and_podman_read_what_was_converted_in_it(
     host: str, peers: Callable[[str], str], tmp_path: Path
 ) -> None:
-    skopeo, place = peers("skopeo"), f"docker://{host}/converted/app"
-    convert(Memory(layout_files({"app": FIVE})), f"{place}:1", to="docker")
-    report = convert(f"{place}:1", f"{place}:oci", to="oci")
-    raw = run(skopeo, "inspect", "--raw", "--tls-verify=false", f"{place}:oci")
+    pushed(host, "convert/read:1", FIVE)
+    report = converted(host, "convert/read:1", "convert/read:oci")
+    name = f"docker://{host}/convert/read:oci"
+    skopeo, podman = peers("skopeo"), peers("podman")
+    raw = run(skopeo, "inspect", "--raw", "--tls-verify=false", name)
     assert Digest.of(raw.encode()) == report.images[0].new.digest
     copy = ("--insecure-policy", "copy", "--all", "--src-tls-verify=false")
-    run(skopeo, *copy, f"{place}:oci", f"oci:{tmp_path}/copy:app")
-    assert verify(f"oci:{tmp_path}/copy:app").sound
+    run(skopeo, *copy, name, f"oci:{tmp_path}/layout:1")
+    assert verify(f"oci:{tmp_path}/layout").sound
+    policy = tmp_path / "policy.json"
+    policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}', encoding="utf-8")
+    pull = ("pull", "--quiet", "--tls-verify=false", f"--signature-policy={policy}")
+    with TemporaryDirectory() as short:  # podman takes no long one
+        folders = [f"--root={short}/root", f"--runroot={short}/run", "--storage-driver=vfs"]
+        image = run(podman, *folders, *pull, name.removeprefix("docker://")).strip()
+    assert f"sha256:{image}" in FIVE.blobs  # its config, as it was
 
 
 # -- the fake is like it ------------------------------------------------------------------------

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from oci_convert import Family, Memory, OciConvertError, Report, convert, inspect, verify
 from oci_convert.stores import RegistryClient, RegistryImage
-from registry.server import FakeRegistry
+from registry import PERSONALITIES, FakeRegistry, Fault
+from registry.messages import Request
 from support.images import Image, Layer, docker_image, image_list, layout_files, tar_of
+from support.registries import client
 
 PLATFORMS = ("linux/amd64", "linux/arm64", "linux/s390x", "linux/ppc64le", "linux/386")
 
@@ -129,3 +132,53 @@ def test_a_recompressed_layer_is_streamed_through(registry: FakeRegistry) -> Non
     report = convert(f"{name}:1", f"{name}:zstd", to="oci", compress="zstd")
     assert report.totals.bytes_up > 0
     assert verify(f"{name}:zstd").sound
+
+
+def uploads(registry: FakeRegistry, since: int = 0) -> Counter[str | None]:
+    """How often each blob was sent as a whole, and taken."""
+    return Counter(
+        it.request.query("digest")
+        for it in registry.log.exchanges[since:]
+        if it.request.method == "PUT" and "/uploads/" in it.request.path and it.status == 201
+    )
+
+
+@pytest.mark.parametrize("sent", [1, 7, 30, 44])
+def test_an_interrupted_run_starts_again_where_blobs_already_are(sent: int) -> None:
+    source = Memory(layout_files({"app": LIST}))
+    with FakeRegistry() as registry, client(retries=0) as first, client() as second:
+        name = f"docker://{registry.host}/team/app:1"
+
+        def late(request: Request) -> bool:
+            return uploads(registry).total() >= sent
+
+        registry.faults.when(late, Fault.RESET, times=1000)
+        with pytest.raises(OciConvertError) as caught:
+            convert(source, RegistryImage(name, first), to="oci")
+        assert caught.value.code == "connection-broken"
+        registry.faults.clear()
+        there, since = uploads(registry), len(registry.log.exchanges)
+        assert there.total() == sent
+        convert(source, RegistryImage(name, second), to="oci")
+        again = uploads(registry, since)
+        assert not there.keys() & again.keys()
+        assert {*(there + again).values()} == {1}
+        assert verify(name).sound
+
+
+def test_images_that_share_children_are_converted_at_the_same_time() -> None:
+    """Also by runs that know nothing of each other, in a registry that loses what comes twice."""
+    with (
+        FakeRegistry(PERSONALITIES["lists at the wrong moment"]) as registry,
+        client() as one,
+        client() as other,
+        ThreadPoolExecutor(8) as pool,
+    ):
+        name = f"docker://{registry.host}/team/app"
+        source = RegistryImage(f"{name}:1", one)
+        convert(Memory(layout_files({"app": LIST})), source, to="docker")
+        targets = [RegistryImage(f"{name}:t{n}", one if n % 2 else other) for n in range(16)]
+        reports = list(pool.map(lambda target: convert(source, target, to="oci"), targets))
+        assert len({report.images[0].new.digest for report in reports}) == 1
+        assert 400 in {it.status for it in registry.log.exchanges}
+        assert verify(f"{name}:*").sound

@@ -36,6 +36,10 @@ def refusals(ways: Personality, repository: Repository, raw: bytes, kind: str) -
     config = (body.get("config") or {}).get("mediaType")
     if config and ways.config_types is not None and config not in ways.config_types:
         yield failure(400, "MANIFEST_INVALID", f"unknown media type: {config}")
+    lost = repository.rewritten & {entry["digest"] for entry in entries}
+    if ways.loses_rewritten and lost:
+        repository.rewritten -= lost
+        yield failure(400, "DIGEST_INVALID", detail={"digest": lost.pop()})
     missing = [entry["digest"] for entry in entries if not _has(repository, entry)]
     if ways.checks_blobs and missing:
         yield failure(400, "MANIFEST_BLOB_UNKNOWN", detail={"digest": missing[0]})

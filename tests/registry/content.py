@@ -33,6 +33,8 @@ class Repository:
     blobs: set[str] = field(default_factory=set)
     manifests: dict[str, Stored] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    rewritten: set[str] = field(default_factory=set)
+    """Manifests that were pushed once more, which no other one has named since."""
 
     def find(self, reference: str) -> tuple[str, Stored] | None:
         """The digest and the manifest under a tag or a digest."""

@@ -84,6 +84,8 @@ class Personality:
     catalog: bool = True
     challenge: str = "Basic"
     """How the scheme of a challenge is spelled."""
+    loses_rewritten: bool = False
+    """Whether a manifest that is pushed once more is gone for the next one that names it."""
     warning: str | None = None
     """What it warns of, in every answer."""
 
@@ -141,6 +143,7 @@ PERSONALITIES: Final[Mapping[str, Personality]] = {
         page=1, link='<{origin}{path}&next_page=b3BhcXVl>; rel="next"'
     ),
     "shouting": Personality(challenge="BASIC"),
+    "lists at the wrong moment": Personality(loses_rewritten=True),
     "warning": Personality(warning='299 - "this registry will be switched off"'),
 }
 """Registries by name, each with what it is known for."""

@@ -120,6 +120,8 @@ class Protocol:
             if digest != reference:
                 return failure(400, "DIGEST_INVALID", detail=reference)
         tags = [] if ":" in reference else [reference]
+        if digest in repository.manifests:
+            repository.rewritten.add(digest)
         self._content.add_manifest(name, raw, kind, *tags, digest=digest)
         headers = {
             "Location": f"{self.origin}/v2/{name}/manifests/{digest}",
