@@ -2,6 +2,7 @@
 # make demo-registry  the same inside a registry, which is started for it, with every request
 # make test         everything that must pass: ruff, mypy, pytest
 # make lint         ruff and mypy alone
+# make suite        pytest alone
 # make docs         build the documentation into build/site; a warning is an error
 # make screenshots  take the pictures in docs/images from real runs
 # make pages        write again what pages show: outputs of commands, generated pages, pictures
@@ -10,16 +11,17 @@
 # make bench        measure against skopeo, and write docs/performance.md
 # make clean        remove what these made
 #
-# Needs Python 3.11 or newer with venv; another one is named by: make PYTHON=python3.13 …
+# Needs Python 3.11 or newer with venv; another one is named by: make PYTHON=python3.13 VENV=.venv-3.13 …
 
 PYTHON ?= python3
-BIN    := .venv/bin
-READY  := .venv/ready
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/ready
 DEMO   := build/demo
-PAGES  := .venv/ready-for-docs
+PAGES  := $(VENV)/ready-for-docs
 TOOLS  := build/release-tools
 
-.PHONY: demo demo-registry test lint docs screenshots pages dist cut bench clean
+.PHONY: demo demo-registry test lint suite docs screenshots pages dist cut bench clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -33,7 +35,9 @@ demo: $(READY)
 demo-registry: $(READY)
 	$(BIN)/python tests/registry/demo.py
 
-test: lint
+test: lint suite
+
+suite: $(READY)
 	$(BIN)/pytest -n auto
 
 lint: $(READY)
@@ -63,13 +67,13 @@ bench: $(READY)
 	$(BIN)/python benchmarks/run.py
 
 clean:
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # Made again when pyproject.toml changes.
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv --clear .venv
+	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
 	@touch $@
 

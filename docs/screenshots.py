@@ -77,8 +77,10 @@ def run(command: str, folder: Path) -> str:
         os.close(writer)
         sent = b"".join(_chunks(reader))
     os.close(reader)
-    # What progress has drawn is gone when the run ends; and that it was slow is no news.
-    return re.sub(r"\r.*\x1b\[J", "", sent.decode().replace("\r\n", "\n"), flags=re.DOTALL)
+    # What progress has drawn while the cursor was hidden is gone when the run ends; and that it was
+    # slow is no news.
+    drawn = r"\x1b\[\?25l.*?\x1b\[\?25h(\r?\x1b\[\d*[AK])*"
+    return re.sub(drawn, "", sent.decode().replace("\r\n", "\n"), flags=re.DOTALL)
 
 
 def _chunks(reader: int) -> Iterator[bytes]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import tarfile
 from typing import Any
 
+from oci_convert.spec.media_types import Compression
 from support import schema1
 from support.archives import (
     Link,
@@ -20,6 +20,7 @@ from support.images import (
     LAYERS,
     layout_files,
     minimal_config,
+    pack,
 )
 from support.malformed import (
     FIRST,
@@ -94,16 +95,19 @@ ARCHIVES: dict[str, Malformed] = {
         saved(header_flipped(PLAIN, 1024)), "bad-archive", "it is damaged at byte 1024", ""
     ),
     "an archive that is packed and cut off": Malformed(
-        saved(gzip.compress(PLAIN, mtime=0)[:-20]), "bad-archive", "the gzip data is truncated", ""
+        saved(pack(PLAIN, Compression.GZIP)[:-20]), "bad-archive", "the gzip data is truncated", ""
     ),
     "an archive that is packed and damaged": Malformed(
-        saved(flipped(gzip.compress(PLAIN, mtime=0), -8)),
+        saved(flipped(pack(PLAIN, Compression.GZIP), -8)),
         "bad-archive",
         "the gzip data is damaged",
         "",
     ),
     "an archive that is packed twice": Malformed(
-        saved(gzip.compress(gzip.compress(PLAIN))), "bad-archive", "it contains no tar file", ""
+        saved(pack(pack(PLAIN, Compression.GZIP), Compression.GZIP)),
+        "bad-archive",
+        "it contains no tar file",
+        "",
     ),
     "an archive with two manifest.json": Malformed(
         saved(twice(CLASSIC, "manifest.json")),
@@ -290,7 +294,7 @@ ARCHIVES: dict[str, Malformed] = {
         saved(layer_is(GZIPPED[:-6])), "corrupt-layer", "the gzip data is truncated", FIRST
     ),
     "a saved layer that is packed and something else": Malformed(
-        saved(layer_is(gzip.compress(NOT_THE_TAR, mtime=0))),
+        saved(layer_is(pack(NOT_THE_TAR, Compression.GZIP))),
         "wrong-diff-id",
         "the unpacked layer has",
         FIRST,

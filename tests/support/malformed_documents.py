@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import gzip
 from typing import Any
 
+from oci_convert.spec.media_types import Compression
 from support import schema1
 from support.archives import (
     compact,
@@ -15,6 +15,7 @@ from support.images import (
     LAYERS,
     OCI_INDEX,
     OCI_MANIFEST,
+    pack,
 )
 from support.malformed import (
     CONFIG,
@@ -28,7 +29,7 @@ from support.malformed import (
 )
 
 RAW = IMAGE.manifest
-GZIPPED = gzip.compress(LAYERS[0].tar, mtime=0)
+GZIPPED = pack(LAYERS[0].tar, Compression.GZIP)
 REPACK = {"compress": "zstd"}
 
 # -- what documents are made of -----------------------------------------------------------------

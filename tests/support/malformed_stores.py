@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import lzma
 from typing import Any
 
@@ -239,7 +238,7 @@ BLOBS: dict[str, Malformed] = {
         FIRST,
     ),
     "a layer that is packed twice": Malformed(
-        with_layer(gzip.compress(GZIPPED, mtime=0), DOCKER_LAYER),
+        with_layer(pack(GZIPPED, Compression.GZIP), DOCKER_LAYER),
         "wrong-diff-id",
         digest_of(GZIPPED)[7:19],
         FIRST,

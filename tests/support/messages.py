@@ -7,7 +7,6 @@ library. The images of :mod:`support.malformed` are provoked besides.
 from __future__ import annotations
 
 import errno
-import gzip
 import json
 import os
 import re
@@ -59,6 +58,7 @@ from support.images import (
     mislabelled,
     oci_image,
     opaque,
+    pack,
     referrer,
     save_tar,
     write_files,
@@ -289,10 +289,14 @@ REFERENCES: Final[dict[str, Provoked]] = {
     ),
     "a layout without an image, opened": Provoked("no-image", partial(find), (layout(),)),
     "an archive in an archive": Provoked(
-        "bad-archive", "inspect app.tar", (files(app_tar=gzip.compress(gzip.compress(SAVED))),)
+        "bad-archive",
+        "inspect app.tar",
+        (files(app_tar=pack(pack(SAVED, Compression.GZIP), Compression.GZIP)),),
     ),
     "a compressed archive where it cannot be unpacked": Provoked(
-        "compressed-archive", partial(opened, "app.tar"), (files(app_tar=gzip.compress(SAVED)),)
+        "compressed-archive",
+        partial(opened, "app.tar"),
+        (files(app_tar=pack(SAVED, Compression.GZIP)),),
     ),
     "an archive from a terminal": Provoked("terminal", "inspect -", within=a_terminal),
     "an archive to a terminal": Provoked(
@@ -331,7 +335,7 @@ DOORS: Final[dict[str, Provoked]] = {
     ),
     "a page": Provoked("not-an-archive", "inspect app.tar", (files(app_tar="<html>404</html>"),)),
     "a page that is packed": Provoked(
-        "not-an-archive", "inspect app.tgz", (files(app_tgz=gzip.compress(b"<html>")),)
+        "not-an-archive", "inspect app.tgz", (files(app_tgz=pack(b"<html>", Compression.GZIP)),)
     ),
     "an error text": Provoked("not-an-archive", "inspect app.tar", (files(app_tar="Error: no\n"),)),
     "a document": Provoked("not-an-archive", "inspect a.json", (files(a_json=ONE.manifest),)),

@@ -153,9 +153,18 @@ def unexpected(call: Call, answer: Answer, words: Words | None = None) -> OciCon
     )
 
 
+_RENAMED: Final = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+"""What RFC 9110 calls statuses that older versions of Python know by older names."""
+
+
 def _status(answer: Answer) -> str:
     try:
-        return f"{answer.status} {HTTPStatus(answer.status).phrase}"
+        return f"{answer.status} {_RENAMED.get(answer.status, HTTPStatus(answer.status).phrase)}"
     except ValueError:
         return str(answer.status)
 
