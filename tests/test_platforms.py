@@ -16,7 +16,7 @@ from oci_convert.errors import OciConvertError, RefusedError, UsageError
 from oci_convert.inspection.inspect import inspect
 from oci_convert.options import Options
 from oci_convert.report import Report
-from oci_convert.spec.media_types import Compression
+from oci_convert.spec.media_types import Compression, Family
 from oci_convert.spec.models import Platform
 from oci_convert.spec.platforms import disagree, identity_of, matches, spelled
 from oci_convert.stores.memory import Memory
@@ -314,10 +314,25 @@ def test_of_twins_the_one_with_gzip_goes_to_docker(images: list[Image], tmp_path
     assert len(entries(report, target)) == 2
 
 
+def test_an_index_that_an_entry_gives_another_platform_is_not_chosen() -> None:
+    """It is not read then, and so cannot be kept."""
+    arm = docker_image(platform="linux/arm64").with_entry(platform=None)
+    nested = image_list([arm], family=Family.DOCKER).with_entry(
+        platform={"architecture": "amd64", "os": "linux"}
+    )
+    both = image_list([nested, docker_image([layer("x")], platform="linux/arm64")])
+    for family in Family:
+        report, target = run(both, family, platforms=["linux/arm64"])
+        assert len(entries(report, target)) == 1
+        assert verify(target).sound
+
+
 def test_what_only_looks_like_a_twin_is_kept() -> None:
     other = oci_image([layer("b", Compression.ZSTD)])
     arm = oci_image([layer("a", Compression.ZSTD)], platform="linux/arm64")
-    for image in (other, arm):
+    labelled = minimal_config(GZIP.layers, author="somebody else")
+    settings = oci_image([layer("a", Compression.ZSTD)], config=labelled)
+    for image in (other, arm, settings):
         report, target = run(image_list([GZIP, image]), "docker")
         assert len(entries(report, target)) == 2
         assert "zstd-twin-dropped" not in codes(report)

@@ -10,7 +10,7 @@ import ast
 import inspect
 import json
 import re
-import textwrap
+import sys
 from collections.abc import Iterator
 from enum import Enum
 from typing import Any, Final, get_args, get_type_hints
@@ -148,8 +148,13 @@ def _docstrings(kind: type) -> Iterator[tuple[str, str]]:
     for one in reversed(kind.__mro__):
         if not one.__module__.startswith("oci_convert"):
             continue
-        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(one))).body
-        assert isinstance(tree, ast.ClassDef)
+        # Not by the source of the class: where an enumeration ends, Python 3.13 cannot tell.
+        module = ast.parse(inspect.getsource(sys.modules[one.__module__]))
+        (tree,) = (
+            found
+            for found in module.body
+            if isinstance(found, ast.ClassDef) and found.name == one.__name__
+        )
         for before, after in zip(tree.body, tree.body[1:], strict=False):
             if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
                 target = before.targets[0] if isinstance(before, ast.Assign) else None

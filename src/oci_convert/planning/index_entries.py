@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from oci_convert.documents.document import Role, Slot
-from oci_convert.errors import BlobError, OciConvertError, RefusedError
+from oci_convert.errors import BlobError, RefusedError
 from oci_convert.options import Keep as Policy
 from oci_convert.planning.context import Context
 from oci_convert.planning.decisions import (
@@ -108,7 +108,12 @@ class _Entries:
     def _reason_to_drop(self, slot: Slot, child: Node) -> tuple[str, str]:
         """The code and the message of why an entry goes, or two empty texts."""
         stated = slot.descriptor.platform is not None
+<<<<<<< HEAD
         if self._options.platforms and (stated or child.kind is Kind.MANIFEST):
+=======
+        chosen = child.kind is Kind.MANIFEST or stated
+        if chosen and self._options.platforms:
+>>>>>>> aad73a8 (Drop the entry that gives a nested index a platform that was not asked for)
             platform = platform_of(child, slot.descriptor)
             platforms = self._context.platforms
             # What an index has for a platform is for its own entries to say.
@@ -124,7 +129,7 @@ class _Entries:
         return ("", "") if obstacle is None else ("entry-dropped", obstacle)
 
     def _zstd_twins(self) -> Iterator[tuple[str, str]]:
-        """Images whose layers would become what those of another entry are already."""
+        """Images that would become what another entry is already: the config is the same, too."""
         packed = [
             {_compression(layer) for layer in child.layers()} for _, child in self._node.named
         ]
@@ -133,11 +138,13 @@ class _Entries:
             return
         seen: dict[object, tuple[Node, bool]] = {}
         for (slot, child), compressions in zip(self._node.named, packed, strict=True):
-            platform, diff_ids = platform_or_none(child, slot.descriptor), _diff_ids(child)
-            if platform is None or not diff_ids or Compression.NONE in compressions:
+            platform = platform_or_none(child, slot.descriptor)
+            config = child.config if isinstance(child, DocumentNode) else None
+            if platform is None or config is None or Compression.NONE in compressions:
                 continue
             zstd = Compression.ZSTD in compressions
-            other, its = seen.setdefault((identity_of(platform), diff_ids), (child, zstd))
+            image = identity_of(platform), config.descriptor.digest
+            other, its = seen.setdefault(image, (child, zstd))
             if zstd is not its:
                 pair = (child, other) if zstd else (other, child)
                 yield pair[0].descriptor.digest, str(pair[1].descriptor.digest)
@@ -335,15 +342,6 @@ class _Entries:
             message = f"{name} dropped: it describes layers before they were recompressed"
             self._find("packing-annotations-removed", self._where(slot), message)
         return stale
-
-
-def _diff_ids(image: Node) -> tuple[str, ...]:
-    """What the layers of an image hold, if its config can be read."""
-    try:
-        config = None if image.image_config is None else image.image_config[0]
-    except OciConvertError:
-        return ()
-    return () if config is None or config.rootfs is None else config.rootfs.diff_ids
 
 
 def _compression(layer: Node) -> Compression | None:
