@@ -108,12 +108,7 @@ class _Entries:
     def _reason_to_drop(self, slot: Slot, child: Node) -> tuple[str, str]:
         """The code and the message of why an entry goes, or two empty texts."""
         stated = slot.descriptor.platform is not None
-<<<<<<< HEAD
         if self._options.platforms and (stated or child.kind is Kind.MANIFEST):
-=======
-        chosen = child.kind is Kind.MANIFEST or stated
-        if chosen and self._options.platforms:
->>>>>>> aad73a8 (Drop the entry that gives a nested index a platform that was not asked for)
             platform = platform_of(child, slot.descriptor)
             platforms = self._context.platforms
             # What an index has for a platform is for its own entries to say.
