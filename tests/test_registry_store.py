@@ -182,3 +182,13 @@ def test_images_that_share_children_are_converted_at_the_same_time() -> None:
         assert len({report.images[0].new.digest for report in reports}) == 1
         assert 400 in {it.status for it in registry.log.exchanges}
         assert verify(f"{name}:*").sound
+
+
+def test_an_image_is_called_what_its_reference_says(registry: FakeRegistry) -> None:
+    assert moved(registry, "other/app:2").images[0].name == f"{registry.host}/other/app:2"
+    every = convert(
+        f"docker://{registry.host}/team/app:*",
+        f"docker://{registry.host}/new/app:{{tag}}-oci",
+        to="oci",
+    )
+    assert [image.name for image in every.images] == [f"{registry.host}/new/app:1-oci"]

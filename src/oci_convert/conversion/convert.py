@@ -120,7 +120,7 @@ def converted(
             family,
             chosen,
             destination=str(target),
-            named=sink.capabilities.names,
+            name_of=sink.name_of,
             seconds=time.monotonic() - began,
             traffic=run.traffic(),
         )

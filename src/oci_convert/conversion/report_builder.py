@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from oci_convert.conversion.source_plan import SourcePlan
 from oci_convert.conversion.transfer import Moved
@@ -13,7 +13,8 @@ from oci_convert.planning.rendering import Rendered
 from oci_convert.report import Change, ConvertedImage, Failure, MapRow, Report, Totals
 from oci_convert.spec.media_types import Family, Kind
 from oci_convert.spec.models import Descriptor
-from oci_convert.spec.names import called, pair, unpinned
+from oci_convert.spec.names import pair, unpinned
+from oci_convert.stores.base import Root
 from oci_convert.stores.traffic import Traffic
 from oci_convert.transform.document_edits import is_attestation
 from oci_convert.tree.nodes import BlobNode, ConfigNode, DocumentNode, Image, Node, platform_or_none
@@ -30,11 +31,11 @@ def build_report(
     options: Options,
     *,
     destination: str,
-    named: bool,
+    name_of: Callable[[Root], str | None],
     seconds: float,
     traffic: Sequence[Traffic],
 ) -> Report:
-    """The report of a run. ``named``: images have names in the target."""
+    """The report of a run. ``name_of`` says what an image is called in the target."""
     done = [one for one in source_plans if one.failure is None]
     origins = [*(one.origin for one in source_plans), *(failed.source for failed in failures)]
     return Report(
@@ -42,7 +43,7 @@ def build_report(
         destination=destination,
         to=family.value,
         dry_run=options.dry_run,
-        images=tuple(image for one in done for image in _images(one, named=named)),
+        images=tuple(image for one in done for image in _images(one, name_of)),
         map=tuple(_rows(done)),
         findings=tuple(dict.fromkeys(f for one in done for f in one.plan.findings)),
         failures=tuple(failures),
@@ -97,11 +98,13 @@ def _originals(source_plan: SourcePlan) -> Iterator[DocumentNode]:
             yield decision.node
 
 
-def _images(source_plan: SourcePlan, *, named: bool) -> Iterator[ConvertedImage]:
+def _images(
+    source_plan: SourcePlan, name_of: Callable[[Root], str | None]
+) -> Iterator[ConvertedImage]:
     pairs = zip(source_plan.images(), source_plan.plan.images, strict=True)
     for root, planned in pairs:
         yield ConvertedImage(
-            name=called(root.annotations) if named else None,
+            name=name_of(root),
             source=source_plan.origin,
             old=None if planned.image.root.built else planned.image.node.old,
             new=root.descriptor,

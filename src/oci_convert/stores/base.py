@@ -283,6 +283,10 @@ class Sink(Closing, ABC):
         Waiting for other runs happens here, not in a thread that cannot be interrupted.
         """
 
+    def name_of(self, root: Root) -> str | None:
+        """What an image is called in the target; ``None`` if it has no name there."""
+        return called(root.annotations) if self.capabilities.names else None
+
     def dry_run(self) -> Sink | None:
         """A sink that writes nothing and counts in :attr:`traffic` what this one would send.
 

@@ -114,6 +114,10 @@ class RegistrySink(Sink):
                 )
             self._replaced[tag] = found
 
+    def name_of(self, root: Root) -> str | None:
+        """The reference of the image, without its transport."""
+        return f"{self._reference.repository}:{self._tag(root)}"
+
     def _tag(self, root: Root) -> str:
         if isinstance(self._reference, ImageReference):
             return self._reference.tag or ""
