@@ -145,7 +145,10 @@ def test_tokens_are_counted_with_the_rest() -> None:
         with RegistryClient(Auth.basic("me", "s3cr3t")) as client:
             convert(NEAR, RegistryImage(of(fake, "team/app:1"), client), to="docker")
         foretold(of(fake, "team/app:1"), of(fake, "team/app:2"), force=True)
+        fake.log.clear()
         foretold(of(fake, "team/app:1"), of(fake, "other/app:2"), force=True)
+        # One challenge each, the first: what a mount needs besides is asked for with it.
+        assert [it.status for it in fake.log.exchanges].count(401) == 2
 
 
 def test_the_command_says_what_moves(registry: FakeRegistry, command: Command) -> None:

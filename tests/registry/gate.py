@@ -154,9 +154,8 @@ class TokenServer(Gate):
         return user is not None or readable
 
 
-def _single(scope: str) -> Iterable[str]:
-    """A scope of several actions as several of one."""
-    if not scope:
-        return []
-    head, _, actions = scope.rpartition(":")
-    return [f"{head}:{action}" for action in actions.split(",")]
+def _single(scopes: str) -> Iterable[str]:
+    """Scopes of several actions as several of one."""
+    for scope in scopes.split():
+        head, _, actions = scope.rpartition(":")
+        yield from (f"{head}:{action}" for action in actions.split(","))

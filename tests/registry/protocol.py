@@ -185,5 +185,7 @@ def _scope(request: Request, name: str) -> str:
     """What a token needs for a request."""
     if name:
         reads = request.method in {"GET", "HEAD"} and "/uploads/" not in request.path
-        return f"repository:{name}:{'pull' if reads else 'pull,push'}"
+        origin = request.query("from") if "/uploads/" in request.path else None
+        besides = f" repository:{origin}:pull" if origin else ""
+        return f"repository:{name}:{'pull' if reads else 'pull,push'}{besides}"
     return "registry:catalog:*" if request.path == "/v2/_catalog" else ""

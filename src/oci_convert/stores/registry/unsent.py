@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oci_convert.layers.streams import Tally
 from oci_convert.spec.digest import CANONICAL, Digest
-from oci_convert.stores.registry.calls import Kind
+from oci_convert.stores.registry.calls import Access, Kind
 from oci_convert.stores.registry.client import RemoteRepository
 from oci_convert.stores.registry.manifests import Fetched, Pushed
 from oci_convert.stores.registry.outgoing import Chunks
@@ -28,8 +28,8 @@ class UnsentRepository(RemoteRepository):
         self._there: set[object] = set()
         self._tagged: dict[str, Fetched] = {}
 
-    def _count(self, size: int = 0) -> None:
-        access = self.access
+    def _count(self, size: int = 0, access: Access | None = None) -> None:
+        access = access or self.access
         access.authorizer.header(access)  # a token that a push needs is a request, too
         access.traffic.sent(size)
 
@@ -73,7 +73,7 @@ class UnsentRepository(RemoteRepository):
             return Placed.KNOWN
         self._there.add(self._key(digest))
         if mount_from is not None:
-            self._count()
+            self._count(access=self._mounting(mount_from))
             return Placed.MOUNTED
         for _ in chunks():
             pass  # what is wrong with them shows in a dry run, too

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from http import HTTPStatus
 from urllib.parse import urlencode
 
 from oci_convert.errors import StoreError
 from oci_convert.spec.digest import CANONICAL, Digest
-from oci_convert.stores.registry.calls import Kind
+from oci_convert.stores.registry.calls import Access, Kind, scope
 from oci_convert.stores.registry.downloads import Downloads
 from oci_convert.stores.registry.outgoing import Chunks
 from oci_convert.stores.registry.reference import Repository
@@ -69,10 +70,15 @@ class Uploads(Downloads):
         self._known.add(self._key(digest))
         return digest, size
 
+    def _mounting(self, source: Repository) -> Access:
+        """In whose name a blob is mounted: it has to be read there, too."""
+        return replace(self.access, scopes=self.access.scopes | {scope(source)})
+
     def _mount(self, digest: Digest, source: Repository) -> tuple[bool, str | None]:
         """Whether a blob was mounted, and the session that the registry opened instead."""
         query = urlencode({"mount": digest, "from": source.name}, safe=":/")
         call = self._call(Kind.UPLOAD, "POST", f"blobs/uploads/?{query}", digest)
+        call = replace(call, access=self._mounting(source))
         try:
             answer = self.host.ask(call)
         except StoreError as error:
