@@ -10,8 +10,9 @@ import pytest
 
 from oci_convert import Family, Memory, OciConvertError, Report, convert, inspect
 from oci_convert.spec.digest import Digest
-from oci_convert.stores import RegistryClient, RegistryImage
+from oci_convert.stores import RegistryClient, RegistryImage, RegistryOptions
 from oci_convert.stores.registry.reference import Repository
+from registry.faults import Fault
 from registry.personality import PERSONALITIES
 from registry.server import FakeRegistry
 from support.images import (
@@ -206,6 +207,17 @@ def test_what_is_listed_and_refers_to_something_else_is_passed_over() -> None:
         report = converted(at(fake), Memory())
     assert stranger.digest not in report.pins
     assert not report.findings
+
+
+def test_a_registry_that_fails_there_says_how_to_do_without(fake: FakeRegistry) -> None:
+    fake.faults.when(lambda request: "sha256-" in request.path, Fault.ERROR, times=99)
+    with RegistryClient(options=RegistryOptions(retries=0)) as client:
+        source = RegistryImage(at(fake), client)
+        with pytest.raises(OciConvertError) as caught:
+            convert(source, Memory(), to="oci")
+        assert caught.value.code == "registry-failed"
+        assert 'signatures="drop"' in caught.value.remedy
+        assert convert(source, Memory(), to="oci", referrers="drop", signatures="drop").images
 
 
 def test_a_list_that_is_none_does_not_count() -> None:

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from oci_convert.conversion.source_plan import SourcePlan
-from oci_convert.errors import OciConvertError
+from oci_convert.errors import OciConvertError, StoreError
 from oci_convert.findings import Finding
 from oci_convert.options import Keep as Policy
 from oci_convert.options import OnLoss, Options
@@ -27,6 +27,7 @@ from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Root, Sink, Source
 from oci_convert.stores.files.system import system_errors
+from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import is_attestation
 from oci_convert.tree.nodes import Tree
 from oci_convert.tree.reader import Faults, read_node, read_tree
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings", "SourcePlanner"]
 
+_UNSOUGHT: Final = Wording(
+    'try again later; with {referrers="drop"} and {signatures="drop"} nobody looks for it'
+)
 Orphan = tuple[Root, Subject]
 """A signature of something that is not in the source."""
 R = TypeVar("R")
@@ -141,7 +145,7 @@ class SourcePlanner:
         self, tree: Tree, found: SortedRoots, orphans: Sequence[Orphan], *, whole_store: bool
     ) -> Plan:
         if self._seeks_referrers():
-            seek_referrers(self.source, tree, found)
+            self._seek_referrers(tree, found)
         digests: set[str] = {node.descriptor.digest for node in tree.documents()}
         read = partial(read_node, self.source, found.known, faults=self._faults)
         referrers, others = referrers_of(digests, found.referrers, read, self._numbers)
@@ -162,6 +166,14 @@ class SourcePlanner:
         )
         found.referrers = others
         return plan
+
+    def _seek_referrers(self, tree: Tree, found: SortedRoots) -> None:
+        try:
+            seek_referrers(self.source, tree, found)
+        except StoreError as error:
+            if error.code == "registry-unauthorized":
+                raise
+            raise error.but(remedy=_UNSOUGHT) from None
 
     def _seeks_referrers(self) -> bool:
         """Whether what refers to the images is looked for where that takes requests.
