@@ -192,3 +192,14 @@ def test_an_image_is_called_what_its_reference_says(registry: FakeRegistry) -> N
         to="oci",
     )
     assert [image.name for image in every.images] == [f"{registry.host}/new/app:1-oci"]
+
+
+def test_an_image_without_a_name_is_refused_before_anything_is_sent(registry: FakeRegistry) -> None:
+    files = layout_files({"": LIST})
+    before = len(registry.log.exchanges)
+    with RegistryClient() as client:
+        target = at(registry, "new/app:{tag}-oci", client)
+        with pytest.raises(OciConvertError) as caught:
+            convert(Memory(files), target, to="oci", force=True)
+    assert caught.value.code == "no-repository-name"
+    assert len(registry.log.exchanges) == before

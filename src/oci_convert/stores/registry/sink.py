@@ -97,9 +97,10 @@ class RegistrySink(Sink):
 
     def check(self, roots: Sequence[Root]) -> None:
         """Refuse tags that exist, unless they may be replaced: the first requests of a run."""
+        tags = dict.fromkeys(self._tag(root) for root in roots if not root.referrer)
         if self._settings.force and not self._settings.keep_original:
             return
-        for tag in dict.fromkeys(self._tag(root) for root in roots if not root.referrer):
+        for tag in tags:
             found = self._remote.find_manifest(tag)
             if found is None:
                 continue
