@@ -114,6 +114,7 @@ def verify(
     sound = True
     for store, verified in each(registries.source(source), ask, follow_links=follow_links):
         word = "sound" if not verified.sparse else f"sound, but sparse: {_present(verified)}"
+        word += "; layers were not read" if documents else ""
         _answer(
             verified.sound,
             word,
