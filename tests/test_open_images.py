@@ -652,3 +652,24 @@ def test_what_must_be_unpacked_is_unpacked_where_one_says(tmp_path: Path) -> Non
     with open_images(reference, tmpdir=scratch) as images:
         assert images.find().digest == IMAGE.digest
     assert list(scratch.iterdir()) == []
+
+
+def test_an_image_says_its_id_its_size_and_what_speaks_of_it() -> None:
+    amd64 = oci_image([layer("a"), layer("a"), layer("b")])
+    proof = attestation(amd64)
+    index = image_list([amd64, proof, oci_image(platform="linux/arm64")])
+    signed, note = cosign_signature(index), referrer(amd64)
+    files = layout_files({"app": index, cosign_tag(index): signed, "note": note, "other": IMAGE})
+    with open_images(Memory(files)) as images:
+        image = images.find("app", platform="linux/amd64")
+        assert image.id == image.manifest.config.digest == digest_of(amd64.config)
+        blobs = {amd64.digest: amd64.manifest, image.id: amd64.config}
+        blobs |= {one.digest: one.data for one in amd64.layers}
+        assert image.size == sum(map(len, blobs.values()))
+        found = {one.digest: one for one in image.referrers}
+        assert found.keys() == {proof.digest, signed.digest, note.digest}
+        assert found[proof.digest].attestation
+        assert found[note.digest].artifact_type == "application/vnd.example.note"
+        with images.open(found[signed.digest].descriptor) as file:
+            assert file.read() == signed.manifest
+        assert images.find("other").referrers == ()

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from oci_convert.fleet.jobs import Job
     from oci_convert.fleet.results import JobResult, JobStatus
     from oci_convert.fleet.results_file import read_results
+    from oci_convert.inspection.image_files import FileKind, ImageFile, ImageFiles
     from oci_convert.inspection.images import Image, Images, Layer, open_images
     from oci_convert.inspection.inspect import Inspected, Inspection, inspect
     from oci_convert.limits import Limits, limited
@@ -94,10 +95,13 @@ __all__ = [
     "Effort",
     "Failure",
     "Family",
+    "FileKind",
     "Finding",
     "History",
     "Image",
     "ImageConfig",
+    "ImageFile",
+    "ImageFiles",
     "Images",
     "Index",
     "Inspected",
@@ -168,6 +172,7 @@ _HOMES: Final = {
     "fleet.jobs": "Job",
     "fleet.results": "JobResult JobStatus",
     "fleet.results_file": "read_results",
+    "inspection.image_files": "FileKind ImageFile ImageFiles",
     "inspection.images": "Image Images Layer open_images",
     "inspection.inspect": "Inspected Inspection inspect",
     "limits": "Limits limited",

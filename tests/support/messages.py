@@ -241,6 +241,12 @@ def opened(name: str) -> Tar:
     return Tar(name, File(name))
 
 
+def read(path: str) -> None:
+    """Read a file of the only image of an open store."""
+    with open_images("oci:layout") as found:
+        found.find().files().read(path)
+
+
 def find(**options: Any) -> object:
     """:meth:`Images.find` of the layout."""
     with open_images("oci:layout") as found:
@@ -427,6 +433,12 @@ CALLS: Final[dict[str, Provoked]] = {
     ),
     "a platform that an open store does not have": Provoked(
         "no-such-platform", partial(find, platform="linux/arm"), (layout(app=BOTH),)
+    ),
+    "a file that is nearly in an image": Provoked(
+        "no-such-file", partial(read, "etc/mot"), (layout(app=ONE),)
+    ),
+    "a directory that is read as a file": Provoked(
+        "not-a-file", partial(read, "etc"), (layout(app=ONE),)
     ),
     "several platforms for one row": Provoked(
         "several-platforms", "convert oci:layout docker-archive:new.tar", (layout(app=BOTH),)

@@ -7,37 +7,35 @@ are the bytes of the store and typed models of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from os import PathLike
 from typing import BinaryIO
 
 from oci_convert.documents.document import Document
 from oci_convert.errors import (
-    BlobError,
     OciConvertError,
     RefusedError,
     StoreError,
     UsageError,
     located,
 )
+from oci_convert.inspection.image_files import ImageFiles
+from oci_convert.inspection.inspect import Inspected, inspected
+from oci_convert.inspection.layer import Layer, OpenStore, checked
 from oci_convert.layers.chunk_reader import ChunkReader
-from oci_convert.layers.compression import decompress
-from oci_convert.layers.recompress import unpacked
 from oci_convert.spec.digest import Digest
-from oci_convert.spec.media_types import Compression, Kind, meant
+from oci_convert.spec.media_types import Kind, meant
 from oci_convert.spec.models import Descriptor, ImageConfig, Manifest, Platform, PlatformLike
 from oci_convert.spec.names import called, find
 from oci_convert.spec.platforms import matches, near, spelled
-from oci_convert.stores.base import Closing, Root, Source
+from oci_convert.stores.base import Closing, Root
 from oci_convert.stores.children import child_root
-from oci_convert.stores.files.temporary import temporary
-from oci_convert.stores.opening import SourceLike, opened
+from oci_convert.stores.opening import SourceLike
 from oci_convert.text.brief import Brief
 from oci_convert.text.suggestion import did_you_mean
 from oci_convert.transform.document_edits import is_attestation, is_loadable
-from oci_convert.tree.nodes import ConfigNode, DocumentNode, Node, platform_of
+from oci_convert.tree.nodes import DocumentNode, Node, platform_of
 from oci_convert.tree.reader import Faults, read_tree
 from oci_convert.tree.walk import Visit, listed
 
@@ -84,7 +82,7 @@ class Images(Closing, Brief):
         *,
         follow_links: bool = False,
     ) -> None:
-        self._open = _Open(store, tmpdir, follow_links)
+        self._open = OpenStore(store, tmpdir, follow_links)
         self.store = self._open.reference
         """The reference that was opened."""
 
@@ -157,7 +155,7 @@ class Images(Closing, Brief):
         source = self._open.source
         if source.size_of(descriptor.name) is None:
             raise source.missing(descriptor.name)
-        return ChunkReader(_located(source.read(descriptor, source.label), source.label))
+        return ChunkReader(checked(source.read(descriptor, source.label), source.label))
 
     def close(self) -> None:
         """Let go of the store: what was read stays, more cannot be read."""
@@ -188,60 +186,6 @@ def _is_leaf(node: Node) -> bool:
     return node.kind is Kind.ARTIFACT and told and not node.faults
 
 
-class _Open:
-    """An open store, which all views of it share."""
-
-    def __init__(
-        self,
-        store: SourceLike,
-        tmpdir: str | PathLike[str] | None,
-        follow_links: bool,  # noqa: FBT001 - private
-    ) -> None:
-        self._stack = ExitStack()
-        with ExitStack() as stack:
-            found = stack.enter_context(
-                opened(store, partial(temporary, tmpdir), follow_links=follow_links)
-            )
-            reference, self._source, roots = found
-            self.reference = str(reference)
-            self.roots = list(enumerate(roots))
-            self._stack = stack.pop_all()
-        self._closed = False
-
-    @property
-    def source(self) -> Source:
-        """What is read from; raises :class:`ValueError`, as files do, once it is closed."""
-        if self._closed:
-            raise ValueError(f"{self.reference}: the images are closed")
-        return self._source
-
-    def check(self, node: Node) -> None:
-        """Raise what is wrong with a blob of the tree, or that it is not there."""
-        if node.faults:
-            raise node.faults[0].within(self._source.label)
-        if not node.present:
-            raise self._source.missing(node.descriptor.name)
-
-    def manifest(self, node: Node) -> DocumentNode:
-        """The manifest of an image; raises what is wrong with it, or that it is not there."""
-        self.check(node)
-        if not isinstance(node, DocumentNode):
-            raise self._source.missing(node.descriptor.name)
-        return node
-
-    def config(self, node: Node) -> ConfigNode:
-        """The config of an image; raises what is wrong with it, or that it is not there."""
-        child = self.manifest(node).children[0]
-        self.check(child)
-        if not isinstance(child, ConfigNode):
-            raise self._source.missing(child.descriptor.name)
-        return child
-
-    def close(self) -> None:
-        self._closed = True
-        self._stack.close()
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Image(Brief):
     """An image for one platform.
@@ -259,7 +203,7 @@ class Image(Brief):
     """What the store names: the image itself, or the index that holds it."""
     where: str
     """Its path in the store: ``images[0].manifests[1]``."""
-    _open: _Open = field(repr=False)
+    _open: OpenStore = field(repr=False)
     _node: Node = field(repr=False)
 
     def __str__(self) -> str:
@@ -329,89 +273,42 @@ class Image(Brief):
         )
 
     @property
-    def _document(self) -> Document:
-        return self._open.manifest(self._node).document
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Layer(Brief):
-    """A layer of an image."""
-
-    descriptor: Descriptor
-    diff_id: Digest | None
-    """What it hashes to when it is unpacked, as the config says; ``None`` if the config does not
-    name as many layers as the manifest."""
-    where: str
-    """Its path in the store: ``images[0].layers[2]``."""
-    _open: _Open = field(repr=False)
-    _node: Node = field(repr=False)
-
-    @property
-    def digest(self) -> Digest:
-        """The digest of the layer as it is stored."""
-        return self.descriptor.name
+    def id(self) -> Digest:
+        """The image ID: the digest of its config, which no conversion changes."""
+        return self.manifest.config.name
 
     @property
     def size(self) -> int:
-        """Bytes of the layer as it is stored."""
-        return self.descriptor.size
+        """Bytes of manifest, config and layers as they are stored, each blob counted once."""
+        parts = (self.descriptor, self.manifest.config, *(one.descriptor for one in self.layers))
+        return sum({part.digest: part.size for part in parts}.values())
 
-    @property
-    def media_type(self) -> str:
-        """What its manifest calls it."""
-        return self.descriptor.media_type
-
-    @property
-    def present(self) -> bool:
-        """Whether the store has it. A layer that may not be distributed need not be there."""
-        return self._node.present
-
-    @property
-    def compression(self) -> Compression | None:
-        """How it is packed, by its bytes and not by its media type; ``None`` for a blob that is
-        absent, encrypted, or not known.
-        """
-        return self._node.compression
-
-    def open(self, *, unpacked: bool = False) -> BinaryIO:
-        """The layer as a file: as it is stored or, ``unpacked``, the tar inside.
-
-        The file is read forwards, once, by one thread at a time; any number of them may be open.
-        A tar is for ``tarfile.open(fileobj=file, mode="r|")``. Bytes are verified as they are
-        read, and the last of them tells: the digest and the size and, unpacked, the ``diff_id``.
-        **Leaving the file's with block without an error means that every byte was right**; what is
-        unread is read for that. Calling :meth:`close` first leaves it out.
-
-        Raises :class:`BlobError`, now or while it is read.
+    @cached_property
+    def referrers(self) -> tuple[Inspected, ...]:
+        """What refers to it, or to the index that it is below: attestations of that index, and
+        the referrers and signatures in the store. :meth:`Images.open` reads their
+        :attr:`~Inspected.descriptor`.
         """
         source = self._open.source
-        self._open.check(self._node)
-        place = f"{source.label}: {self.where}"
-        chunks = _located(source.read(self.descriptor, place), source.label)
-        if unpacked and self.compression is None:
-            raise BlobError(
-                f"{self.digest.short()} is not a tar in a known compression",
-                code="corrupt-layer",
-                store=source.label,
-                where=self.where,
-                remedy="its media type says what it is meant to be",
-            )
-        if unpacked and self.compression is not None:
-            chunks = _located(self._unpacked(chunks, self.compression, place), source.label)
-        return ChunkReader(chunks)
+        [root] = [it for _, it in self._open.roots if it.descriptor is self.top][:1]
+        with located(source.label):
+            found = inspected(source, root)
+        subjects = (self.digest, self.top.digest)
+        return tuple({it.digest: it for it in found.walk() if it.subject in subjects}.values())
 
-    def _unpacked(
-        self, chunks: Iterator[bytes], packed: Compression, place: str
-    ) -> Iterator[bytes]:
-        if self.diff_id is None or (packed is Compression.NONE and self.diff_id == self.digest):
-            return decompress(chunks, packed, place, self.size)
-        return unpacked(chunks, packed, self.diff_id, place, self.size)
+    def files(self) -> ImageFiles:
+        """Its files as a container sees them. All layers are read, and verified, once.
 
+        At most as many as the limit ``members`` allows. Raises :class:`BlobError` and
+        :class:`StoreError`.
+        """
+        from oci_convert.inspection.changesets import read_files  # it takes tarfile
 
-def _located(chunks: Iterator[bytes], label: str) -> Iterator[bytes]:
-    """The same chunks; what they raise tells the store apart from the place in it."""
-    with located(label):
-        yield from chunks
+        return read_files(self.layers, self._open.source.label, self.where)
+
+    @property
+    def _document(self) -> Document:
+        return self._open.manifest(self._node).document
 
 
 def _listed(images: Iterable[Image]) -> str:

@@ -26,7 +26,7 @@ from oci_convert.tree.reader import Faults
 from oci_convert.tree.referrers import Referrer, own_name, read_images
 from oci_convert.tree.walk import Visit, walk
 
-__all__ = ["Inspected", "Inspection", "inspect"]
+__all__ = ["Inspected", "Inspection", "inspect", "inspected"]
 
 _SHOWN: Final = frozenset(Role) - {Role.SUBJECT}
 
@@ -137,6 +137,12 @@ def inspect(source: SourceLike, *, follow_links: bool = False) -> Inspection:
         view = _View(store, tree, referrers)
         images = tuple(view.image(image) for image in tree.images)
         return Inspection(str(reference), images, tuple(view.findings.get("", ())))
+
+
+def inspected(source: Source, root: Root) -> Inspected:
+    """One image of an open source, as :func:`inspect` shows it."""
+    tree, referrers = read_images(source, [root], Faults.NOTE)
+    return _View(source, tree, referrers).image(tree.images[0])
 
 
 class _View:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import tarfile
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Final, NoReturn
 
@@ -19,43 +18,21 @@ from oci_convert.stores.files.base import ROUND, Files, link_outside, not_a_file
 from oci_convert.stores.files.borrowed import View
 from oci_convert.stores.files.file import File
 from oci_convert.stores.files.paths import check_length, cleaned, joined
+from oci_convert.stores.files.tar_headers import FAULTS, Extent, extents, headers
 
 __all__ = ["Tar"]
 
 _LINK_LIMIT: Final = 40
-_HEADER_LIMIT: Final = 1024 * 1024
-"""Bytes of a PAX header or a long name: each is read into memory."""
-_HEADERS_LIMIT: Final = 4 * _HEADER_LIMIT
-"""Bytes of all headers of one member, and of its map if it is sparse."""
-_GLOBAL_LIMIT: Final = 4 * 1024
-"""Bytes of all global headers: tarfile copies what they say for every member."""
 _EFFORT_LIMIT: Final = 1 << 31
 """Characters that are compared to follow links: some seconds; usual archives need none."""
 _BUFFER: Final = 256 * 1024
 _ONCE: Final = frozenset({"manifest.json", "index.json", "oci-layout", "repositories"})
 """Members that list the images: two of them would be two archives in one."""
-_OF_ONE: Final = frozenset(
-    ("path", "linkpath", "size", "GNU.sparse.name", "GNU.sparse.size", "GNU.sparse.realsize")
-)
-"""Records of PAX that some readers apply to all members if they are in a global header."""
 _KINDS: Final = {
     tarfile.FIFOTYPE: "a pipe",
     tarfile.CHRTYPE: "a device",
     tarfile.BLKTYPE: "a device",
 }
-_RECORD: Final = re.compile(rb"([1-9][0-9]{0,7}) [^=\n]+=")
-_FAULTS: Final = (tarfile.TarError, ValueError, ArithmeticError, LookupError, RecursionError)
-"""What tarfile raises over headers that make no sense."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Extent:
-    """A run of a member's bytes, and where in the archive they are."""
-
-    start: int
-    end: int
-    at: int | None
-    """``None`` for a hole of a sparse member: zeros."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +40,7 @@ class _Member:
     """A regular member: its size, and its extents without gaps."""
 
     size: int
-    extents: tuple[_Extent, ...]
+    extents: tuple[Extent, ...]
 
 
 class Tar(Files):
@@ -112,25 +89,13 @@ class Tar(Files):
             )
 
     def _index(self) -> None:
-        reader = _HeaderReader(self._file)
         try:
-            with tarfile.open(
-                fileobj=reader, mode="r:", encoding="utf-8", tarinfo=_Header
-            ) as archive:  # type: ignore[call-overload]  # it asks for no more than the reader has
-                for count, member in enumerate(_members(archive, reader)):
-                    if count == limits().members:
-                        self._refuse_many(count)
-                    if archive.pax_headers.keys() & _OF_ONE:
-                        self._refuse("a global header contains values of a single member")
-                    self._add(member)
-                end = archive.offset
-        except _FAULTS as error:
+            for count, member in enumerate(headers(self._file)):
+                if count == limits().members:
+                    self._refuse_many(count)
+                self._add(member)
+        except FAULTS as error:
             self._refuse(str(error) or type(error).__name__)
-        # tarfile takes a damaged header for the end; the end is zeros, or that of the file.
-        self._file.seek(end)
-        block = self._file.read(tarfile.BLOCKSIZE)
-        if any(block):
-            self._refuse(f"it is damaged at byte {end}")
 
     def _refuse(self, why: str) -> NoReturn:
         raise StoreError(
@@ -182,7 +147,7 @@ class Tar(Files):
         self._links.pop(name, None)
         self._others.pop(name, None)
         if member.isreg():
-            self._members[name] = _Member(member.size, tuple(_extents(member)))
+            self._members[name] = _Member(member.size, tuple(extents(member)))
             self._refuse_bomb(name, self._members[name])
         elif linked is not None:
             self._members[name] = linked
@@ -259,99 +224,6 @@ class Tar(Files):
 
     def close(self) -> None:
         self._file.close()
-
-
-class _HeaderReader:
-    """The file as tarfile reads it: only headers, so a read of many bytes is an error."""
-
-    def __init__(self, file: File | View) -> None:
-        self._file = file
-        self._size = file.size
-        self._global = 0
-        self.begin_member()
-        self.tell = file.tell
-
-    def read(self, size: int) -> bytes:
-        if not 0 <= size <= _HEADER_LIMIT:
-            raise tarfile.ReadError(f"a header says that it has {size} bytes")
-        self._left -= size
-        if self._left < 0:
-            raise tarfile.ReadError("a member has too many headers")
-        return self._file.read(size)
-
-    def seek(self, at: int) -> int:
-        if at < 0:
-            raise tarfile.ReadError("a header points backwards")
-        if at > self._size:
-            raise tarfile.ReadError(f"it ends after {self._size} bytes, inside a member")
-        return self._file.seek(at)
-
-    def begin_member(self) -> None:
-        """Let the next member have headers of its own."""
-        self._left = _HEADERS_LIMIT
-
-    def count_global(self, size: int) -> None:
-        """Count a global header in."""
-        self._global += size
-        if self._global > _GLOBAL_LIMIT:
-            raise tarfile.ReadError(f"its global headers have more than {_GLOBAL_LIMIT} bytes")
-
-
-class _Header(tarfile.TarInfo):
-    """A header as tarfile reads it, but for records of PAX that make no sense.
-
-    Some versions of Python pass over them in silence.
-    """
-
-    def _proc_pax(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
-        if self.type == tarfile.XGLTYPE:
-            assert isinstance(archive.fileobj, _HeaderReader)  # tarfile keeps what it was given
-            archive.fileobj.count_global(self.size)
-        at = archive.fileobj.tell()
-        _check_records(archive.fileobj.read(self.size))
-        archive.fileobj.seek(at)
-        return super()._proc_pax(archive)  # type: ignore[misc,no-any-return]  # typeshed lacks it
-
-
-def _check_records(padded: bytes) -> None:
-    """Raise unless these are ``length name=value`` and a line end, one behind the other."""
-    records, at = padded.rstrip(b"\0"), 0
-    while at < len(records):
-        match = _RECORD.match(records, at)
-        end = at + int(match[1]) if match else at
-        if match is None or end <= match.end() or records[end - 1 : end] != b"\n":
-            raise tarfile.ReadError("a record of a header has the wrong length")
-        at = end
-
-
-def _members(archive: tarfile.TarFile, reader: _HeaderReader) -> Iterator[tarfile.TarInfo]:
-    at = -1
-    while (member := archive.next()) is not None:
-        reader.begin_member()
-        if archive.offset <= at or member.size < 0:
-            raise tarfile.ReadError("a header points backwards")
-        at = archive.offset
-        archive.members.clear()  # type: ignore[attr-defined]  # kept for a second pass only
-        yield member
-
-
-def _extents(member: tarfile.TarInfo) -> Iterator[_Extent]:
-    """The bytes of a member; those of a sparse one stand packed together in the archive."""
-    parts: Sequence[tuple[int, int]] | None = getattr(member, "sparse", None)
-    if parts is None:
-        parts = [(0, member.size)]
-    at, end = member.offset_data, 0
-    for start, length in parts:
-        if length == 0:
-            continue  # headers pad their maps with these
-        if start < end or length < 0 or start + length > member.size:
-            raise tarfile.ReadError(f"the parts of the sparse member {member.name!r} overlap")
-        if start > end:
-            yield _Extent(end, start, None)
-        yield _Extent(start, start + length, at)
-        at, end = at + length, start + length
-    if end < member.size:
-        yield _Extent(end, member.size, None)
 
 
 class _Section(io.RawIOBase):
