@@ -12,8 +12,8 @@ leaves out what was not set.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, TypeAlias, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_pascal
@@ -306,7 +306,9 @@ def lenient(model: type[M], value: Mapping[str, Any]) -> tuple[M, list[str]]:
 
 def members(model: type[Model]) -> frozenset[str]:
     """What the members are called that a model knows."""
-    return frozenset(field.alias or name for name, field in model.model_fields.items())
+    # Some versions of pydantic give fields their aliases when the model is first used.
+    spelled = cast("Callable[[str], str]", model.model_config["alias_generator"])
+    return frozenset(field.alias or spelled(name) for name, field in model.model_fields.items())
 
 
 def _read(model: type[M], value: Any) -> M:
