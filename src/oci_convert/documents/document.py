@@ -46,6 +46,7 @@ __all__ = [
     "Role",
     "Slot",
     "built_manifest",
+    "of_two_kinds",
     "read_config",
     "read_document",
     "read_object",
@@ -215,13 +216,7 @@ def read_document(
     kind = _kind(identity.media_type, where)
     for name in _FOREIGN_TO[kind]:
         if name in root.members:
-            error = DocumentError(
-                f"the document is ambiguous: {_article(kind)} with a field {name!r}",
-                code="ambiguous-document",
-                where=where,
-                remedy="tools would read it differently (CVE-2021-41190); do not use it",
-            )
-            settle(error, "")
+            settle(of_two_kinds(_article(kind), name, where), "")
     document = Document(raw, text, root, kind, identity, where)
     for label, descriptor in _descriptors(root.value):
         place = f"{where}.{label}".lstrip(".")
@@ -264,6 +259,16 @@ def read_config(raw: bytes, where: str = "") -> tuple[ImageConfig, list[str]]:
         refuse_case_variants(rootfs, members(RootFS), f"{where}.rootfs".lstrip("."))
     view, problems = lenient(ImageConfig, root.value)
     return view, [*problems, *broken_rules(root.value)]
+
+
+def of_two_kinds(what: str, name: str, where: str) -> DocumentError:
+    """The error of a document that has a member of another kind."""
+    return DocumentError(
+        f"the document is ambiguous: {what} with a field {name!r}",
+        code="ambiguous-document",
+        where=where,
+        remedy="tools would read it differently (CVE-2021-41190); do not use it",
+    )
 
 
 def _article(kind: Kind) -> str:

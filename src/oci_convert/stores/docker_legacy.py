@@ -13,13 +13,14 @@ from functools import partial
 from typing import Any, BinaryIO
 
 from oci_convert.documents.document import read_object
-from oci_convert.errors import DocumentError, StoreError
+from oci_convert.errors import DocumentError
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import annotations_for, called
 from oci_convert.stores.base import Root, Source
 from oci_convert.stores.contents import REPOSITORIES, V1_IMAGE
 from oci_convert.stores.files import Files
+from oci_convert.stores.files.archive_errors import inconsistent, member_missing
 from oci_convert.stores.upgrade import measure, side_by_side
 from oci_convert.transform.image_v1 import MeasuredLayer, V1Image, read_v1, upgrade
 
@@ -57,7 +58,7 @@ class DockerLegacySource(Source):
             where = f"{self.label}: {name}"
             image = images[folder[1]] = read_v1(self.files.read(name), where)
             if image.identity != folder[1]:
-                raise self._inconsistent(f"its id is {image.identity}", where)
+                raise inconsistent(f"its id is {image.identity}", where)
         return images
 
     def _tops(self, images: Mapping[str, V1Image]) -> Iterator[tuple[str | None, str]]:
@@ -83,9 +84,9 @@ class DockerLegacySource(Source):
         while at is not None:
             place = f"{self.label}: {at}"
             if at in chain:
-                raise self._inconsistent("an image is its own parent", place)
+                raise inconsistent("an image is its own parent", place)
             if at not in images:
-                raise self._missing(f"{at}/json")
+                raise member_missing(f"{at}/json", store=self.label)
             chain[at] = images[at]
             at = images[at].parent
         return list(chain.values())[::-1]
@@ -100,7 +101,7 @@ class DockerLegacySource(Source):
         }
         for name in needed.values():
             if self.files.size(name) is None:
-                raise self._missing(name)
+                raise member_missing(name, store=self.label)
         layers = side_by_side({key: partial(self._measure, name) for key, name in needed.items()})
         for key, layer in layers.items():
             self._files.setdefault(layer.digest, needed[key])
@@ -115,19 +116,6 @@ class DockerLegacySource(Source):
         made = upgrade(chain, kept)
         self._made.update(made.blobs)
         return made.descriptor
-
-    def _missing(self, name: str) -> StoreError:
-        return StoreError(
-            f"the file {name} is missing",
-            code="member-missing",
-            store=self.label,
-            remedy="the archive is incomplete; save the image again",
-        )
-
-    def _inconsistent(self, message: str, where: str) -> StoreError:
-        return StoreError(
-            message, code="inconsistent-archive", where=where, remedy="save the image again"
-        )
 
     # -- the source -------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ from oci_convert.spec.models import Descriptor, Model, diff_ids_for, validate
 from oci_convert.stores.base import HEAD
 from oci_convert.stores.contents import MANIFEST_JSON, REPOSITORIES
 from oci_convert.stores.files import Files
+from oci_convert.stores.files.archive_errors import inconsistent, member_missing
 from oci_convert.stores.files.paths import check_length, cleaned
 from oci_convert.stores.layer_sources import agreed, docker_named, is_foreign, source_of
 
@@ -195,12 +196,8 @@ class RowFiles:
         """Note where a blob is; of several files with one digest the first serves them all."""
         first = self.blobs.setdefault(blob.name, path)
         if first != path and self.size(first) != blob.size:
-            raise StoreError(
-                f"{path} and {first} should be the same, but differ in size",
-                code="inconsistent-archive",
-                where=where,
-                remedy="save the image again",
-            )
+            message = f"{path} and {first} should be the same, but differ in size"
+            raise inconsistent(message, where)
 
 
 class Built(NamedTuple):
@@ -220,7 +217,7 @@ def build(row: Row, files: RowFiles) -> Built:
     said of the bytes in its file, or if the layer is foreign and its file was not saved.
     """
     if files.size(row.config) is None:
-        raise _absent(row.config, f"{row.where}.Config")
+        raise member_missing(row.config, where=f"{row.where}.Config")
     raw = files.files.read(row.config)
     config = Descriptor(media_type=_CONFIG, digest=Digest.of(raw), size=len(raw))
     files.keep(config, row.config, f"{row.where}.Config")
@@ -242,12 +239,7 @@ def _diff_ids(raw: bytes, row: Row) -> tuple[str, ...]:
     if len(diff_ids) != len(row.layers):
         counts = diff_ids_for(len(diff_ids), len(row.layers))
         broken = [problem for problem in problems if problem.startswith("rootfs")]
-        raise StoreError(
-            "; ".join([counts, *broken]),
-            code="inconsistent-archive",
-            where=where,
-            remedy="save the image again",
-        )
+        raise inconsistent("; ".join([counts, *broken]), where)
     return diff_ids
 
 
@@ -286,14 +278,5 @@ def _layer(path: str, packing: Compression, diff_id: str, files: RowFiles) -> De
 def _foreign(row: Row, diff_id: str, path: str, where: str) -> Descriptor:
     source = source_of(row.sources, diff_id)
     if source is None or not is_foreign(source):
-        raise _absent(path, where)
+        raise member_missing(path, where=where)
     return docker_named(source)
-
-
-def _absent(path: str, where: str) -> StoreError:
-    return StoreError(
-        f"the file {path} is missing",
-        code="member-missing",
-        where=where,
-        remedy="the archive is incomplete; save the image again",
-    )

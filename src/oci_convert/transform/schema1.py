@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 
 from pydantic import Field
 
-from oci_convert.documents.document import read_object, refuse_case_variants
+from oci_convert.documents.document import of_two_kinds, read_object, refuse_case_variants
 from oci_convert.documents.json_reader import Object
 from oci_convert.errors import DocumentError
 from oci_convert.spec.digest import Digest
@@ -150,12 +150,7 @@ def _refuse_other_kinds(root: Object, where: str) -> None:
         )
     for name in _OTHER_KINDS:
         if name in root.members:
-            raise DocumentError(
-                f"the document is ambiguous: a manifest of schema 1 with a field {name!r}",
-                code="ambiguous-document",
-                where=where,
-                remedy="tools would read it differently (CVE-2021-41190); do not use it",
-            )
+            raise of_two_kinds("a manifest of schema 1", name, where)
 
 
 # -- signatures ---------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from oci_convert.errors import BlobError, StoreError, UsageError
 from oci_convert.layers.compression import SNIFF_BYTES, decompress, sniff
 from oci_convert.layers.streams import read_chunks
 from oci_convert.spec.media_types import Compression
+from oci_convert.stores.files.archive_errors import unreadable
 from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.borrowed import OneWay, View
 from oci_convert.stores.files.copying import pump, write_all
@@ -86,7 +87,7 @@ def _spooled(file: BinaryIO, label: str, scratch: Scratch, size: int | None) -> 
     head = _head(iter(lambda: file.read(SNIFF_BYTES), b""))
     packing = _packing(head, label)
     if packing is None:
-        raise _no_archive(label, "it is not a tar file")
+        raise unreadable("it is not a tar file", label)
     spool = scratch()
     try:
         if packing is Compression.NONE:
@@ -115,7 +116,7 @@ def _unpack(
     content = _content(chunks, packing, label, size)
     head = _head(content)
     if _packing(head, label, packing) is not Compression.NONE:
-        raise _no_archive(label, "it contains no tar file")
+        raise unreadable("it contains no tar file", label)
     for chunk in chain([head], content):
         write_all(spool, chunk)
 
@@ -127,7 +128,7 @@ def _content(
         yield from decompress(chunks, packing, label, size)
     except BlobError as error:
         if error.code == "corrupt-layer":
-            raise _no_archive(label, error.message) from None
+            raise unreadable(error.message, label) from None
         raise StoreError(error.message, code=error.code, store=label, remedy=error.remedy) from None
 
 
@@ -137,12 +138,3 @@ def _head(chunks: Iterator[bytes]) -> bytes:
     while len(head) < SNIFF_BYTES and (chunk := next(chunks, b"")):
         head += chunk
     return head
-
-
-def _no_archive(label: str, why: str) -> StoreError:
-    return StoreError(
-        f"the archive cannot be read: {why}",
-        code="bad-archive",
-        store=label,
-        remedy="fetch it again, or save the image again",
-    )

@@ -14,6 +14,7 @@ from oci_convert.errors import StoreError
 from oci_convert.layers.compression import sniff
 from oci_convert.limits import RATIO_COUNTS_FROM, limits, raised_by
 from oci_convert.spec.media_types import Compression
+from oci_convert.stores.files.archive_errors import unreadable
 from oci_convert.stores.files.base import ROUND, Files, link_outside, not_a_file
 from oci_convert.stores.files.borrowed import View
 from oci_convert.stores.files.file import File
@@ -98,12 +99,7 @@ class Tar(Files):
             self._refuse(str(error) or type(error).__name__)
 
     def _refuse(self, why: str) -> NoReturn:
-        raise StoreError(
-            f"the archive cannot be read: {why}",
-            code="bad-archive",
-            store=self.label,
-            remedy="fetch it again, or save the image again",
-        ) from None
+        raise unreadable(why, self.label) from None
 
     def _refuse_bomb(self, name: str, member: _Member) -> None:
         """Refuse a sparse member that is far larger than its data."""
