@@ -29,6 +29,7 @@ LEVELS = (
     {"tree"},
     {"planning", "checks"},
     {"conversion", "verification", "comparison", "inspection", "proof"},
+    {"profiles"},
     {"fleet"},
     {"__init__", "testing"},
     {"cli"},

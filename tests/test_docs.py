@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from oci_convert import findings
-from support import command_line, errors, generated_pages, strict_json
+from support import command_line, errors, generated_pages, profiles_page, strict_json
 
 PROJECT = Path(__file__).parent.parent
 PAGES: dict[str, Callable[[], str]] = {
@@ -19,6 +19,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/errors.md": errors.markdown,
     "docs/strict-json.md": strict_json.markdown,
     "docs/command-line.md": command_line.markdown,
+    "docs/profiles.md": profiles_page.markdown,
 }
 
 

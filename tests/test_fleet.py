@@ -95,7 +95,7 @@ def test_what_nobody_foresaw_is_a_value_too(layout: Path, monkeypatch: pytest.Mo
     def broken(*args: object, **values: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(work, "converted", broken)
+    monkeypatch.setattr(work, "convert_for", broken)
     (result,) = convert_many(copies(layout, 1))
     assert result.failure is not None
     assert (result.status, result.failure.code) == (JobStatus.FAILED, "internal-error")

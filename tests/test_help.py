@@ -51,7 +51,7 @@ def test_a_help_fits_into_80_columns_and_has_its_parts(name: str, command: Comma
     assert max(map(len, ended.out.splitlines())) <= 80
     found = sections(ended.out)
     assert found[""][0].startswith(f"Usage: oci-convert {name} [OPTIONS]")
-    assert ("Arguments" in found) is (name != "media-types")
+    assert ("Arguments" in found) is (name not in ("media-types", "profiles"))
     assert found["Exit status"][0].startswith("  0  ")
     assert len(found["Example"]) == 1
 
@@ -91,6 +91,8 @@ def test_every_example_works(
         {
             "app.tar": saved("example.com/app:1", "base", "app"),
             "manifest.json": image.manifest,
+            "jobs.jsonl": b'{"source": "app.tar", "destination": "oci:many"}\n',
+            "archives/app.tar": saved("example.com/app:1", "base", "app"),
             "deploy/app.yaml": f"image: example.com/app@{image.digest}\n".encode(),
         },
         tmp_path,
@@ -120,6 +122,10 @@ def here(tmp_path: Path, command: Command) -> Path:
         {
             "pinned.yaml": f"app@{IMAGE.digest}\n".encode(),
             "plain.yaml": b"",
+            "results.jsonl": b'{"summary": {}}\n',
+            "jobs.jsonl": b'{"source": "oci:layout:app", "destination": "oci:many"}\n',
+            "broken.csv": b"source,destination\noci:layout:broken,oci:many\n",
+            "wrong.jsonl": b'{"source": "oci:layout:app"}\n',
             "manifest.json": IMAGE.manifest,
             "artifact.json": image_list([image_list([oci_image()])]).manifest,
             "report.json": command("convert", "oci:layout:app", "oci:new", "--json").out.encode(),
@@ -135,6 +141,28 @@ STATUSES: dict[str, dict[int, str]] = {
         1: "convert oci:layout oci:target --keep-going",
         2: "convert oci:layout:app dir:target",
     },
+    "sync": {
+        0: "sync new oci:many",
+        1: "sync oci:layout:broken oci:many",
+        2: "sync new dir:many",
+    },
+    "batch": {
+        0: "batch jobs.jsonl",
+        1: "batch broken.csv",
+        2: "batch wrong.jsonl",
+    },
+    "report": {
+        0: "report results.jsonl",
+        1: "report nowhere.jsonl",
+        2: "report",
+    },
+    "check": {
+        0: "check oci:layout:app --for podman",
+        1: "check oci:nowhere --for podman",
+        2: "check oci:layout --for nobody",
+        3: "check oci:layout:app --for zot",
+    },
+    "profiles": {0: "profiles", 2: "profiles --no-such-option"},
     "inspect": {
         0: "inspect oci:layout",
         1: "inspect oci:nowhere",
@@ -202,7 +230,7 @@ def test_the_exit_status_says_how_it_ended(status: int, line: str, command: Comm
 def test_quiet_silences_neither_the_answer_nor_the_error(
     status: int, line: str, command: Command
 ) -> None:
-    if line.split(maxsplit=1)[0] in ("inspect", "media-types"):
+    if line.split(maxsplit=1)[0] in ("inspect", "media-types", "profiles", "report"):
         return  # they have nothing to silence
     quiet = command(*shlex.split(line), "--quiet")
     assert quiet.status == status

@@ -18,6 +18,8 @@ import oci_convert
 from oci_convert import convert, inspect, verify
 from oci_convert.errors import OciConvertError
 from oci_convert.findings import CODES
+from oci_convert.profiles import schema as profiles
+from oci_convert.profiles.rules import RULES
 from oci_convert.stores.files.system import REFUSALS
 from support import errors
 from support.command import Command
@@ -96,10 +98,13 @@ NO_CODES: Final = frozenset(
             "non-distributable",
         ),
         *("not-decidable", "not-proved", "oci-archive", "oci-convert", "oci-dir", "oci-layout"),
-        *("oci-rc2", "utf-8", "x86-64", "zlib-ng"),
+        *("cert-dir", "images-by-tag-regex", "tls-verify"),
+        *("oci-rc2", "utf-8", "utf-8-sig", "x86-64", "zlib-ng"),
     }
 )
 """Words with a hyphen in the sources that are no codes."""
+PROFILES: Final = {*RULES, *profiles.NAMES}
+"""Others: those of targets."""
 PRESENT: Final = {f"{what}-present" for what in ("attestation", "referrer", "signature")}
 REMOVED: Final = {
     f"{name}-removed" for name in ("annotations", "artifactType", "data", "platform", "subject")
@@ -139,7 +144,13 @@ def single_words() -> set[str]:
 
 
 def known() -> set[str]:
-    return (words() - NO_CODES) | single_words() | PRESENT | REMOVED | {*CODES, *REFUSALS}
+    return (
+        (words() - NO_CODES - (PROFILES - heard()))
+        | single_words()
+        | PRESENT
+        | REMOVED
+        | {*CODES, *REFUSALS}
+    )
 
 
 def heard() -> set[str]:

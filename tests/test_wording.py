@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import oci_convert
-from oci_convert import Options, convert, convert_many, prove, translate, verify
+from oci_convert import Options, check, convert, convert_many, prove, translate, verify
 from oci_convert.cli.spelling import as_option, line_of_error, spelled
 from oci_convert.errors import UsageError
 from oci_convert.findings import CODES
@@ -27,7 +27,7 @@ OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 OTHERS = {"xz --format=lzma"}
 """Words of the library that are options of other programs."""
 MARKED = re.compile(r"\{(\w(?:[^{}]|\{[^{}]*\})*)\}")
-CALLABLE = (convert, convert_many, prove, translate, verify)
+CALLABLE = (check, convert, convert_many, prove, translate, verify)
 KNOWN = {
     *(field.name for kind in (Options, RegistryOptions) for field in fields(kind)),
     *(name for call in CALLABLE for name in signature(call).parameters),
@@ -75,8 +75,6 @@ def test_every_argument_is_one_of_the_library_and_an_option_of_the_command() -> 
         option for it in command_line.commands().values() for option in command_line.options(it)
     }
     marked = arguments() - {"x"}
-    if "batch" not in command_line.commands():
-        marked -= {"results", "results=FILE"}  # of fleets, which have no command yet
     assert len(marked) > 20
     for argument in marked:
         name = argument.partition("=")[0]

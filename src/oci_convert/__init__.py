@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from oci_convert.inspection.inspect import Inspected, Inspection, inspect
     from oci_convert.limits import Limits, limited
     from oci_convert.options import Keep, OnLoss, Options, OptionValues
+    from oci_convert.profiles.check import Breach, Check, check
+    from oci_convert.profiles.schema import Evidence
     from oci_convert.progress import Progress
     from oci_convert.proof.answer import Answer, Link, Proof
     from oci_convert.proof.prove import prove
@@ -81,7 +83,9 @@ __all__ = [
     "ABSENT",
     "Answer",
     "BlobError",
+    "Breach",
     "Change",
+    "Check",
     "Compared",
     "Compress",
     "Compression",
@@ -93,6 +97,7 @@ __all__ = [
     "Digest",
     "DocumentError",
     "Effort",
+    "Evidence",
     "Failure",
     "Family",
     "FileKind",
@@ -144,6 +149,7 @@ __all__ = [
     "Verification",
     "VerifiedImage",
     "__version__",
+    "check",
     "convert",
     "convert_many",
     "diff",
@@ -177,6 +183,8 @@ _HOMES: Final = {
     "inspection.inspect": "Inspected Inspection inspect",
     "limits": "Limits limited",
     "options": "Keep OnLoss OptionValues Options",
+    "profiles.check": "Breach Check check",
+    "profiles.schema": "Evidence",
     "progress": "Progress",
     "proof.answer": "Answer Link Proof",
     "proof.prove": "prove",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
@@ -11,8 +12,10 @@ from unittest import mock
 
 from oci_convert import Job, Options, StoreError, convert_many, read_results
 from oci_convert.fleet.results import Answer
-from support.images import docker_image
+from oci_convert.spec.media_types import Compression
+from support.images import docker_image, image_list, layer, oci_image
 from support.messages import Provoked, Step, files, layout
+from support.runs import platforms
 
 __all__ = ["FLEETS"]
 
@@ -72,6 +75,57 @@ def _wrong(text: str) -> Provoked:
     return Provoked("not-results", reading, (step,))
 
 
+def wrong(text: str, kind: str = "jsonl") -> Provoked:
+    """A file of jobs of which something is wrong."""
+    return Provoked("invalid-job", f"batch jobs.{kind}", (files(**{f"jobs_{kind}": text}),))
+
+
+def skopeo(text: str) -> Provoked:
+    """The same of ``skopeo sync``."""
+    return Provoked("invalid-job", "sync sync.yaml oci:out", (files(sync_yaml=text),))
+
+
+FILES: Final[dict[str, Provoked]] = {
+    "a line of jobs that is no JSON": wrong("{\n"),
+    "a file of jobs with the same id twice": wrong(
+        '{"source": "a", "destination": "oci:b", "id": "x"}\n' * 2
+    ),
+    "a file of jobs with the same destination twice": wrong(
+        "source,destination\na,oci:out:1\nb,oci:out:1\n", "csv"
+    ),
+    "a CSV of jobs without names": wrong("oci:a,oci:b\n", "csv"),
+    "a CSV of jobs with too many values": wrong("source,destination\na,oci:b,c\n", "csv"),
+    "a YAML of jobs that is no list": wrong("source: a\n", "yaml"),
+    "a YAML of jobs that cannot be read": wrong("- a: [\n", "yaml"),
+    "a job that says no format": Provoked(
+        "no-family",
+        "batch jobs.csv",
+        (files(jobs_csv="source,destination\na,dir:b\n"),),
+    ),
+    "jobs that are not there": Provoked("cannot-read", "batch jobs.jsonl"),
+    "a YAML where PyYAML is not installed": Provoked(
+        "no-yaml",
+        "batch jobs.yaml",
+        (files(jobs_yaml="- source: a\n"),),
+        partial(mock.patch.dict, sys.modules, {"yaml": None}),
+    ),
+    "a file of skopeo sync that is not there": Provoked("cannot-read", "sync no.yaml oci:out"),
+    "a file of skopeo sync that is a list": skopeo("- a\n"),
+    "a file of skopeo sync with something unknown": skopeo("quay.io: {images-by-semver: {}}\n"),
+    "a file of skopeo sync whose tags are a number": skopeo("quay.io: {images: {a: 1}}\n"),
+    "a pattern of tags that is none": Provoked(
+        "invalid-option", "sync docker://registry.example/app:* oci:out --tags ("
+    ),
+    "a digest where {tag} is to stand": Provoked(
+        "no-repository-name",
+        f"sync docker://registry.example/app@sha256:{'0' * 64} oci:out:{{tag}}",
+    ),
+}
+
+JOBS: Final = files(jobs_csv="source,destination\noci:layout:app,oci:new:app\n")
+NO_SCHEDULER: Final = mock.MagicMock()
+NO_SCHEDULER.Client.side_effect = OSError
+
 FLEETS: Final[dict[str, Provoked]] = {
     "a job of a fleet without a destination": Provoked(
         "invalid-job", partial(Job.from_json, {"source": "oci:layout:app"})
@@ -110,6 +164,47 @@ FLEETS: Final[dict[str, Provoked]] = {
         "internal-error",
         call("convert_many", told),
         (IMAGE,),
-        partial(mock.patch, "oci_convert.fleet.work.converted", side_effect=ZeroDivisionError),
+        partial(mock.patch, "oci_convert.fleet.work.convert_for", side_effect=ZeroDivisionError),
+    ),
+    **FILES,
+    "a scheduler on another machine without TLS": Provoked(
+        "plain-scheduler", "batch jobs.csv --scheduler tcp://10.0.0.1:8786", (JOBS,)
+    ),
+    "a scheduler where Dask is not installed": Provoked(
+        "no-dask",
+        "batch jobs.csv --scheduler tcp://127.0.0.1:1",
+        (JOBS,),
+        partial(mock.patch.dict, sys.modules, {"distributed": None}),
+    ),
+    "a scheduler that is not there": Provoked(
+        "no-scheduler",
+        "batch jobs.csv --scheduler tcp://127.0.0.1:1",
+        (JOBS,),
+        partial(mock.patch.dict, sys.modules, {"distributed": NO_SCHEDULER}),
+    ),
+    "a path for workers": Provoked(
+        "path-for-workers",
+        "batch jobs.csv --scheduler tcp://127.0.0.1:1",
+        (JOBS,),
+        partial(mock.patch.dict, sys.modules, {"distributed": mock.MagicMock()}),
+    ),
+    "a password for workers": Provoked(
+        "password-for-workers",
+        "batch jobs.csv --scheduler tcp://127.0.0.1:1 --creds me:secret",
+        (JOBS,),
+    ),
+    "a job of a fleet for a number": Provoked(
+        "invalid-job", partial(Job.from_json, {"source": "a", "destination": "b", "for": 1})
+    ),
+    "a target that is unknown": Provoked("unknown-profile", "check oci:a --for lamda"),
+    "a target that would refuse what is asked for": Provoked(
+        "target-would-refuse",
+        "convert oci:layout:app oci:new --for docker-20.10 --compress keep",
+        (layout(app=oci_image([layer("z", Compression.ZSTD)])),),
+    ),
+    "a target that takes no index": Provoked(
+        "not-one-image",
+        "convert oci:layout:app dir:new --for lambda",
+        (layout(app=image_list(platforms("linux/amd64", "linux/arm64"))),),
     ),
 }

@@ -108,7 +108,7 @@ COMMANDS: Final[Mapping[str, Told]] = {
     **dict.fromkeys(("tags", "list-tags", "tag ls", "images", "discover"), _INSPECT),
     **dict.fromkeys(("info", "cat", "image"), _INSPECT),
     **dict.fromkeys(
-        ("validate", "check", "image check", "fsck"),
+        ("validate", "image check", "fsck"),
         Told("oci-convert verify SOURCE", "verify", lambda words: _tarball(words) or _first(words)),
     ),
     **dict.fromkeys(("compare", "cmp"), Told("oci-convert diff A B", "diff", _as_they_are(2))),

@@ -14,7 +14,7 @@ __all__ = ["written"]
 
 
 @contextmanager
-def written(path: Path | None) -> Iterator[Callable[[str], object]]:
+def written(path: Path | None, option: str = "--record") -> Iterator[Callable[[str], object]]:
     """What writes a file that appears complete or not at all; opened before the work begins."""
     if path is None:
         yield lambda _: None
@@ -23,7 +23,7 @@ def written(path: Path | None) -> Iterator[Callable[[str], object]]:
         raise UsageError(
             f"there is no directory {str(path.parent)!r}",
             code="no-such-directory",
-            where="--record",
+            where=option,
             remedy="create it first, or choose another one",
         )
     with replacement(path) as new:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from oci_convert.cli.registries import Connections
     from oci_convert.stores.registry.image import RegistryImage
 
-__all__ = ["SCHEME", "Registries", "takes_registries"]
+__all__ = ["NAMES", "SCHEME", "Registries", "takes_registries"]
 
 SCHEME: Final = "docker://"
 """What a reference to a registry begins with."""
@@ -96,6 +96,8 @@ _WRITING: Final[Mapping[str, Any]] = {
     ),
 }
 """Options of what reads images from registries and writes them there."""
+NAMES: Final = (*_READING, *_WRITING)
+"""All of them."""
 
 
 _shared: Final[list[Mapping[str, Any]]] = []

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Thread, main_thread
 from types import FrameType
 from typing import Final, NoReturn
 
-__all__ = ["StoppedError", "listen"]
+__all__ = ["StoppedError", "in_two_stages", "listen"]
 
 _NUMBERS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -49,6 +51,38 @@ def _stop(number: int, _: FrameType | None) -> NoReturn:
     for other in _NUMBERS:
         signal.signal(other, _stopping)
     raise StoppedError(number)
+
+
+@contextmanager
+def in_two_stages(first: Callable[[int], None], second: Callable[[], None]) -> Iterator[None]:
+    """Let a first signal call ``first`` only, and the next one ``second`` before all ends.
+
+    The main thread must look up now and then while this holds: nothing wakes it up.
+    """
+    before = {number: signal.getsignal(number) for number in _NUMBERS}
+
+    def ask(number: int, _: FrameType | None) -> None:
+        for other in _NUMBERS:
+            if before[other] is not signal.SIG_IGN:
+                signal.signal(other, end)
+        first(number)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        second()
+        _stop(number, frame)
+
+    # Who passes signals on to the main thread would make two of one.
+    wakeup = signal.set_wakeup_fd(-1)
+    try:
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, ask)
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is not _stopping:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
 
 
 def _stopping(_: int, __: FrameType | None) -> None:

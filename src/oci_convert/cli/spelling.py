@@ -20,6 +20,7 @@ _OPTIONS: Final = {
     "digest_map": "--map FILE",
     "fsync": "--no-fsync",
     "platforms": "--platform",
+    "profiles": "--for",
     "rates": "--rate",
     "dumps(originals=True)": "--record FILE",
     "limited()": "--limit",

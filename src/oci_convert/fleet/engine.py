@@ -202,7 +202,7 @@ class Fleet:
             earlier is not None
             and earlier.status.good
             and (earlier.source, earlier.destination) == (job.source, job.destination)
-            and earlier.options == job.options.to_json()
+            and earlier.options == job.settings
         )
         return Task(job, self._attempts, earlier.state if same and earlier is not None else None)
 
@@ -262,7 +262,7 @@ def _without(
         destination=job.destination,
         status=status,
         failure=None if error is None else Failure.of(job.source, error),
-        options=job.options.to_json(),
+        options=job.settings,
         attempts=attempts,
     )
 

@@ -9,12 +9,13 @@ from typing import Any, Final
 from oci_convert.errors import UsageError
 from oci_convert.limits import Limits
 from oci_convert.options import Options
+from oci_convert.profiles.schema import profiles_of
 from oci_convert.text.brief import Brief
 from oci_convert.text.suggestion import did_you_mean, nearest
 
 __all__ = ["Chunk", "Job", "Task"]
 
-_MEMBERS: Final = ("source", "destination", "options", "id")
+_MEMBERS: Final = ("source", "destination", "options", "for", "id")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -32,6 +33,8 @@ class Job(Brief):
     """How to convert."""
     id: str = ""
     """What results call the job; by default its source and its destination."""
+    targets: tuple[str, ...] = ()
+    """Profiles of what the image is for: it is converted so that they take it."""
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -39,16 +42,26 @@ class Job(Brief):
 
     def to_json(self) -> dict[str, Any]:
         """The job as plain data: a line of a file of jobs."""
-        return {
+        members = {
             "id": self.id,
             "source": self.source,
             "destination": self.destination,
             "options": self.options.to_json(),
         }
+        return {**members, "for": list(self.targets)} if self.targets else members
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What decides, besides the source, what the image becomes."""
+        targets = {"for": list(self.targets)} if self.targets else {}
+        return {**self.options.to_json(), **targets}
 
     @classmethod
-    def from_json(cls, value: Any, within: Options = Options()) -> Job:
-        """The job that a line describes; options that it does not have are those of ``within``.
+    def from_json(
+        cls, value: Any, within: Options = Options(), targets: tuple[str, ...] = ()
+    ) -> Job:
+        """The job that a line describes; options that it does not have are those of ``within``,
+        and so with ``targets``.
 
         Raises :class:`UsageError` (``invalid-job``, and those of options).
         """
@@ -69,7 +82,12 @@ class Job(Brief):
         if not isinstance(options, Mapping):
             raise _invalid("the options are no object", 'write {"to": "oci"}')
         merged = Options.from_json({**within.to_json(), **options})
-        return cls(str(texts["source"]), str(texts["destination"]), merged, str(number))
+        wanted = value.get("for", list(targets))
+        names = [wanted] if isinstance(wanted, str) else wanted
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise _invalid("for is no list of profiles", 'write "for": "lambda"')
+        found = tuple(profile.name for name in names for profile in profiles_of(name))
+        return cls(str(texts["source"]), str(texts["destination"]), merged, str(number), found)
 
 
 def _listed() -> str:

@@ -15,11 +15,12 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from oci_convert.errors import StoreError, UsageError
+from oci_convert.fleet.places import Places
 from oci_convert.fleet.results import JobResult, Summary, not_results
 from oci_convert.stores.files.system import system_errors
 from oci_convert.text.wording import Wording
 
-__all__ = ["ResultsFile", "read_results"]
+__all__ = ["ResultsFile", "is_result", "read_results"]
 
 _SUMMARY: Final = "summary"
 
@@ -40,10 +41,10 @@ class ResultsFile:
             )
         with system_errors():
             self._file = path.open("a+b" if resume else "w+b")
-        self._places = _Places()
+        self._places = Places()
         try:
             _drop_torn(self._file.fileno())
-            self._places.fill(_lines(path))
+            self._places.fill((value["id"], at, size) for at, size, value in _lines(path))
         except BaseException:
             self.close()
             raise
@@ -83,36 +84,6 @@ class ResultsFile:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-class _Places:
-    """Where the last line of each job begins and how long it is, on disk if there are many."""
-
-    def __init__(self) -> None:
-        import sqlite3
-
-        # An empty name is a database that sqlite keeps to itself, and on disk when it grows.
-        self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-        self._database.execute(
-            "CREATE TABLE places (id TEXT PRIMARY KEY, at INTEGER, size INTEGER) WITHOUT ROWID"
-        )
-        self._database.execute("PRAGMA cache_size = -2000")
-
-    def fill(self, lines: Iterator[tuple[int, int, dict[str, Any]]]) -> None:
-        self._database.execute("BEGIN")
-        self._database.executemany(
-            "INSERT OR REPLACE INTO places VALUES (?, ?, ?)",
-            ((value["id"], at, size) for at, size, value in lines),
-        )
-        self._database.execute("COMMIT")
-
-    def find(self, identity: str) -> tuple[int, int] | None:
-        query = "SELECT at, size FROM places WHERE id = ?"
-        found: tuple[int, int] | None = self._database.execute(query, (identity,)).fetchone()
-        return found
-
-    def close(self) -> None:
-        self._database.close()
 
 
 def _drop_torn(descriptor: int) -> None:
@@ -170,12 +141,18 @@ def read_results(path: str | PathLike[str]) -> Iterator[JobResult]:
     Raises :class:`DocumentError` (``not-results``) and :class:`StoreError` (``cannot-read``).
     """
     path = Path(path)
-    places = _Places()
-    try:
-        places.fill(_lines(path))
+    with Places() as places:
+        places.fill((value["id"], at, size) for at, size, value in _lines(path))
         for at, _, value in _lines(path):
             found = places.find(value["id"])
             if found is not None and found[0] == at:
                 yield JobResult.from_json(value, f"{path}: {value['id']}")
-    finally:
-        places.close()
+
+
+def is_result(line: bytes) -> bool:
+    """Whether this is the first line of a file of results."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and (_SUMMARY in value or {"id", "status"} <= value.keys())

@@ -12,12 +12,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from oci_convert.conversion.convert import converted
 from oci_convert.errors import OciConvertError
 from oci_convert.fleet.jobs import Chunk, Job, Task
 from oci_convert.fleet.results import Answer, JobResult, JobStatus, losses_of
 from oci_convert.limits import limited
 from oci_convert.options import Options
+from oci_convert.profiles.conversion import convert_for
+from oci_convert.profiles.schema import profile_of
 from oci_convert.progress import Progress
 from oci_convert.report import Failure, Report
 from oci_convert.spec.digest import Digest
@@ -88,7 +89,7 @@ def _try(task: Task, watch: Watch | None) -> JobResult:
         source=job.source,
         destination=job.destination,
         status=JobStatus.FAILED,
-        options=job.options.to_json(),
+        options=job.settings,
     )
     try:
         return _convert(task, result, watch)
@@ -142,7 +143,8 @@ def _converted(
     job: Job, source: SourceStore, target: SinkStore, options: Options, watch: Watch | None
 ) -> Report:
     on_progress = None if watch is None else lambda progress: watch(job, progress)
-    return converted(source, target, options, on_progress=on_progress, layers=_layers)
+    profiles = [profile_of(name) for name in job.targets]
+    return convert_for(source, target, options, profiles, on_progress=on_progress, layers=_layers)
 
 
 def _told(result: JobResult, report: Report, state: str | None) -> JobResult:

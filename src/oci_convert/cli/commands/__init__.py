@@ -14,6 +14,11 @@ __all__ = ["NAMES", "load", "name_of"]
 
 _MODULES: Final = {
     "convert": "convert",
+    "sync": "sync",
+    "batch": "batch",
+    "report": "report",
+    "check": "check",
+    "profiles": "profiles",
     "inspect": "inspect",
     "verify": "verify",
     "diff": "diff",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,14 +32,25 @@ from oci_convert.errors import UsageError
 from oci_convert.spec.media_types import Family
 
 if TYPE_CHECKING:
+    from oci_convert.progress import Progress
     from oci_convert.report import Report
+    from oci_convert.stores.base import SinkStore, SourceStore
 
-__all__ = ["convert"]
+__all__ = ["Targets", "convert"]
 
 _format = partial(typer.Option, rich_help_panel="Format")
 _images = partial(typer.Option, rich_help_panel="Images")
 _safety = partial(typer.Option, rich_help_panel="Safety")
 _disk = partial(typer.Option, rich_help_panel="Disk")
+
+Targets = Annotated[
+    list[str] | None,
+    _format(
+        "--for",
+        metavar="PROFILE",
+        help="Convert so that this target takes it; profiles lists them.",
+    ),
+]
 
 
 @app.command(
@@ -121,6 +133,7 @@ def convert(
     dry_run: Annotated[
         bool, _safety("--dry-run", help="Write nothing; report what would be done, with digests.")
     ] = False,
+    targets: Targets = None,
     jobs: Jobs = None,
     verify_existing: Annotated[
         bool,
@@ -154,9 +167,10 @@ def convert(
 
     Example: oci-convert convert docker-archive:app.tar oci:layout:app
     """
-    from oci_convert.conversion.convert import convert as run
+    from oci_convert.conversion.convert import convert as plain
     from oci_convert.stores.references import parse
 
+    run: Callable[..., Report] = _for(targets) if targets else plain
     is_image = dest.startswith(SCHEME)
     streams = not is_image and parse(dest, destination=True).is_stream
     if streams and as_json:
@@ -220,3 +234,35 @@ def _explain(report: Report, *, verbose: bool) -> None:
         plan(report)
     show.findings(report.findings, weightiest_first=True, every=verbose)
     summary(report)
+
+
+def _for(targets: Sequence[str]) -> Callable[..., Report]:
+    """A conversion that sets what the targets need, and says what that is."""
+    from oci_convert.cli.spelling import spelled
+    from oci_convert.options import Options
+    from oci_convert.profiles.check import marked
+    from oci_convert.profiles.conversion import convert_for
+    from oci_convert.profiles.schema import profiles_of
+    from oci_convert.text.wording import Wording
+
+    profiles = [profile for text in targets for profile in profiles_of(text)]
+
+    def told(chosen: dict[str, Any]) -> None:
+        if chosen:
+            options = " ".join(spelled(Wording(marked(it))) for it in chosen.items())
+            show.tell(f"for {', '.join(it.name for it in profiles)}: {options}")
+
+    def run(
+        sources: Sequence[str | SourceStore],
+        dest: str | SinkStore,
+        *,
+        restore: bytes | None,
+        on_progress: Callable[[Progress], None] | None,
+        **values: Any,
+    ) -> Report:
+        options = Options(**values)
+        return convert_for(
+            sources, dest, options, profiles, restore=restore, on_progress=on_progress, told=told
+        )
+
+    return run

@@ -43,7 +43,9 @@ def repin(
     *,
     maps: Annotated[
         list[Path],
-        typer.Option("--map", metavar="FILE", help="A report or a record; may be repeated."),
+        typer.Option(
+            "--map", metavar="FILE", help="A report, a record, or results; may be repeated."
+        ),
     ],
     bare: Annotated[
         bool, typer.Option("--bare", help="Also replace hex digits without sha256:.")

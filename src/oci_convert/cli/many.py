@@ -1,0 +1,259 @@
+"""What ``batch`` and ``sync`` have in common: options, the run itself, and what is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+
+import typer
+
+from oci_convert.cli import show
+from oci_convert.cli.app import print_json
+from oci_convert.cli.fleet_progress import board
+from oci_convert.cli.show.words import bytes_of, count_of
+from oci_convert.cli.signals import in_two_stages
+from oci_convert.cli.spelling import spelled
+from oci_convert.cli.status import DONE, FAILED
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from oci_convert.cli.registry_options import Registries
+    from oci_convert.fleet.jobs import Job
+    from oci_convert.fleet.results import JobResult, Summary
+
+__all__ = [
+    "Attempts",
+    "FailFast",
+    "How",
+    "ManyJobs",
+    "NoResume",
+    "Records",
+    "Results",
+    "carry_out",
+    "profile_names",
+]
+
+_MANY: Final = "Many images"
+_CLUSTER: Final = "Cluster"
+_SHOWN: Final = 20
+"""Failures that are told one by one."""
+
+ManyJobs = Annotated[
+    int,
+    typer.Option("--jobs", "-j", metavar="N", min=1, help="Jobs at a time.", rich_help_panel=_MANY),
+]
+Results = Annotated[
+    Path | None,
+    typer.Option(
+        "--results",
+        metavar="FILE",
+        help="Write a line of JSON for each job, and go on from there.",
+        rich_help_panel=_MANY,
+    ),
+]
+NoResume = Annotated[
+    bool,
+    typer.Option(
+        "--no-resume",
+        help="Begin the results anew, and do again what they say is done.",
+        rich_help_panel=_MANY,
+    ),
+]
+Attempts = Annotated[
+    int,
+    typer.Option(
+        "--attempts",
+        metavar="N",
+        min=1,
+        help="Tries of a job whose failure may pass.",
+        rich_help_panel=_MANY,
+    ),
+]
+FailFast = Annotated[
+    bool,
+    typer.Option("--fail-fast", help="Begin no job after one has failed.", rich_help_panel=_MANY),
+]
+Records = Annotated[
+    Path | None,
+    typer.Option(
+        "--records",
+        metavar="DIR",
+        help="Write a record of each job into this directory.",
+        rich_help_panel=_MANY,
+    ),
+]
+
+
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Let the workers of this Dask scheduler convert.",
+        rich_help_panel=_CLUSTER,
+    ),
+]
+InsecureScheduler = Annotated[
+    bool,
+    typer.Option(
+        "--insecure-scheduler",
+        help="Use a scheduler without TLS on another machine.",
+        rich_help_panel=_CLUSTER,
+    ),
+]
+SharedFilesystem = Annotated[
+    bool,
+    typer.Option(
+        "--shared-filesystem",
+        help="All workers have the paths of this machine.",
+        rich_help_panel=_CLUSTER,
+    ),
+]
+
+
+def profile_names(texts: list[str] | None) -> tuple[str, ...]:
+    """The names of the profiles that are asked for; raises for one that is unknown."""
+    from oci_convert.profiles.schema import profiles_of
+
+    return tuple(profile.name for text in texts or () for profile in profiles_of(text))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """How many jobs are carried out."""
+
+    jobs: int
+    results: Path | None = None
+    resume: bool = True
+    attempts: int = 2
+    fail_fast: bool = False
+    records: Path | None = None
+    scheduler: str | None = None
+    insecure_scheduler: bool = False
+    shared_filesystem: bool = False
+    dry_run: bool = False
+    as_json: bool = False
+    quiet: bool = False
+
+
+def carry_out(
+    jobs: Iterable[Job],
+    how: How,
+    registries: Registries,
+    *,
+    total: int | None = None,
+    wrong: int = 0,
+) -> NoReturn:
+    """Run the jobs, tell what became of them, and exit; ``wrong`` lines were no jobs."""
+    registries.share()
+    if how.scheduler is None:
+        _run(jobs, how, None, how.jobs, total, wrong)
+    from oci_convert.cli.scheduler import cluster, only_registries
+
+    with cluster(how.scheduler, registries, insecure=how.insecure_scheduler) as (executor, places):
+        sent = jobs if how.shared_filesystem else only_registries(jobs)
+        _run(sent, how, executor, places, total, wrong)
+
+
+def _run(
+    jobs: Iterable[Job],
+    how: How,
+    executor: Executor | None,
+    workers: int,
+    total: int | None,
+    wrong: int,
+) -> NoReturn:
+    from oci_convert.fleet.engine import Fleet
+
+    signals: list[int] = []
+    failures: list[JobResult] = []
+    with board(total, wanted=not how.quiet) as shown:
+        fleet = Fleet(
+            jobs,
+            executor=executor,
+            workers=workers,
+            results=None if how.dry_run else how.results,
+            resume=how.resume,
+            attempts=how.attempts,
+            fail_fast=how.fail_fast,
+            records=None if how.dry_run else how.records,
+            watch=shown.watch if executor is None else None,
+        )
+
+        def stop(number: int) -> None:
+            signals.append(number)
+            fleet.stop()
+
+        def cancel() -> None:
+            shown.cancel()
+            _hang_up()
+
+        with in_two_stages(stop, cancel):
+            for result in fleet:
+                shown.add(result)
+                if result.failure is not None and len(failures) < _SHOWN:
+                    failures.append(result)
+                if result.status.good and not how.as_json:
+                    _say(result, how)
+    for result in failures:
+        _tell(result)
+    if not how.quiet:
+        _sum_up(fleet.summary, how, len(failures))
+    if how.as_json:
+        print_json(fleet.summary.to_json())
+    if signals:
+        raise typer.Exit(128 + signals[0])
+    raise typer.Exit(FAILED if fleet.summary.bad or wrong else DONE)
+
+
+def _hang_up() -> None:
+    """End what waits for a registry."""
+    from oci_convert.stores.registry.image import default_client
+
+    if default_client.cache_info().currsize:
+        default_client().close()
+
+
+def _say(result: JobResult, how: How) -> None:
+    """The digest of each image with where it is; of a dry run, what it would take."""
+    if not how.dry_run:
+        for image in result.images:
+            show.say(f"{image.new.digest} {result.destination}")
+        return
+    sent = f", {count_of('request', result.requests)}" if result.requests else ""
+    moved = bytes_of(result.bytes_up or result.bytes_written)
+    same = " (unchanged)" if result.status.value == "unchanged" else f": {moved}{sent}"
+    show.say(f"{result.source} → {result.destination}{same}")
+
+
+def _tell(result: JobResult) -> None:
+    failure = result.failure
+    if failure is not None:
+        inside = ": ".join(filter(None, (failure.store, spelled(failure.where))))
+        place = inside if inside.startswith(result.source) else f"{result.source}: {inside}"
+        remedy = f"; {spelled(failure.remedy)}" if failure.remedy else ""
+        show.complain(f"{place.removesuffix(': ')}: {spelled(failure.message)}{remedy}")
+
+
+def _sum_up(summary: Summary, how: How, told: int) -> None:
+    from oci_convert.fleet.results import JobStatus
+
+    failed = sum(summary.failures.values())
+    if failed > told:
+        more = f"; {how.results} has all of them" if how.results else ""
+        show.tell(f"{failed - told} more failed{more}")
+    for code, number in sorted(summary.losses.items()):
+        show.tell(f"{count_of('job', number)} with losses: {code}")
+    ended = ", ".join(
+        f"{summary.jobs[status]} {status.value}" for status in JobStatus if status in summary.jobs
+    )
+    moved = []
+    if summary.requests:
+        down, up = bytes_of(summary.bytes_down), bytes_of(summary.bytes_up)
+        moved = [f"{count_of('request', summary.requests)}, {down} down, {up} up"]
+    elif summary.bytes_written:
+        moved = [f"{bytes_of(summary.bytes_written)} written"]
+    show.tell("; ".join([f"{count_of('job', summary.total)}: {ended or 'none'}", *moved]))

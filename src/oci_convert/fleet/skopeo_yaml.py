@@ -1,0 +1,95 @@
+"""The YAML file of ``skopeo sync``: hosts, their repositories, and which tags of them.
+
+Its grammar is that of the manual of skopeo (*YAML file content*). Credentials and TLS settings in
+it are not used: they are options here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from oci_convert.errors import OciConvertError, StoreError, UsageError
+from oci_convert.fleet.tags import TagChoice, compiled, images_in
+from oci_convert.fleet.yaml_files import document
+from oci_convert.stores.files.system import system_error
+from oci_convert.stores.registry.reference import (
+    SCHEME,
+    ImageReference,
+    parse_source,
+)
+
+__all__ = ["images_of"]
+
+_SETTINGS: Final = ("credentials", "tls-verify", "cert-dir")
+
+
+def images_of(path: Path, choice: TagChoice) -> Iterator[ImageReference]:
+    """Every image that the file means.
+
+    Raises :class:`UsageError` (``invalid-job``) for what is no such file, before it asks anything.
+    """
+    try:
+        content = document(path.read_text("utf-8-sig"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        why = system_error(error).message if isinstance(error, OSError) else "it is no UTF-8"
+        raise StoreError(
+            f"the file cannot be read: {why}",
+            code="cannot-read",
+            where=str(path),
+            remedy="give a file of skopeo sync, a folder, or a reference",
+        ) from error
+    wanted = list(_wanted(_mapping(content, "", path), path))
+    for text, pattern in wanted:
+        yield from images_in(text, choice if pattern is None else TagChoice(f".*(?:{pattern}).*"))
+
+
+def _wanted(content: Mapping[str, Any], path: Path) -> Iterator[tuple[str, str | None]]:
+    """A reference for each entry, with the pattern of its tags."""
+    for host, registry in content.items():
+        parts = _mapping(registry, host, path)
+        for name, part in parts.items():
+            if name == "images":
+                for repository, tags in _mapping(part, f"{host}: images", path).items():
+                    yield from _listed(f"{SCHEME}{host}/{repository}", tags, path)
+            elif name == "images-by-tag-regex":
+                for repository, pattern in _mapping(part, f"{host}: {name}", path).items():
+                    compiled(str(pattern), f"{path}: {host}: {repository}")
+                    yield f"{SCHEME}{host}/{repository}:*", str(pattern)
+            elif name not in _SETTINGS:
+                raise _invalid(f"{name} is not known here", f"{path}: {host}")
+
+
+def _listed(repository: str, tags: object, path: Path) -> Iterator[tuple[str, str | None]]:
+    texts = [tags] if isinstance(tags, str) else tags
+    if texts is None or texts == []:
+        yield _checked(f"{repository}:*", path), None
+        return
+    if not isinstance(texts, list):
+        raise _invalid(f"the tags of {repository} are no list", str(path))
+    for text in texts:
+        yield _checked(f"{repository}{'@' if ':' in str(text) else ':'}{text}", path), None
+
+
+def _checked(text: str, path: Path) -> str:
+    try:
+        parse_source(text)
+    except OciConvertError as error:
+        raise error.at(str(path)) from None
+    return text
+
+
+def _mapping(value: object, what: str, path: Path) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _invalid(f"{what or 'the file'} is no mapping", str(path))
+    return {str(name): member for name, member in value.items()}
+
+
+def _invalid(message: str, where: str) -> UsageError:
+    return UsageError(
+        message,
+        code="invalid-job",
+        where=where,
+        remedy="the manual of skopeo sync says what is in such a file",
+    )

@@ -1,0 +1,62 @@
+"""YAML: read where PyYAML is installed, which nothing else here needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from oci_convert.errors import UsageError
+
+__all__ = ["document", "entries"]
+
+
+def entries(text: str, name: str) -> Iterator[tuple[int, Any]]:
+    """The entries of a list in YAML, each with its line."""
+    yaml = _yaml(name)
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if not isinstance(node, yaml.SequenceNode):
+            raise _invalid("the YAML is no list of jobs", name)
+        for item in node.value:
+            yield item.start_mark.line + 1, loader.construct_object(item, deep=True)
+    except yaml.YAMLError as error:
+        raise _invalid(_told(error), name) from error
+    finally:
+        loader.dispose()
+
+
+def document(text: str, name: str) -> Any:
+    """What a YAML document says. Raises :class:`UsageError` (``invalid-job``, ``no-yaml``)."""
+    yaml = _yaml(name)
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise _invalid(_told(error), name) from error
+
+
+def _yaml(name: str) -> Any:
+    try:
+        import yaml
+    except ImportError as error:
+        raise UsageError(
+            "YAML needs PyYAML, which is not installed",
+            code="no-yaml",
+            where=name,
+            remedy='pip install "oci-convert[yaml]", or write JSON Lines',
+        ) from error
+    return yaml
+
+
+def _told(error: Any) -> str:
+    mark = getattr(error, "problem_mark", None)
+    return "this is no YAML" + ("" if mark is None else f" from line {mark.line + 1} on")
+
+
+def _invalid(message: str, name: str) -> UsageError:
+    return UsageError(
+        message,
+        code="invalid-job",
+        where=name,
+        remedy="a list of jobs has entries with source and destination",
+    )

@@ -1,0 +1,401 @@
+"""``batch`` and ``sync``: files of jobs, folders, repositories; what is told, and how they stop."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from oci_convert import Options, UsageError, inspect
+from oci_convert.cli import fleet_progress
+from oci_convert.cli.fleet_progress import Board, CancelledError
+from oci_convert.fleet.job_files import checked, read_jobs
+from oci_convert.fleet.jobs import Job
+from oci_convert.fleet.listing import jobs_of
+from oci_convert.fleet.results import JobResult, JobStatus
+from oci_convert.fleet.tags import TagChoice
+from oci_convert.progress import Progress
+from oci_convert.stores.registry.image import set_default_client
+from registry import FakeRegistry
+from support.command import Command
+from support.images import docker_image, layer, oci_image, save_tar, write_dir, write_layout
+from support.registries import client, load
+
+OCI = Options(to="oci")
+
+
+@pytest.fixture
+def registry() -> Iterator[FakeRegistry]:
+    with FakeRegistry() as fake, client() as ours:
+        for tag in ("1.9", "1.10", "1.10-rc1", "latest", "sha256-" + "0" * 64 + ".sig"):
+            load(fake, "team/app", tag, docker_image([layer(tag)]))
+        load(fake, "team/web/ui", "3", docker_image([layer("ui")]))
+        load(fake, "other/job", "1", docker_image([layer("job")]))
+        set_default_client(lambda: ours)
+        yield fake
+        set_default_client(client)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write_layout({"a": oci_image([layer("a")]), "b": oci_image([layer("b")])}, tmp_path / "in")
+    return tmp_path
+
+
+def lines(text: str, name: str, folder: Path, within: Options = OCI) -> list[Any]:
+    path = folder / name
+    path.write_text(text)
+    return list(checked(read_jobs(path, within, name), name))
+
+
+# -- files of jobs ------------------------------------------------------------------------------
+
+FILES = {
+    "JSON Lines": (
+        "jobs.jsonl",
+        (
+            '{"source": "oci:in:a", "destination": "oci:out:a"}\n\n'
+            '{"source": "oci:in:b", "destination": "oci:out:b", "id": 7, '
+            '"options": {"compress": "zstd", "platforms": ["linux/amd64"], "fsync": false}}\n'
+        ),
+    ),
+    "CSV": (
+        "jobs.csv",
+        (
+            "source,destination,id,compress,platforms,fsync\n"
+            "oci:in:a,oci:out:a,,,,\n\noci:in:b,oci:out:b,7,zstd,linux/amd64,false\n"
+        ),
+    ),
+    "YAML": (
+        "jobs.yaml",
+        (
+            "# all of them\n- {source: 'oci:in:a', destination: 'oci:out:a'}\n- source: oci:in:b\n"
+            "  destination: oci:out:b\n  id: 7\n"
+            "  options: {compress: zstd, platforms: [linux/amd64], fsync: false}\n"
+        ),
+    ),
+    "CSV by its content": (
+        "jobs",
+        (
+            "source,destination,id,compress,platforms,fsync\n"
+            "oci:in:a,oci:out:a,,,,\n\noci:in:b,oci:out:b,7,zstd,linux/amd64,false\n"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_file_of_jobs_gives_them_with_their_options(kind: str, tmp_path: Path) -> None:
+    name, text = FILES[kind]
+    found = [line.job for line in lines(text, name, tmp_path)]
+    other = OCI.but(compress="zstd", platforms="linux/amd64", fsync=False)
+    assert found == [
+        Job("oci:in:a", "oci:out:a", OCI),
+        Job("oci:in:b", "oci:out:b", other, "7"),
+    ]
+
+
+WRONG = {
+    "no JSON": ("j.jsonl", "{\n", "invalid-job", 1),
+    "no object": ("j.jsonl", "[1]\n", "invalid-job", 1),
+    "no destination": ("j.jsonl", '\n{"source": "oci:a"}\n', "invalid-job", 2),
+    "a member that no job has": (
+        "j.jsonl",
+        '{"source": "a", "destination": "oci:b", "dest": 1}\n',
+        "invalid-job",
+        1,
+    ),
+    "an option that nothing has": (
+        "j.jsonl",
+        '{"source": "a", "destination": "oci:b", "options": {"comprss": 1}}\n',
+        "invalid-choice",
+        1,
+    ),
+    "a reference that is none": (
+        "j.jsonl",
+        '{"source": "registry:a", "destination": "oci:b"}\n',
+        "unknown-transport",
+        1,
+    ),
+    "a tag that is none": (
+        "j.jsonl",
+        '{"source": "oci:a", "destination": "docker://h.example/a:-"}\n',
+        "invalid-reference",
+        1,
+    ),
+    "an id twice": (
+        "j.csv",
+        "source,destination,id\na,oci:b:1,x\n\na,oci:b:2,x\n",
+        "invalid-job",
+        4,
+    ),
+    "a destination twice": (
+        "j.csv",
+        "source,destination\na,docker://h.example/a:1\nb,docker://h.example/a:1\n",
+        "invalid-job",
+        3,
+    ),
+    "more values than names": ("j.csv", "source,destination\na,oci:b,c\n", "invalid-job", 2),
+    "a level that is no number": (
+        "j.csv",
+        "source,destination,level\na,oci:b,high\n",
+        "invalid-choice",
+        2,
+    ),
+    "YAML that is no job": ("j.yaml", "- a: 1\n\n- b\n", "invalid-job", 1),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_line_is_named_with_its_number(case: str, tmp_path: Path) -> None:
+    name, text, code, number = WRONG[case]
+    wrong = [line for line in lines(text, name, tmp_path) if line.error is not None]
+    error = wrong[0].error
+    assert (wrong[0].number, error.code) == (number, code)
+    assert error.where.startswith(f"{name}: line {number}")
+
+
+def test_many_jobs_may_share_a_layout(tmp_path: Path) -> None:
+    text = "source,destination\na,oci:b\nc,oci:b\n"
+    assert all(line.job for line in lines(text, "jobs.csv", tmp_path))
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n"])
+def test_a_csv_without_names_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="line 1"):
+        lines(text, "jobs.csv", tmp_path)
+
+
+# -- batch --------------------------------------------------------------------------------------
+
+
+def test_nothing_runs_if_a_line_is_wrong(here: Path, command: Command) -> None:
+    (here / "jobs.jsonl").write_text('{"source": "oci:in:a", "destination": "oci:out:a"}\n{}\n')
+    ended = command("batch", "jobs.jsonl")
+    assert ended.status == 2
+    assert "jobs.jsonl: line 2: the job has no source" in ended.err
+    assert not (here / "out").exists()
+
+
+def test_with_keep_going_the_other_lines_run(here: Path, command: Command) -> None:
+    (here / "jobs.jsonl").write_text('{"source": "oci:in:a", "destination": "oci:out:a"}\n{}\n')
+    ended = command("batch", "jobs.jsonl", "--keep-going")
+    assert ended.status == 1
+    assert "line 2" in ended.err
+    assert "1 job: 1 done" in ended.err
+    assert ended.out == f"{inspect('oci:out').images[0].descriptor.digest} oci:out:a\n"
+
+
+def test_standard_input_is_a_file_of_jobs_too(
+    here: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = b'{"source": "oci:in:a", "destination": "dir:out"}\n'
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+    ended = command("batch", "-", "--to", "docker", "--results", "r", "--records", "records")
+    assert ended.status == 0, ended.err
+    assert len(list((here / "records").iterdir())) == 1
+    again = [json.loads(line) for line in (here / "r").read_text().splitlines()]
+    assert again[0]["status"] == "done"
+    assert again[1]["summary"]["jobs"] == {"done": 1}
+
+
+def test_a_second_run_resumes_and_no_resume_does_not(here: Path, command: Command) -> None:
+    (here / "jobs.csv").write_text("source,destination\noci:in:a,oci:out:a\noci:in:no,oci:out:no\n")
+    first = command("batch", "jobs.csv", "--results", "r")
+    assert "2 jobs: " in first.err
+    again = command("batch", "jobs.csv", "--results", "r")
+    assert "1 unchanged" in again.err
+    assert again.status == 1
+    fresh = command("batch", "jobs.csv", "--results", "r", "--no-resume", "--json")
+    assert fresh.json["jobs"] == {"done": 1, "failed": 1}
+
+
+# -- sync ---------------------------------------------------------------------------------------
+
+
+def test_sync_takes_every_store_below_a_folder(here: Path, command: Command) -> None:
+    archives = here / "archives" / "deep"
+    archives.mkdir(parents=True)
+    (archives / "web.tar").write_bytes(save_tar({"web:2": docker_image([layer("web")])}))
+    write_dir(docker_image([layer("dir")]), here / "archives" / "app")
+    ended = command("sync", "archives", "oci:out", "--no-fsync")
+    assert ended.status == 0, ended.err
+    assert len(inspect("oci:out").images) == 2
+    apart = command("sync", "archives", "oci:out/{name}:1", "--no-fsync", "--quiet")
+    assert apart.err == ""
+    assert len(inspect("oci:out/deep/web:1").images) == 1
+
+
+def test_a_dry_run_lists_and_writes_nothing(here: Path, command: Command) -> None:
+    ended = command("sync", "in", "oci:out", "--dry-run", "--results", "r")
+    assert ended.status == 0
+    assert ended.out.startswith("oci:in → oci:out: ")
+    assert sorted(path.name for path in here.iterdir()) == ["in"]
+
+
+ALL = TagChoice()
+
+
+def targets(source: str, destination: str, choice: TagChoice = ALL) -> list[str]:
+    return [job.destination for job in jobs_of(source, destination, OCI, choice)]
+
+
+def test_every_tag_goes_where_its_template_says(registry: FakeRegistry) -> None:
+    base = f"docker://{registry.host}/team/app"
+    assert targets(f"{base}:*", f"{base}:{{tag}}-oci") == [
+        f"{base}:{tag}-oci" for tag in ("1.9", "1.10", "1.10-rc1", "latest")
+    ]
+    some = TagChoice(r"1\..*", ".*rc.*", 1)
+    assert targets(f"{base}:*", "oci:out:{tag}", some) == ["oci:out:1.10"]
+
+
+def test_every_repository_below_a_prefix_keeps_its_name_there(registry: FakeRegistry) -> None:
+    found = targets(f"docker://{registry.host}/team/**", "docker://new.example/old/**")
+    assert "docker://new.example/old/web/ui:3" in found
+    assert not any("job" in target for target in found)
+    assert "docker://new.example/other/job:1" in targets(
+        f"docker://{registry.host}/**", "docker://new.example/**"
+    )
+
+
+def test_a_file_of_skopeo_sync_is_read_as_it_is(registry: FakeRegistry, tmp_path: Path) -> None:
+    digest = docker_image([layer("ui")]).digest
+    (tmp_path / "sync.yaml").write_text(
+        f"""
+"{registry.host}":
+  tls-verify: false
+  images:
+    team/app: ["1.9"]
+    other/job: []
+    team/web/ui: ["{digest}"]
+  images-by-tag-regex:
+    team/app: ^1\\.10$
+"""
+    )
+    found = [job.source for job in jobs_of(str(tmp_path / "sync.yaml"), "oci:o", OCI, TagChoice())]
+    base = f"docker://{registry.host}"
+    assert found == [
+        f"{base}/team/app:1.9",
+        f"{base}/other/job:1",
+        f"{base}/team/web/ui@{digest}",
+        f"{base}/team/app:1.10",
+    ]
+
+
+def test_sync_converts_a_repository_in_place(registry: FakeRegistry, command: Command) -> None:
+    base = f"docker://{registry.host}/team/app"
+    with mock.patch("oci_convert.cli.registry_options.Registries.share"):
+        ended = command("sync", f"{base}:*", f"{base}:{{tag}}-oci", "--to", "oci", "--tags", "1.*")
+    assert ended.status == 0, ended.err
+    assert "3 jobs: 3 done" in ended.err
+    assert f"{base}:1.10-oci" in ended.out
+
+
+# -- how it stops, and what is seen ---------------------------------------------------------------
+
+PROGRAM = """
+import sys, time
+from oci_convert.cli import run
+from oci_convert.fleet import work
+real = work._convert
+def slow(*args):
+    time.sleep(float(sys.argv.pop()) if sys.argv[-1].startswith('0') else 0.5)
+    return real(*args)
+work._convert = slow
+run.main()
+"""
+
+
+def start(here: Path, count: int = 40) -> subprocess.Popen[str]:
+    rows = [f"oci:in:a,oci:out:{number}" for number in range(count)]
+    (here / "jobs.csv").write_text("\n".join(["source,destination", *rows]) + "\n")
+    run = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "batch", "jobs.csv", "--results", "r", "-j", "2"],
+        cwd=here,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 30
+    while not (here / "r").exists() or (here / "r").stat().st_size == 0:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return run
+
+
+def test_after_an_interrupt_what_runs_comes_to_its_end(here: Path) -> None:
+    run = start(here)
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=30)
+    assert run.returncode == 130
+    results = [json.loads(line) for line in (here / "r").read_text().splitlines()]
+    assert {it["status"] for it in results[:-1]} == {"done", "skipped"}
+    assert results[-1]["summary"]["complete"] is False
+    assert "skipped" in err
+
+
+def test_a_second_interrupt_ends_it(here: Path) -> None:
+    run = start(here)
+    run.send_signal(signal.SIGINT)
+    time.sleep(0.1)
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert "Traceback" not in err
+
+
+def test_the_board_tells_of_all_jobs_and_of_those_that_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(fleet_progress, "monotonic", lambda: now[0])
+    board = Board(4)
+    job = Job("oci:a", "oci:b")
+    board.watch(job, None)
+    board.watch(job, Progress("layers[0]", "sha256:0", 10, 5, 5, 10))
+    board.add(JobResult(id="x", source="", destination="", status=JobStatus.FAILED))
+    assert list(board.lines(102.0)) == [
+        "1 of 4 jobs, 1 failed, 0.5/s, 0:06 left",
+        "  5 B of 10 B  oci:a oci:b",
+    ]
+    board.watch(job, None)
+    assert len(list(board.lines(103.0))) == 1
+    board.cancel()
+    with pytest.raises(CancelledError):
+        board.watch(job, Progress("layers[0]", "sha256:0", 10, 5, 5, 10))
+
+
+def test_on_a_terminal_the_board_is_drawn_and_goes(here: Path) -> None:
+    write_layout({str(n): oci_image([layer(str(n))]) for n in range(3)}, here / "in")
+    (here / "jobs.csv").write_text("source,destination\noci:in:0,oci:out:0\n")
+    leader, follower = os.openpty()
+    run = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "batch", "jobs.csv"],
+        cwd=here,
+        stderr=follower,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "TERM": "xterm"},
+    )
+    os.close(follower)
+    seen = b""
+    while True:
+        try:
+            seen += os.read(leader, 4096)
+        except OSError:
+            break
+        if run.poll() is not None and b"1 job: 1 done" in seen:
+            break
+    run.wait(30)
+    os.close(leader)
+    assert b"0 of 1 job" in seen
+    assert b"1 job: 1 done" in seen

@@ -1,0 +1,250 @@
+"""Profiles: each rule has a source and a date, finds what it should, and is mended by options."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oci_convert import (
+    Compression,
+    Job,
+    JobStatus,
+    OciConvertError,
+    Options,
+    RefusedError,
+    check,
+    convert_many,
+)
+from oci_convert.profiles.check import approval, fitting
+from oci_convert.profiles.conversion import convert_for
+from oci_convert.profiles.rules import RULES
+from oci_convert.profiles.schema import NAMES, Evidence, Profile, profile_of
+from support.command import Command
+from support.images import (
+    EMPTY,
+    OCI_CONFIG,
+    OCI_LAYER,
+    OCI_MANIFEST,
+    Blob,
+    Image,
+    attestation,
+    docker_image,
+    image_list,
+    layer,
+    manifest,
+    minimal_config,
+    oci_image,
+    write_layout,
+)
+
+DATA = Path(__file__).parent.parent / "src/oci_convert/profiles/data"
+TESTDATA = Path(__file__).parent.parent / "testdata"
+
+
+def test_every_profile_is_there_once() -> None:
+    assert sorted(NAMES) == sorted(path.stem for path in DATA.iterdir())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_rule_has_a_source_a_date_and_options_that_exist(name: str) -> None:
+    profile = profile_of(name)
+    assert profile.rules
+    for rule in profile.rules:
+        assert rule.source.startswith("https://") or (
+            rule.evidence is Evidence.MEASURED and (DATA.parents[3] / rule.source).is_file()
+        )
+        Options.from_json(rule.options)
+
+
+GOOD = {"rule": "index", "says": "x", "evidence": "reported", "source": "y", "seen": "2026-01"}
+BROKEN = {
+    "no such rule": {"rule": "nonsense"},
+    "no date": {"seen": "lately"},
+    "no source": {"source": ""},
+    "no such evidence": {"evidence": "heard"},
+    "a sentence with its end": {"says": "x."},
+}
+
+
+def profile(**members: str) -> Profile:
+    lines = [f'{name} = "{value}"' for name, value in {**GOOD, **members}.items()]
+    return Profile.from_toml("x", "\n".join(['title = "X"', 'about = "Y"', "[[rules]]", *lines]))
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_profile_that_breaks_the_schema_is_refused(case: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        profile(**BROKEN[case])
+    assert profile().rules
+
+
+# -- what each rule finds -------------------------------------------------------------------------
+
+
+def edited(image: Image, **members: Any) -> Image:
+    """The image with other members in its manifest; ``None`` takes one away."""
+    document = json.loads(image.manifest) | members
+    raw = json.dumps({k: v for k, v in document.items() if v is not None}).encode()
+    digest = Blob("", raw).digest
+    blobs = {name: data for name, data in image.blobs.items() if data != image.manifest}
+    return replace(image, manifest=raw, blobs={**blobs, digest: raw}, documents={digest: raw})
+
+
+ZSTD = oci_image([layer("z", Compression.ZSTD)])
+ATTESTED = image_list([oci_image(), attestation(oci_image())])
+NESTED = image_list([image_list([oci_image()])])
+ARTIFACT = manifest(Blob(EMPTY, b"{}"), [Blob("text/plain", b"note")])
+FOUND: dict[str, tuple[Image, Any]] = {
+    "family": (docker_image(), "oci"),
+    "index": (ATTESTED, None),
+    "nested-index": (NESTED, None),
+    "compression": (ZSTD, ["gzip"]),
+    "unknown-members": (edited(oci_image(), extra=1), None),
+    "no-media-type": (edited(oci_image(), mediaType=None), None),
+    "subject": (
+        edited(oci_image(), subject=json.loads(oci_image().manifest)["config"]),
+        None,
+    ),
+    "oci-1.1": (ARTIFACT, None),
+    "config-type": (ARTIFACT, None),
+    "not-an-image": (ARTIFACT, None),
+    "attestation": (ATTESTED, None),
+    "layers": (oci_image([layer("a"), layer("b")]), 1),
+    "document-size": (oci_image(), 10),
+}
+
+
+def judged(image: Image, rule: str, value: Any, folder: Path) -> int:
+    from oci_convert.profiles.content import content_of
+    from oci_convert.stores.opening import opened
+
+    write_layout({"app": image}, folder)
+    with opened(f"oci:{folder}:app") as (_, store, roots):
+        return len(list(RULES[rule](content_of(store, roots), value)))
+
+
+@pytest.mark.parametrize("rule", FOUND)
+def test_a_rule_finds_what_it_is_about_and_nothing_in_a_plain_image(
+    rule: str, tmp_path: Path
+) -> None:
+    image, value = FOUND[rule]
+    assert judged(image, rule, value, tmp_path / "bad") > 0
+    values = {"family": "oci", "compression": ["gzip"], "layers": 9, "document-size": 9999}
+    plain = edited(oci_image(), mediaType=OCI_MANIFEST)
+    assert judged(plain, rule, values.get(rule), tmp_path / "good") == 0
+
+
+# -- making images fit ----------------------------------------------------------------------------
+
+CASES = {
+    "docker-dir": TESTDATA / "docker-dir",
+    "docker-list-dir": TESTDATA / "docker-list-dir",
+    "oci-layout": TESTDATA / "oci-layout",
+    "docker-save.tar": TESTDATA / "docker-save.tar",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_converted_for_a_target_fits_it_or_says_why_not(
+    name: str, case: str, tmp_path: Path
+) -> None:
+    to = profile_of(name).to or "oci"
+    target = f"oci:{tmp_path}/out" if to == "oci" else f"docker-archive:{tmp_path}/out.tar"
+    if to == "docker" and name != "lambda" and case == "docker-list-dir":
+        target = f"dir:{tmp_path}/out"
+    why = None
+    try:
+        convert_for(CASES[case], target, Options(fsync=False), [profile_of(name)])
+    except OciConvertError as error:
+        why = error
+    if why is None:
+        assert check(target, name).breaches == ()
+        return
+    assert why.remedy
+    assert not (tmp_path / "out").exists()
+    assert not (tmp_path / "out.tar").exists()
+    assert case in ("docker-list-dir", "docker-save.tar")
+
+
+def test_only_what_the_image_needs_is_set_and_nothing_that_was_given(tmp_path: Path) -> None:
+    write_layout({"plain": oci_image(), "zstd": ZSTD}, tmp_path)
+    old = [profile_of("docker-20.10")]
+    _, chosen = fitting(f"oci:{tmp_path}:plain", old, Options())
+    assert chosen == {"to": "docker"}
+    options, chosen = fitting(f"oci:{tmp_path}:zstd", old, Options(to="oci"))
+    assert chosen == {"compress": "gzip"}
+    assert options.to == "oci"
+    _, chosen = fitting(f"oci:{tmp_path}:zstd", old, Options(to="oci", compress="none"))
+    assert chosen == {}
+
+
+def test_a_result_that_a_target_would_refuse_is_not_written(tmp_path: Path) -> None:
+    write_layout({"zstd": ZSTD}, tmp_path / "in")
+    from oci_convert.conversion.convert import converted
+
+    with pytest.raises(RefusedError, match=r"docker-20\.10 would refuse a layer in zstd") as caught:
+        converted(
+            f"oci:{tmp_path}/in:zstd",
+            f"oci:{tmp_path}/out",
+            Options(compress="keep", fsync=False),
+            approve=approval([profile_of("docker-20.10")]),
+        )
+    assert caught.value.code == "target-would-refuse"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_mislabelled_layer_is_found_by_its_bytes(tmp_path: Path) -> None:
+    document = json.loads(ZSTD.manifest)
+    document["layers"][0]["mediaType"] = OCI_LAYER
+    write_layout({"app": edited(ZSTD, layers=document["layers"])}, tmp_path)
+    assert not check(f"oci:{tmp_path}:app", "containerd").fits
+    convert_for(f"oci:{tmp_path}:app", f"oci:{tmp_path}:new", Options(), [profile_of("containerd")])
+    assert check(f"oci:{tmp_path}:new", "containerd").fits
+
+
+def test_check_and_convert_for_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_layout({"zstd": ZSTD}, tmp_path / "in")
+    ended = command("check", "oci:in:zstd", "--for", "docker-20.10,oci-1.1")
+    assert (ended.status, ended.out) == (3, "would be refused by docker-20.10\n")
+    assert "convert it with --compress gzip" in ended.err
+    done = command("convert", "oci:in:zstd", "oci:out:app", "--for", "docker-20.10")
+    assert done.status == 0
+    assert "for docker-20.10: --compress gzip" in done.err
+    assert command("check", "oci:out:app", "--for", "docker-20.10").out == "fits\n"
+    answer = command("check", "oci:in:zstd", "--for", "docker-20.10", "--json").json
+    assert answer["breaches"][0]["options"] == {"compress": "gzip"}
+
+
+def test_a_job_of_a_fleet_may_be_for_a_target(tmp_path: Path) -> None:
+    write_layout({"zstd": ZSTD}, tmp_path / "in")
+    job = Job.from_json(
+        {
+            "source": f"oci:{tmp_path}/in:zstd",
+            "destination": f"oci:{tmp_path}/out:a",
+            "for": "docker-20.10",
+        }
+    )
+    assert Job.from_json(job.to_json()) == job
+    (result,) = convert_many([job])
+    assert result.status is JobStatus.DONE
+    assert result.options == {"for": ["docker-20.10"]}
+    assert check(f"oci:{tmp_path}/out:a", "docker-20.10").fits
+
+
+def test_a_foreign_layer_that_is_not_there_is_found(tmp_path: Path) -> None:
+    foreign = Blob("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", b"far")
+    image = manifest(Blob(OCI_CONFIG, minimal_config([])), [foreign])
+    layers = [{**it, "urls": ["https://example.com/l"]} for it in image.json["layers"]]
+    absent = edited(image, layers=layers)
+    there = {name: data for name, data in absent.blobs.items() if data != b"far"}
+    write_layout({"app": replace(absent, blobs=there)}, tmp_path)
+    found = check(f"oci:{tmp_path}:app", "distribution-2.8")
+    assert [breach.rule for breach in found.breaches] == ["absent-foreign"]
