@@ -31,7 +31,8 @@ def images_of(path: Path, choice: TagChoice) -> Iterator[ImageReference]:
     Raises :class:`UsageError` (``invalid-job``) for what is no such file, before it asks anything.
     """
     try:
-        content = document(path.read_text("utf-8-sig"), str(path))
+        with path.open(encoding="utf-8-sig") as file:
+            content = document(file.read(), str(path))
     except (OSError, UnicodeDecodeError) as error:
         why = system_error(error).message if isinstance(error, OSError) else "it is no UTF-8"
         raise StoreError(

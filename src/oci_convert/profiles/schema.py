@@ -107,7 +107,8 @@ def profile_of(name: str) -> Profile:
             where=Wording("{profiles}"),
             remedy=did_you_mean(nearest(name, NAMES), f"profiles: {', '.join(NAMES)}"),
         )
-    return Profile.from_toml(name, (_FOLDER / f"{name}.toml").read_text("utf-8"))
+    with (_FOLDER / f"{name}.toml").open(encoding="utf-8") as file:
+        return Profile.from_toml(name, file.read())
 
 
 def profiles_of(text: str) -> tuple[Profile, ...]:

@@ -31,11 +31,10 @@ from oci_convert.cli.many import (
     profile_names,
 )
 from oci_convert.cli.spelling import line_of_error
-from oci_convert.errors import UsageError
+from oci_convert.errors import OciConvertError, UsageError
 
 if TYPE_CHECKING:
     from oci_convert.cli.registry_options import Registries
-    from oci_convert.fleet.job_files import Line
     from oci_convert.options import Options
 
 __all__ = ["batch"]
@@ -86,7 +85,7 @@ def batch(
             if line.error is None:
                 total += 1
             elif not keep_going:
-                raise _refused(line)
+                raise _refused(line.error)
             else:
                 show.complain(line_of_error(line.error))
                 wrong += 1
@@ -108,9 +107,7 @@ def batch(
         carry_out(good, how, registries, total=total, wrong=wrong)
 
 
-def _refused(line: Line) -> UsageError:
-    error = line.error
-    assert error is not None
+def _refused(error: OciConvertError) -> UsageError:
     return UsageError(
         error.message,
         code=error.code,
