@@ -15,8 +15,8 @@ __all__ = ["markdown"]
 _HEAD: Final = """\
 # Profiles of targets
 
-Generated from `src/oci_convert/profiles/data`. `oci-convert check IMAGE --for PROFILE` says whether a
-target would take an image, and `convert --for PROFILE` makes it fit. Nothing is sent anywhere: an
+Generated from `src/oci_convert/profiles/data`. `oci-convert check IMAGE --for PROFILE` says whether
+a target would take an image, and `convert --for PROFILE` makes it fit. Nothing is sent anywhere: an
 image is judged by its documents. What is not listed here is not known to be refused, which is less
 than a promise that it is taken.
 
