@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import io
 import json
 import pickle
@@ -132,6 +133,24 @@ def test_both_sides_may_have_credentials_of_their_own(
         mixed = ("--creds", "me", "--password-stdin", "--dest-creds", "you:0th3r")
         ended = command(*line, *mixed)
         assert ended.status == 0, ended.err
+
+
+def test_a_missing_password_is_asked_for_on_a_terminal(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt)
+        return "s3cr3t"
+
+    with FakeRegistry(gate=Htpasswd({"me": "s3cr3t"})) as fake:
+        put(fake, LIST, "1")
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+        monkeypatch.setattr(getpass, "getpass", answer)
+        both = ("verify", at(fake), "--same-as", at(fake), "--creds", "me")
+        assert command(*both).status == 0
+        assert asked == ["Password of me: "]
 
 
 def test_a_password_on_standard_input_needs_a_name(fake: FakeRegistry, command: Command) -> None:
