@@ -143,7 +143,7 @@ class _Reader:
         A wrong embedded blob is for :meth:`node` to tell.
         """
         for descriptor in descriptors:
-            if descriptor.data is None:
+            if not descriptor.data:
                 continue
             if self.source.remote or self.source.size_of(descriptor.name) is None:
                 with suppress(OciConvertError):
