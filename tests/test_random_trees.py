@@ -149,6 +149,7 @@ options: Final = st.fixed_dictionaries(
         "signatures": st.sampled_from(KEEPS),
         "keep_extensions": st.booleans(),
         "flatten": st.booleans(),
+        "digest": st.sampled_from([None, "sha256", "sha512"]),
         "platforms": st.sampled_from([(), ("linux/amd64",), ("linux/arm64",)]),
         "on_loss": st.sampled_from(["report", "fail"]),
         "keep_going": st.booleans(),

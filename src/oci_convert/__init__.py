@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from oci_convert.inspection.images import Image, Images, Layer, open_images
     from oci_convert.inspection.inspect import Inspected, Inspection, inspect
     from oci_convert.limits import Limits, limited
-    from oci_convert.options import Keep, OnLoss, Options, OptionValues
+    from oci_convert.options import Algorithm, Keep, OnLoss, Options, OptionValues
     from oci_convert.profiles.check import Breach, Check, check
     from oci_convert.profiles.schema import Evidence
     from oci_convert.progress import Progress
@@ -81,6 +81,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ABSENT",
+    "Algorithm",
     "Answer",
     "BlobError",
     "Breach",
@@ -182,7 +183,7 @@ _HOMES: Final = {
     "inspection.images": "Image Images Layer open_images",
     "inspection.inspect": "Inspected Inspection inspect",
     "limits": "Limits limited",
-    "options": "Keep OnLoss OptionValues Options",
+    "options": "Algorithm Keep OnLoss OptionValues Options",
     "profiles.check": "Breach Check check",
     "profiles.schema": "Evidence",
     "progress": "Progress",

@@ -9,9 +9,16 @@ from oci_convert.errors import UsageError
 from oci_convert.text.suggestion import did_you_mean, nearest
 from oci_convert.text.wording import Wording
 
-__all__ = ["Compress", "Keep", "OnLoss", "chosen"]
+__all__ = ["Algorithm", "Compress", "Keep", "OnLoss", "chosen"]
 
 E = TypeVar("E", bound=StrEnum)
+
+
+class Algorithm(StrEnum):
+    """What digests are computed with."""
+
+    SHA256 = "sha256"
+    SHA512 = "sha512"
 
 
 class Compress(StrEnum):

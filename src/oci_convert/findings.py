@@ -368,6 +368,14 @@ CODES: Final[dict[str, Code]] = {
         "`org.opencontainers.image.ref.name`: letters and digits, joined by single separators.",
         "Choose a name such as `app:1`; other tools may not find the image by this one.",
     ),
+    "digest-algorithm-unsupported": Code(
+        Level.WARNING,
+        "Digests of an image for Docker are not by sha256. Docker and containerd refuse such "
+        "images (moby/moby#48241).",
+        '`{digest="sha256"}` computes the digests of documents, layers and configs anew; what they '
+        "hold stays. `diff_ids` are in the config, which stays, too: build the image again where "
+        "they are not by sha256.",
+    ),
     "digest-in-name": Code(
         Level.WARNING,
         "A name states a digest, as `app:1@sha256:…`, and the digest of the image changed. The "

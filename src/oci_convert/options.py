@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any, Final, TypedDict, Unpack, cast
 
-from oci_convert.enums import Keep, OnLoss, chosen
+from oci_convert.enums import Algorithm, Keep, OnLoss, chosen
 from oci_convert.errors import UsageError
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import PlatformLike
@@ -17,7 +17,7 @@ from oci_convert.text.brief import Brief
 from oci_convert.text.wording import Wording
 from oci_convert.transform.layer_rules import Compress, check_compress
 
-__all__ = ["Keep", "OnLoss", "OptionValues", "Options"]
+__all__ = ["Algorithm", "Keep", "OnLoss", "OptionValues", "Options"]
 
 
 class OptionValues(TypedDict, total=False):
@@ -37,6 +37,7 @@ class OptionValues(TypedDict, total=False):
     repair: bool
     sparse: Keep | str
     flatten: bool
+    digest: Algorithm | str | None
     dry_run: bool
     jobs: int | None
     verify_existing: bool
@@ -86,6 +87,9 @@ class Options(Brief):
     are, ``DROP`` removes them always, ``FAIL`` refuses such an index."""
     flatten: bool = False
     """Replace an index by its only image."""
+    digest: Algorithm | None = None
+    """Compute digests with this algorithm; ``None``: each with that of the digest before. Layers
+    and configs keep their bytes, so that the ``diff_ids`` in a config stay."""
     dry_run: bool = False
     """Write nothing, and report what would be written."""
     jobs: int | None = None
@@ -185,6 +189,7 @@ _TYPED: Final[Mapping[str, Callable[[Any], object]]] = {
     "referrers": lambda value: chosen(Keep, value, "referrers"),
     "signatures": lambda value: chosen(Keep, value, "signatures"),
     "sparse": lambda value: chosen(Keep, value, "sparse"),
+    "digest": lambda value: None if value is None else chosen(Algorithm, value, "digest"),
     "on_loss": lambda value: chosen(OnLoss, value, "on_loss"),
     "tmpdir": _path,
 }

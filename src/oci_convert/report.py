@@ -50,6 +50,8 @@ class Change(StrEnum):
     """The same bytes under another media type."""
     EDITED = "edited"
     """A document whose bytes changed in place."""
+    REHASHED = "rehashed"
+    """The same bytes under a digest of another algorithm."""
     REPACKED = "repacked"
     """A layer whose tar is the same, packed in another way."""
     DROPPED = "dropped"

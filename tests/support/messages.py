@@ -1137,6 +1137,11 @@ FINDINGS: Final[dict[str, Provoked]] = {
             ),
         ),
     ),
+    "digests that Docker does not read": Provoked(
+        "digest-algorithm-unsupported",
+        "convert oci:layout oci:new --to docker",
+        (layout(app=docker_image(algorithm="sha512")),),
+    ),
     "a name with the digest of before": Provoked(
         "digest-in-name",
         "convert oci:layout oci:new",

@@ -66,6 +66,7 @@ def build_report(
             "sparse": options.sparse.value,
             "keep_extensions": options.keep_extensions,
             "repair": options.repair,
+            "digest": options.digest,
         },
         originals={node.old.digest: node.stored for one in done for node in _originals(one)},
     )

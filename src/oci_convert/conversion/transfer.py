@@ -21,6 +21,7 @@ from oci_convert.planning.decisions import (
     Drop,
     Keep,
     Recompress,
+    Rehash,
     Relabel,
     Restore,
     Rewrite,
@@ -60,7 +61,7 @@ class _Move(NamedTuple):
     """A blob to be moved for one source."""
 
     source_plan: SourcePlan
-    decision: Keep | Relabel | Recompress
+    decision: Keep | Relabel | Recompress | Rehash
     node: BlobNode | ConfigNode
 
     @property
@@ -225,6 +226,8 @@ class Transfer:
             with self._room_for(load.descriptor.size):
                 if isinstance(load.first.decision, Recompress):
                     self._recompress(load, load.first.decision)
+                elif isinstance(load.first.decision, Rehash):
+                    self._rehash(load, load.first.decision.algorithm)
                 else:
                     self._keep(load)
         except OciConvertError as error:
@@ -238,9 +241,7 @@ class Transfer:
             raise
 
     def _keep(self, load: _Load) -> None:
-        for move in load.moves:
-            if move.decision.diff_id is not None:
-                self._check_diff_id(move, move.decision.diff_id)
+        self._check_diff_ids(load)
         descriptor = load.descriptor
         verify, source = self._options.verify_existing, load.first.source_plan.source
         shared = self.sink.shares(source)
@@ -259,6 +260,22 @@ class Transfer:
             self._bytes_written += written
             self._layer_bytes += written if load.first.node.kind is Kind.LAYER else 0
 
+    def _rehash(self, load: _Load, algorithm: str) -> None:
+        """Bring a blob under a digest of another algorithm."""
+        self._check_diff_ids(load)
+        descriptor, place = load.descriptor, load.first.place
+        chunks = verified(self._watched(load), descriptor.name, descriptor.size, place)
+        digest, size = self.sink.put(chunks, place, algorithm=algorithm)
+        with self._lock:
+            self._recompressed[descriptor.digest] = descriptor.model_copy(update={"digest": digest})
+            self._bytes_written += size
+            self._layer_bytes += size if load.first.node.kind is Kind.LAYER else 0
+
+    def _check_diff_ids(self, load: _Load) -> None:
+        for move in load.moves:
+            if move.decision.diff_id is not None:
+                self._check_diff_id(move, move.decision.diff_id)
+
     def _is_there(self, descriptor: Descriptor, *, verify: bool, document: bool = False) -> bool:
         """Whether a blob need not be written, as far as it is known before."""
         if self.sink.capabilities.looks_itself and (document or not verify):
@@ -268,7 +285,8 @@ class Transfer:
     def _recompress(self, load: _Load, decision: Recompress) -> None:
         """Compress a layer; one that runs have in common, once, if the target has it."""
         descriptor = load.descriptor
-        key = (descriptor.digest, decision.diff_id, decision.to, self._options.level)
+        level, algorithm = self._options.level, self._options.digest
+        key = (descriptor.digest, decision.diff_id, decision.to, level, algorithm)
         with self._layers.alone(key):
             known = self._layers.get(key)
             new = known if isinstance(known, Descriptor) else None
@@ -297,7 +315,8 @@ class Transfer:
             level=self._options.level,
             workers=self._jobs if descriptor.size >= _LARGE else 1,
         )
-        digest, size = self.sink.put(chunks, place, algorithm=descriptor.name.algorithm)
+        algorithm = self._options.digest or descriptor.name.algorithm
+        digest, size = self.sink.put(chunks, place, algorithm=algorithm)
         with self._lock:
             self._bytes_written += size
             self._layer_bytes += size
@@ -388,7 +407,8 @@ def _sorted(
     for source_plan in source_plans:
         for decision in source_plan.plan.decisions():
             node = decision.node
-            if isinstance(node, DocumentNode) or node.stored is not None:
+            rehashed = isinstance(decision, Rehash)
+            if isinstance(node, DocumentNode) or (node.stored is not None and not rehashed):
                 documents.append((source_plan, decision))
             elif isinstance(node, BlobNode | ConfigNode) and not isinstance(
                 decision, Rewrite | Restore | Drop

@@ -34,7 +34,7 @@ class Context:
         self.findings: list[Finding] = []
         self.refusals: list[RefusedError] = []
         """Why the target cannot hold what indexes lost."""
-        self.rendered = Rendered(keep_extensions=options.keep_extensions)
+        self.rendered = Rendered(keep_extensions=options.keep_extensions, digest=options.digest)
 
     def find(self, code: str, where: str, message: str) -> None:
         """Note a finding."""

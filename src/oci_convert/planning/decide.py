@@ -26,13 +26,20 @@ from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called
 from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import is_attestation
-from oci_convert.tree.config_findings import config_findings, platform_findings, value_findings
+from oci_convert.tree.config_findings import (
+    config_findings,
+    config_of,
+    platform_findings,
+    value_findings,
+)
 from oci_convert.tree.nodes import DocumentNode, Node, Tree
 from oci_convert.tree.referrers import Referrer
 
 __all__ = ["decide", "refuse_emptiness", "refuse_irreversible", "refuse_losses", "with_findings"]
 
 
+_READ: Final = "sha256"
+"""The algorithm of the digests that Docker reads."""
 _LEAVES_OUT: Final = frozenset({"not-an-image", "unknown-layer", "no-such-platform"})
 """Why one entry of a store is left out, where it does not end the run."""
 
@@ -82,6 +89,8 @@ def decide(
         settled=context.rendered.lasting,
     )
     configs = [found for root in plan.roots for found in _config_findings(root, options)]
+    if family is Family.DOCKER:
+        configs += [found for root in plan.roots for found in _digest_findings(root, options)]
     for planned in images:
         image = planned.image
         configs += _platform_findings(image.root.descriptor, image.node, image.node.where, options)
@@ -113,6 +122,21 @@ def _config_findings(root: Decision, options: Options) -> Iterator[Finding]:
             # Whatever a config says, its bytes are kept.
             code = found.code if CODES[found.code].fault else "config-problem"
             yield Finding.of(code, found.where, found.message)
+
+
+def _digest_findings(root: Decision, options: Options) -> Iterator[Finding]:
+    """What of an image Docker refuses because of the algorithm of a digest."""
+    nodes = [decision.node for decision in included((root,))]
+    used = {node.descriptor.name.algorithm for node in nodes}
+    for other in sorted(({options.digest.value} if options.digest else used) - {_READ}):
+        message = f"digests by {other}: Docker and containerd read only those by {_READ}"
+        yield Finding.of("digest-algorithm-unsupported", root.node.where, message)
+    for node in nodes:
+        config = config_of(node) if _is_known(node, options) else None
+        diff_ids = () if config is None or config.rootfs is None else config.rootfs.diff_ids
+        if any(not one.startswith(f"{_READ}:") for one in diff_ids):
+            message = f"diff_ids that are not by {_READ}: they are in the config, which stays"
+            yield Finding.of("digest-algorithm-unsupported", f"{node.where}.{Role.CONFIG}", message)
 
 
 def _is_known(node: Node, options: Options) -> TypeGuard[DocumentNode]:

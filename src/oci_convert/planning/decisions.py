@@ -17,7 +17,7 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression, Family
 from oci_convert.spec.models import Descriptor
 from oci_convert.text.brief import Brief
-from oci_convert.tree.nodes import BlobNode, DocumentNode, Image, Node
+from oci_convert.tree.nodes import BlobNode, ConfigNode, DocumentNode, Image, Node
 from oci_convert.tree.referrers import Referrer
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "PlannedImage",
     "PlannedReferrer",
     "Recompress",
+    "Rehash",
     "Relabel",
     "Restore",
     "Rewrite",
@@ -78,6 +79,18 @@ class Recompress(Brief):
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
+class Rehash(Brief):
+    """The same bytes under a digest of another algorithm."""
+
+    node: BlobNode | ConfigNode
+    media_type: str
+    algorithm: str
+    diff_id: Digest | None = None
+    """As for :class:`Keep`."""
+    children: ClassVar[tuple[DescriptorPlan, ...]] = ()
+
+
+@dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Rewrite(Brief):
     """A document, edited in place where its family or what it names changes."""
 
@@ -113,7 +126,7 @@ class Drop(Brief):
     children: ClassVar[tuple[DescriptorPlan, ...]] = ()
 
 
-Decision = Keep | Relabel | Recompress | Rewrite | Restore | Drop
+Decision = Keep | Relabel | Recompress | Rehash | Rewrite | Restore | Drop
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)

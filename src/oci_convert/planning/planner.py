@@ -14,6 +14,7 @@ from oci_convert.planning.decisions import (
     Keep,
     PlannedImage,
     Recompress,
+    Rehash,
     Relabel,
     Rewrite,
     documents_below,
@@ -35,7 +36,15 @@ from oci_convert.transform.document_edits import (
     not_an_image,
 )
 from oci_convert.transform.layer_rules import Layer, packing_annotations, plan_layer
-from oci_convert.tree.nodes import BlobNode, DocumentNode, Image, Node, Tree, platform_of
+from oci_convert.tree.nodes import (
+    BlobNode,
+    ConfigNode,
+    DocumentNode,
+    Image,
+    Node,
+    Tree,
+    platform_of,
+)
 
 __all__ = ["Planner"]
 
@@ -172,13 +181,23 @@ class Planner:
             self._context.find("subject-not-carried", f"{node.where}.subject", message)
         return DescriptorPlan(slot, Keep(child))
 
-    def _config(self, node: DocumentNode, child: Node) -> Keep | Relabel:
+    def _config(self, node: DocumentNode, child: Node) -> Keep | Relabel | Rehash:
         old = child.descriptor.media_type
         media_type = config_type(node.document, old, self._family)
         if media_type != old and old == OCTET_STREAM:
             message = f"media type changed: {old} → {media_type}"
             self._context.find("config-type-corrected", child.where, message)
-        return same_bytes(child, media_type)
+        return self._same_bytes(child, media_type)
+
+    def _same_bytes(
+        self, child: Node, media_type: str, diff_id: Digest | None = None
+    ) -> Keep | Relabel | Rehash:
+        """A blob whose bytes stay, under the digest that is asked for."""
+        algorithm = self._context.options.digest
+        old = child.descriptor.name.algorithm
+        if algorithm in (None, old) or not isinstance(child, BlobNode | ConfigNode):
+            return same_bytes(child, media_type, diff_id)
+        return Rehash(child, media_type, algorithm, diff_id)
 
     # -- layers -----------------------------------------------------------------------------
 
@@ -187,7 +206,7 @@ class Planner:
         of_image, built = is_image(manifest.document), id(manifest) in self._built
         key = (id(child), at_home, of_image, built)
         known = self._layers.get(key)
-        diff_id = known.diff_id if isinstance(known, Keep | Relabel | Recompress) else None
+        diff_id = known.diff_id if isinstance(known, Keep | Relabel | Recompress | Rehash) else None
         if known is not None and (diff_id is None or diff_id == _diff_id(manifest, slot)):
             return known
         actual = child.actual if isinstance(child, BlobNode) else None
@@ -211,7 +230,7 @@ class Planner:
         else:
             vouched = not built or actual is Compression.NONE
             diff_id = None if vouched else _diff_id(manifest, slot)
-            decision = same_bytes(child, plan.media_type, diff_id)
+            decision = self._same_bytes(child, plan.media_type, diff_id)
         self._layers[key] = decision
         return decision
 

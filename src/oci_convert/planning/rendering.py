@@ -21,6 +21,7 @@ from oci_convert.planning.decisions import (
     Keep,
     Plan,
     Recompress,
+    Rehash,
     Relabel,
     Restore,
     Rewrite,
@@ -56,6 +57,7 @@ def render(plan: Plan, recompressed: Mapping[str, Descriptor] | None = None) -> 
     """
     return Rendered(
         keep_extensions=plan.options.keep_extensions,
+        digest=plan.options.digest,
         recompressed=recompressed,
         settled=plan.settled,
     )
@@ -68,11 +70,13 @@ class Rendered:
         self,
         *,
         keep_extensions: bool,
+        digest: str | None = None,
         recompressed: Mapping[str, Descriptor] | None = None,
         settled: Settled | None = None,
     ) -> None:
         self.lasting = Settled() if settled is None else settled
         self._keep_extensions = keep_extensions
+        self._algorithm = digest
         self._recompressed = recompressed or {}
         self._memo = Settled()
 
@@ -85,7 +89,7 @@ class Rendered:
             return self.document(decision).descriptor
         if isinstance(decision, Relabel):
             return decision.node.descriptor.renamed(decision.media_type)
-        if isinstance(decision, Recompress):
+        if isinstance(decision, Recompress | Rehash):
             old = decision.node.descriptor
             made = self._recompressed.get(old.digest)
             return None if made is None else _named(old, decision.media_type, made)
@@ -123,6 +127,8 @@ class Rendered:
             return Change.DROPPED
         if isinstance(decision, Recompress):
             return Change.REPACKED
+        if isinstance(decision, Rehash):
+            return Change.REHASHED
         new, old = self.find(decision), decision.node.old
         if new is None or new.digest != old.digest:
             return Change.EDITED
@@ -160,8 +166,9 @@ class Rendered:
         )
         descriptor = None
         if all(child.removed or self.find(child.decision) for child in decision.children):
-            same = edited.raw is node.document.raw
-            digest = old.name if same else Digest.of(edited.raw, old.name.algorithm)
+            algorithm = self._algorithm or old.name.algorithm
+            same = edited.raw is node.document.raw and algorithm == old.name.algorithm
+            digest = old.name if same else Digest.of(edited.raw, algorithm)
             made = old.model_copy(update={"digest": digest, "size": len(edited.raw)})
             descriptor = _named(old, edited.media_type, made)
         return RenderedDocument(edited.raw, edited.media_type, descriptor, edited.findings)
@@ -204,7 +211,7 @@ class Rendered:
         match decision:
             case Rewrite():
                 return self.document(decision).media_type
-            case Recompress(media_type=media_type):
+            case Recompress(media_type=media_type) | Rehash(media_type=media_type):
                 return media_type
             case _:
                 return decision.node.descriptor.media_type

@@ -17,6 +17,7 @@ from oci_convert.planning.decisions import (
     Restore,
     Rewrite,
     documents_below,
+    recompresses,
 )
 from oci_convert.planning.planner import Planner
 from oci_convert.planning.rendering import Rendered
@@ -87,7 +88,8 @@ class _ConvertedBack:
     def verdict(self, decision: Rewrite) -> str | None:
         """Why converting back gives other bytes; ``None`` if it gives the same."""
         if self._there.find(decision) is None:
-            return "not-reversible-repacked"
+            repacked = recompresses(decision)
+            return "not-reversible-repacked" if repacked else "not-reversible"
         return None if self._returns(decision) else "not-reversible"
 
     def _returns(self, decision: Rewrite) -> bool:

@@ -9,7 +9,7 @@ from oci_convert.checks.blobs import check_all
 from oci_convert.errors import OciConvertError
 from oci_convert.progress import Progress
 from oci_convert.proof.answer import Link
-from oci_convert.proof.matching import Pair, config_of, layers_of
+from oci_convert.proof.matching import Pair, config_digest, config_of, layers_of
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Root, Source
@@ -73,7 +73,7 @@ class LinkCheck:
 
     def _config(self, node: DocumentNode, expected: Descriptor, where: str) -> Link:
         config = node.children[0]
-        found = self._found(config)
+        found = self._found(config) and config_digest(node, expected)
         ok = found == expected.digest
         note = "image ID" if ok and config.stored is not None else self._why(config)
         return Link("config", where, expected.digest, found, ok=ok, note=note)

@@ -13,16 +13,18 @@ from typing import Final
 from oci_convert.documents.document import Document, Role
 from oci_convert.proof.answer import Link
 from oci_convert.proof.originals import Documents
+from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Kind
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.platforms import disagree
-from oci_convert.tree.nodes import Node, platform_or_none
+from oci_convert.tree.nodes import DocumentNode, Node, platform_or_none
 from oci_convert.tree.walk import Visit, is_index, listed
 
 __all__ = [
     "Pair",
     "Signed",
     "Unknown",
+    "config_digest",
     "config_of",
     "held_below",
     "layers_of",
@@ -95,6 +97,14 @@ def config_of(document: Document) -> Descriptor:
     return next(slot.descriptor for slot in document.slots if slot.role is Role.CONFIG)
 
 
+def config_digest(node: DocumentNode, expected: Descriptor) -> str:
+    """The digest of the config at hand, by the algorithm of the one that is expected."""
+    config, algorithm = node.children[0], expected.name.algorithm
+    if config.stored is None or config.descriptor.name.algorithm == algorithm:
+        return config.descriptor.digest
+    return Digest.of(config.stored, algorithm)
+
+
 def layers_of(document: Document) -> list[Descriptor]:
     """The layers of a manifest, in order."""
     return [slot.descriptor for slot in document.slots if slot.role is Role.LAYER]
@@ -134,10 +144,14 @@ def likeness(signed: Signed, held: Visit) -> int:
     """How much two images have in common; 0 if they are different ones."""
     if signed.digest == held.node.old.digest:
         return _ITSELF
-    mine, theirs = held.node.document_or_none, signed.document
-    if mine is None or theirs is None or Kind.INDEX in (mine.kind, theirs.kind):
+    node, theirs = held.node, signed.document
+    if not isinstance(node, DocumentNode) or theirs is None:
         return 0
-    if config_of(mine).digest != config_of(theirs).digest:
+    mine = node.document
+    if Kind.INDEX in (mine.kind, theirs.kind):
+        return 0
+    expected = config_of(theirs)
+    if config_digest(node, expected) != expected.digest:
         return 0
     pairs = zip(layers_of(mine), layers_of(theirs), strict=False)
     return 1 + sum(one.digest == other.digest for one, other in pairs)

@@ -13,7 +13,7 @@ from oci_convert.spec.models import Descriptor, ImageConfig, diff_ids_for
 from oci_convert.spec.platforms import disagree, runs_elsewhere
 from oci_convert.tree.nodes import DocumentNode, Node
 
-__all__ = ["config_findings", "platform_findings", "value_findings"]
+__all__ = ["config_findings", "config_of", "platform_findings", "value_findings"]
 
 _NAMED_OTHERWISE: Final = frozenset({"misspelled-media-type", "mislabelled-document"})
 """Remarks on a node whose media type is wrong, and known all the same."""
@@ -59,16 +59,22 @@ def config_findings(node: DocumentNode) -> Iterator[Finding]:
         yield from _counts(node, config)
 
 
+def config_of(node: Node) -> ImageConfig | None:
+    """The config of an image; ``None`` for one that cannot be trusted."""
+    try:
+        found = node.image_config
+    except DocumentError:
+        return None
+    return None if found is None else found[0]
+
+
 def platform_findings(entry: Descriptor, node: Node, where: str) -> Iterator[Finding]:
     """Whether an entry contradicts the config of the image that it names.
 
     A config that cannot be trusted says nothing here.
     """
-    try:
-        found = node.image_config
-    except DocumentError:
-        return
-    stated = None if found is None else found[0].platform
+    config = config_of(node)
+    stated = None if config is None else config.platform
     if stated is None or entry.platform is None or not disagree(entry.platform, stated):
         return
     # Clients choose by the entry: a slightly different variant in the config, as buildah writes it,

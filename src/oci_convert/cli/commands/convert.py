@@ -27,7 +27,7 @@ from oci_convert.cli.progress import progress
 from oci_convert.cli.record import written
 from oci_convert.cli.registry_options import SCHEME, Registries, takes_registries
 from oci_convert.cli.status import FAILED
-from oci_convert.enums import Compress, Keep, OnLoss
+from oci_convert.enums import Algorithm, Compress, Keep, OnLoss
 from oci_convert.errors import UsageError
 from oci_convert.spec.media_types import Family
 
@@ -120,6 +120,10 @@ def convert(
     sparse: Annotated[
         Keep, _images(help="Entries of missing images; auto drops them if the index changes.")
     ] = Keep.AUTO,
+    digest: Annotated[
+        Algorithm | None,
+        _format(help="Compute digests anew with it; layers and configs keep their bytes."),
+    ] = None,
     flatten: Annotated[
         bool, _images("--flatten", help="Replace an index of one image by that image.")
     ] = False,
@@ -196,6 +200,7 @@ def convert(
             strict=strict,
             repair=repair,
             sparse=sparse,
+            digest=digest,
             flatten=flatten,
             restore=None if restore is None else restore.read_bytes(),
             dry_run=dry_run,

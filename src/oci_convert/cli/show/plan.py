@@ -42,6 +42,7 @@ _STYLES: Final = {
     "kept": Style.FAINT,
     "relabelled": Style.GOOD,
     "edited": Style.PLACE,
+    "rehashed": Style.PLACE,
     "repacked": Style.WARNING,
     "dropped": Style.LOSS,
 }

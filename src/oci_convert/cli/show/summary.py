@@ -12,7 +12,7 @@ from oci_convert.cli.show.words import bytes_of, count_of, digest_of, plural
 from oci_convert.spec.media_types import Kind
 
 if TYPE_CHECKING:
-    from oci_convert.report import ConvertedImage, Report
+    from oci_convert.report import ConvertedImage, MapRow, Report
 
 __all__ = ["summary"]
 
@@ -70,7 +70,7 @@ def _image(image: ConvertedImage) -> Text:
 
 def _blobs(report: Report) -> Iterator[str]:
     """What became of the blobs: documents, layers, configs, the rest."""
-    counts = Counter((row.kind, _fate(row.change.value)) for row in report.map)
+    counts = Counter((row.kind, _fate(row)) for row in report.map)
     for kind in (Kind.INDEX, Kind.MANIFEST):
         for fate in ("edited", "kept"):
             if counts[kind, fate]:
@@ -95,6 +95,8 @@ def _reasons(report: Report) -> Iterator[str]:
     """Why converting back gives other bytes: what was recompressed, lost, corrected or added."""
     if recompressed := sum(row.change.value == "repacked" for row in report.map):
         yield f"{count_of('layer', recompressed)} recompressed"
+    if any(row.change.value == "rehashed" for row in report.map):
+        yield "digests computed anew"
     placed = [found for found in report.findings if found.where.startswith("images[")]
     causes = Counter(found.code for found in placed if found.level.value == "loss")
     causes.update(found.code for found in placed if found.code in _CORRECTED)
@@ -102,9 +104,13 @@ def _reasons(report: Report) -> Iterator[str]:
         yield _CORRECTED.get(code, code.replace("-", " ")) + (f" ({times})" if times > 1 else "")
 
 
-def _fate(change: str) -> str:
-    """What became of the bytes; a new media type does not change them."""
-    return "kept" if change == "relabelled" else change
+def _fate(row: MapRow) -> str:
+    """What became of the bytes; neither a new media type nor a new digest changes them.
+
+    But the digest of a config is the ID of its image.
+    """
+    same = ("relabelled",) if row.kind is Kind.CONFIG else ("relabelled", "rehashed")
+    return "kept" if row.change.value in same else row.change.value
 
 
 def _weights(report: Report) -> Iterator[Text]:

@@ -1,0 +1,146 @@
+"""``digest``: what was digested by one algorithm, digested by another."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from oci_convert import (
+    Answer,
+    Compression,
+    Family,
+    Memory,
+    UsageError,
+    convert,
+    diff,
+    prove,
+    verify,
+)
+from support.command import Command
+from support.images import (
+    LAYERS,
+    OCI_CONFIG,
+    Blob,
+    Image,
+    attestation,
+    digest_of,
+    docker_image,
+    image_list,
+    layer,
+    layout_files,
+    manifest,
+    minimal_config,
+    oci_image,
+    write_layout,
+)
+
+LONG: Final = [replace(one, algorithm="sha512") for one in LAYERS]
+
+
+def long(image: Image) -> Image:
+    """The same image, everything by sha512."""
+    config = Blob(OCI_CONFIG, image.config, algorithm="sha512")
+    layers = [one.blob(Family.OCI) for one in LONG]
+    return replace(manifest(config, layers, algorithm="sha512"), entry=image.entry)
+
+
+APP: Final = long(oci_image())
+ARM: Final = long(oci_image(platform="linux/arm64"))
+LIST: Final = image_list([APP, ARM, attestation(APP)], algorithm="sha512")
+NESTED: Final = image_list([LIST, oci_image()], algorithm="sha512")
+IMAGES: Final = {"an image": APP, "an index": LIST, "indexes in an index": NESTED}
+UNREAD: Final = "digest-algorithm-unsupported"
+
+
+def memory(image: Image) -> Memory:
+    return Memory(layout_files({"example.com/app:1": image}))
+
+
+def documents(target: Memory) -> str:
+    """All that its documents say."""
+    return b"".join(data for data in target.files.values() if data.startswith(b"{")).decode()
+
+
+@pytest.mark.parametrize("image", IMAGES.values(), ids=IMAGES)
+@pytest.mark.parametrize("to", ["oci", "docker"])
+def test_everything_gets_the_digests_that_are_asked_for(image: Image, to: str) -> None:
+    target = Memory()
+    report = convert(memory(image), target, to=to, digest="sha256")
+    assert verify(target).sound
+    assert not re.search("sha512[:-]", documents(target))
+    assert report.images[0].new.digest.startswith("sha256:")
+    assert report.digest_map[LONG[0].digest].digest == digest_of(LONG[0].data)
+    assert UNREAD not in {found.code for found in report.findings}
+    for config in (APP.config, ARM.config)[: 1 if image is APP else 2]:
+        assert target.files[f"blobs/{digest_of(config).replace(':', '/')}"] == config
+    planned = convert(memory(image), Memory(), to=to, digest="sha256", dry_run=True)
+    assert planned.images == report.images
+    assert planned.map == report.map
+
+
+@pytest.mark.parametrize("image", IMAGES.values(), ids=IMAGES)
+def test_there_and_back_gives_the_same_bytes(image: Image) -> None:
+    there, back = Memory(), Memory()
+    only = image is APP  # in the others, something had sha256 before
+    report = convert(memory(image), there, to="oci", digest="sha256")
+    assert not report.reversible
+    again = convert(there, back, to="oci", digest="sha512")
+    assert (again.images[0].new.digest == image.digest) is only
+    assert diff(memory(image), there).same
+
+
+def test_what_has_other_digests_is_proved_to_be_the_same() -> None:
+    target = Memory()
+    convert(memory(APP), target, to="oci", digest="sha256")
+    assert prove(target, original=APP.manifest).answer is Answer.PROVED
+
+
+def test_a_recompressed_layer_gets_the_digest_that_is_asked_for() -> None:
+    target = Memory()
+    convert(memory(APP), target, to="oci", digest="sha256", compress="zstd")
+    assert verify(target).sound
+    assert not re.search("sha512[:-]", documents(target))
+    convert(memory(oci_image()), target := Memory(), to="oci", digest="sha512", compress="zstd")
+    assert verify(target).sound
+    assert '"digest":"sha256' not in documents(target).replace(" ", "")
+
+
+def test_docker_is_told_of_digests_that_it_does_not_read() -> None:
+    report = convert(memory(LIST), Memory(), to="docker")
+    assert [found.where for found in report.findings if found.code == UNREAD] == ["images[0]"]
+    report = convert(memory(docker_image()), Memory(), to="docker", digest="sha512")
+    assert UNREAD in {found.code for found in report.findings}
+    assert UNREAD not in {
+        found.code for found in convert(memory(LIST), Memory(), to="oci").findings
+    }
+
+
+def test_diff_ids_stay_and_are_told() -> None:
+    config = json.loads(minimal_config(LAYERS))
+    config["rootfs"]["diff_ids"] = [digest_of(one.tar, "sha512") for one in LAYERS]
+    image = long(oci_image(config=json.dumps(config).encode()))
+    report = convert(memory(image), Memory(), to="docker", digest="sha256")
+    (told,) = (found for found in report.findings if found.code == UNREAD)
+    assert told.where == "images[0].config"
+
+
+def test_a_plain_layer_of_an_archive_is_checked_and_rehashed(
+    tmp_path: Path, command: Command
+) -> None:
+    write_layout({"app": docker_image([layer("a", Compression.NONE)])}, tmp_path / "in")
+    archive = f"docker-archive:{tmp_path}/app.tar:app:1"
+    assert command("convert", f"oci:{tmp_path}/in", archive, "--digest", "sha512").status == 0
+    done = command("convert", archive, f"dir:{tmp_path}/out", "--to", "docker", "--digest=sha256")
+    assert done.status == 0
+    assert "digests computed anew" in done.err
+    assert command("verify", f"dir:{tmp_path}/out").status == 0
+
+
+def test_what_is_no_algorithm_is_refused() -> None:
+    with pytest.raises(UsageError, match="choices: sha256, sha512"):
+        convert(memory(APP), Memory(), to="oci", digest="md5")
