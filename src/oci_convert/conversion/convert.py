@@ -21,7 +21,7 @@ from oci_convert.progress import Progress
 from oci_convert.report import Failure, Report
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.names import called, pair
-from oci_convert.stores.base import Root, Sink, SinkOptions, SinkStore
+from oci_convert.stores.base import Sink, SinkOptions, SinkStore
 from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.system import system_errors
 from oci_convert.stores.files.temporary import temporary
@@ -216,13 +216,12 @@ class _Conversion:
             if self._ref is not None and one.roots:
                 one.rename(self._ref)
         without_old_digests(self.source_plans)
-        roots = [root for one in self.source_plans for root in one.roots]
-        _refuse_twins(roots, self._sink.label)
+        _refuse_twins(self.source_plans, self._sink.label)
         if target.rows:
             from oci_convert.conversion.archive_limits import check_rows
 
             check_rows(self.source_plans, self._sink.label)
-        self._sink.check(roots)
+        self._sink.check([root for one in self.source_plans for root in one.roots])
 
     def traffic(self) -> list[Traffic]:
         """What was counted on the way to registries, each counter once."""
@@ -274,16 +273,17 @@ def _family(options: Options, target: SinkStore) -> Family:
     return family
 
 
-def _refuse_twins(roots: Sequence[Root], where: str) -> None:
+def _refuse_twins(source_plans: Sequence[SourcePlan], where: str) -> None:
     """Two images of one call must not have one name."""
-    known: dict[object, str] = {}
-    for root in roots:
-        names = pair(root.annotations)
-        digest = known.setdefault(names, root.descriptor.digest)
-        if any(names) and digest != root.descriptor.digest:
-            raise UsageError(
-                f"two images have the name {called(root.annotations)!r}",
-                code="same-name",
-                where=where,
-                remedy="convert them one by one, each with its own REF",
-            )
+    known: dict[object, tuple[str, str]] = {}
+    for one in source_plans:
+        for root, planned in zip(one.roots, one.plan.images, strict=True):
+            names, place = pair(root.annotations), f"{one.source.label}: {planned.image.node.where}"
+            digest, first = known.setdefault(names, (root.descriptor.digest, place))
+            if any(names) and digest != root.descriptor.digest:
+                raise UsageError(
+                    f"two images have the name {called(root.annotations)!r}: {first} and {place}",
+                    code="same-name",
+                    where=where,
+                    remedy="convert them one by one, each with its own REF",
+                )
