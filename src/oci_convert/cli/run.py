@@ -14,7 +14,6 @@ from oci_convert.cli.show import complain
 from oci_convert.cli.show.terminal import tell
 from oci_convert.cli.show.text import Style, Text
 from oci_convert.cli.signals import StoppedError, listen
-from oci_convert.cli.spelling import line_of_error
 from oci_convert.cli.status import DONE, FAILED, INTERNAL, USAGE
 from oci_convert.errors import OciConvertError, UsageError
 
@@ -61,8 +60,7 @@ def _failed(error: Exception) -> int:
         for line in "".join(traceback.format_exception(error)).splitlines():
             tell(line)
     if isinstance(error, OciConvertError):
-        complain(line_of_error(error))
-        return USAGE if isinstance(error, UsageError) else FAILED
+        return _told(error)
     if isinstance(error, OSError):
         return _refused(error)
     what = "".join((type(error).__name__, ": " if str(error) else "", *str(error).splitlines()[:1]))
@@ -103,5 +101,12 @@ def _refused(error: OSError) -> int:
         error.filename = "standard output"
     from oci_convert.stores.files.system import system_error
 
-    complain(line_of_error(system_error(error)))
-    return FAILED
+    return _told(system_error(error))
+
+
+def _told(error: OciConvertError) -> int:
+    """Tell an error in the words of the command; returns the exit status."""
+    from oci_convert.cli.spelling import line_of_error
+
+    complain(line_of_error(error))
+    return USAGE if isinstance(error, UsageError) else FAILED

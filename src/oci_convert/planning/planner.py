@@ -21,7 +21,6 @@ from oci_convert.planning.decisions import (
     kept,
     same_bytes,
 )
-from oci_convert.planning.flattening import flattened
 from oci_convert.planning.index_entries import plan_entries
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import OCTET_STREAM, Compression, Family, Kind
@@ -72,6 +71,8 @@ class Planner:
         with self._undone_if_refused():
             decision = self._root(image)
             if self._context.options.flatten and isinstance(decision, Rewrite):
+                from oci_convert.planning.flattening import flattened
+
                 return flattened(self._context, image, decision, has_entries=has_entries)
             return PlannedImage(image, decision)
 

@@ -44,9 +44,10 @@ class FilesSink(Sink):
         name = self.name(descriptor.name, document=document)
         if not self.files.has(name, descriptor.size):
             return False
-        return not verify or self._is_sound(name, descriptor, watch)
+        return not verify or self.is_sound(name, descriptor, watch)
 
-    def _is_sound(self, name: str, descriptor: Descriptor, watch: Callable[[int], None]) -> bool:
+    def is_sound(self, name: str, descriptor: Descriptor, watch: Callable[[int], None]) -> bool:
+        """Whether the bytes of a blob that is there are the right ones."""
         try:
             with self.files.open(name) as file:
                 chunks = read_chunks(file)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 from oci_convert.cli.show.terminal import complain, tell
 from oci_convert.cli.show.text import Style, Text
 from oci_convert.cli.show.words import count_of
-from oci_convert.cli.spelling import spelled
 
 if TYPE_CHECKING:
     from oci_convert.findings import Finding
@@ -84,6 +83,8 @@ def _line(finding: Finding, told: Text) -> Text:
 
 def failures(failed: Iterable[Failure]) -> None:
     """What a run that kept going could not convert, one line each."""
+    from oci_convert.cli.spelling import spelled
+
     for failure in failed:
         place = ": ".join(filter(None, (failure.store, failure.where))) or failure.source
         complain(f"{place}: {spelled(failure.message)} [{failure.code}]")
