@@ -336,3 +336,15 @@ def test_an_index_that_states_another_platform_is_left_out() -> None:
     report = convert(Memory(forest.files([outer])), target, platforms="linux/amd64")
     assert [it.code for it in report.findings] == ["platform-not-selected", "not-reversible"]
     assert verify(target).findings == ()
+
+
+def test_what_an_entry_says_of_an_index_is_not_said_of_its_image() -> None:
+    forest = Forest()
+    inner = listed(forest, _one_image(forest))
+    stated = {**inner.entry, "platform": {"architecture": "arm64", "os": "linux"}}
+    body = {"schemaVersion": 2, "mediaType": f"{OCI}index.v1+json", "manifests": [stated]}
+    target = Memory()
+    source = Memory(forest.files([forest.add(f"{OCI}index.v1+json", body)]))
+    [told] = convert(source, target, flatten=True).findings
+    assert told.message.endswith("; lost: the platform of an index, linux/arm64")
+    assert verify(target).findings == ()

@@ -12,6 +12,7 @@ from oci_convert.planning.decisions import Decision, DescriptorPlan, PlannedImag
 from oci_convert.spec.media_types import Family, Kind
 from oci_convert.spec.models import Platform
 from oci_convert.spec.names import CONTAINERD_NAME, KIND, REF_NAME
+from oci_convert.spec.platforms import disagree
 from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import is_attestation
 from oci_convert.tree.choosing import how_to_choose
@@ -31,13 +32,15 @@ def flattened(context: Context, image: Image, root: Rewrite, *, has_entries: boo
     """
     decision: Decision = root
     platform: Platform | None = None
+    above: Platform | None = None
+    """What an entry of an index says that names another index."""
     annotations: dict[str, str] = {}
     lost: list[str] = []
     while isinstance(decision, Rewrite) and decision.node.kind is Kind.INDEX:
         node, only = decision.node, _only_image(context, decision)
         lost += _said_of_itself(node, context.family)
         entry = only.slot.descriptor
-        platform = entry.platform or platform
+        above, platform = platform or above, entry.platform
         if context.family is not Family.DOCKER:  # elsewhere they are lost with the index
             annotations |= {
                 name: value
@@ -47,8 +50,14 @@ def flattened(context: Context, image: Image, root: Rewrite, *, has_entries: boo
         decision = only.decision
     if decision is root:
         return PlannedImage(image, root)
+    own = platform_or_none(decision.node)
+    if platform is None and above is not None:
+        if own is None or not disagree(above, own):
+            platform = above
+        else:  # it was said of an index, and would be wrong of the image
+            lost.append(f"the platform of an index, {above}")
     if not has_entries:
-        if platform is not None and platform != platform_or_none(decision.node):
+        if platform is not None and platform != own:
             lost.append(f"the platform of its entry, {platform}")
         lost += _annotations("its entry", annotations)
     told = f"; lost: {'; '.join(lost)}" if lost else ""
