@@ -5,6 +5,7 @@
 # make suite        pytest alone
 # make docs         build the documentation into build/site; a warning is an error
 # make screenshots  take the pictures in docs/images from real runs
+# make man          write the manual pages and completions in share/ from the command's own help
 # make pages        write again what pages show: outputs of commands, generated pages, pictures
 # make dist         build and try what a release consists of, in dist/
 # make cut          cut the changelog and the version for a release: make cut VERSION=0.1.0
@@ -21,7 +22,7 @@ DEMO   := build/demo
 PAGES  := $(VENV)/ready-for-docs
 TOOLS  := build/release-tools
 
-.PHONY: demo demo-registry test lint suite docs screenshots pages dist cut bench clean
+.PHONY: demo demo-registry test lint suite docs screenshots pages dist cut man ci-tools bench clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -49,19 +50,27 @@ lint: $(READY)
 # Not with --quiet, which hides warnings from --strict, too.
 docs: $(PAGES)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/python docs/check_links.py build/site
 	@echo build/site/index.html
 
 screenshots: $(READY)
 	$(BIN)/python docs/screenshots.py
 
-pages: screenshots
-	$(BIN)/pytest -n auto --regenerate-golden tests/test_docs.py tests/test_pages.py
+man: $(READY)
+	$(BIN)/python docs/manuals.py
+
+pages: screenshots man
+	$(BIN)/pytest -n auto --regenerate-golden tests/test_docs.py tests/test_notebooks.py tests/test_pages.py
 
 dist: $(TOOLS)/ready
 	$(TOOLS)/bin/python release/dist.py
 
 cut:
 	$(PYTHON) release/cut.py $(VERSION)
+
+# Linters of what runs on machines of others, and Jupyter; without them, those tests are skipped.
+ci-tools: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[ci]'
 
 bench: $(READY)
 	$(BIN)/python benchmarks/run.py

@@ -98,6 +98,8 @@ def main() -> None:
         version = wheel.split("-")[1]
         bare = install(version, folder / "bare")
         run("make", "demo", f"BIN={bare.parent}", "READY=")
+        if not list((folder / "bare" / "share" / "man" / "man1").iterdir()):
+            sys.exit("the wheel brings no manual pages")
         bill = bill_of_materials(bare)
         same("the bill of materials", bill, bill_of_materials(install(version, folder / "again")))
         (DIST / f"oci_convert-{version}.cdx.json").write_bytes(bill)

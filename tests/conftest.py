@@ -6,6 +6,7 @@ import difflib
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,7 +86,8 @@ def peers(request: pytest.FixtureRequest) -> Callable[[str], str]:
     """
 
     def find(tool: str) -> str:
-        path = shutil.which(tool)
+        here = Path(sys.executable).parent  # linters that come from PyPI
+        path = shutil.which(tool, path=os.pathsep.join([str(here), os.environ.get("PATH", "")]))
         if path is None and request.config.getoption("--require-peers"):
             pytest.fail(f"{tool} is not installed", pytrace=False)
         if path is None:

@@ -204,6 +204,7 @@ STATUSES: dict[str, dict[int, str]] = {
         2: "translate manifest.json",
     },
     "media-types": {0: "media-types", 2: "media-types --no-such-option"},
+    "help": {0: "help exit-status", 2: "help something"},
 }
 CALLS = [(status, line) for statuses in STATUSES.values() for status, line in statuses.items()]
 
@@ -230,7 +231,7 @@ def test_the_exit_status_says_how_it_ended(status: int, line: str, command: Comm
 def test_quiet_silences_neither_the_answer_nor_the_error(
     status: int, line: str, command: Command
 ) -> None:
-    if line.split(maxsplit=1)[0] in ("inspect", "media-types", "profiles", "report"):
+    if line.split(maxsplit=1)[0] in ("inspect", "media-types", "profiles", "report", "help"):
         return  # they have nothing to silence
     quiet = command(*shlex.split(line), "--quiet")
     assert quiet.status == status
@@ -246,8 +247,8 @@ def test_quiet_silences_neither_the_answer_nor_the_error(
 def test_json_is_one_value_and_alone_on_its_stream(
     status: int, line: str, command: Command
 ) -> None:
-    if line.startswith("translate"):
-        return  # its result is a document
+    if line.startswith(("translate", "help")):
+        return  # their result is a document, and text
     ended = command(*shlex.split(line), "--json")
     assert ended.status == status
     if ended.out:

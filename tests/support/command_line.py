@@ -88,7 +88,7 @@ def _help(info: _Info) -> str:
 
 
 def _default(default: object) -> str:
-    if default is None or default is False:
+    if default is None or default is False or default == "":
         return ""
     return f"`{default.value if isinstance(default, Enum) else default}`"
 

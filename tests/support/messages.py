@@ -354,6 +354,7 @@ DOORS: Final[dict[str, Provoked]] = {
     "a command of skopeo": Provoked("unknown-command", "copy --format oci dir:a oci:b"),
     "a command of crane": Provoked("unknown-command", "push app.tar example.com/app:1"),
     "no command": Provoked("unknown-command", "app.tar oci:layout"),
+    "no topic": Provoked("unknown-topic", "help reference"),
     "an archive that is packed as nobody does here": Provoked(
         "cannot-compress", "convert app.tar new.tar.xz --to docker", (SAVED_FILE,)
     ),

@@ -14,11 +14,12 @@ from oci_convert.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["EXAMPLE", "Command", "Commands", "told"]
+__all__ = ["EXAMPLE", "GENERAL", "Command", "Commands", "exit_statuses", "heading_of", "told"]
 
 EXAMPLE: Final = "Example: "
 """What precedes the example in the description of a command."""
-_OTHERS: Final = "Options"
+GENERAL: Final = "Options"
+"""The heading of the options that are about nothing in particular."""
 _WrongCall: Any = typer.BadParameter.__base__
 """What typer raises for a command line that it cannot read."""
 _CHOICE: Final = r"'([^']*)' is not one of (.+)\.$"
@@ -48,17 +49,19 @@ class Command(TyperCommand):
             with formatter.section("Arguments"):
                 formatter.write_dl(arguments)
         options = [it for it in self.get_params(ctx) if not isinstance(it, TyperArgument)]
-        panels = dict.fromkeys(map(_panel, options)) | {_OTHERS: None}
-        panels[_OTHERS] = panels.pop(_OTHERS)
+        panels = dict.fromkeys(map(heading_of, options)) | {GENERAL: None}
+        panels[GENERAL] = panels.pop(GENERAL)
         for panel in panels:
-            group = [it.get_help_record(ctx) for it in options if _panel(it) == panel]
+            group = [it.get_help_record(ctx) for it in options if heading_of(it) == panel]
             with formatter.section(panel):
                 formatter.write_dl([record for record in group if record is not None])
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """What the exit status says, and the example on a line that can be copied."""
         with formatter.section("Exit status"):
-            formatter.write_dl([(number, meaning) for number, meaning in _statuses(self.epilog)])
+            formatter.write_dl(
+                [(number, meaning) for number, meaning in exit_statuses(self.epilog)]
+            )
         _, _, example = (self.help or "").partition(EXAMPLE)
         with formatter.section("Example"):
             formatter.write(f"{'':>{formatter.current_indent}}{' '.join(example.split())}\n")
@@ -84,6 +87,13 @@ class Command(TyperCommand):
 
 class Commands(TyperGroup):
     """The commands; one of another tool is answered with ours."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """What else can be asked for."""
+        from oci_convert.cli.topics import TOPICS
+
+        with formatter.section("Topics"):
+            formatter.write_dl([(f"help {name}", it.summary) for name, it in TOPICS.items()])
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Read the command line up to the command; options of other tools stand there, too."""
@@ -123,11 +133,13 @@ def _refuse_option(command: str, error: Any, arguments: Sequence[str]) -> None:
         ) from None
 
 
-def _panel(option: Any) -> str:
-    return getattr(option, "rich_help_panel", None) or _OTHERS
+def heading_of(option: Any) -> str:
+    """The heading that an option stands under."""
+    return getattr(option, "rich_help_panel", None) or GENERAL
 
 
-def _statuses(epilog: str | None) -> Sequence[tuple[str, str]]:
+def exit_statuses(epilog: str | None) -> Sequence[tuple[str, str]]:
+    """Each status of an epilogue, and what it means."""
     return re.findall(r"(\d) ([^;]+)(?:; |$)", epilog or "")
 
 

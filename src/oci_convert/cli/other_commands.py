@@ -119,7 +119,6 @@ COMMANDS: Final[Mapping[str, Told]] = {
     **dict.fromkeys(("sign", "standalone-sign", "attest"), Told("nothing is signed here")),
     "gc": Told("nothing is ever deleted here: umoci gc"),
     "version": Told("oci-convert --version"),
-    "help": Told("oci-convert --help"),
     "completion": Told("oci-convert --install-completion"),
 }
 """What a command of one or two words is here."""

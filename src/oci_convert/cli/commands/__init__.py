@@ -26,6 +26,7 @@ _MODULES: Final = {
     "repin": "repin",
     "translate": "translate",
     "media-types": "media_types",
+    "help": "help",
 }
 """Where each command is, in the order of the help."""
 NAMES: Final = tuple(_MODULES)

@@ -1,0 +1,1 @@
+complete --command oci-convert --no-files --arguments "(env _OCI_CONVERT_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) oci-convert)" --condition "env _OCI_CONVERT_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) oci-convert"
