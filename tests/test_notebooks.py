@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -25,7 +29,10 @@ from support.images import (
     oci_image,
     referrer,
 )
+from support.notebooks import cells, executed, page
+from support.pages import PROJECT
 
+NOTEBOOK: Final = PROJECT / "examples" / "migration.ipynb"
 EVIL: Final = "<script>alert(1)</script>\"'&\x1b[31m\u202e"
 APP: Final = docker_image([layer("base"), layer("app")])
 LIST: Final = image_list([APP, oci_image(annotations={EVIL: EVIL}), attestation(APP)])
@@ -144,3 +151,47 @@ def test_very_much_is_cut_short() -> None:
     drawn = Inspection("oci:a", (), findings)._repr_html_()
     assert len(drawn) < 500_000
     assert "only the first 1000 are shown" in Seen(drawn).text
+
+
+# -- the notebook of the examples -----------------------------------------------------------------
+
+
+def test_the_notebook_has_no_output_of_an_old_run() -> None:
+    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+
+
+def test_its_page_is_what_running_it_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made, committed = page(NOTEBOOK), PROJECT / "docs" / "notebook.md"
+    if request.config.getoption("--regenerate-golden"):
+        committed.write_text(made, encoding="utf-8", newline="\n")
+    assert committed.read_text(encoding="utf-8") == made, "pytest --regenerate-golden writes it"
+
+
+@pytest.mark.peers
+def test_jupyter_shows_what_the_page_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, peers: Callable[[str], str]
+) -> None:
+    shutil.copy(NOTEBOOK, tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))  # nothing of what somebody has set up for Jupyter
+    tool = peers("jupyter-execute")
+    subprocess.run([tool, "--inplace", NOTEBOOK.name], cwd=tmp_path, check=True)
+    done = json.loads((tmp_path / NOTEBOOK.name).read_text(encoding="utf-8"))
+    (tmp_path / "again").mkdir()
+    monkeypatch.chdir(tmp_path / "again")
+    for cell, ours in zip(done["cells"], executed(NOTEBOOK), strict=True):
+        outputs = cell.get("outputs", [])
+        printed = "".join("".join(it["text"]) for it in outputs if it["output_type"] == "stream")
+        drawn = [it["data"]["text/html"] for it in outputs if it["output_type"] != "stream"]
+        assert (printed, "".join(map("".join, drawn))) == (ours.printed, ours.drawn)
+
+
+def test_every_step_of_a_migration_is_in_it() -> None:
+    source = "\n".join(cell.source for cell in cells(NOTEBOOK) if cell.kind == "code")
+    for name in ("open_images", "inspect", "dry_run=True", "losses", "convert", "prove", "repin"):
+        assert name in source
+    assert "pandas" not in source
