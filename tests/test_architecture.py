@@ -17,7 +17,7 @@ import pytest
 PROJECT = Path(__file__).parent.parent
 PACKAGE = PROJECT / "src" / "oci_convert"
 LEVELS = (
-    {"exports", "text", "version"},
+    {"exports", "operating_system", "text", "version"},
     {"errors", "progress"},
     {"enums", "limits", "plain"},
     {"spec"},

@@ -18,7 +18,7 @@ import zstandard
 from oci_convert import OciConvertError, StoreError, UsageError, convert, inspect, verify
 from oci_convert.spec.media_types import Compression, Family
 from oci_convert.stores.files.archive_names import is_archive_name, packing_of
-from oci_convert.stores.files.copying import write_all
+from oci_convert.stores.files.file import write_all
 from oci_convert.stores.references import parse
 from support.images import docker_image, layer, layout_files, save_tar, write_files, write_layout
 

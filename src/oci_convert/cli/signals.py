@@ -6,9 +6,11 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Thread, main_thread
+from threading import Thread
 from types import FrameType
 from typing import Final, NoReturn
+
+from oci_convert.operating_system import system, wake_main_thread
 
 __all__ = ["StoppedError", "in_two_stages", "listen"]
 
@@ -31,7 +33,7 @@ def listen() -> None:
     for number in _NUMBERS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
-    if hasattr(signal, "pthread_kill"):
+    if system.wakes:
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -44,7 +46,7 @@ def _pass_on(reader: int) -> None:
     The system may give it to any other one; the main thread would go on waiting for a layer.
     """
     (number,) = os.read(reader, 1)
-    signal.pthread_kill(main_thread().ident or 0, number)
+    wake_main_thread(number)
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:

@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 
 from oci_convert.cli.replacement import replacement
 from oci_convert.errors import StoreError
+from oci_convert.operating_system import own_like
 
 __all__ = ["TextFile", "bytes_of_text", "read_texts", "text_of_bytes", "write_texts"]
 
@@ -145,8 +146,6 @@ def _liken(new: Path, old: Path) -> None:
     import shutil
 
     status = old.stat()
-    if hasattr(os, "chown"):
-        with suppress(PermissionError):
-            os.chown(new, status.st_uid, status.st_gid)
+    own_like(new, status)
     shutil.copystat(old, new)
     os.utime(new)

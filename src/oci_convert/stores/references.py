@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from oci_convert.errors import OciConvertError, StoreError, UsageError, located
+from oci_convert.operating_system import drive, no_file_name
 from oci_convert.spec.media_types import Compression, Family
 from oci_convert.stores.base import Sink, SinkOptions, Source, SourceOptions
 from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSource
@@ -44,8 +45,6 @@ __all__ = [
     "source_over",
 ]
 
-_WINDOWS: Final = os.name == "nt"
-_DRIVE: Final = r"[A-Za-z]:[\\/]"
 _LAYOUT: Final = "oci"
 _DIRECTORY: Final = "dir"
 _DOCKER_ARCHIVE: Final = "docker-archive"
@@ -148,7 +147,7 @@ def parse(text: str, *, destination: bool = False) -> Reference:
 
 def _divided(rest: str) -> tuple[str, str]:
     """What stands behind a transport, as path and REF."""
-    start = 2 if _WINDOWS and re.match(_DRIVE, rest) else 0
+    start = len(drive(rest))
     first, _, _ = rest[start:].partition(":")
     ends = [match.start() for match in re.finditer(":|$", rest) if match.start() >= start]
     for end in reversed(ends[:_COLONS]):
@@ -281,6 +280,9 @@ def open_sink(
     reference: Reference, options: SinkOptions, reader: IndexReader | None = None
 ) -> Sink:
     """Open a store for writing; ``reader`` is that of a layout."""
+    wrong = no_file_name(reference.path[len(drive(reference.path)) :].replace("\\", "/"))
+    if wrong is not None:
+        raise _invalid(str(reference), f"no file can be called {wrong!r} on Windows")
     family = options.family
     transport = _transport(reference, family)
     path = Path(reference.path)

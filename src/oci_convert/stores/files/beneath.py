@@ -15,23 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
 
-__all__ = ["FOLDER", "OPEN", "LeftError", "files_beneath", "files_through_links", "open_beneath"]
+from oci_convert import operating_system
+from oci_convert.operating_system import FOLDER, NO_FOLLOW, OPEN
 
-OPEN: Final = (
-    os.O_RDONLY
-    | getattr(os, "O_CLOEXEC", 0)
-    | getattr(os, "O_NONBLOCK", 0)  # opening a pipe instead of a file must not block the run
-    | getattr(os, "O_BINARY", 0)
-)
-"""Flags to open files of an image."""
+__all__ = ["LeftError", "files_beneath", "files_through_links", "open_beneath"]
 
-FOLDER: Final = OPEN | getattr(os, "O_DIRECTORY", 0)
-"""The same for folders, and for nothing else."""
-_NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 _LINK_LIMIT: Final = 40
-_BY_FOLDERS: Final = {os.open, os.readlink} <= os.supports_dir_fd and hasattr(os, "fwalk")
-
-
 _Level: TypeAlias = tuple[str, list[str], list[str]]
 """A folder, the folders in it, of which those that are taken out are not looked into, its files."""
 
@@ -45,7 +34,8 @@ def open_beneath(root: Path, name: str) -> int:
 
     Links that go round in circles are an :class:`OSError` with ``ELOOP``.
     """
-    return _open_by_folders(root, name) if _BY_FOLDERS else _open_by_path(root, name)
+    opened = _open_by_folders if operating_system.system.beneath else _open_by_path
+    return opened(root, name)
 
 
 def files_beneath(root: Path, folder: str, skip: str) -> Iterator[str]:
@@ -53,7 +43,7 @@ def files_beneath(root: Path, folder: str, skip: str) -> Iterator[str]:
 
     No link below leads anywhere: a folder that is one holds nothing. The same exceptions.
     """
-    walk = _walk_by_folders if _BY_FOLDERS else _walk_by_path
+    walk = _walk_by_folders if operating_system.system.beneath else _walk_by_path
     for parent, folders, files in walk(root, folder):
         inside = (PurePosixPath(folder) / parent).as_posix()
         if inside == "." and skip in folders:
@@ -91,7 +81,7 @@ def _open_by_folders(root: Path, name: str) -> int:
                 continue
             link = _link_target(part, folders[-1])
             if link is None:
-                flags = (FOLDER if parts else OPEN) | _NO_FOLLOW
+                flags = (FOLDER if parts else OPEN) | NO_FOLLOW
                 opened = os.open(part, flags, dir_fd=folders[-1])
                 if not parts:
                     return opened
@@ -139,6 +129,8 @@ def _walk_by_path(root: Path, folder: str) -> Iterator[_Level]:
 
 
 def _resolved(root: Path, name: str) -> Path:
+    if operating_system.no_file_name(name) is not None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
     top = root.resolve(strict=True)
     try:
         path = (top / name).resolve(strict=True)

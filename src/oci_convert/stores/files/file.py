@@ -1,4 +1,4 @@
-"""Open files whose errors say which file it is: a failed read or write of the system does not."""
+"""Open files whose errors say which file it is, and moving bytes from one to another."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from threading import Lock
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import BinaryIO, Concatenate, Final, ParamSpec, TypeVar
 
-__all__ = ["File", "naming"]
+from oci_convert import operating_system
+
+__all__ = ["File", "naming", "pump", "write_all"]
+
+_COPY: Final = 256 * 1024
 
 F = TypeVar("F")
 P = ParamSpec("P")
@@ -74,13 +78,27 @@ class File(FileIO):
     @_named
     def read_at(self, buffer: memoryview, at: int) -> int:
         """Fill ``buffer`` from byte ``at``, wherever the file stands; how many bytes there were."""
-        if hasattr(os, "preadv"):
-            return os.preadv(self.fileno(), [buffer], at)
-        with self._turn:  # pragma: no cover - Windows
-            self.seek(at)
-            return self.readinto(buffer) or 0
+        return operating_system.read_at(self.fileno(), buffer, at, self._turn)
 
     @_named
     def sync(self) -> None:
         """Bring the file to the disk."""
-        os.fsync(self.fileno())
+        operating_system.sync(self.fileno())
+
+
+def pump(
+    source: BinaryIO, seen: Callable[[memoryview], None], write: Callable[[memoryview], object]
+) -> None:
+    """Move the rest of a file in one buffer: its pages stay in the cache of the processor."""
+    buffer = memoryview(bytearray(_COPY))
+    while size := source.readinto(buffer):  # type: ignore[attr-defined]  # an unbuffered file has it
+        chunk = buffer[:size]
+        seen(chunk)
+        write(chunk)
+
+
+def write_all(file: BinaryIO, chunk: bytes | memoryview) -> None:
+    """Write a whole chunk to an unbuffered file: a pipe or a nearly full disk takes a part."""
+    written = file.write(chunk)
+    while written < len(chunk):
+        written += file.write(memoryview(chunk)[written:])

@@ -16,6 +16,7 @@ from threading import Lock
 from typing import BinaryIO, Final, NoReturn
 
 from oci_convert.errors import StoreError
+from oci_convert.operating_system import OPEN, share_blocks
 from oci_convert.stores.files.base import (
     ROUND,
     Files,
@@ -25,14 +26,12 @@ from oci_convert.stores.files.base import (
     not_a_file,
 )
 from oci_convert.stores.files.beneath import (
-    OPEN,
     LeftError,
     files_beneath,
     files_through_links,
     open_beneath,
 )
-from oci_convert.stores.files.copying import clone, pump, write_all
-from oci_convert.stores.files.file import File
+from oci_convert.stores.files.file import File, pump, write_all
 from oci_convert.stores.files.run_folder import UNFINISHED, RunFolder, flush, make_real_folder
 from oci_convert.text.wording import Wording
 
@@ -264,7 +263,7 @@ class _PendingFile:
         write_all(self._file, chunk)
 
     def take(self, file: BinaryIO, seen: Callable[[memoryview], None], *, link: bool) -> None:
-        if (link and self._link(file)) or clone(file, self._file):
+        if (link and self._link(file)) or share_blocks(file, self._file):
             # What is hashed is what the target holds, never the source a second time.
             with File(self._path) as held:
                 pump(held, seen, lambda _: None)

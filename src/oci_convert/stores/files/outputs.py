@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from oci_convert.errors import StoreError, UsageError
+from oci_convert.operating_system import wait_for_reader
 from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.borrowed import Borrowed
 from oci_convert.stores.files.file import File
@@ -128,8 +129,7 @@ class Stream(Output):
                 store=self._label,
                 remedy="redirect standard output to a file or a pipe",
             )
-        if hasattr(os, "set_blocking"):  # Windows has it since Python 3.12
-            os.set_blocking(_STDOUT, True)
+        wait_for_reader(_STDOUT)
         self._file = File(_STDOUT, "wb", name=self._label, closefd=False)
         return self._file
 

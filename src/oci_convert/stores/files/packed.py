@@ -11,7 +11,7 @@ from typing import BinaryIO, Final, cast
 
 from oci_convert.layers.compression import compress
 from oci_convert.spec.media_types import Compression
-from oci_convert.stores.files.copying import write_all
+from oci_convert.stores.files.file import write_all
 from oci_convert.stores.files.outputs import Output
 
 __all__ = ["Packed"]

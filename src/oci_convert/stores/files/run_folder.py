@@ -13,7 +13,6 @@ import os
 import secrets
 import shutil
 import stat
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,15 +20,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
+from oci_convert import operating_system
 from oci_convert.errors import OciConvertError, StoreError
-from oci_convert.stores.files.beneath import FOLDER, OPEN
 from oci_convert.stores.files.file import File, naming
 from oci_convert.stores.files.paths import cleaned
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - Windows has no flock: runs there must not overlap
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["UNFINISHED", "RunFolder", "flush", "make_real_folder"]
 
@@ -41,8 +35,6 @@ _ATTEMPTS: Final = 100
 """How often to make a folder that others remove, before believing that it cannot be made."""
 _PATIENCE: Final = 0.5
 """Seconds that a run which ends waits for the lock: what holds it longer than moments hangs."""
-_PAUSE: Final = 0.01
-_WINDOWS: Final = os.name == "nt"
 _LEFT: Final = ".left"
 """The end of the name of a note, by which a run that fails leaves what it made to another one."""
 
@@ -246,12 +238,13 @@ def flush(paths: Iterable[Path]) -> None:
 
 
 def _flush(path: Path) -> None:
-    if _WINDOWS and path.is_dir():
-        return  # there a folder cannot be opened, nor need it be
+    flags = operating_system.flags_to_flush(path)
+    if flags is None:
+        return
     with naming(path):
-        descriptor = os.open(path, os.O_RDWR if _WINDOWS else OPEN)
+        descriptor = os.open(path, flags)
         try:
-            os.fsync(descriptor)
+            operating_system.sync(descriptor)
         finally:
             os.close(descriptor)
 
@@ -280,35 +273,19 @@ def _lock_folder(path: Path, patience: float | None = None) -> int | None:
     Raises :class:`FileNotFoundError` if it went while its lock was waited for, and
     :class:`BlockingIOError` if another process holds it for longer than ``patience``.
     """
-    if fcntl is None:
+    if not operating_system.system.locks:
         return None
     descriptor = None
     try:
         with naming(path):
-            descriptor = os.open(path, FOLDER)
-            _flock(descriptor, patience)
+            descriptor = os.open(path, operating_system.FOLDER)
+            operating_system.lock(descriptor, patience)
             _check_there(descriptor, path)
     except BaseException:
         if descriptor is not None:
             os.close(descriptor)
         raise
     return descriptor
-
-
-def _flock(descriptor: int, patience: float | None) -> None:
-    if patience is None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        return
-    end = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= end:
-                raise
-            time.sleep(_PAUSE)
-        else:
-            return
 
 
 def _check_there(descriptor: int, path: Path) -> None:

@@ -21,8 +21,7 @@ from oci_convert.spec.media_types import Compression
 from oci_convert.stores.files.archive_errors import unreadable
 from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.borrowed import OneWay, View
-from oci_convert.stores.files.copying import pump, write_all
-from oci_convert.stores.files.file import File
+from oci_convert.stores.files.file import File, pump, write_all
 from oci_convert.stores.files.strangers import not_an_archive, recognised
 from oci_convert.stores.files.tar import Tar
 

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, NoReturn
 
 from oci_convert.errors import StoreError
 from oci_convert.stores.files.base import Pending, WritableFiles
-from oci_convert.stores.files.copying import pump, write_all
+from oci_convert.stores.files.file import pump, write_all
 from oci_convert.stores.files.outputs import Output
 
 __all__ = ["WritableTar", "header"]

@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Final
 
 from oci_convert.errors import StoreError, UsageError
+from oci_convert.operating_system import user_number
 from oci_convert.stores.registry.auth_files import AuthFile, read_auth_file
 from oci_convert.stores.registry.credential_helpers import HelperError, Helpers
 from oci_convert.stores.registry.reference import Repository
@@ -117,8 +118,9 @@ def _places(environment: Mapping[str, str], home: Path | None) -> Iterator[_File
     yield from at("REGISTRY_AUTH_FILE", named=True)
     yield from at("DOCKER_CONFIG", "config.json")
     yield from at("XDG_RUNTIME_DIR", *containers)
-    if not environment.get("XDG_RUNTIME_DIR") and hasattr(os, "getuid"):
-        yield _File(Path("/run/containers", str(os.getuid()), "auth.json"), named=False)
+    number = user_number()
+    if not environment.get("XDG_RUNTIME_DIR") and number is not None:
+        yield _File(Path("/run/containers", str(number), "auth.json"), named=False)
     yield from at("XDG_CONFIG_HOME", *containers)
     if home is None:
         return

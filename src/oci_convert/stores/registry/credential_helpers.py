@@ -11,13 +11,12 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from oci_convert.operating_system import end_group
 from oci_convert.stores.registry.secret import Credential, IdentityToken, Secret, UserPassword
 
 __all__ = ["HelperError", "Helpers"]
@@ -93,9 +92,7 @@ class Helpers:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a helper and whatever it has started, which would keep its output open."""
-    with suppress(OSError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
+    end_group(process.pid)
     process.kill()
 
 
