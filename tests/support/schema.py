@@ -112,7 +112,7 @@ def _named(kind: Any, seen: set[Any]) -> Iterator[type]:
         seen.add(kind)
         yield kind
         kinds: list[Any] = [] if issubclass(kind, Enum) else [*get_type_hints(kind).values()]
-        properties = [getattr(member, "wrapped", member) for member in vars(kind).values()]
+        properties = [getattr(member, "wrapped", member) for member in tuple(vars(kind).values())]
         getters = [one.fget for one in properties if isinstance(one, property)]
         kinds += [get_type_hints(getter).get("return") for getter in getters]
     else:
