@@ -241,7 +241,7 @@ def test_no_error_suggests_what_was_given(tmp_path: Path) -> None:
     source, target = f"oci:{tmp_path}/in", f"docker-archive:{tmp_path}/app.tar"
     with pytest.raises(OciConvertError) as refused:
         convert(source, target, platforms="windows/amd64")
-    assert "choose one with --platform" in refused.value.remedy
+    assert "choose one with platforms=…" in refused.value.remedy
     assert "windows/amd64:10.0.17763.6189" in refused.value.message
     with pytest.raises(OciConvertError) as refused:
         convert(source, target, platforms="windows/amd64:10.0.1")
