@@ -69,7 +69,7 @@ def test_links_out_of_a_store_are_refused_and_the_remedy_is_said(
         with pytest.raises(OciConvertError) as caught:
             ask(source)
         assert caught.value.code == "link-outside"
-        assert "--follow-links" in caught.value.remedy
+        assert "follow_links=True" in caught.value.remedy
         assert "cp -rL" in caught.value.remedy
     assert not (tmp_path / "new").exists()
     assert not verify(source).sound
@@ -185,6 +185,6 @@ def test_a_target_is_never_written_through_a_link(tmp_path: Path) -> None:
     with pytest.raises(OciConvertError) as caught:
         convert(source, f"oci:{target}", to="oci", follow_links=True)
     assert caught.value.code == "link-outside"
-    assert "--follow-links" not in caught.value.remedy
+    assert "follow_links=True" not in caught.value.remedy
     with pytest.raises(OciConvertError, match="leaves the directory"):
         WritableFolder(target).size("index.json")
