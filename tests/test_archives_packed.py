@@ -16,6 +16,7 @@ import pytest
 import zstandard
 
 from oci_convert import OciConvertError, StoreError, UsageError, convert, inspect, verify
+from oci_convert.cli.spelling import spelled
 from oci_convert.spec.media_types import Compression, Family
 from oci_convert.stores.files.archive_names import is_archive_name, packing_of
 from oci_convert.stores.files.file import write_all
@@ -87,7 +88,8 @@ def test_what_is_not_written_is_refused_with_the_pipe_that_does_it(
     with pytest.raises(UsageError) as caught:
         convert("app.tar", f"{transport}a b{end}", to="docker")
     assert caught.value.code == "cannot-compress"
-    assert f"oci-convert convert … - --to docker | {PIPES[end]} > 'a b{end}'" in caught.value.remedy
+    pipe = f"oci-convert convert … - --to docker | {PIPES[end]} > 'a b{end}'"
+    assert pipe in spelled(caught.value.remedy)
     assert sorted(path.name for path in here.iterdir()) == ["app.tar"]
 
 
@@ -96,7 +98,7 @@ def test_what_is_not_written_is_refused_with_the_pipe_that_does_it(
 def test_the_pipe_works(end: str) -> None:
     with pytest.raises(UsageError) as caught:
         convert("app.tar", f"new{end}", to="oci")
-    line = caught.value.remedy.removeprefix("pipe it: ")
+    line = spelled(caught.value.remedy).removeprefix("pipe it: ")
     line = line.replace("oci-convert", f"{sys.executable} -m oci_convert").replace("…", "app.tar")
     subprocess.run(["bash", "-o", "pipefail", "-c", line], check=True, capture_output=True)
     assert verify(f"new{end}").sound
