@@ -253,6 +253,17 @@ def test_a_target_that_has_the_image_is_unchanged_and_another_one_is_not(
     assert failure.code == "target-exists"
 
 
+def test_what_a_killed_run_has_written_is_unchanged_and_another_image_is_not(
+    layout: Path,
+) -> None:
+    jobs = copies(layout, 2)
+    list(convert_many(jobs))
+    convert(f"oci:{layout}:5", f"dir:{layout.parent}/out1", to="docker", force=True, fsync=False)
+    again = {result.id: result for result in convert_many(jobs)}
+    assert again[jobs[0].id].status is JobStatus.UNCHANGED
+    assert again[jobs[1].id].status is JobStatus.FAILED
+
+
 def test_what_may_pass_is_tried_again(
     registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -139,6 +139,8 @@ class Fleet:
         self._stopping = Event()
         self._file: ResultsFile | None = None
         self._again: deque[_Sent] = deque()
+        self._is_alone = False
+        """Whether what is under way has its last try, in which nothing else may end its worker."""
         self._pending: dict[Future[Answer], _Sent] = {}
 
     def stop(self) -> None:
@@ -182,9 +184,13 @@ class Fleet:
     def _send(self, executor: Executor) -> None:
         """Fill the window."""
         while len(self._pending) < self._window and not self._stopping.is_set():
+            alone = bool(self._again) and self._again[0].losses == _MOST_LOSSES - 1
+            if self._pending and (alone or self._is_alone):
+                return
             sent = self._again.popleft() if self._again else self._next()
             if not sent.tasks:
                 return
+            self._is_alone = alone
             chunk = Chunk(__version__, limits(), sent.tasks)
             try:
                 future = executor.submit(self._work, chunk)
@@ -222,7 +228,10 @@ class Fleet:
         yield from answer.results
 
     def _lost(self, sent: _Sent, error: BaseException) -> Iterator[JobResult]:
-        """Send what was lost again, job by job; give up what was lost too often."""
+        """Send what was lost again, job by job; give up what was lost too often.
+
+        The last time a job is sent alone: who is lost then has nobody else to blame.
+        """
         losses = sent.losses + 1
         if losses < _MOST_LOSSES:
             self._again.extend(_Sent((task,), losses) for task in sent.tasks)

@@ -122,14 +122,11 @@ def _convert(task: Task, result: JobResult, watch: Watch | None) -> JobResult:
     try:
         report = _converted(job, source, target, job.options, watch)
     except OciConvertError as error:
-        if error.code != "target-exists" or not job.destination.startswith(_REGISTRY):
+        if error.code != "target-exists":
             raise
         planned = job.options.but(dry_run=True, force=True)
         report = _converted(job, source, target, planned, watch)
-        from oci_convert.stores.registry.image import current_digest
-
-        there = current_digest(job.destination)
-        if [image.new.digest for image in report.images] != [there]:
+        if [image.new.digest for image in report.images] != _there(job.destination):
             raise
         return _told(replace(result, status=JobStatus.UNCHANGED), report, state)
     if report.failures:
@@ -194,6 +191,17 @@ def _whole_layout(path: str) -> OciLayout:
     from oci_convert.stores.local import OciLayout
 
     return OciLayout(path)
+
+
+def _there(destination: str) -> list[str]:
+    """The digests of what is there, as a run that was killed, or lost, may have written it."""
+    if destination.startswith(_REGISTRY):
+        from oci_convert.stores.registry.image import current_digest
+
+        found = current_digest(destination)
+        return [] if found is None else [found]
+    with opened(destination) as (_, _, roots):
+        return [root.descriptor.digest for root in roots]
 
 
 def _state(text: str, source: SourceStore) -> str:

@@ -1,0 +1,57 @@
+"""Jobs on workers of Dask, one of which is killed; a scheduler on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oci_convert import Job, Options, convert_many
+from support.images import layer, oci_image, write_layout
+
+pytestmark = [
+    pytest.mark.peers,
+    pytest.mark.filterwarnings("ignore"),  # Dask's own
+]
+
+
+@pytest.fixture
+def cluster(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # workers know this module, too
+    try:
+        import dask
+        import distributed
+    except ImportError:
+        assert not request.config.getoption("--require-peers"), "distributed is not installed"
+        pytest.skip("distributed is not installed")
+    local: Any = distributed.LocalCluster
+    connect: Any = distributed.Client
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        local(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as made,
+        connect(made, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def jobs(folder: Path, count: int) -> list[Job]:
+    write_layout({"a": oci_image([layer("a")])}, folder / "in")
+    options = Options(to="docker", fsync=False)
+    return [Job(f"oci:{folder}/in:a", f"dir:{folder}/out{n}", options) for n in range(count)]
+
+
+def test_all_jobs_are_done_although_a_worker_is_killed(cluster: Any, tmp_path: Path) -> None:
+    pids = list(cluster.run(os.getpid).values())
+    results = []
+    for result in convert_many(
+        jobs(tmp_path, 200), executor=cluster.get_executor(), workers=2, chunk=5
+    ):
+        results.append(result)
+        if len(results) == 20:
+            os.kill(pids[0], signal.SIGKILL)
+    assert len({result.id for result in results}) == 200
+    assert all(result.status.good for result in results)
