@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,17 @@ pytestmark = [
 def cluster(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # workers know this module, too
     try:
-        import dask
-        import distributed
+        dask: Any = import_module("dask")
+        distributed: Any = import_module("distributed")
     except ImportError:
         assert not request.config.getoption("--require-peers"), "distributed is not installed"
         pytest.skip("distributed is not installed")
-    local: Any = distributed.LocalCluster
-    connect: Any = distributed.Client
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 1}),
-        local(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as made,
-        connect(made, set_as_default=False) as client,
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as made,
+        distributed.Client(made, set_as_default=False) as client,
     ):
         yield client
 
