@@ -79,6 +79,7 @@ class Rendered:
         self._algorithm = digest
         self._recompressed = recompressed or {}
         self._memo = Settled()
+        self._relabelled: dict[int, tuple[Relabel, Descriptor]] = {}
 
     def find(self, decision: Decision) -> Descriptor | None:
         """What a blob has become; ``None`` where it is dropped, or not known yet."""
@@ -88,12 +89,19 @@ class Rendered:
         if isinstance(decision, Rewrite):
             return self.document(decision).descriptor
         if isinstance(decision, Relabel):
-            return decision.node.descriptor.renamed(decision.media_type)
+            return self._renamed(decision)
         if isinstance(decision, Recompress | Rehash):
             old = decision.node.descriptor
             made = self._recompressed.get(old.digest)
             return None if made is None else _named(old, decision.media_type, made)
         return decision.descriptor if isinstance(decision, Restore) else None
+
+    def _renamed(self, decision: Relabel) -> Descriptor:
+        known = self._relabelled.get(id(decision))
+        if known is None:
+            renamed = decision.node.descriptor.renamed(decision.media_type)
+            known = self._relabelled[id(decision)] = (decision, renamed)
+        return known[1]
 
     def descriptor(self, decision: Decision) -> Descriptor:
         """What a blob has become; raises :class:`LookupError` where :meth:`find` finds nothing."""

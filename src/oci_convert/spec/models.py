@@ -164,6 +164,9 @@ class Descriptor(Model):
         """The same blob under another media type."""
         if media_type == self.media_type:
             return self
+        if self.model_fields_set == {"media_type", "digest", "size"}:
+            # Most are like that, and pydantic makes one in a quarter of the time of a copy.
+            return Descriptor(media_type=media_type, digest=self.digest, size=self.size)
         return self.model_copy(update={"media_type": media_type})
 
 

@@ -6,7 +6,8 @@ from plain http, to where plain http is allowed; credentials stay with the regis
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http import HTTPStatus
 from threading import Lock
@@ -16,7 +17,7 @@ from urllib.parse import urljoin
 from urllib3.exceptions import HTTPError
 
 from oci_convert.errors import StoreError
-from oci_convert.limits import limits, raised_by
+from oci_convert.limits import inherited, limits, raised_by
 from oci_convert.stores.registry.auth import Found, Keychain
 from oci_convert.stores.registry.calls import Access, Call, Kind
 from oci_convert.stores.registry.failures import failed
@@ -33,6 +34,7 @@ from oci_convert.text.wording import Wording
 
 __all__ = ["Host"]
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 _AGENT: Final = "oci-convert"
@@ -47,6 +49,8 @@ _LONGEST_WORDS: Final = 64 * 1024
 """Bytes of an answer that are read to learn why something failed."""
 
 
+_TOGETHER: Final = 16
+"""Documents that are fetched at a time."""
 _TO_HTTPS: Final = Wording(
     'a redirect has to lead to https, or to an address of {plain_http={"HOST"}}'
 )
@@ -73,6 +77,7 @@ class Host:
         self._channel = transport.channel(self.origin, ours=True)
         self._authorizers: dict[Credential | None, Authorizer] = {}
         self._lock = Lock()
+        self._pool: ThreadPoolExecutor | None = None
         self._reached = False
 
     def authorizer(self, repository: Repository) -> Authorizer:
@@ -89,6 +94,18 @@ class Host:
                 authorizer = Authorizer(self.name, found, find_again, self.trade)
                 self._authorizers[found.credential] = authorizer
         return authorizer
+
+    def together(self, function: Callable[[S], T], several: Sequence[S]) -> list[T]:
+        """What ``function`` makes of each, several at a time; it must not call this itself.
+
+        The threads are those of all users of this registry: they end with it.
+        """
+        if len(several) < 2:
+            return [function(one) for one in several]
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(_TOGETHER)
+        return list(self._pool.map(inherited(function), several))
 
     def persist(self, attempt: Callable[[], T]) -> T:
         """Try something until it goes well, as often as the options say."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import BinaryIO, Final, TypeVar
+from typing import BinaryIO, Final
 
 from oci_convert.documents.document import Role, read_document, type_of
 from oci_convert.errors import BlobError, OciConvertError, StoreError
 from oci_convert.layers.chunk_reader import ChunkReader
 from oci_convert.layers.streams import verified
-from oci_convert.limits import inherited
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import names_blobs
 from oci_convert.spec.models import Descriptor
@@ -27,12 +25,8 @@ from oci_convert.text.wording import Wording
 
 __all__ = ["RegistrySource"]
 
-_TOGETHER: Final = 8
-"""Documents that are fetched at a time."""
 _COSIGN: Final = (".sig", ".att", ".sbom")
 """What cosign appends to the tag that stands for an image."""
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class RegistrySource(Source):
@@ -59,13 +53,14 @@ class RegistrySource(Source):
         self._heads: dict[str, bytes] = {}
         self._documents: dict[str, bytes] = {}
         self._roots: tuple[Root, ...] | None = None
+        self._together = repository.host.together
 
     def roots(self) -> Sequence[Root]:
         if self._roots is None:
             reference = self._reference
             if isinstance(reference, EveryTag):
                 tags = self._chosen(self.remote_repository.tags())
-                self._roots = tuple(_together(lambda tag: self._root(tag, tag), tags))
+                self._roots = tuple(self._together(lambda tag: self._root(tag, tag), tags))
             else:
                 self._roots = (self._root(reference.target, reference.tag),)
         return self._roots
@@ -100,7 +95,7 @@ class RegistrySource(Source):
         What some registries answer to requests that they do not know is learnt from the first.
         """
         first = [self._referrers(subject) for subject in subjects[:1]]
-        found = [*first, *_together(self._referrers, subjects[1:])]
+        found = [*first, *self._together(self._referrers, subjects[1:])]
         return list({root.descriptor.digest: root for some in found for root in some}.values())
 
     def _referrers(self, subject: Descriptor) -> list[Root]:
@@ -143,7 +138,7 @@ class RegistrySource(Source):
     def prefetch(self, descriptors: Sequence[Descriptor]) -> None:
         wanted = [one for one in descriptors if one.digest not in self._documents]
         if len(wanted) > 1:
-            _together(self._fetch, wanted)
+            self._together(self._fetch, wanted)
 
     def _fetch(self, descriptor: Descriptor) -> None:
         # What is wrong shows when the document is read.
@@ -235,11 +230,3 @@ class RegistrySource(Source):
 
     def close(self) -> None:
         """The connections belong to the client."""
-
-
-def _together(function: Callable[[T], R], several: Sequence[T]) -> list[R]:
-    """What ``function`` makes of each, several at a time."""
-    if len(several) < 2:
-        return [function(one) for one in several]
-    with ThreadPoolExecutor(min(_TOGETHER, len(several))) as pool:
-        return list(pool.map(inherited(function), several))
