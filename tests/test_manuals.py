@@ -18,7 +18,7 @@ import pytest
 
 from oci_convert.cli.commands import NAMES
 from oci_convert.cli.status import MEANINGS
-from oci_convert.cli.topics import TOPICS
+from oci_convert.cli.topics import TOPICS, about_code
 from oci_convert.findings import CODES
 from support.command import Command
 from support.command_line import commands, options
@@ -116,6 +116,12 @@ def test_a_topic_is_plain_text_in_80_columns(topic: str, command: Command) -> No
     assert ended.out.strip()
     assert max(map(len, ended.out.splitlines())) <= 80
     assert "`" not in ended.out
+
+
+def test_what_a_finding_means_is_told_in_options() -> None:
+    for code in CODES:
+        assert not [text for text in about_code(code) if re.search(r"\{\w", str(text))], code
+    assert not re.search(r"\{\w", MADE["man/man7/oci-convert-findings.7"])
 
 
 @pytest.mark.parametrize("name", ["", *NAMES])

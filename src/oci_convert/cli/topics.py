@@ -58,7 +58,9 @@ class Topic:
 
 
 def _findings() -> Sequence[Block]:
+    from oci_convert.cli.spelling import as_option
     from oci_convert.findings import CODES, Level  # no help needs them
+    from oci_convert.text.wording import Wording
 
     blocks: list[Block] = [
         (
@@ -69,7 +71,9 @@ def _findings() -> Sequence[Block]:
     ]
     for level in (Level.LOSS, Level.WARNING, Level.INFO, Level.ERROR):
         blocks.append(f"{level.value.capitalize()}:")
-        blocks.append({name: it.meaning for name, it in CODES.items() if it.level is level})
+        of_level = {name: it.meaning for name, it in CODES.items() if it.level is level}
+        told = {name: Wording(it).spelled(as_option) for name, it in of_level.items()}
+        blocks.append(told)
     return blocks
 
 
@@ -92,11 +96,14 @@ TOPICS: Final = {
 
 def about_code(name: str) -> Sequence[Block]:
     """What a finding means, and what can be done about it."""
+    from oci_convert.cli.spelling import as_option
     from oci_convert.findings import CODES
+    from oci_convert.text.wording import Wording
 
     code = CODES[name]
     level = f"{code.level.value}; --strict refuses it" if code.fault else code.level.value
-    return (f"{name} ({level})", code.meaning, code.advice)
+    told = (Wording(text).spelled(as_option) for text in (code.meaning, code.advice))
+    return (f"{name} ({level})", *told)
 
 
 def write(blocks: Sequence[Block], formatter: Any) -> None:
