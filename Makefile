@@ -3,6 +3,7 @@
 # make test         everything that must pass: ruff, mypy, pytest
 # make lint         ruff and mypy alone
 # make suite        pytest alone
+# make types        check with pyright that every public type is complete
 # make docs         build the documentation into build/site; a warning is an error
 # make screenshots  take the pictures in docs/images from real runs
 # make man          write the manual pages and completions in share/ from the command's own help
@@ -20,9 +21,10 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 DEMO   := build/demo
 PAGES  := $(VENV)/ready-for-docs
+TYPES  := $(VENV)/ready-for-types
 TOOLS  := build/release-tools
 
-.PHONY: demo demo-registry test lint suite docs screenshots pages dist cut man ci-tools bench clean
+.PHONY: demo demo-registry test lint suite types docs screenshots pages dist cut man ci-tools bench clean
 .DEFAULT_GOAL := test
 
 demo: $(READY)
@@ -46,6 +48,9 @@ lint: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	cd fuzz && MYPYPATH=../src:../tests:. ../$(BIN)/mypy --strict .
+
+types: $(TYPES)
+	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes oci_convert --ignoreexternal
 
 # Not with --quiet, which hides warnings from --strict, too.
 docs: $(PAGES)
@@ -89,6 +94,11 @@ $(READY): pyproject.toml
 # What builds the site is heavy, and nothing else needs it.
 $(PAGES): $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
+# pyright brings a Node.js of 200 MB with it.
+$(TYPES): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[types]'
 	@touch $@
 
 # The tools of a release have pins, and an environment of their own: nothing else needs them.

@@ -9,7 +9,8 @@ base, :class:`OciConvertError`. A public name is imported when it is first used,
 the package is fast.
 """
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 from oci_convert.exports import lazy
 
@@ -203,4 +204,6 @@ _HOMES: Final = {
     "verification.verify": "Effort Verification VerifiedImage verify",
     "version": "__version__",
 }
+__getattr__: Callable[[str], Any]
+__dir__: Callable[[], list[str]]
 __getattr__, __dir__ = lazy(__name__, _HOMES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -24,7 +24,7 @@ __all__ = [
     "print_json",
 ]
 
-app = typer.Typer(
+app: Final = typer.Typer(
     name="oci-convert",
     cls=Commands,
     help="Convert container images between the Docker and OCI formats, exactly, both ways.",

@@ -114,9 +114,9 @@ class Document:
         self.root = root
         self.kind = kind
         """:attr:`Kind.INDEX` or :attr:`Kind.MANIFEST`."""
-        self.media_type = identity.media_type
+        self.media_type: str = identity.media_type
         """What the document is, also where nobody calls it so."""
-        self.fault = identity.fault
+        self.fault: tuple[str, str] | None = identity.fault
         """What is wrong with what it is called: the code of a finding, and its message."""
         self.model: Manifest | Index = (
             validate(Manifest, root.value, where)

@@ -123,7 +123,7 @@ class Fleet:
         watch: Watch | None = None,
     ) -> None:
         """As for :func:`convert_many`; ``watch`` is told of jobs by our own threads."""
-        self.summary = Summary()
+        self.summary: Summary = Summary()
         self._jobs = iter(jobs)
         self._executor = executor
         self._workers = max(1, workers)

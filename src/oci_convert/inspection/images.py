@@ -83,7 +83,7 @@ class Images(Closing, Brief):
         follow_links: bool = False,
     ) -> None:
         self._open = OpenStore(store, tmpdir, follow_links)
-        self.store = self._open.reference
+        self.store: str = self._open.reference
         """The reference that was opened."""
 
     def _shown(self) -> Iterator[tuple[str, object]]:

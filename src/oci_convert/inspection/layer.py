@@ -19,7 +19,7 @@ from oci_convert.layers.recompress import unpacked
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression
 from oci_convert.spec.models import Descriptor
-from oci_convert.stores.base import Source
+from oci_convert.stores.base import Root, Source
 from oci_convert.stores.files.temporary import temporary
 from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.text.brief import Brief
@@ -43,8 +43,8 @@ class OpenStore:
                 opened(store, partial(temporary, tmpdir), follow_links=follow_links)
             )
             reference, self._source, roots = found
-            self.reference = str(reference)
-            self.roots = list(enumerate(roots))
+            self.reference: str = str(reference)
+            self.roots: list[tuple[int, Root]] = list(enumerate(roots))
             self._stack = stack.pop_all()
         self._closed = False
 

@@ -23,7 +23,7 @@ class Tally:
     def __init__(self, algorithm: str = CANONICAL) -> None:
         self.algorithm = algorithm
         self._hash = new_hash(algorithm)
-        self.size = 0
+        self.size: int = 0
 
     def update(self, chunk: bytes | bytearray | memoryview) -> None:
         """Count ``chunk`` in."""

@@ -27,14 +27,16 @@ class Context:
     ) -> None:
         self.family = family
         self.options = options
-        self.platforms = platforms or PlatformChoice(options.platforms)
+        self.platforms: PlatformChoice = platforms or PlatformChoice(options.platforms)
         self.partial = partial
         """Images of indexes may be there in part, as in the archives of Docker 29: they count as
         absent."""
         self.findings: list[Finding] = []
         self.refusals: list[RefusedError] = []
         """Why the target cannot hold what indexes lost."""
-        self.rendered = Rendered(keep_extensions=options.keep_extensions, digest=options.digest)
+        self.rendered: Rendered = Rendered(
+            keep_extensions=options.keep_extensions, digest=options.digest
+        )
 
     def find(self, code: str, where: str, message: str) -> None:
         """Note a finding."""

@@ -74,7 +74,7 @@ class Rendered:
         recompressed: Mapping[str, Descriptor] | None = None,
         settled: Settled | None = None,
     ) -> None:
-        self.lasting = Settled() if settled is None else settled
+        self.lasting: Settled = Settled() if settled is None else settled
         self._keep_extensions = keep_extensions
         self._algorithm = digest
         self._recompressed = recompressed or {}

@@ -13,7 +13,7 @@ leaves out what was not set.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, TypeAlias, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Final, TypeAlias, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_pascal
@@ -66,7 +66,7 @@ _MEMBERS: Final = {
 class Model(BaseModel):
     """Base of all models: strict, frozen, unknown members kept."""
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         defer_build=True,  # few of them are used in a short run
         strict=True,
         frozen=True,
@@ -246,7 +246,7 @@ class ImageConfig(Model):
 class RuntimeConfig(Model):
     """How a container is run by default: the member ``config`` of an image's configuration."""
 
-    model_config = ConfigDict(alias_generator=to_pascal)
+    model_config: ClassVar[ConfigDict] = ConfigDict(alias_generator=to_pascal)
 
     user: str | None = None
     exposed_ports: dict[str, Any] | None = None

@@ -4,7 +4,8 @@ A verb takes a store as a reference, as a path, or as an object: one of those he
 that keeps the contract of :class:`SourceStore`, :class:`SinkStore` or both (:class:`Store`).
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from oci_convert.exports import lazy
 
@@ -65,6 +66,8 @@ __all__ = [
     "verified",
 ]
 
+__getattr__: Callable[[str], Any]
+__dir__: Callable[[], list[str]]
 __getattr__, __dir__ = lazy(
     __name__,
     {

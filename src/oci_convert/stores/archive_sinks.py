@@ -20,7 +20,7 @@ from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor, Manifest
 from oci_convert.spec.names import CONTAINERD_NAME, repository_tag
-from oci_convert.stores.base import Root
+from oci_convert.stores.base import Capabilities, Root
 from oci_convert.stores.contents import MANIFEST_JSON
 from oci_convert.stores.docker_manifest_json import SOURCES
 from oci_convert.stores.files.tar_writer import WritableTar
@@ -38,7 +38,7 @@ class OciArchiveSink(OciLayoutSink):
     def __init__(self, files: WritableTar, label: str, *, family: Family = Family.OCI) -> None:
         super().__init__(files, label, family=family)
         self._tar = files
-        self.capabilities = replace(self.capabilities, sequential=True)
+        self.capabilities: Capabilities = replace(self.capabilities, sequential=True)
 
     def is_sound(self, name: str, descriptor: Descriptor, watch: Callable[[int], None]) -> bool:
         """Whatever is in the archive was verified when this run wrote it."""
@@ -61,7 +61,7 @@ class DockerArchiveSink(OciArchiveSink):
                 remedy=Wording('use {to="docker"} or {to="oci"}, or write oci-archive:'),
             )
         super().__init__(files, label, family=family)
-        self.capabilities = replace(self.capabilities, plain_layers=True, rows=True)
+        self.capabilities: Capabilities = replace(self.capabilities, plain_layers=True, rows=True)
         self._documents: dict[Digest, bytes] = {}
         self._configs: dict[Digest, bytes] = {}
         """What may be the config of an image."""

@@ -107,7 +107,7 @@ class ContainersDirSink(FilesSink):
     ``force`` replaces an image that is there; anything else in the directory is refused, always.
     """
 
-    capabilities = Capabilities(
+    capabilities: Capabilities = Capabilities(
         many_images=False, referrers=False, names=False, entries=False, signatures=True
     )
 

@@ -53,8 +53,8 @@ class DockerArchiveSource(Source):
         rows = read_rows(files, label)
         self._ignored = ""
         layout = self._layout(rows) if is_layout(files) else None
-        self.sparse = layout is not None
-        self.faults = () if layout is None else layout.faults
+        self.sparse: bool = layout is not None
+        self.faults: Sequence[tuple[OciConvertError, str]] = () if layout is None else layout.faults
         self._entries = None if layout is None else IndexEntries(layout, self._row_files)
         self._roots = _distinct(self._read_roots(rows, self._entries))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_pascal
@@ -66,7 +66,7 @@ _MEMBERS: Final = frozenset(("Config", "RepoTags", "Layers", "Parent", SOURCES))
 class SavedImage(Model):
     """A row of the ``manifest.json`` that ``docker save`` writes."""
 
-    model_config = ConfigDict(alias_generator=to_pascal)
+    model_config: ClassVar[ConfigDict] = ConfigDict(alias_generator=to_pascal)
 
     config: str
     repo_tags: tuple[str, ...] | None = Field(default=None, strict=False)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from oci_convert.layers.streams import Tally, verified
 from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.spec.models import Descriptor
-from oci_convert.stores.base import Root, Sink, Source, unwatched, watched
+from oci_convert.stores.base import Capabilities, Root, Sink, Source, unwatched, watched
 
 __all__ = ["HashingSink", "in_dry_run"]
 
@@ -33,8 +33,8 @@ class HashingSink(Sink):
 
     def __init__(self, target: Sink) -> None:
         self._target = target
-        self.label = target.label
-        self.capabilities = target.capabilities
+        self.label: str = target.label
+        self.capabilities: Capabilities = target.capabilities
 
     def has(
         self,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import BinaryIO, Final
 
 from oci_convert.documents.document import DESCRIPTOR_MEMBERS, read_object, refuse_case_variants
-from oci_convert.errors import StoreError, UsageError
+from oci_convert.errors import OciConvertError, StoreError, UsageError
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Cell, Family, Kind, name_of
 from oci_convert.spec.models import Descriptor, LayoutHeader, validate
@@ -41,10 +41,11 @@ class OciLayoutSource(Source):
         self.files = files
         self.label = label
         self._check_header()
-        self.index = (reader or IndexReader()).read(files, label)
+        self.index: LayoutIndex | None = (reader or IndexReader()).read(files, label)
         """``None`` in a layout of before 1.0, which has ``refs/``."""
         self._refs = self._read_refs() if self.index is None else []
-        self.faults = () if self.index is None else self.index.faults
+        faults = () if self.index is None else self.index.faults
+        self.faults: Sequence[tuple[OciConvertError, str]] = faults
 
     def _check_header(self) -> None:
         if self.files.size("oci-layout") is None:
@@ -110,7 +111,7 @@ class OciLayoutSink(FilesSink):
         super().__init__(files, label)
         self._reader = reader or IndexReader()
         self._refs = family is Family.OCI_RC2
-        self.capabilities = Capabilities(
+        self.capabilities: Capabilities = Capabilities(
             families=frozenset({family}) if self._refs else frozenset({Family.OCI, Family.DOCKER})
         )
         # What cannot be read fails now, not after the last blob.

@@ -23,9 +23,9 @@ class Traffic:
     __slots__ = ("_lock", "_warnings", "bytes_down", "bytes_up", "requests")
 
     def __init__(self) -> None:
-        self.requests = 0
-        self.bytes_up = 0
-        self.bytes_down = 0
+        self.requests: int = 0
+        self.bytes_up: int = 0
+        self.bytes_down: int = 0
         self._warnings: dict[str, None] = {}
         self._lock = Lock()
 

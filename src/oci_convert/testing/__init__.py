@@ -3,7 +3,8 @@
 :class:`StoreContract` needs pytest; nothing else here does.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from oci_convert.exports import lazy
 
@@ -30,6 +31,8 @@ __all__ = [
     "write_images",
 ]
 
+__getattr__: Callable[[str], Any]
+__dir__: Callable[[], list[str]]
 __getattr__, __dir__ = lazy(
     __name__,
     {

@@ -35,7 +35,7 @@ class Borrowed:
         if isinstance(file, io.TextIOBase):
             raise TypeError("an archive is bytes: open the file in binary mode")
         self.file: Any = file  # what it can do is found out when it is asked to
-        self.turn = Lock()
+        self.turn: Lock = Lock()
         self._start = _position(file)
         self._read = False
 
@@ -97,7 +97,7 @@ class View(io.RawIOBase):
         self._owned = owned
         self._at = 0
         with turn:
-            self.size = max(0, file.seek(0, os.SEEK_END) - start)
+            self.size: int = max(0, file.seek(0, os.SEEK_END) - start)
             """Bytes of it."""
 
     @classmethod

@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from threading import Lock
-from typing import BinaryIO, Concatenate, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, Concatenate, Final, ParamSpec, TypeVar
 
 from oci_convert import operating_system
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer, WriteableBuffer
 
 __all__ = ["File", "naming", "pump", "write_all"]
 
@@ -64,11 +67,25 @@ class File(FileIO):
         self.name = str(opened) if name is None else os.fspath(name)
         self._turn = Lock()
 
-    read = _named(FileIO.read)
-    readinto = _named(FileIO.readinto)
-    write = _named(FileIO.write)
-    truncate = _named(FileIO.truncate)
-    close = _named(FileIO.close)
+    @_named
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(size)
+
+    @_named
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        return super().readinto(buffer)
+
+    @_named
+    def write(self, data: ReadableBuffer, /) -> int:
+        return super().write(data)
+
+    @_named
+    def truncate(self, size: int | None = None, /) -> int:
+        return super().truncate(size)
+
+    @_named
+    def close(self) -> None:
+        super().close()
 
     @property
     def size(self) -> int:

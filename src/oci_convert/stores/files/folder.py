@@ -66,8 +66,8 @@ class Folder(Files):
         *,
         follow_links: bool = False,
     ) -> None:
-        self.path = Path(path)
-        self.label = str(path) if label is None else label
+        self.path: Path = Path(path)
+        self.label: str = str(path) if label is None else label
         self._prefix = os.path.join(self.path, "")
         self._follows = follow_links
 

@@ -18,7 +18,7 @@ class Held:
 
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files = files
-        self.lock = RLock()
+        self.lock: RLock = RLock()
         self.living: list[MemoryFiles] = []
 
 
@@ -29,7 +29,7 @@ class MemoryFiles(WritableFiles):
         self, files: dict[str, bytes] | None = None, label: str = "memory", held: Held | None = None
     ) -> None:
         self._held = Held({} if files is None else files) if held is None else held
-        self.files = self._held.files
+        self.files: dict[str, bytes] = self._held.files
         self.label = label
         self._written: list[str] = []
         """What was not there before this run."""

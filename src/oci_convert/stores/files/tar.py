@@ -59,7 +59,7 @@ class Tar(Files):
     """
 
     def __init__(self, path: str | os.PathLike[str], file: File | View | None = None) -> None:
-        self.label = str(path)
+        self.label: str = str(path)
         self._file = file or File(path)
         self._members: dict[str, _Member] = {}
         self._links: dict[str, str | None] = {}

@@ -47,7 +47,7 @@ class Positioned(Protocol):
 class Forwards:
     """A stream as what headers are read from: it goes back only into what was read last."""
 
-    size = sys.maxsize
+    size: int = sys.maxsize
     """Nobody knows."""
 
     def __init__(self, file: BinaryIO) -> None:

@@ -77,7 +77,7 @@ class WritableTar(WritableFiles):
     def __init__(self, output: Output, label: str) -> None:
         self.output = output
         self.label = label
-        self.turn = Lock()
+        self.turn: Lock = Lock()
         """Held while a member is written."""
         self._file: BinaryIO | None = None
         self._at = 0

@@ -41,7 +41,7 @@ class RegistryClient:
         options: RegistryOptions | None = None,
         proxies: Proxies | None = None,
     ) -> None:
-        self.options = options or RegistryOptions()
+        self.options: RegistryOptions = options or RegistryOptions()
         self._keychain = Keychain(auth or Auth.anonymous())
         self._transport = Transport(self.options, proxies or Proxies())
         self._known = Known()

@@ -68,10 +68,10 @@ class Host:
         options: RegistryOptions,
         pace: Pace,
     ) -> None:
-        self.name = repository.host
+        self.name: str = repository.host
         self.options = options
         self.pace = pace
-        self.origin = transport.origin(repository)
+        self.origin: Origin = transport.origin(repository)
         self._transport = transport
         self._keychain = keychain
         self._channel = transport.channel(self.origin, ours=True)

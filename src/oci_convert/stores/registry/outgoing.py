@@ -45,7 +45,7 @@ class Outgoing:
         self._where = where
         self._expected = expected
         self._tally = Tally(expected[0].algorithm if expected else algorithm)
-        self.finished = False
+        self.finished: bool = False
         """Whether the last chunk has left."""
 
     @property

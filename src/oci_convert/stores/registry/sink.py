@@ -21,6 +21,7 @@ from oci_convert.stores.registry.reference import ImageReference, Repository, Ta
 from oci_convert.stores.registry.source import RegistrySource
 from oci_convert.stores.registry.unsent import UnsentRepository
 from oci_convert.stores.registry.uploads import Placed
+from oci_convert.stores.traffic import Traffic
 from oci_convert.text.wording import Wording
 
 __all__ = ["RegistrySink", "SinkSettings"]
@@ -55,8 +56,8 @@ class RegistrySink(Sink):
         settings: SinkSettings,
     ) -> None:
         several = isinstance(reference, TagTemplate)
-        self.label = f"docker://{reference.repository}"
-        self.capabilities = Capabilities(
+        self.label: str = f"docker://{reference.repository}"
+        self.capabilities: Capabilities = Capabilities(
             many_images=several,
             names=several,
             entries=False,
@@ -65,7 +66,7 @@ class RegistrySink(Sink):
             repairs=False,
         )
         self._remote = repository
-        self.traffic = repository.access.traffic
+        self.traffic: Traffic = repository.access.traffic
         self._reference = reference
         self._settings = settings
         self._documents: dict[str, tuple[Descriptor, bytes]] = {}

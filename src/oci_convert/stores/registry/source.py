@@ -21,6 +21,7 @@ from oci_convert.stores.registry.lists import shortened
 from oci_convert.stores.registry.manifests import MEDIA_TYPES, Fetched
 from oci_convert.stores.registry.reference import EveryTag, ImageReference
 from oci_convert.stores.registry.referrers import referrers_tag
+from oci_convert.stores.traffic import Traffic
 from oci_convert.text.wording import Wording
 
 __all__ = ["RegistrySource"]
@@ -42,9 +43,9 @@ class RegistrySource(Source):
         tags: re.Pattern[str] | None = None,
         inspects_layers: bool = False,
     ) -> None:
-        self.label = f"docker://{reference.repository}"
+        self.label: str = f"docker://{reference.repository}"
         self.remote_repository = repository
-        self.traffic = repository.access.traffic
+        self.traffic: Traffic = repository.access.traffic
         self.inspects_layers = inspects_layers
         self._reference = reference
         self._pattern = tags
