@@ -29,6 +29,7 @@ from support.images import (
     OCI_INDEX,
     Image,
     attestation,
+    digest_of,
     docker_image,
     files_below,
     image_list,
@@ -133,6 +134,7 @@ def test_mypy_reads_them() -> None:
 def test_each_of_them_is_tested_here() -> None:
     tests = Path(__file__).read_text(encoding="utf-8")
     called = set(re.findall(r"(?:run|lines)\(\s*\"(\w+)\"|EXAMPLES\[\"(\w+)\"\]", tests))
+    called |= {(name, "") for name in ("processes", "in_asyncio")}
     assert {one or other for one, other in called} == set(EXAMPLES)
 
 
@@ -172,6 +174,58 @@ def test_skip_done(tmp_path: Path) -> None:
     index.write_text('{"schemaVersion": 2, "manifests": []}')
     assert lines("skip_done", *arguments) == ["a.tar: 1 converted", "b.tar: 1 converted"]
     assert verify(tmp_path / "out").sound
+
+
+def test_sheet_and_summary(tmp_path: Path) -> None:
+    source = saved({"a:1": IMAGE}, tmp_path, "a.tar") / "a.tar"
+    sheet, results = tmp_path / "fleet.csv", tmp_path / "results.jsonl"
+    rows = [f"{source},oci:{tmp_path}/out,,linux/amd64", f"{tmp_path}/none,oci:{tmp_path}/x,,"]
+    sheet.write_text("\n".join(["source,destination,to,platforms", *rows]) + "\n")
+    found = lines("sheet", sheet, results, status=1)
+    assert sorted(line.split()[0] for line in found) == ["done", "failed"]
+    again = lines("sheet", sheet, results, status=1)
+    assert sorted(line.split()[0] for line in again) == ["failed", "unchanged"]
+    page = lines("summary", results)
+    assert page[0].startswith("# 2 stores, ")
+    assert "| failed | 1 |" in page
+    assert page[-1].startswith(f"- {tmp_path}/none: ")
+
+
+def test_only_docker(tmp_path: Path) -> None:
+    docker = write_layout({"a": IMAGE}, tmp_path / "docker")
+    oci = write_layout({"b": oci_image([APP])}, tmp_path / "oci")
+    assert lines("only_docker", tmp_path / "out", docker, oci) == [
+        f"{docker}: 1 converted, 0 losses",
+        f"{oci}: is OCI already",
+    ]
+
+
+@pytest.mark.parametrize("example", ["processes", "in_asyncio"])
+def test_side_by_side(example: str, tmp_path: Path) -> None:
+    names = ["a", "b", "c"]
+    folder = tmp_path / "in"
+    for name in names:
+        saved({f"{name}:1": docker_image([layer(name)])}, folder, f"{name}.tar")
+    archives = [str(folder / f"{name}.tar") for name in names]
+    done = subprocess.run(
+        [sys.executable, EXAMPLES[example], tmp_path / "out", *archives],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert sorted(done.stdout.splitlines()) == [f"{archive}: 1 images" for archive in archives]
+    with open_images(tmp_path / "out") as images:
+        assert {image.name for image in images} == {f"docker.io/library/{n}:1" for n in names}
+
+
+def test_explain(tmp_path: Path) -> None:
+    files = damaged(layout_files({"app": IMAGE}), BASE.digest)
+    layout = write_files(files, tmp_path / "layout")
+    out, _ = run("explain", layout, f"oci:{tmp_path}/out", status=3)
+    said = json.loads(out)
+    assert (said["store"], said["where"]) == (str(layout), "images[0].layers[0]")
+    assert (said["digest"], said["expected"]) == (BASE.digest, BASE.digest)
 
 
 def test_json_lines(tmp_path: Path) -> None:
@@ -286,6 +340,30 @@ def test_in_memory() -> None:
     assert verify(target).sound
 
 
+def test_zip_store(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "layout.zip", "w") as archive:
+        for name, data in layout_files({"app:1": IMAGE}).items():
+            archive.writestr(name, data)
+    [digest] = lines("zip_store", tmp_path / "layout.zip", f"oci:{tmp_path}/out")
+    with open_images(tmp_path / "out") as images:
+        assert images.find().digest == digest
+    assert verify(tmp_path / "out").sound
+
+
+def test_build_image(tmp_path: Path) -> None:
+    folder = write_files({"etc/motd": b"hello"}, tmp_path / "in")
+    target = f"docker-archive:{tmp_path}/app.tar:example.com/app:1"
+    [digest] = lines("build_image", folder, target)
+    with open_images(target) as images:
+        image = images.find()
+        assert (image.digest, image.files().read("etc/motd")) == (digest, b"hello")
+    assert verify(target).sound
+
+
+def test_fixtures() -> None:
+    assert lines("fixtures") == ["digest-mismatch"]
+
+
 # -- documents and pins ----------------------------------------------------------------------------
 
 
@@ -341,17 +419,42 @@ def test_list_files(tmp_path: Path) -> None:
     foreign = layer("windows", foreign=True, present=False)
     index = image_list([IMAGE, docker_image([foreign, APP], platform="windows/amd64")])
     layout = write_layout({"app:1": index}, tmp_path)
-    assert [line.split() for line in lines("list_files", layout)] == [
+    out, error = run("list_files", layout)
+    app, base = APP.digest[:19], BASE.digest[:19]
+    assert [line.split() for line in out.decode().splitlines()] == [
         ["app:1", "(linux/amd64)"],
-        ["0", "0", "etc"],
-        ["0", "5", "etc/motd"],
-        ["0", "100000", "srv/data"],
-        ["1", "0", "etc"],
-        ["1", "4", "etc/motd"],
+        ["directory", "0", app, "etc"],
+        ["file", "4", app, "etc/motd"],
+        ["file", "100000", base, "srv/data"],
         ["app:1", "(windows/amd64)"],
-        ["1", "0", "etc"],
-        ["1", "4", "etc/motd"],
     ]
+    assert "is missing" in error
+
+
+def test_read_file(tmp_path: Path) -> None:
+    layout = write_layout({"app": IMAGE}, tmp_path)
+    assert run("read_file", layout, "/etc/motd", "linux/amd64")[0] == b"app\n"
+    _, error = run("read_file", layout, "etc/mot", status=1)
+    assert "did you mean etc/motd?" in error
+
+
+def test_list_images(tmp_path: Path) -> None:
+    amd64 = oci_image([APP])
+    index = image_list([amd64, attestation(amd64)])
+    broken = damaged(layout_files({"app:1": index, "bad": IMAGE}), IMAGE.digest)
+    layout = write_files(broken, tmp_path / "layout")
+    out, error = run("list_images", layout)
+    [line, referrer] = [line.split() for line in out.decode().splitlines()]
+    assert line[:2] == ["app:1", "linux/amd64"]
+    assert referrer[1] == "attestation"
+    assert "digest-mismatch" in error
+
+
+def test_push_bytes(tmp_path: Path) -> None:
+    layout = write_layout({"app": IMAGE}, tmp_path)
+    found = [line.split()[1:] for line in lines("push_bytes", layout)]
+    blobs = [*(it.data for it in IMAGE.layers), IMAGE.config, IMAGE.manifest]
+    assert found == [[digest_of(data), str(len(data))] for data in blobs]
 
 
 def test_find_zstd(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ KNOWN = {
     *dir(builtins),
     *dir(typing),
     *dir(collections.abc),
+    "ConfigDict",
     "Executor",
     "Path",
     "PathLike",
