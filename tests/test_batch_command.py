@@ -339,9 +339,10 @@ def test_after_an_interrupt_what_runs_comes_to_its_end(here: Path) -> None:
     _, err = run.communicate(timeout=30)
     assert run.returncode == 130
     results = [json.loads(line) for line in (here / "r").read_text().splitlines()]
-    assert {it["status"] for it in results[:-1]} == {"done", "skipped"}
+    assert {it["status"] for it in results[:-1]} <= {"done", "skipped"}
+    assert len(results) < 40  # others did not begin
     assert results[-1]["summary"]["complete"] is False
-    assert "skipped" in err
+    assert "Traceback" not in err
 
 
 def test_a_second_interrupt_ends_it(here: Path) -> None:

@@ -385,12 +385,17 @@ def test_five_platforms_are_counted_with_their_documents(tmp_path: Path) -> None
 def test_results_come_as_jobs_end_not_as_they_began(
     layout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = work._try
+    real, others = work._try, threading.Semaphore(0)
 
     def slow(task: Any, watch: Any) -> JobResult:
         if task.job.source.endswith(":0"):
-            time.sleep(0.2)
-        return real(task, watch)
+            for _ in range(2):
+                assert others.acquire(timeout=60)
+            time.sleep(0.1)
+            return real(task, watch)
+        result = real(task, watch)
+        others.release()
+        return result
 
     monkeypatch.setattr(work, "_try", slow)
     results = [result.source[-1] for result in convert_many(copies(layout, 3), workers=3)]

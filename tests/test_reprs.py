@@ -25,6 +25,7 @@ from oci_convert import (
     Options,
     Platform,
     Progress,
+    check,
     convert,
     diff,
     inspect,
@@ -76,6 +77,7 @@ def values() -> Iterator[Any]:
     yield report
     yield convert([source, Memory(broken)], Memory(), to="oci", keep_going=True)
     yield inspect(source)
+    yield check(source, "oci-1.0")
     yield verify(source)
     yield verify(Memory(broken))
     yield diff(source, target)
@@ -104,6 +106,10 @@ def arguments() -> Iterator[Any]:
     yield descriptor.platform
     yield Limits(nodes=7, tree_depth=3, document_size=2**40)
     yield Options(to="oci", platforms=["linux/amd64"] * 50, compress="zstd", tmpdir=LONG)
+    yield oci_convert.Job(LONG, LONG, id=LONG)
+    yield oci_convert.JobResult(
+        id=LONG, source=LONG, destination=LONG, status=oci_convert.JobStatus.DONE
+    )
     yield Progress(LONG, MANY.digest, 1, 2, 3, 4)
     for error in ("OciConvertError", "UsageError", "DocumentError", "BlobError", "StoreError"):
         yield getattr(oci_convert, error)(LONG, code="a-code", where=LONG, remedy=LONG)
