@@ -124,10 +124,10 @@ def test_a_name_that_would_be_cut_off_is_refused(here: Path, transport: str, nam
     with pytest.raises(UsageError) as caught:
         convert("app.tar", f"{transport}:{name}")
     assert caught.value.code == "invalid-reference"
-    said, _, option = caught.value.remedy.rpartition(" --to ")
+    said, _, option = caught.value.remedy.rpartition(" with to=")
     assert said.endswith(f"write ./{name}")
     assert not list(here.glob("new*"))
-    convert("app.tar", f"./{name}", to=option, fsync=False)
+    convert("app.tar", f"./{name}", to=option.strip('"'), fsync=False)
     assert parse(f"{transport}:{name}").path == name
 
 
@@ -142,11 +142,11 @@ def test_a_tag_that_ends_so_is_one_behind_an_archive(here: Path) -> None:
 ELSEWHERE = {
     "docker-daemon:app:1": (
         "docker save app:1 | oci-convert convert - …",
-        "oci-convert convert … - --to docker | docker load",
+        'convert(…, "-", to="docker") | docker load',
     ),
     "containers-storage:[overlay@/var/lib]localhost/app:1": (
         "podman save localhost/app:1 | oci-convert convert - …",
-        "oci-convert convert … - --to docker | podman load",
+        'convert(…, "-", to="docker") | podman load',
     ),
     "containerd:app": ("ctr image export - app |", "| ctr image import -"),
     "docker-daemon:": ("docker save IMAGE |", "| docker load"),

@@ -19,6 +19,7 @@ import oci_convert.stores
 from oci_convert import (
     Descriptor,
     Digest,
+    Job,
     Limits,
     Memory,
     OciConvertError,
@@ -91,6 +92,13 @@ def values() -> Iterator[Any]:
         yield images
         for image in images:
             yield from (image, image.config, image.manifest, *image.layers)
+    with open_images(Memory(layout_files({"app": oci_image()}))) as images:
+        for image in images:
+            yield image.files()
+            yield from image.files().values()
+    yield oci_convert.check(source, ["docker-20.10", "oci-1.0"])
+    yield from oci_convert.convert_many([Job(f"dir:{LONG}", f"oci:{LONG}", id=LONG)])
+    yield Job(LONG, LONG, Options(to="oci"), LONG)
     yield from arguments()
 
 

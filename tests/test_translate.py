@@ -306,7 +306,8 @@ def _account_members(
     deeper: set[str],
 ) -> None:
     gone = {name for name in old if name not in new}
-    assert {name for name in gone - edited if (f"{name}-removed", place) not in found} == set()
+    full = {name for name in gone - edited if old[name] not in (None, "", {}, [])}
+    assert {name for name in full if (f"{name}-removed", place) not in found} == set()
     assert {name for name in new if name not in old} <= edited
     stay = [name for name in old if name not in gone]
     assert [name for name in new if name in old] == stay

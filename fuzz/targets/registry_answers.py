@@ -69,7 +69,13 @@ class Answers:
         self.origin = origin
 
     def send(
-        self, method: str, target: str, headers: dict[str, str], body: Body = None
+        self,
+        method: str,
+        target: str,
+        headers: dict[str, str],
+        body: Body = None,
+        *,
+        hurried: bool = False,
     ) -> urllib3.BaseHTTPResponse:
         sent = f"{target} {headers}"
         token = "scope=" in target  # its server may be anywhere, so long as it is secure
