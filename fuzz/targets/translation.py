@@ -15,7 +15,8 @@ from oci_convert.documents.document import Document, Role, read_document
 from oci_convert.errors import OciConvertError
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
-from oci_convert.transform.translate import home_of, translate
+from oci_convert.transform.document_edits import home_of
+from oci_convert.transform.translate import translate
 from stores import documents
 
 _TO: Final = (Family.OCI, Family.DOCKER, Family.OCI_RC2)
