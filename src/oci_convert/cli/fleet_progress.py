@@ -37,8 +37,9 @@ class Board:
     """How far the jobs are; and where they are told to stop."""
 
     def __init__(self, total: int | None) -> None:
-        self.total = total
-        self.ended = self.bad = 0
+        self.total: int | None = total
+        self.ended: int = 0
+        self.bad: int = 0
         self._cancelled = Event()
         self._running: dict[str, tuple[float, Progress | None]] = {}
         self._recent: list[tuple[float, int]] = [(monotonic(), 0)]

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
+from time import sleep
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -14,6 +15,8 @@ from oci_convert.operating_system import system, wake_main_thread
 
 __all__ = ["StoppedError", "in_two_stages", "listen"]
 
+_AGAIN: Final = 0.02
+"""Seconds after which the main thread is woken again."""
 _NUMBERS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -43,10 +46,13 @@ def listen() -> None:
 def _pass_on(reader: int) -> None:
     """Pass a signal on to the main thread.
 
-    The system may give it to any other one; the main thread would go on waiting for a layer.
+    The system may give it to any other one; the main thread would go on waiting for a layer. It is
+    woken again until it has heard: it may have been about to wait, where nothing wakes it.
     """
     (number,) = os.read(reader, 1)
-    wake_main_thread(number)
+    while signal.getsignal(number) is _stop:
+        wake_main_thread(number)
+        sleep(_AGAIN)
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:

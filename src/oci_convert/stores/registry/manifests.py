@@ -149,7 +149,9 @@ class Manifests(Lists):
             error = refused(call, answer)
             if not late and not unknown:
                 raise error
-            for lost in words.digests:
+            # What cannot be read for a moment is there: to put it again would be the next moment.
+            gone = () if "DIGEST_INVALID" in words.codes else words.digests
+            for lost in gone:
                 self._known.discard(self._key(lost))
                 self._known.discard(self._key(lost, Kind.MANIFEST))
             patience.wait(TryAgain(error))
