@@ -17,12 +17,13 @@ __all__ = ["Html", "drawn", "short_digest", "table", "tag", "tree"]
 _MOST: Final = 1000
 """Rows of a table, and lines of a tree: a browser draws no million of them."""
 _STYLE: Final = """
-.oci-convert { color: inherit; font-size: 90%; line-height: 1.5 }
+.oci-convert { color: inherit; font-size: 90%; line-height: 1.5; overflow-x: auto }
 .oci-convert details, .oci-convert .leaf { margin-left: 1.2em }
 .oci-convert summary { cursor: pointer }
 .oci-convert table { border-collapse: collapse; margin: .3em 0 }
 .oci-convert th, .oci-convert td { text-align: left; vertical-align: top; padding: .1em .8em .1em 0;
-  border-bottom: 1px solid rgba(128, 128, 128, .4); background: transparent }
+  border-bottom: 1px solid rgba(128, 128, 128, .4); background: transparent;
+  overflow-wrap: anywhere; min-width: 4em }
 .oci-convert .faint { opacity: .75 }
 .oci-convert .good { color: #28843b }
 .oci-convert .warning { color: #a36a00 }
