@@ -400,3 +400,25 @@ def test_results_come_as_jobs_end_not_as_they_began(
     monkeypatch.setattr(work, "_try", slow)
     results = [result.source[-1] for result in convert_many(copies(layout, 3), workers=3)]
     assert results[-1] == "0"
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_name_that_two_jobs_give_to_different_images_is_told(
+    tmp_path: Path, *, again: bool
+) -> None:
+    """The second one replaces the first; nothing is lost without a word, also after a resume."""
+    jobs = []
+    for number in range(3):
+        archive = tmp_path / f"{number}.tar"
+        archive.write_bytes(save_tar({"app:1": docker_image([layer(str(number // 2))])}))
+        jobs.append(Job(str(archive), f"oci:{tmp_path / 'out'}", FAST))
+    results = tmp_path / "results.jsonl"
+    ran = list(convert_many(jobs, workers=1, results=results))
+    if again:
+        ran = list(convert_many(jobs, workers=1, results=results))
+    by_id = {result.id: result for result in ran}
+    assert [by_id[job.id].status.good for job in jobs] == [True, True, False]
+    failure = by_id[jobs[2].id].failure
+    assert failure is not None
+    assert failure.code == "same-name"
+    assert jobs[0].id in failure.message

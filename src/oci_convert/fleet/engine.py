@@ -24,6 +24,7 @@ from typing import Final
 
 from oci_convert.errors import OciConvertError, StoreError, UsageError
 from oci_convert.fleet.jobs import Chunk, Job, Task
+from oci_convert.fleet.names import Names
 from oci_convert.fleet.records import write_record
 from oci_convert.fleet.results import Answer, JobResult, JobStatus, Summary
 from oci_convert.fleet.results_file import ResultsFile
@@ -157,8 +158,10 @@ class Fleet:
                 executor = ThreadPoolExecutor(self._workers, thread_name_prefix="job")
                 stack.callback(executor.shutdown, cancel_futures=True)
             stack.callback(self._cancel)
+            names = Names()
+            stack.callback(names.close)
             for result in self._results(executor):
-                yield self._told(result)
+                yield self._told(result, names)
             self.summary.complete = not self._stopping.is_set()
             self.summary.seconds = round(time.monotonic() - began, 3)
             if self._file is not None:
@@ -239,12 +242,14 @@ class Fleet:
         for task in sent.tasks:
             yield _without(task, JobStatus.LOST, losses, _loss(losses, error))
 
-    def _told(self, result: JobResult) -> JobResult:
+    def _told(self, result: JobResult, names: Names) -> JobResult:
         """Write a result down; one that is unchanged says what the earlier one said."""
+        unknown = result.status is JobStatus.UNCHANGED and not result.images
+        if self._file is not None and unknown:
+            earlier = self._file.earlier(result.id)
+            result = result if earlier is None else result.as_before(earlier)
+        result = names.checked(result)
         if self._file is not None:
-            if result.status is JobStatus.UNCHANGED and not result.images:
-                earlier = self._file.earlier(result.id)
-                result = result if earlier is None else result.as_before(earlier)
             self._file.write(result)
         if self._records is not None and result.report is not None:
             write_record(self._records, result)

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-__all__ = ["Places"]
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["Places", "temporary_database"]
+
+
+def temporary_database() -> sqlite3.Connection:
+    """A database in memory, and on disk when it grows, that is gone once it is closed."""
+    import sqlite3
+
+    # An empty name is a database that sqlite keeps to itself.
+    database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+    database.execute("PRAGMA cache_size = -2000")
+    database.execute("PRAGMA synchronous = OFF")
+    return database
 
 
 class Places:
     """Two numbers for each key; the last ones count. A context manager."""
 
     def __init__(self) -> None:
-        import sqlite3
-
-        # An empty name is a database that sqlite keeps to itself, and on disk when it grows.
-        self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-        self._database.execute("PRAGMA cache_size = -2000")
-        self._database.execute("PRAGMA synchronous = OFF")
+        self._database = temporary_database()
         self._database.execute(
             "CREATE TABLE places (key TEXT PRIMARY KEY, at INTEGER, size INTEGER) WITHOUT ROWID"
         )
