@@ -23,7 +23,7 @@ __all__ = ["tell_old_digests", "without_old_digests"]
 def without_old_digests(source_plans: Sequence[SourcePlan]) -> None:
     """Call every image by a name that stays true."""
     named = [
-        (one, [_true(one, *pair) for pair in zip(one.roots, one.plan.images, strict=True)])
+        (one, [_true(one, *both) for both in zip(one.roots, one.plan.images, strict=True)])
         for one in source_plans
     ]
     taken = Counter(pair(root.annotations) for _, roots in named for root in roots)
