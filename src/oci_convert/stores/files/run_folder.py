@@ -57,9 +57,7 @@ class RunFolder:
     def begin(self) -> Path:
         """The folder of this run; it is made unless it is there."""
         with self._guard:
-            if self._path is None:
-                self._path = self._begin()
-            return self._path
+            return self._begin() if self._path is None else self._path
 
     def file(self) -> Path:
         """A name for an unfinished file. May be called from several threads at once."""
@@ -82,7 +80,7 @@ class RunFolder:
         with self.locked():
             unfinished = self._root / UNFINISHED
             make_real_folder(unfinished)
-            path = unfinished / secrets.token_hex(8)
+            path = self._path = unfinished / secrets.token_hex(8)
             path.mkdir()
             self._lock = _lock_folder(path)
             return path
