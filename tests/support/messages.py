@@ -29,6 +29,7 @@ from oci_convert.spec.media_types import Compression, Family
 from oci_convert.stores.files.file import File
 from oci_convert.stores.files.system import REFUSALS, system_error
 from oci_convert.stores.files.tar import Tar
+from oci_convert.version import __version__
 from support import schema1
 from support.archives import Members, Saved, archive, crane, crane_foreign, docker_20, docker_25
 from support.command import Command
@@ -152,7 +153,8 @@ _MASKS: Final = {
 
 
 def masked(line: str) -> str:
-    """The line without what differs from machine to machine."""
+    """The line without what differs from machine to machine, and from release to release."""
+    line = line.replace(f"oci-convert {__version__}", "oci-convert VERSION")
     line = line.replace(f"{Path.cwd()}/", "").replace(os.path.realpath(Path.cwd()) + "/", "")
     for pattern, shown in _MASKS.items():
         line = re.sub(pattern, shown, line)
