@@ -38,7 +38,8 @@ _MADE: Final = frozenset({HTTPStatus.CREATED, HTTPStatus.OK, HTTPStatus.ACCEPTED
 _LATE: Final = frozenset({"DIGEST_INVALID", "MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"})
 """What a registry says of a manifest whose parts somebody else puts at the same moment, or that it
 took just now: by the next try it has them."""
-_LATE_TRIES: Final = 3
+_LATE_TRIES: Final = 6
+"""Somebody else may put every child of a list in turn, and each of them spoils one try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class Manifests(Lists):
 
         One that is known to be here is not sent again without a tag. In a run, nobody else puts
         the same document at the same time. What a registry says that just has not everything yet
-        is tried again, three times; one that does not say what digest it took is asked for it.
+        is tried again, six times; one that does not say what digest it took is asked for it.
         Raises :class:`StoreError` (``manifest-refused``, ``manifest-blob-unknown``,
         ``registry-denied`` and the like) and :class:`BlobError` (``digest-mismatch``).
         """
