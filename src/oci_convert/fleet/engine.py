@@ -158,8 +158,7 @@ class Fleet:
                 executor = ThreadPoolExecutor(self._workers, thread_name_prefix="job")
                 stack.callback(executor.shutdown, cancel_futures=True)
             stack.callback(self._cancel)
-            names = Names()
-            stack.callback(names.close)
+            names = stack.enter_context(Names())
             for result in self._results(executor):
                 yield self._told(result, names)
             self.summary.complete = not self._stopping.is_set()

@@ -9,13 +9,14 @@ from oci_convert.errors import StoreError
 from oci_convert.fleet.places import temporary_database
 from oci_convert.fleet.results import JobResult, JobStatus
 from oci_convert.report import Failure
+from oci_convert.stores.base import Closing
 
 __all__ = ["Names"]
 
 _REGISTRY: Final = "docker://"
 
 
-class Names:
+class Names(Closing):
     """Which job gave an image its name, on disk if there are many."""
 
     def __init__(self) -> None:

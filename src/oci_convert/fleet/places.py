@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
+
+from oci_convert.stores.base import Closing
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,7 +24,7 @@ def temporary_database() -> sqlite3.Connection:
     return database
 
 
-class Places:
+class Places(Closing):
     """Two numbers for each key; the last ones count. A context manager."""
 
     def __init__(self) -> None:
@@ -51,14 +52,3 @@ class Places:
     def close(self) -> None:
         """Forget it all."""
         self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

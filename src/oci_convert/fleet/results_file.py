@@ -11,12 +11,12 @@ import os
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from oci_convert.errors import StoreError, UsageError
 from oci_convert.fleet.places import Places
 from oci_convert.fleet.results import JobResult, Summary, not_results
+from oci_convert.stores.base import Closing
 from oci_convert.stores.files.system import system_errors
 from oci_convert.text.wording import Wording
 
@@ -25,7 +25,7 @@ __all__ = ["ResultsFile", "is_result", "read_results"]
 _SUMMARY: Final = "summary"
 
 
-class ResultsFile:
+class ResultsFile(Closing):
     """A file of results that is written to, and that knows what earlier runs wrote.
 
     Where each job stands is kept in a temporary database, so that a million of them take no memory.
@@ -73,17 +73,6 @@ class ResultsFile:
         """Close it."""
         self._places.close()
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _drop_torn(descriptor: int) -> None:

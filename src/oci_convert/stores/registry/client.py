@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from threading import Event, Lock
-from types import TracebackType
 
+from oci_convert.stores.base import Closing
 from oci_convert.stores.registry.auth import Auth, Keychain
 from oci_convert.stores.registry.calls import Access, catalog_scope, scope
 from oci_convert.stores.registry.host import Host
@@ -29,7 +29,7 @@ class RemoteRepository(Referrers, Uploads):
     """Whether what is put here is sent; else it is only counted."""
 
 
-class RegistryClient:
+class RegistryClient(Closing):
     """Connections, tokens, rates and what is known of registries, shared by all threads of a run.
 
     It is a context manager.
@@ -94,14 +94,3 @@ class RegistryClient:
         """End everything: who waits, for an answer or for a turn, gets an error at once."""
         self._closed.set()
         self._transport.close()
-
-    def __enter__(self) -> RegistryClient:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
