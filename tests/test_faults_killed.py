@@ -262,6 +262,48 @@ def test_a_signal_ends_a_run_whatever_thread_gets_it(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+CLEARED_UP = """
+import gc, signal, sys, time, weakref
+from oci_convert import operating_system
+if sys.argv[2] == "elsewhere":
+    operating_system.system = operating_system.system._replace(wakes=False)
+from oci_convert.cli.signals import StoppedError, listen
+
+class Object:
+    pass
+
+class Last(Object):
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+def called(*_):
+    signal.raise_signal(signal.SIGTERM)
+
+listen()
+thing = Last() if sys.argv[1] == "finalizer" else Object()
+if sys.argv[1] == "weak reference":
+    reference = weakref.ref(thing, called)
+if sys.argv[1] == "collection":
+    gc.callbacks.append(called)
+try:
+    del thing
+    gc.collect()
+    for _ in range(1000):
+        time.sleep(0.01)
+except StoppedError as stopped:
+    print("stopped by", stopped.number)
+"""
+"""Where Python ignores what a handler of signals raises."""
+
+
+@pytest.mark.parametrize("where", ["finalizer", "weak reference", "collection"])
+@pytest.mark.parametrize("system", ["here", "elsewhere"])
+def test_a_signal_while_an_object_is_cleared_up_ends_the_run(where: str, system: str) -> None:
+    with running(where, system, command=[sys.executable, "-c", CLEARED_UP], stdout=-1) as process:
+        printed, said = process.communicate(timeout=PATIENCE / 2)
+    assert (printed.decode().strip(), said) == (f"stopped by {signal.SIGTERM.value}", b"")
+
+
 def test_a_signal_ends_a_run_that_flushes(tmp_path: Path) -> None:
     image = docker_image([layer(str(number)) for number in range(60)])
     source = f"oci:{write_layout({'new': image}, tmp_path / 'source')}"

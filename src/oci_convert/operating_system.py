@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 import time
+from _thread import interrupt_main
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock, main_thread
@@ -195,5 +196,8 @@ def user_number() -> int | None:
 
 
 def wake_main_thread(number: int) -> None:
-    """Pass a signal on to the main thread, where :attr:`System.wakes`."""
-    signal.pthread_kill(main_thread().ident or 0, number)
+    """Pass a signal on to the main thread; not all systems end what it waits for."""
+    if system.wakes:
+        signal.pthread_kill(main_thread().ident or 0, number)
+    else:
+        interrupt_main(signal.Signals(number))

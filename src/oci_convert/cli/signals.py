@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
 from time import sleep
 from types import FrameType
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
 from oci_convert.operating_system import system, wake_main_thread
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 __all__ = ["StoppedError", "in_two_stages", "listen"]
 
@@ -36,6 +40,7 @@ def listen() -> None:
     for number in _NUMBERS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
+    sys.unraisablehook = _unraisable
     if system.wakes:
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
@@ -50,12 +55,34 @@ def _pass_on(reader: int) -> None:
     woken again until it has heard: it may have been about to wait, where nothing wakes it.
     """
     (number,) = os.read(reader, 1)
+    _raise_in_main_thread(number)
+
+
+def _raise_in_main_thread(number: int) -> None:
     while signal.getsignal(number) is _stop:
         wake_main_thread(number)
         sleep(_AGAIN)
 
 
-def _stop(number: int, _: FrameType | None) -> NoReturn:
+def _unraisable(what: UnraisableHookArgs) -> None:
+    """Raise a :class:`StoppedError` once more that came while an object was cleared up.
+
+    Python ignores what is raised there, and the run would go on.
+    """
+    if not isinstance(what.exc_value, StoppedError):
+        sys.__unraisablehook__(what)
+        return
+    number = what.exc_value.number
+    for other in _NUMBERS:
+        signal.signal(other, _stop)
+    Thread(target=_raise_in_main_thread, args=(number,), daemon=True).start()
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    while frame is not None:
+        if frame.f_code is _unraisable.__code__:
+            return  # it would be ignored again
+        frame = frame.f_back
     for other in _NUMBERS:
         signal.signal(other, _stopping)
     raise StoppedError(number)
