@@ -193,7 +193,7 @@ def bare(host: str, count: int, workers: int) -> tuple[float, int]:
 # -- a cluster ------------------------------------------------------------------------------------
 
 
-def sent_in(jobs: list[Job], executor: Executor, chunk: int) -> None:
+def sent_in(jobs: list[Job], executor: Executor, chunk: int | None) -> None:
     list(convert_many(jobs, executor=executor, workers=4, chunk=chunk))
 
 
@@ -208,11 +208,12 @@ def cluster(count: int = 2000) -> None:
         local(n_workers=2, threads_per_worker=2, dashboard_address=None) as made,
         connect(made) as asked,
     ):
-        executor = asked.get_executor()
+        executor = asked.get_executor(pure=False)
         list(convert_many(jobs[:100], executor=executor, workers=4))
-        for chunk in (1, 20, 50):
+        for chunk in (1, 10, 20, 50, 100, None):
             took = timed(partial(sent_in, jobs, executor, chunk))
-            print(f"chunks of {chunk}: {1000 * took / count:.2f} ms a job")
+            name = "the default" if chunk is None else f"chunks of {chunk}"
+            print(f"{name}: {1000 * took / count:.2f} ms a job")
     alone = timed(lambda: list(convert_many(jobs, workers=4)))
     print(f"threads: {1000 * alone / count:.2f} ms a job")
 

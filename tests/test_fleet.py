@@ -326,6 +326,40 @@ def test_what_is_lost_is_sent_again_job_by_job(layout: Path) -> None:
     assert [len(chunk.tasks) for chunk in engine.sent[:3]] == [4, 4, 1]
 
 
+def test_what_is_sent_again_is_not_what_was_sent_before(layout: Path) -> None:
+    """An engine that knows work by its arguments would answer with what became of it."""
+    engine = Losing(lambda _: len(engine.sent) < 3)
+    assert all(r.status is JobStatus.DONE for r in convert_many(copies(layout, 2), executor=engine))
+    assert len(set(engine.sent)) == len(engine.sent)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sizes"), [(0.0, [1, 2, 4, 8, 16, 32, 50, 50]), (0.4, [1, 2, 2]), (9, [1, 1])]
+)
+def test_as_many_jobs_are_sent_at_once_as_take_a_second(seconds: float, sizes: list[int]) -> None:
+    class Timed(Executor):
+        def submit(self, function: Any, /, *args: Any, **values: Any) -> Future[Any]:
+            (chunk,) = args
+            sent.append(len(chunk.tasks))
+            future: Future[Any] = Future()
+            future.set_result(Answer(chunk.version, tuple(took(task.job) for task in chunk.tasks)))
+            return future
+
+    def took(job: Job) -> JobResult:
+        return JobResult(
+            id=job.id,
+            source=job.source,
+            destination=job.destination,
+            status=JobStatus.DONE,
+            seconds=seconds,
+        )
+
+    sent: list[int] = []
+    jobs = [Job("oci:a", f"oci:{number}") for number in range(sum(sizes))]
+    list(convert_many(jobs, executor=Timed(), window=1))
+    assert sent == sizes
+
+
 def test_a_job_that_is_lost_three_times_is_lost_and_the_others_are_done(layout: Path) -> None:
     jobs = copies(layout)
     engine = Losing(lambda chunk: any(task.job.id == jobs[5].id for task in chunk.tasks))

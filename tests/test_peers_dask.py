@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from oci_convert import Job, Options, convert_many
+from oci_convert import Job, JobStatus, Options, convert_many
+from oci_convert.fleet.jobs import Chunk
 from support.images import layer, oci_image, write_layout
 
 pytestmark = [
@@ -30,7 +33,7 @@ def cluster(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
         assert not request.config.getoption("--require-peers"), "distributed is not installed"
         pytest.skip("distributed is not installed")
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),  # each death is ours
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
         ) as made,
@@ -56,3 +59,35 @@ def test_all_jobs_are_done_although_a_worker_is_killed(cluster: Any, tmp_path: P
             os.kill(pids[0], signal.SIGKILL)
     assert len({result.id for result in results}) == 200
     assert all(result.status.good for result in results)
+
+
+class Deadly(Executor):
+    """Lets the job with the ID ``deadly`` end the worker that carries it out."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def submit(self, function: Any, /, *args: Any, **values: Any) -> Future[Any]:
+        return self._executor.submit(carried_out, function, *args)
+
+
+def carried_out(function: Any, chunk: Chunk) -> Any:
+    if any(task.job.id == "deadly" for task in chunk.tasks):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return function(chunk)
+
+
+@pytest.mark.parametrize("pure", [True, False])
+def test_a_job_that_kills_three_workers_is_lost_and_all_others_are_done(
+    cluster: Any, tmp_path: Path, *, pure: bool
+) -> None:
+    """Also those that wait at the same worker, which Dask holds as suspect as the one that runs."""
+    many = jobs(tmp_path, 200)
+    many[100] = Job(many[100].source, many[100].destination, many[100].options, "deadly")
+    executor = Deadly(cluster.get_executor(pure=pure))
+    results = list(convert_many(many, executor=executor, workers=2, chunk=5))
+    assert [(it.id, it.attempts) for it in results if it.status is JobStatus.LOST] == [
+        ("deadly", 3)
+    ]
+    assert Counter(result.status.good for result in results) == {True: 199, False: 1}
+    assert len({result.id for result in results}) == 200

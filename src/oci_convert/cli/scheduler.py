@@ -80,7 +80,8 @@ def cluster(
         ) from error
     with client:
         places = sum(client.nthreads().values())
-        yield _OnWorkers(client.get_executor(), registries), max(1, places)
+        executor = client.get_executor(pure=False)  # else arguments are digested, to name the work
+        yield _OnWorkers(executor, registries), max(1, places)
 
 
 def _refuse_plain(address: str, *, insecure: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import (
     FIRST_COMPLETED,
     CancelledError,
@@ -36,8 +36,11 @@ from oci_convert.version import __version__
 
 __all__ = ["Fleet", "convert_many"]
 
-_CHUNK: Final = 20
-"""Jobs that are sent at once to an executor that is not ours: to send costs more than threads."""
+_LASTING: Final = 1.0
+"""Seconds for which jobs are sent at once to an executor that is not ours, to which it costs to
+send: long jobs find a place each, and what is lost with one is little."""
+_SHORTEST: Final = 0.02
+"""Seconds that a job is taken to need at least: no more than 50 are sent at once."""
 _MOST_LOSSES: Final = 3
 _LOOK_UP: Final = 0.5
 """Seconds after which a wait looks up, so that a signal is noticed."""
@@ -65,9 +68,10 @@ def convert_many(
     when a registry does not answer.
 
     ``executor`` carries the jobs out, by default ``workers`` threads of this process. Another one
-    (``distributed.Client(…).get_executor()``, for example) has about ``workers`` places; ``chunk``
-    jobs are sent to it at a time, and ``window`` chunks are with it at most. What it loses is sent
-    again job by job; a job that is lost three times is a result with the status ``lost``.
+    (``distributed.Client(…).get_executor(pure=False)``, for example) has about ``workers`` places;
+    ``chunk`` jobs are sent to it at a time, by default as many as take about a second, and
+    ``window`` chunks are with it at most. What it loses is sent again job by job; a job that is
+    lost three times is a result with the status ``lost``.
 
     Every result is written to the file ``results``, and at the end a line that sums up. With
     ``resume``, jobs that it says are done are not done again, unless their source or their options
@@ -129,7 +133,8 @@ class Fleet:
         self._executor = executor
         self._workers = max(1, workers)
         self._window = window or 2 * self._workers
-        self._chunk = chunk or (1 if executor is None else _CHUNK)
+        self._chunk = chunk or (1 if executor is None else None)
+        self._size = self._chunk or 1
         self._path = None if results is None else Path(results)
         self._resume = resume
         self._on_result = on_result
@@ -178,7 +183,7 @@ class Fleet:
             done, _ = wait(self._pending, _LOOK_UP, FIRST_COMPLETED)
             if self._stopping.is_set():
                 self._cancel()
-            for future in done:
+            for future in [it for it in self._pending if it in done]:  # as they were sent
                 yield from self._ended(self._pending.pop(future), future)
         while self._again:
             yield from map(_skipped, self._again.popleft().tasks)
@@ -201,7 +206,7 @@ class Fleet:
             self._pending[future] = sent
 
     def _next(self) -> _Sent:
-        return _Sent(tuple(self._task(job) for job in islice(self._jobs, self._chunk)))
+        return _Sent(tuple(self._task(job) for job in islice(self._jobs, self._size)))
 
     def _task(self, job: Job) -> Task:
         """The job with what the source was, if it was done with the same options."""
@@ -227,7 +232,14 @@ class Fleet:
         answer = future.result()
         if answer.version != __version__:
             raise _other_version(answer.version)
+        self._adapt(answer.results)
         yield from answer.results
+
+    def _adapt(self, results: Sequence[JobResult]) -> None:
+        """Send as many jobs at once as take about a second, and at most twice as many as before."""
+        if self._chunk is None:
+            each = sum(result.seconds for result in results) / len(results)
+            self._size = max(1, min(2 * self._size, int(_LASTING / max(each, _SHORTEST))))
 
     def _lost(self, sent: _Sent, error: BaseException) -> Iterator[JobResult]:
         """Send what was lost again, job by job; give up what was lost too often.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import uuid4
 
 from oci_convert.errors import UsageError
 from oci_convert.limits import Limits
@@ -117,3 +118,6 @@ class Chunk:
     """Of this package, which must be the one of the worker."""
     limits: Limits
     tasks: tuple[Task, ...]
+    id: str = field(default_factory=lambda: uuid4().hex)
+    """Of this sending. Dask calls work by its arguments: the same chunk, sent again, would be
+    answered with what became of it before, as long as a scheduler remembers that."""
