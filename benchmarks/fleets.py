@@ -23,11 +23,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import urllib3
 
 from oci_convert import Job, Options, convert_many
-from oci_convert.stores.registry.image import set_default_client
 from oci_convert.stores.registry.reference import Repository
 from support.docker_registry import docker_registry
 from support.images import docker_image, image_list, layer, save_tar
-from support.registries import client, push
+from support.registries import client, push, use
 
 KINDS = ("v2", "list.v2")
 PLATFORMS = ("linux/amd64", "linux/arm64", "linux/s390x", "linux/riscv64", "linux/ppc64le")
@@ -134,7 +133,7 @@ def registry(count: int = 400, workers: int = 32) -> None:
         docker_registry("docker-registry", Path(name), {}) as host,
         client(retries=5) as ours,
     ):
-        set_default_client(lambda: ours)
+        use(ours)
         remote = ours.repository(Repository(host, "team/app"), push=True)
         for number in range(count):
             images = [

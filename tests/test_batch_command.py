@@ -25,11 +25,11 @@ from oci_convert.fleet.listing import jobs_of
 from oci_convert.fleet.results import JobResult, JobStatus
 from oci_convert.fleet.tags import TagChoice
 from oci_convert.progress import Progress
-from oci_convert.stores.registry.image import set_default_client
 from registry import FakeRegistry
+from registry.gate import Htpasswd
 from support.command import Command
 from support.images import docker_image, layer, oci_image, save_tar, write_dir, write_layout
-from support.registries import client, load
+from support.registries import client, load, use
 
 OCI = Options(to="oci")
 
@@ -41,9 +41,9 @@ def registry() -> Iterator[FakeRegistry]:
             load(fake, "team/app", tag, docker_image([layer(tag)]))
         load(fake, "team/web/ui", "3", docker_image([layer("ui")]))
         load(fake, "other/job", "1", docker_image([layer("job")]))
-        set_default_client(lambda: ours)
+        use(ours)
         yield fake
-        set_default_client(client)
+        use()
 
 
 @pytest.fixture
@@ -300,6 +300,51 @@ def test_sync_converts_a_repository_in_place(registry: FakeRegistry, command: Co
     assert ended.status == 0, ended.err
     assert "3 jobs: 3 done" in ended.err
     assert f"{base}:1.10-oci" in ended.out
+
+
+def test_both_sides_of_many_jobs_may_have_credentials_of_their_own(command: Command) -> None:
+    with (
+        FakeRegistry(gate=Htpasswd({"me": "s3cr3t"})) as old,
+        FakeRegistry(gate=Htpasswd({"you": "0th3r"})) as new,
+    ):
+        for tag in ("1", "2"):
+            load(old, "team/app", tag, docker_image([layer(tag)]))
+        line = [
+            f"docker://{fake.host}/team/app:{tag}" for fake, tag in ((old, "*"), (new, "{tag}"))
+        ]
+        creds = ("--src-creds", "me:s3cr3t", "--dest-creds", "you:0th3r")
+        ended = command("sync", *line, *creds, "--to", "oci", "--verify-written")
+        again = command("sync", *line, *creds, "--to", "oci")
+        use()
+    assert ended.status == 0, ended.err
+    assert "2 unchanged" in again.err
+    tags = [text.split()[0] for text in new.log.lines() if "manifests/1" in text]
+    assert tags[tags.index("PUT") + 1] == "GET"
+
+
+@pytest.mark.parametrize("option", ["", "--no-keep-original"])
+def test_what_many_jobs_replace_is_kept_unless_that_is_not_wanted(
+    option: str, registry: FakeRegistry, here: Path, command: Command
+) -> None:
+    base = f"docker://{registry.host}/team/app"
+    (here / "jobs.csv").write_text(f"source,destination\n{base}:1.9,{base}:1.10\n")
+    ended = command("batch", "jobs.csv", "--to", "oci", "--force", *filter(None, [option]))
+    assert ended.status == 0, ended.err
+    tags = registry.content.repositories["team/app"].tags
+    assert any("-before-" in tag for tag in tags) == (not option)
+
+
+def test_layers_of_many_jobs_are_inspected_where_that_is_wanted(
+    registry: FakeRegistry, command: Command
+) -> None:
+    base = f"docker://{registry.host}/team/app"
+    line = ("sync", f"{base}:1.9", f"{base}:new", "--to", "oci", "--dry-run")
+    for option, number in (("", 0), ("--inspect-layers", 1)):
+        assert command(*line, *filter(None, [option])).status == 0
+        asked = [
+            text for text in registry.log.lines() if text.startswith("GET") and "/blobs/" in text
+        ]
+        assert len(asked) == number
 
 
 # -- how it stops, and what is seen ---------------------------------------------------------------

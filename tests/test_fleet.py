@@ -29,10 +29,9 @@ from oci_convert.fleet import work
 from oci_convert.fleet.engine import Fleet
 from oci_convert.fleet.jobs import Chunk
 from oci_convert.fleet.results import Answer
-from oci_convert.stores.registry.image import set_default_client
 from registry import FakeRegistry, Fault
 from support.images import docker_image, image_list, layer, oci_image, save_tar, write_layout
-from support.registries import client, load
+from support.registries import client, load, use
 
 TESTDATA = Path(__file__).parent.parent / "testdata"
 FAST = Options(fsync=False)
@@ -52,9 +51,9 @@ def registry() -> Iterator[FakeRegistry]:
         for number in range(9):
             load(fake, "team/app", str(number), docker_image([layer(str(number))]))
         with client() as ours:
-            set_default_client(lambda: ours)
+            use(ours)
             yield fake
-        set_default_client(client)
+        use()
 
 
 def copies(layout: Path, count: int = 9, options: Options = FAST) -> list[Job]:

@@ -17,8 +17,7 @@ import pytest
 from oci_convert import Compression, Family, Memory, Progress, convert, open_images
 from oci_convert.cli.completion import references
 from oci_convert.cli.registry_options import Registries
-from oci_convert.stores.registry.client import RegistryClient
-from oci_convert.stores.registry.image import default_client, set_default_client
+from oci_convert.stores.registry.image import image_of, set_images
 from registry.faults import Fault
 from registry.gate import Htpasswd
 from registry.personality import PERSONALITIES
@@ -293,15 +292,15 @@ def test_the_demonstration_shows_every_request() -> None:
 
 def test_what_the_options_say_reaches_workers_and_references_as_text(fake: FakeRegistry) -> None:
     given = Registries({"retries": 0, "creds": None, "rate": [f"{fake.host}=1000/s"]})
-    assert not given.has_password
-    assert Registries({"dest_creds": "me:s3cr3t"}).has_password
+    assert given.password is None
+    assert Registries({"dest_creds": "me:s3cr3t"}).password == "--dest-creds"
     assert "s3cr3t" not in repr(Registries({"creds": "me:s3cr3t"}))
     try:
         given.source(at(fake))
         pickle.loads(pickle.dumps(given)).share()
-        shared = default_client()
+        shared = image_of(at(fake)).client
         assert (shared.options.retries, shared.options.rates) == (0, {fake.host: 1000.0})
         given.share()
-        assert default_client() is shared
+        assert image_of(at(fake), destination=True).client is shared
     finally:
-        set_default_client(RegistryClient)
+        set_images()

@@ -46,11 +46,13 @@ _LASTING = (Fault.FORBIDDEN, Fault.WRONG_BYTES, Fault.PAGE)
 WORKER = """
 import sys
 from oci_convert import Job, Options, convert_many
-from oci_convert.stores import RegistryClient, RegistryOptions
-from oci_convert.stores.registry.image import set_default_client
+from oci_convert.stores import RegistryClient, RegistryImage, RegistryOptions
+from oci_convert.stores.registry.image import set_images
 host, count, results = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 options = RegistryOptions(retries=3, backoff=0.001, read_timeout=10, certs_folders=())
-set_default_client(lambda: RegistryClient(options=options))
+client = RegistryClient(options=options)
+image = lambda reference: RegistryImage(reference, client)
+set_images(image, image)
 base = f"docker://{host}/team/app"
 jobs = (Job(f"{base}:{n}", f"{base}:{n}-oci", Options(to="oci"), str(n)) for n in range(count))
 for result in convert_many(jobs, workers=16, results=results):

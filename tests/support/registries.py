@@ -9,13 +9,14 @@ from typing import Any, Final
 from oci_convert.spec.digest import Digest
 from oci_convert.stores.registry.auth import Auth
 from oci_convert.stores.registry.client import RegistryClient, RemoteRepository
+from oci_convert.stores.registry.image import RegistryImage, set_images
 from oci_convert.stores.registry.options import RegistryOptions
 from oci_convert.stores.registry.proxies import Proxies
 from oci_convert.stores.registry.reference import Repository
 from registry import FakeRegistry
 from support.images import Image
 
-__all__ = ["chunks_of", "client", "documents", "load", "push", "quick", "repository"]
+__all__ = ["chunks_of", "client", "documents", "load", "push", "quick", "repository", "use"]
 
 PATIENCE: Final[dict[str, Any]] = {
     "retries": 3,
@@ -35,6 +36,15 @@ def client(
 ) -> RegistryClient:
     """A client that loses no time."""
     return RegistryClient(auth, quick(**options), proxies)
+
+
+def use(client: RegistryClient | None = None) -> None:
+    """Let references that are given as text be those of this client, or again anonymous."""
+
+    def image(reference: str) -> RegistryImage:
+        return RegistryImage(reference, client)
+
+    set_images(image, image)
 
 
 def repository(fake: FakeRegistry, name: str = "team/app") -> Repository:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
 from oci_convert.cli import show
-from oci_convert.cli.app import print_json
+from oci_convert.cli.app import Json, print_json
 from oci_convert.cli.fleet_progress import board
 from oci_convert.cli.show.words import bytes_of, count_of
 from oci_convert.cli.signals import in_two_stages
@@ -24,119 +25,59 @@ if TYPE_CHECKING:
     from oci_convert.fleet.jobs import Job
     from oci_convert.fleet.results import JobResult, Summary
 
-__all__ = [
-    "Attempts",
-    "FailFast",
-    "How",
-    "ManyJobs",
-    "NoResume",
-    "Records",
-    "Results",
-    "carry_out",
-    "profile_names",
-]
+__all__ = ["How", "carry_out"]
 
-_MANY: Final = "Many images"
-_CLUSTER: Final = "Cluster"
 _SHOWN: Final = 20
 """Failures that are told one by one."""
-
-ManyJobs = Annotated[
-    int,
-    typer.Option("--jobs", "-j", metavar="N", min=1, help="Jobs at a time.", rich_help_panel=_MANY),
-]
-Results = Annotated[
-    Path | None,
-    typer.Option(
-        "--results",
-        metavar="FILE",
-        help="Write a line of JSON for each job, and go on from there.",
-        rich_help_panel=_MANY,
-    ),
-]
-NoResume = Annotated[
-    bool,
-    typer.Option(
-        "--no-resume",
-        help="Begin the results anew, and do again what they say is done.",
-        rich_help_panel=_MANY,
-    ),
-]
-Attempts = Annotated[
-    int,
-    typer.Option(
-        "--attempts",
-        metavar="N",
-        min=1,
-        help="Tries of a job whose failure may pass.",
-        rich_help_panel=_MANY,
-    ),
-]
-FailFast = Annotated[
-    bool,
-    typer.Option("--fail-fast", help="Begin no job after one has failed.", rich_help_panel=_MANY),
-]
-Records = Annotated[
-    Path | None,
-    typer.Option(
-        "--records",
-        metavar="DIR",
-        help="Write a record of each job into this directory.",
-        rich_help_panel=_MANY,
-    ),
-]
-
-
-Scheduler = Annotated[
-    str | None,
-    typer.Option(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="Let the workers of this Dask scheduler convert.",
-        rich_help_panel=_CLUSTER,
-    ),
-]
-InsecureScheduler = Annotated[
-    bool,
-    typer.Option(
-        "--insecure-scheduler",
-        help="Use a scheduler without TLS on another machine.",
-        rich_help_panel=_CLUSTER,
-    ),
-]
-SharedFilesystem = Annotated[
-    bool,
-    typer.Option(
-        "--shared-filesystem",
-        help="All workers have the paths of this machine.",
-        rich_help_panel=_CLUSTER,
-    ),
-]
-
-
-def profile_names(texts: list[str] | None) -> tuple[str, ...]:
-    """The names of the profiles that are asked for; raises for one that is unknown."""
-    from oci_convert.profiles.schema import profiles_of
-
-    return tuple(profile.name for text in texts or () for profile in profiles_of(text))
+_of_many = partial(typer.Option, rich_help_panel="Many images")
+_of_cluster = partial(typer.Option, rich_help_panel="Cluster")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class How:
-    """How many jobs are carried out."""
+    """How jobs are carried out: an option for each field, some of which ``convert`` has, too."""
 
-    jobs: int
-    results: Path | None = None
-    resume: bool = True
-    attempts: int = 2
-    fail_fast: bool = False
-    records: Path | None = None
-    scheduler: str | None = None
-    insecure_scheduler: bool = False
-    shared_filesystem: bool = False
+    jobs: Annotated[int, _of_many("--jobs", "-j", metavar="N", min=1, help="Jobs at a time.")] = 16
+    results: Annotated[
+        Path | None,
+        _of_many(metavar="FILE", help="Write a line of JSON for each job, and go on from there."),
+    ] = None
+    no_resume: Annotated[
+        bool,
+        _of_many("--no-resume", help="Begin the results anew, and do again what they say is done."),
+    ] = False
+    attempts: Annotated[
+        int, _of_many(metavar="N", min=1, help="Tries of a job whose failure may pass.")
+    ] = 2
+    fail_fast: Annotated[
+        bool, _of_many("--fail-fast", help="Begin no job after one has failed.")
+    ] = False
+    records: Annotated[
+        Path | None,
+        _of_many(metavar="DIR", help="Write a record of each job into this directory."),
+    ] = None
+    scheduler: Annotated[
+        str | None,
+        _of_cluster(metavar="ADDRESS", help="Let the workers of this Dask scheduler convert."),
+    ] = None
+    insecure_scheduler: Annotated[
+        bool,
+        _of_cluster("--insecure-scheduler", help="Use a scheduler without TLS on another machine."),
+    ] = False
+    shared_filesystem: Annotated[
+        bool, _of_cluster("--shared-filesystem", help="All workers have the paths of this machine.")
+    ] = False
+    targets: list[str] | None = None
     dry_run: bool = False
-    as_json: bool = False
-    quiet: bool = False
+    as_json: Json = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """The names of the profiles that are asked for; raises for one that is unknown."""
+        from oci_convert.profiles.schema import profiles_of
+
+        return tuple(profile.name for text in self.targets or () for profile in profiles_of(text))
 
 
 def carry_out(
@@ -150,17 +91,18 @@ def carry_out(
     """Run the jobs, tell what became of them, and exit; ``wrong`` lines were no jobs."""
     registries.share()
     if how.scheduler is None:
-        _run(jobs, how, None, how.jobs, total, wrong)
+        _run(jobs, how, registries, None, how.jobs, total, wrong)
     from oci_convert.cli.scheduler import cluster, only_registries
 
     with cluster(how.scheduler, registries, insecure=how.insecure_scheduler) as (executor, places):
         sent = jobs if how.shared_filesystem else only_registries(jobs)
-        _run(sent, how, executor, places, total, wrong)
+        _run(sent, how, registries, executor, places, total, wrong)
 
 
 def _run(
     jobs: Iterable[Job],
     how: How,
+    registries: Registries,
     executor: Executor | None,
     workers: int,
     total: int | None,
@@ -176,7 +118,7 @@ def _run(
             executor=executor,
             workers=workers,
             results=None if how.dry_run else how.results,
-            resume=how.resume,
+            resume=not how.no_resume,
             attempts=how.attempts,
             fail_fast=how.fail_fast,
             records=None if how.dry_run else how.records,
@@ -189,7 +131,7 @@ def _run(
 
         def cancel() -> None:
             shown.cancel()
-            _hang_up()
+            registries.close()
 
         with in_two_stages(stop, cancel):
             for result in fleet:
@@ -207,14 +149,6 @@ def _run(
     if signals:
         raise typer.Exit(128 + signals[0])
     raise typer.Exit(FAILED if fleet.summary.bad or wrong else DONE)
-
-
-def _hang_up() -> None:
-    """End what waits for a registry."""
-    from oci_convert.stores.registry.image import default_client
-
-    if default_client.cache_info().currsize:
-        default_client().close()
 
 
 def _say(result: JobResult, how: How) -> None:

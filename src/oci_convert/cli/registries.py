@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 from oci_convert.cli.show.terminal import tell
@@ -42,6 +43,7 @@ class Connections:
     def __init__(self, **given: Any) -> None:
         self._given = given
         self._clients: dict[str, RegistryClient] = {}
+        self._lock = Lock()
         values: dict[str, Any] = {
             name: read(given[option])
             for option, (name, read) in _MEANT.items()
@@ -72,12 +74,18 @@ class Connections:
     def client(self, side: str) -> RegistryClient:
         """The client of ``src_creds``, ``dest_creds`` or, without those, ``creds``."""
         option = side if self._given.get(side) is not None else "creds"
-        client = self._clients.get(option)
-        if client is None:
-            proxies = Proxies.from_environment(os.environ)
-            client = RegistryClient(self._auth(option), self._options, proxies)
-            self._clients[option] = client
-        return client
+        with self._lock:  # a password is asked for once
+            client = self._clients.get(option)
+            if client is None:
+                proxies = Proxies.from_environment(os.environ)
+                client = RegistryClient(self._auth(option), self._options, proxies)
+                self._clients[option] = client
+            return client
+
+    def close(self) -> None:
+        """End what waits for a registry."""
+        for client in self._clients.values():
+            client.close()
 
     def _auth(self, option: str) -> Auth:
         creds, authfile = self._given.get(option), self._given.get("authfile")

@@ -130,15 +130,21 @@ class Registries:
         """
         if _shared == [self._given]:
             return
-        from oci_convert.stores.registry.image import set_default_client
+        from oci_convert.stores.registry.image import set_images
 
-        set_default_client(lambda: self._connections.client("creds"))
+        connections = self._connections
+        set_images(connections.source, connections.destination)
         _shared[:] = [self._given]
 
+    def close(self) -> None:
+        """End what waits for a registry."""
+        self._connections.close()
+
     @property
-    def has_password(self) -> bool:
-        """Whether a password was given, which is not to be sent to other machines."""
-        return any(self._given.get(name) for name in ("creds", "src_creds", "dest_creds"))
+    def password(self) -> str | None:
+        """The option with which a password was given, which is not to be sent to other machines."""
+        options = ("creds", "src_creds", "dest_creds")
+        return next((f"--{it.replace('_', '-')}" for it in options if self._given.get(it)), None)
 
     def __getstate__(self) -> dict[str, Any]:
         """What the options say, and no connections."""

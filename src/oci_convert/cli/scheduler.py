@@ -52,11 +52,11 @@ def cluster(
     :class:`StoreError` (``no-scheduler``).
     """
     _refuse_plain(address, insecure=insecure)
-    if registries.has_password:
+    if registries.password is not None:
         raise UsageError(
             "a password is not sent to workers",
             code="password-for-workers",
-            where="--creds",
+            where=registries.password,
             remedy="let the workers have a file with credentials; --authfile names it",
         )
     try:

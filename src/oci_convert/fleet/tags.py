@@ -79,9 +79,9 @@ def images_in(text: str, choice: TagChoice) -> Iterator[ImageReference]:
     if isinstance(reference, ImageReference):
         yield reference
         return
-    from oci_convert.stores.registry.image import default_client
+    from oci_convert.stores.registry.image import image_of
 
-    client = default_client()
+    client = image_of(text).client
     if isinstance(reference, EveryTag):
         repositories = [reference.repository]
     else:

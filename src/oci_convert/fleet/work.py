@@ -198,7 +198,7 @@ def _there(destination: str) -> list[str]:
     if destination.startswith(_REGISTRY):
         from oci_convert.stores.registry.image import current_digest
 
-        found = current_digest(destination)
+        found = current_digest(destination, destination=True)
         return [] if found is None else [found]
     with opened(destination) as (_, _, roots):
         return [root.descriptor.digest for root in roots]

@@ -113,9 +113,9 @@ def _is_data(given: object) -> bool:
 
 def _named(given: object, *, destination: bool = False) -> Any:
     if isinstance(given, str) and given.startswith("docker://"):
-        from oci_convert.stores.registry.image import RegistryImage
+        from oci_convert.stores.registry.image import image_of
 
-        return RegistryImage(given)
+        return image_of(given, destination=destination)
     if isinstance(given, str):
         return parse(given, destination=destination)
     return bare(os.fsdecode(given)) if isinstance(given, PathLike) else None

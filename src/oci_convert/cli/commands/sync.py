@@ -7,26 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from oci_convert.cli.app import Json, app, complete_reference
-from oci_convert.cli.commands.convert import Targets
-from oci_convert.cli.conversion_options import with_conversion_options
+from oci_convert.cli.app import app, complete_reference
+from oci_convert.cli.conversion_options import with_options_of_many
 from oci_convert.cli.help import Command
-from oci_convert.cli.many import (
-    Attempts,
-    FailFast,
-    How,
-    InsecureScheduler,
-    ManyJobs,
-    NoResume,
-    Records,
-    Results,
-    Scheduler,
-    SharedFilesystem,
-    carry_out,
-    profile_names,
-)
+from oci_convert.cli.many import carry_out
 
 if TYPE_CHECKING:
+    from oci_convert.cli.many import How
     from oci_convert.cli.registry_options import Registries
     from oci_convert.fleet.jobs import Job
     from oci_convert.options import Options
@@ -41,7 +28,7 @@ _IMAGES = "Images"
     short_help="Convert every image of folders and repositories.",
     epilog="0 all done; 1 some failed; 2 wrong usage",
 )
-@with_conversion_options
+@with_options_of_many
 def sync(
     sources: Annotated[
         list[str],
@@ -62,7 +49,7 @@ def sync(
     *,
     options: Options,
     registries: Registries,
-    targets: Targets = None,
+    how: How,
     tags: Annotated[
         str | None,
         typer.Option(
@@ -83,17 +70,6 @@ def sync(
             rich_help_panel=_IMAGES,
         ),
     ] = None,
-    jobs: ManyJobs = 16,
-    results: Results = None,
-    no_resume: NoResume = False,
-    attempts: Attempts = 2,
-    fail_fast: FailFast = False,
-    records: Records = None,
-    scheduler: Scheduler = None,
-    insecure_scheduler: InsecureScheduler = False,
-    shared_filesystem: SharedFilesystem = False,
-    as_json: Json = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
     """Convert every image: of a folder, of a repository, of all repositories of a host.
 
@@ -103,7 +79,7 @@ def sync(
     from oci_convert.fleet.listing import jobs_of
     from oci_convert.fleet.tags import TagChoice
 
-    wanted = profile_names(targets)
+    wanted = how.profiles
     check_destination(_example(dest), options, wanted)
     choice = TagChoice(tags, exclude_tags, newest)
 
@@ -111,20 +87,6 @@ def sync(
         for source in sources:
             yield from jobs_of(source, dest, options, choice, wanted)
 
-    how = How(
-        jobs=jobs,
-        results=results,
-        resume=not no_resume,
-        attempts=attempts,
-        fail_fast=fail_fast,
-        records=records,
-        scheduler=scheduler,
-        insecure_scheduler=insecure_scheduler,
-        shared_filesystem=shared_filesystem,
-        dry_run=options.dry_run,
-        as_json=as_json,
-        quiet=quiet,
-    )
     carry_out(found(), how, registries)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
+from typing import TypeAlias
 
 from oci_convert.errors import UsageError
 from oci_convert.spec.media_types import Family
@@ -22,24 +23,13 @@ from oci_convert.stores.registry.sink import RegistrySink, SinkSettings
 from oci_convert.stores.registry.source import RegistrySource
 from oci_convert.text.brief import brief
 
-__all__ = ["RegistryImage", "current_digest", "default_client", "set_default_client"]
-
-
-_make: list[Callable[[], RegistryClient]] = [RegistryClient]
+__all__ = ["RegistryImage", "current_digest", "image_of", "set_images"]
 
 
 @cache
-def default_client() -> RegistryClient:
-    """The client of references that are given as text: one for the whole process, anonymous
-    unless :func:`set_default_client` says otherwise.
-    """
-    return _make[0]()
-
-
-def set_default_client(make: Callable[[], RegistryClient]) -> None:
-    """Let ``make`` make the client of references that are given as text, when one is needed."""
-    _make[0] = make
-    default_client.cache_clear()
+def _anonymous() -> RegistryClient:
+    """The client of images that were given none: one for the whole process."""
+    return RegistryClient()
 
 
 class RegistryImage:
@@ -67,14 +57,17 @@ class RegistryImage:
         inspect_layers: bool = False,
     ) -> None:
         self._text = reference
-        self._client: Callable[[], RegistryClient] = default_client
-        if client is not None:
-            self._client = lambda: client
+        self._client = client
         self.default_family = default_family
         self._keep_original = keep_original
         self._verify_written = verify_written
         self._tags = tags
         self._inspect_layers = inspect_layers
+
+    @property
+    def client(self) -> RegistryClient:
+        """What has the connections: the client that was given, or an anonymous one."""
+        return self._client or _anonymous()
 
     def source(self, options: SourceOptions = SourceOptions()) -> Source:
         """Open it for reading: nothing is asked for yet."""
@@ -88,7 +81,7 @@ class RegistryImage:
             )
         pattern = None if self._tags is None else self._pattern(self._tags, reference)
         return RegistrySource(
-            self._client().repository(reference.repository),
+            self.client.repository(reference.repository),
             reference,
             tags=pattern,
             inspects_layers=self._inspect_layers,
@@ -112,7 +105,7 @@ class RegistryImage:
             keep_original=self._keep_original,
             verify_written=self._verify_written,
         )
-        repository = self._client().repository(reference.repository, push=True)
+        repository = self.client.repository(reference.repository, push=True)
         return RegistrySink(repository, reference, settings)
 
     def __str__(self) -> str:
@@ -122,7 +115,24 @@ class RegistryImage:
         return f"RegistryImage({brief(self._text)})"
 
 
-def current_digest(text: str) -> str | None:
+_MakeImage: TypeAlias = Callable[[str], RegistryImage]
+_reads: list[_MakeImage] = [RegistryImage]
+_writes: list[_MakeImage] = [RegistryImage]
+
+
+def set_images(reads: _MakeImage = RegistryImage, writes: _MakeImage = RegistryImage) -> None:
+    """Say what references mean that are given as text: what is read, and what is written to."""
+    _reads[0], _writes[0] = reads, writes
+
+
+def image_of(text: str, *, destination: bool = False) -> RegistryImage:
+    """What a reference means that is given as text: anonymous, unless :func:`set_images` says
+    otherwise.
+    """
+    return (_writes if destination else _reads)[0](text)
+
+
+def current_digest(text: str, *, destination: bool = False) -> str | None:
     """What the tag of a reference names at the moment, or its digest: at most one small request.
 
     ``None`` for a reference that means several images, and where nothing is.
@@ -132,7 +142,8 @@ def current_digest(text: str) -> str | None:
         return None
     if reference.digest is not None:
         return reference.digest
-    remote = default_client().repository(reference.repository)
+    client = image_of(text, destination=destination).client
+    remote = client.repository(reference.repository)
     head = remote.head_manifest(reference.target)
     if head is None or head.digest is not None:
         return None if head is None else head.digest
