@@ -14,7 +14,7 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from itertools import islice
 from os import PathLike
@@ -108,40 +108,35 @@ class _Sent:
     losses: int = 0
 
 
+@dataclass(eq=False, repr=False)
 class Fleet:
-    """One run of many jobs: iterating over it carries them out, once."""
+    """One run of many jobs: iterating over it carries them out, once.
 
-    def __init__(
-        self,
-        jobs: Iterable[Job],
-        *,
-        executor: Executor | None = None,
-        workers: int = 16,
-        window: int | None = None,
-        chunk: int | None = None,
-        results: str | PathLike[str] | None = None,
-        resume: bool = True,
-        on_result: Callable[[JobResult], None] | None = None,
-        attempts: int = 2,
-        fail_fast: bool = False,
-        records: str | PathLike[str] | None = None,
-        watch: Watch | None = None,
-    ) -> None:
-        """As for :func:`convert_many`; ``watch`` is told of jobs by our own threads."""
+    It takes what :func:`convert_many` does; ``watch`` is told of jobs by our own threads.
+    """
+
+    jobs: Iterable[Job]
+    _: KW_ONLY
+    executor: Executor | None = None
+    workers: int = 16
+    window: int | None = None
+    chunk: int | None = None
+    results: str | PathLike[str] | None = None
+    resume: bool = True
+    on_result: Callable[[JobResult], None] | None = None
+    attempts: int = 2
+    fail_fast: bool = False
+    records: str | PathLike[str] | None = None
+    watch: Watch | None = None
+
+    def __post_init__(self) -> None:
         self.summary: Summary = Summary()
-        self._jobs = iter(jobs)
-        self._executor = executor
-        self._workers = max(1, workers)
-        self._window = window or 2 * self._workers
-        self._chunk = chunk or (1 if executor is None else None)
+        self._left = iter(self.jobs)
+        self._workers = max(1, self.workers)
+        self._window = self.window or 2 * self._workers
+        self._chunk = self.chunk or (1 if self.executor is None else None)
         self._size = self._chunk or 1
-        self._path = None if results is None else Path(results)
-        self._resume = resume
-        self._on_result = on_result
-        self._attempts = max(1, attempts)
-        self._fail_fast = fail_fast
-        self._records = None if records is None else Path(records)
-        self._work = run_chunk if watch is None else partial(run_chunk, watch=watch)
+        self._work = run_chunk if self.watch is None else partial(run_chunk, watch=self.watch)
         self._stopping = Event()
         self._file: ResultsFile | None = None
         self._again: deque[_Sent] = deque()
@@ -156,9 +151,10 @@ class Fleet:
     def __iter__(self) -> Iterator[JobResult]:
         began = time.monotonic()
         with ExitStack() as stack:
-            if self._path is not None:
-                self._file = stack.enter_context(ResultsFile(self._path, resume=self._resume))
-            executor = self._executor
+            if self.results is not None:
+                file = ResultsFile(Path(self.results), resume=self.resume)
+                self._file = stack.enter_context(file)
+            executor = self.executor
             if executor is None:
                 executor = ThreadPoolExecutor(self._workers, thread_name_prefix="job")
                 stack.callback(executor.shutdown, cancel_futures=True)
@@ -206,7 +202,7 @@ class Fleet:
             self._pending[future] = sent
 
     def _next(self) -> _Sent:
-        return _Sent(tuple(self._task(job) for job in islice(self._jobs, self._size)))
+        return _Sent(tuple(self._task(job) for job in islice(self._left, self._size)))
 
     def _task(self, job: Job) -> Task:
         """The job with what the source was, if it was done with the same options."""
@@ -217,7 +213,9 @@ class Fleet:
             and (earlier.source, earlier.destination) == (job.source, job.destination)
             and earlier.options == job.settings
         )
-        return Task(job, self._attempts, earlier.state if same and earlier is not None else None)
+        return Task(
+            job, max(1, self.attempts), earlier.state if same and earlier is not None else None
+        )
 
     def _ended(self, sent: _Sent, future: Future[Answer]) -> Iterator[JobResult]:
         if future.cancelled() and self._stopping.is_set():
@@ -262,13 +260,13 @@ class Fleet:
         result = names.checked(result)
         if self._file is not None:
             self._file.write(result)
-        if self._records is not None and result.report is not None:
-            write_record(self._records, result)
+        if self.records is not None and result.report is not None:
+            write_record(Path(self.records), result)
         self.summary.add(result)
-        if self._fail_fast and not result.status.good:
+        if self.fail_fast and not result.status.good:
             self.stop()
-        if self._on_result is not None:
-            self._on_result(result)
+        if self.on_result is not None:
+            self.on_result(result)
         return result
 
 
