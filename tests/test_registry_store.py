@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
 
 import pytest
 
 from oci_convert import Family, Memory, OciConvertError, Report, convert, inspect, verify
+from oci_convert.spec.digest import Digest
 from oci_convert.stores import RegistryClient, RegistryImage
+from oci_convert.stores.registry.client import RemoteRepository
+from oci_convert.stores.registry.uploads import Placed
 from registry import PERSONALITIES, FakeRegistry, Fault
 from registry.messages import Request
 from support.images import Image, Layer, docker_image, image_list, layout_files, tar_of
@@ -203,3 +208,20 @@ def test_an_image_without_a_name_is_refused_before_anything_is_sent(registry: Fa
             convert(Memory(files), target, to="oci", force=True)
     assert caught.value.code == "no-repository-name"
     assert len(registry.log.exchanges) == before
+
+
+def test_four_blobs_are_sent_at_a_time_however_small_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = docker_image([Layer(tar_of({f"{i}": "x"})) for i in range(4)])
+    layers = {layer.digest for layer in image.layers}
+    meeting, put_blob = Barrier(4), RemoteRepository.put_blob
+
+    def put(remote: RemoteRepository, digest: Digest, *args: Any, **kwargs: Any) -> Placed:
+        if digest in layers:
+            meeting.wait(5)  # breaks unless all four come
+        return put_blob(remote, digest, *args, **kwargs)
+
+    monkeypatch.setattr(RemoteRepository, "put_blob", put)
+    with FakeRegistry() as registry, client() as some:
+        convert(Memory(layout_files({"app": image})), at(registry, "app:1", some), to="oci")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,10 @@ from hypothesis import strategies as st
 from oci_convert.errors import BlobError
 from oci_convert.layers.streams import CHUNK, Tally, read_chunks, verified
 from oci_convert.spec.digest import Digest
+from oci_convert.stores.files.file import write_all
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 DATA = b"0123456789" * 100_000
 
@@ -59,3 +64,18 @@ def test_what_is_too_long_is_refused_at_the_first_chunk_too_many() -> None:
 def test_the_error_says_what_is_wrong(data: bytes, message: str) -> None:
     with pytest.raises(BlobError, match=message):
         list(verified([data], Digest.of(DATA), len(DATA), "here"))
+
+
+@pytest.mark.parametrize("most", [1, 1000, CHUNK])
+def test_a_file_that_takes_a_part_is_given_the_rest(most: int) -> None:
+    sizes: list[int] = []
+
+    class Narrow(io.BytesIO):
+        def write(self, data: ReadableBuffer, /) -> int:
+            sizes.append(len(memoryview(data)))
+            return super().write(memoryview(data)[:most])
+
+    file = Narrow()
+    write_all(file, DATA[: 200 * most])
+    assert file.getvalue() == DATA[: 200 * most]
+    assert max(sizes) <= 64 * 1024

@@ -93,7 +93,8 @@ class Options(Brief):
     dry_run: bool = False
     """Write nothing, and report what would be written."""
     jobs: int | None = None
-    """How many layers to work on at a time; ``None``: as many as there are cores."""
+    """How many layers to work on at a time; ``None``: as many as there are cores, and at least four
+    that go to or from a registry."""
     verify_existing: bool = False
     """Check the digest of what the target has already, and not only its size."""
     fsync: bool = True

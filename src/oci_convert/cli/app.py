@@ -72,7 +72,11 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress an
 Jobs = Annotated[
     int | None,
     typer.Option(
-        "--jobs", "-j", metavar="N", min=1, help="Blobs processed in parallel; default: all cores."
+        "--jobs",
+        "-j",
+        metavar="N",
+        min=1,
+        help="Blobs in parallel; default: one for each core, at least 4 with a registry.",
     ),
 ]
 

@@ -41,6 +41,9 @@ _SMALL = 1024 * 1024
 """Bytes from which on a blob is worth a thread."""
 _LARGE = 8 * 1024 * 1024
 """Bytes from which on a layer is worth several threads of its own."""
+_FAR = 4
+"""Blobs that are moved at a time to or from a registry, however few cores there are: each waits for
+answers, and the other side works, too."""
 
 
 class Moved(NamedTuple):
@@ -87,9 +90,8 @@ class _Load:
         return self.first.node.descriptor
 
     @property
-    def is_large(self) -> bool:
-        """Whether it is worth a thread: others are moved faster than threads take turns."""
-        return self.descriptor.size >= _SMALL or isinstance(self.first.decision, Recompress)
+    def is_recompressed(self) -> bool:
+        return isinstance(self.first.decision, Recompress)
 
 
 class Transfer:
@@ -161,16 +163,31 @@ class Transfer:
     def _move_all(self, loads: list[_Load]) -> None:
         """Move blobs: one by one, or several at a time."""
         self._total = sum(load.descriptor.size for load in loads)
-        alone = [load for load in loads if not load.is_large]
-        large = [load for load in loads if load.is_large]
-        workers = min(self._jobs, len(large))
+        slow = [load for load in loads if self._is_slow(load)]
+        workers = min(self._jobs, len(slow))
+        if any(map(self._is_far, slow)) and not any(load.is_recompressed for load in slow):
+            workers = min(self._options.jobs or max(self._jobs, _FAR), len(slow))
         if workers <= 1 or self.sink.capabilities.sequential:
-            alone, large = loads, []
-        for load in alone:
-            self._move(load)
-        if large:
+            slow = []
+        apart = set(map(id, slow))
+        for load in loads:
+            if id(load) not in apart:
+                self._move(load)
+        if slow:
             # The largest first, so that none is left over at the end.
-            self._move_together(sorted(large, key=lambda load: -load.descriptor.size), workers)
+            self._move_together(sorted(slow, key=lambda load: -load.descriptor.size), workers)
+
+    def _is_slow(self, load: _Load) -> bool:
+        """Whether it is worth a thread: others are moved faster than threads take turns."""
+        if load.is_recompressed:
+            return True
+        if self.sink.shares(load.first.source_plan.source):
+            return False
+        return load.descriptor.size >= _SMALL or self._is_far(load)
+
+    def _is_far(self, load: _Load) -> bool:
+        """Whether it goes over a network."""
+        return self.sink.traffic is not None or load.first.source_plan.source.remote
 
     def _move_together(self, loads: list[_Load], workers: int) -> None:
         from concurrent.futures import Future, ThreadPoolExecutor
