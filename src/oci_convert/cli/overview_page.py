@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from oci_convert.cli.show.words import count_of
 from oci_convert.fleet.overview import DURATIONS, Overview
 from oci_convert.fleet.results import JobStatus
 from oci_convert.text.html import Html, tag
@@ -12,6 +13,8 @@ from oci_convert.text.words import bytes_of
 
 __all__ = ["page"]
 
+_LABELS: Final = {0.01: "10 ms", 0.3: "0.3 s", 10: "10 s", 300: "5 min"}
+"""What stands below the end of a column of durations."""
 _STYLE: Final = """
 :root { color-scheme: light dark; --ground: #fff; --ink: #1f2a30; --faint: #5b6b73;
   --line: #d8dfe2; --done: #2e7d5b; --unchanged: #7aa7c7; --skipped: #b0b8bc;
@@ -32,18 +35,17 @@ p { margin: .2rem 0 }
 .tiles b { display: block; font-size: 1.35rem; font-weight: 600 }
 .tiles span, .axis { color: var(--faint); font-size: .85rem }
 svg { display: block; width: 100% }
-.axis { display: flex; justify-content: space-between }
+.axis { display: grid; grid-auto-columns: 1fr; grid-auto-flow: column; white-space: nowrap }
+.axis span { justify-self: end; transform: translateX(50%) }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; margin-top: .5rem; font-size: .9rem }
 .legend i { display: inline-block; width: .8rem; height: .8rem; border-radius: .15rem;
   margin-right: .4rem }
 .bars { display: grid; grid-template-columns: minmax(8rem, auto) 1fr auto; gap: .35rem .8rem;
   align-items: center }
-.bars code, td { overflow-wrap: anywhere }
-table { border-collapse: collapse; width: 100% }
-td, th { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0;
-  border-bottom: 1px solid var(--line) }
-td.number { text-align: right; white-space: nowrap }
-code { font: .9em ui-monospace, monospace }
+h3 { border-top: 1px solid var(--line); font-size: 1rem; margin: 1rem 0 0; padding-top: .6rem }
+li, .bars code { overflow-wrap: anywhere }
+ul { margin: .3rem 0; padding-left: 1.2rem }
+code { font-family: ui-monospace, monospace; font-size: .9em }
 """
 
 
@@ -129,9 +131,12 @@ def _durations(found: Overview) -> Html:
         f"<title>{number} jobs {_range(at)}</title></rect>"
         for at, number in enumerate(found.durations)
     )
-    labels = [tag("span", text) for text in ("10 ms", "0.3 s", "10 s", "5 min and more")]
+    labels = [tag("span", text) for text in (*(_LABELS.get(end, "") for end in DURATIONS), "")]
     plot = Html(_svg(columns, "jobs by duration", 100, 40, 140))
-    return Html(plot + tag("div", *labels, kind="axis"))
+    highest = tag(
+        "p", f"{count_of('job', max(found.durations))} in the highest column", kind="faint"
+    )
+    return Html(highest + plot + tag("div", *labels, kind="axis"))
 
 
 def _range(at: int) -> str:
@@ -151,19 +156,12 @@ def _bars(counts: Mapping[str, int]) -> Html:
 
 
 def _failures(found: Overview) -> Html:
-    rows = []
+    parts: list[Html] = []
     for code, failures in found.failures.items():
-        examples = [tag("p", tag("b", name), f": {words}") for name, words in failures.examples]
-        rows.append(
-            tag(
-                "tr",
-                tag("td", tag("code", code)),
-                tag("td", f"{failures.jobs:,}", kind="number"),
-                tag("td", *examples),
-            )
-        )
-    head = tag("tr", tag("th", "code"), tag("th", "jobs"), tag("th", "for example"))
-    return tag("table", head, *rows) if rows else Html("")
+        examples = [tag("li", tag("code", name), f": {words}") for name, words in failures.examples]
+        jobs = count_of("job", failures.jobs)
+        parts += [tag("h3", tag("code", code), f": {jobs}"), tag("ul", *examples)]
+    return Html("".join(parts))
 
 
 def _svg(content: str, name: str, width: int, height: int, pixels: int) -> str:
