@@ -28,7 +28,6 @@ from support.images import (
     EMPTY,
     OCI_CONFIG,
     OCI_LAYER,
-    OCI_MANIFEST,
     Blob,
     Image,
     attestation,
@@ -40,6 +39,7 @@ from support.images import (
     oci_image,
     write_layout,
 )
+from support.target_images import IMAGES, edited
 
 DATA = Path(__file__).parent.parent / "src/oci_convert/profiles/data"
 TESTDATA = Path(__file__).parent.parent / "testdata"
@@ -85,15 +85,6 @@ def test_a_profile_that_breaks_the_schema_is_refused(case: str) -> None:
 # -- what each rule finds -------------------------------------------------------------------------
 
 
-def edited(image: Image, **members: Any) -> Image:
-    """The image with other members in its manifest; ``None`` takes one away."""
-    document = json.loads(image.manifest) | members
-    raw = json.dumps({k: v for k, v in document.items() if v is not None}).encode()
-    digest = Blob("", raw).digest
-    blobs = {name: data for name, data in image.blobs.items() if data != image.manifest}
-    return replace(image, manifest=raw, blobs={**blobs, digest: raw}, documents={digest: raw})
-
-
 ZSTD = oci_image([layer("z", Compression.ZSTD)])
 ATTESTED = image_list([oci_image(), attestation(oci_image())])
 NESTED = image_list([image_list([oci_image()])])
@@ -115,7 +106,26 @@ FOUND: dict[str, tuple[Image, Any]] = {
     "attestation": (ATTESTED, None),
     "layers": (oci_image([layer("a"), layer("b")]), 1),
     "document-size": (oci_image(), 10),
+    "mixed-families": (IMAGES["an OCI layer in Docker"], "docker"),
+    "mixed-config": (IMAGES["a Docker config in OCI"], "oci"),
+    "wrong-label": (IMAGES["gzip called plain in OCI"], ["application/vnd.oci.image.layer.v1.tar"]),
+    "media-type": (IMAGES["zstd in OCI"], ["application/vnd.oci.image.layer.v1.tar+zstd"]),
+    "parameters": (IMAGES["a media type with parameters"], None),
+    "digest": (IMAGES["a layer by sha512"], ["sha256"]),
+    "encrypted": (oci_image([layer("en", media_type=f"{OCI_LAYER}+encrypted")]), None),
+    "data": (IMAGES["embedded data"], None),
+    "layer-type": (IMAGES["a layer of an unknown type"], None),
+    "docker-annotations": (IMAGES["annotations in Docker"], None),
+    "no-platform": (IMAGES["an entry without a platform"], None),
+    "platform": (image_list([oci_image(platform="windows/amd64")]), ["linux"]),
+    "urls": (IMAGES["a foreign layer of OCI that is there and elsewhere"], None),
+    "absent": (IMAGES["an entry that is not there"], None),
+    "absent-foreign": (IMAGES["a foreign layer of OCI that is not there"], None),
 }
+
+
+def test_every_rule_has_an_image_that_breaks_it() -> None:
+    assert FOUND.keys() | {"schema1"} == RULES.keys()
 
 
 def judged(image: Image, rule: str, value: Any, folder: Path) -> int:
@@ -133,9 +143,8 @@ def test_a_rule_finds_what_it_is_about_and_nothing_in_a_plain_image(
 ) -> None:
     image, value = FOUND[rule]
     assert judged(image, rule, value, tmp_path / "bad") > 0
-    values = {"family": "oci", "compression": ["gzip"], "layers": 9, "document-size": 9999}
-    plain = edited(oci_image(), mediaType=OCI_MANIFEST)
-    assert judged(plain, rule, values.get(rule), tmp_path / "good") == 0
+    larger = {"layers": 9, "document-size": 9999}
+    assert judged(oci_image(), rule, larger.get(rule, value), tmp_path / "good") == 0
 
 
 # -- making images fit ----------------------------------------------------------------------------
@@ -199,9 +208,7 @@ def test_a_result_that_a_target_would_refuse_is_not_written(tmp_path: Path) -> N
 
 
 def test_a_mislabelled_layer_is_found_by_its_bytes(tmp_path: Path) -> None:
-    document = json.loads(ZSTD.manifest)
-    document["layers"][0]["mediaType"] = OCI_LAYER
-    write_layout({"app": edited(ZSTD, layers=document["layers"])}, tmp_path)
+    write_layout({"app": IMAGES["zstd called plain"]}, tmp_path)
     assert not check(f"oci:{tmp_path}:app", "containerd").fits
     convert_for(f"oci:{tmp_path}:app", f"oci:{tmp_path}:new", Options(), [profile_of("containerd")])
     assert check(f"oci:{tmp_path}:new", "containerd").fits
@@ -246,5 +253,5 @@ def test_a_foreign_layer_that_is_not_there_is_found(tmp_path: Path) -> None:
     absent = edited(image, layers=layers)
     there = {name: data for name, data in absent.blobs.items() if data != b"far"}
     write_layout({"app": replace(absent, blobs=there)}, tmp_path)
-    found = check(f"oci:{tmp_path}:app", "distribution-2.8")
+    found = check(f"oci:{tmp_path}:app", "docker-20.10")
     assert [breach.rule for breach in found.breaches] == ["absent-foreign"]

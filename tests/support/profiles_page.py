@@ -22,7 +22,8 @@ than a promise that it is taken.
 
 Each rule says how it is known: *measured* is tried by the tests of this project, *documented*
 stands in a specification or in what the vendor says, *reported* is told by others and not tried
-here. A report that is no longer true is worth an issue.
+here. A report that is no longer true is worth an issue. [What was tried](how-to/targets.md), with
+which versions, and what could not be, is on a page of its own.
 """
 
 

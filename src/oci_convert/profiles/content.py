@@ -32,7 +32,7 @@ class Place(NamedTuple):
     raw: bytes | None
     parent: Place | None
     role: str
-    """``image``, ``manifests``, ``config``, ``layers`` or ``subject``."""
+    """``image``, ``referrer``, ``manifests``, ``config``, ``layers`` or ``subject``."""
 
     @property
     def media_type(self) -> str:
@@ -60,10 +60,10 @@ def _attests(entry: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Images: their roots, and the documents below."""
+    """Images and what refers to them: their roots, and the documents below."""
 
-    roots: Sequence[tuple[str, Mapping[str, Any]]]
-    """A place and a descriptor each."""
+    roots: Sequence[tuple[str, Mapping[str, Any], str]]
+    """A place, a descriptor and a role each: ``image`` or ``referrer``."""
     documents: Mapping[str, bytes]
     """By their digests."""
     packed: Mapping[str, Compression] = field(default_factory=dict)
@@ -76,8 +76,8 @@ class Content:
     def places(self) -> Iterator[Place]:
         """Every descriptor, each document at its first place only, parents first."""
         seen: set[str] = set()
-        for where, entry in self.roots:
-            yield from self._below(where, entry, None, "image", seen)
+        for where, entry, role in self.roots:
+            yield from self._below(where, entry, None, role, seen)
 
     def _below(
         self,
@@ -123,11 +123,12 @@ def content_of(source: Source, roots: Sequence[Root]) -> Content:
     Raises :class:`OciConvertError` for what cannot be read.
     """
     tree, referrers = read_images(source, roots, Faults.REFUSE)
-    tops = [*(image.node for image in tree.images), *(it.node for it in referrers)]
+    tops = [(image.node, "image") for image in tree.images]
+    tops += [(referrer.node, "referrer") for referrer in referrers]
     nodes = [*tree.nodes(), *(node for it in referrers for node in it.node.nodes())]
     documents = [node for node in nodes if isinstance(node, DocumentNode)]
     return Content(
-        [(node.where, node.descriptor.triple()) for node in tops],
+        [(node.where, node.descriptor.triple(), role) for node, role in tops],
         {node.descriptor.digest: node.document.raw for node in documents},
         {
             node.descriptor.digest: node.compression
@@ -145,7 +146,7 @@ def content_of(source: Source, roots: Sequence[Root]) -> Content:
 
 def planned_content(plans: Sequence[SourcePlan]) -> Content:
     """What a conversion is going to write, as far as it is known before layers are recompressed."""
-    roots: list[tuple[str, Mapping[str, Any]]] = []
+    roots: list[tuple[str, Mapping[str, Any], str]] = []
     documents: dict[str, bytes] = {}
     packed: dict[str, Compression] = {}
     absent: set[str] = set()
@@ -163,11 +164,9 @@ def planned_content(plans: Sequence[SourcePlan]) -> Content:
                 packed[digest] = node.compression
             if not node.present and node.role is not Role.SUBJECT:
                 absent.add(digest)
-        made = [
-            *(image.decision for image in plan.plan.images),
-            *(referrer.decision for referrer in plan.plan.referrers),
-        ]
-        roots += ((decision.node.where, _entry(plan, decision)) for decision in made)
+        made = [(image.decision, "image") for image in plan.plan.images]
+        made += [(referrer.decision, "referrer") for referrer in plan.plan.referrers]
+        roots += ((it.node.where, _entry(plan, it), role) for it, role in made)
     return Content(roots, documents, packed, frozenset(absent))
 
 

@@ -69,9 +69,14 @@ def _compression(content: Content, value: Any) -> Iterator[tuple[str, str]]:
             yield place.where, f"a layer in {found.value}"
 
 
-def _label(content: Content, _: Any) -> Iterator[tuple[str, str]]:
-    """Layers whose media type says another compression than their bytes."""
+def _label(content: Content, value: Any) -> Iterator[tuple[str, str]]:
+    """Layers whose media type says another compression than their bytes.
+
+    ``value``: of these media types only, where others are looked into.
+    """
     for place in _layers(content):
+        if value is not None and place.media_type not in value:
+            continue
         found, stated = content.packed.get(place.digest), _stated(place)
         if found is not None and stated is not None and found is not stated:
             yield f"{place.where}.mediaType", f"{stated.value}, and its bytes are {found.value}"
@@ -106,13 +111,35 @@ def _strange(where: str, value: Mapping[str, Any], known: set[str]) -> Iterator[
     )
 
 
-def _media_type(content: Content, value: Any) -> Iterator[tuple[str, str]]:
-    """Documents without ``mediaType``: all of them, or those of the family ``value``."""
+def _no_media_type(content: Content, value: Any) -> Iterator[tuple[str, str]]:
+    """Documents without ``mediaType``: all of them, or those of the types ``value``."""
     for place in content.places():
         if place.document is None or "mediaType" in place.document:
             continue
-        if value is None or Family(value) in families(place.media_type):
+        if value is None or place.media_type in value:
             yield place.where, "no mediaType"
+
+
+def _media_type(content: Content, value: Any) -> Iterator[tuple[str, str]]:
+    """What is of one of the types ``value``."""
+    for place in content.places():
+        if place.role != "subject" and place.media_type in value:
+            yield f"{place.where}.mediaType", place.media_type
+
+
+def _digest(content: Content, value: Any) -> Iterator[tuple[str, str]]:
+    """Digests of other algorithms than those of ``value``."""
+    for place in content.places():
+        algorithm = place.digest.partition(":")[0]
+        if place.role != "subject" and algorithm not in value:
+            yield f"{place.where}.digest", f"a digest of {algorithm}"
+
+
+def _encrypted(content: Content, _: Any) -> Iterator[tuple[str, str]]:
+    for place in _layers(content):
+        meaning = look_up(place.media_type)
+        if meaning is not None and meaning.cell.encrypted:
+            yield place.where, "an encrypted layer"
 
 
 def _parameters(content: Content, _: Any) -> Iterator[tuple[str, str]]:
@@ -154,21 +181,33 @@ def _config(content: Content, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _not_an_image(content: Content, _: Any) -> Iterator[tuple[str, str]]:
-    """Manifests without an index that are no images."""
+    """Manifests without an index that are no images, and refer to none."""
     for place in content.places():
         above = place.parent
-        if place.role == "config" and above is not None and above.parent is None:
+        if place.role == "config" and above is not None and above.role == "image":
             meaning = look_up(place.media_type)
             if meaning is None or meaning.cell.kind is not Kind.CONFIG:
                 yield above.where, "an artifact, not an image"
 
 
-def _docker_compression(content: Content, value: Any) -> Iterator[tuple[str, str]]:
-    """The same of the layers of Docker alone."""
-    for where, what in _compression(content, value):
-        place = next(it for it in content.places() if it.where == where)
-        if Family.DOCKER in families(place.media_type) or "docker" in place.media_type:
-            yield where, what
+def _layer_type(content: Content, value: Any) -> Iterator[tuple[str, str]]:
+    """What stands for a layer of an image and is none; ``value``: only what is of these types."""
+    for place in content.places():
+        above = place.parent
+        if place.role == "layers" and above is not None and above.role == "image":
+            meaning = look_up(place.media_type)
+            image = meaning is not None and meaning.cell.kind is Kind.LAYER
+            if not image and (value is None or place.media_type in value):
+                yield f"{place.where}.mediaType", place.media_type
+
+
+def _mixed_config(content: Content, value: Any) -> Iterator[tuple[str, str]]:
+    """Configs of another family than their manifest, which is one of ``value``."""
+    for place in content.places():
+        if place.role == "config" and place.parent is not None:
+            known, around = families(place.media_type), families(place.parent.media_type)
+            if known and Family(value) in around and not known & around:
+                yield f"{place.where}.mediaType", place.media_type
 
 
 def _attestation(content: Content, _: Any) -> Iterator[tuple[str, str]]:
@@ -214,12 +253,21 @@ def _foreign(content: Content, _: Any) -> Iterator[tuple[str, str]]:
             yield place.where, "a foreign layer that is not there"
 
 
-def _complete(content: Content, _: Any) -> Iterator[tuple[str, str]]:
-    """Anything else that is not there."""
+def _urls(content: Content, _: Any) -> Iterator[tuple[str, str]]:
+    """Layers that are said to be elsewhere, too."""
     for place in content.places():
+        if place.role == "layers" and place.entry.get("urls"):
+            yield f"{place.where}.urls", "an address of a layer"
+
+
+def _complete(content: Content, value: Any) -> Iterator[tuple[str, str]]:
+    """Anything else that is not there; ``value``: only what is named so, as ``layers``."""
+    for place in content.places():
+        if place.role == "subject" or (value is not None and place.role not in value):
+            continue
         meaning = look_up(place.media_type)
         foreign = meaning is not None and not meaning.cell.distributable
-        if place.role != "subject" and not foreign and place.digest in content.absent:
+        if not foreign and place.digest in content.absent:
             yield place.where, "something that is not there"
 
 
@@ -232,6 +280,12 @@ def _platform(content: Content, value: Any) -> Iterator[tuple[str, str]]:
             yield f"{place.where}.platform", f"an image for {found}"
 
 
+def _no_platform(content: Content, _: Any) -> Iterator[tuple[str, str]]:
+    for place in content.places():
+        if place.role == "manifests" and not place.entry.get("platform"):
+            yield place.where, "an entry without a platform"
+
+
 RULES: Final[Mapping[str, Finder]] = {
     "family": _family,
     "mixed-families": _mixed,
@@ -240,21 +294,27 @@ RULES: Final[Mapping[str, Finder]] = {
     "compression": _compression,
     "wrong-label": _label,
     "unknown-members": _members,
-    "no-media-type": _media_type,
+    "no-media-type": _no_media_type,
+    "media-type": _media_type,
+    "digest": _digest,
+    "encrypted": _encrypted,
     "parameters": _parameters,
     "subject": _subject,
     "data": _data,
     "oci-1.1": _artifact_type,
     "config-type": _config,
-    "docker-compression": _docker_compression,
+    "mixed-config": _mixed_config,
     "not-an-image": _not_an_image,
+    "layer-type": _layer_type,
     "attestation": _attestation,
     "docker-annotations": _annotations,
     "layers": _layer_count,
     "document-size": _document_size,
     "schema1": _schema1,
     "absent-foreign": _foreign,
+    "urls": _urls,
     "absent": _complete,
     "platform": _platform,
+    "no-platform": _no_platform,
 }
 """What a rule of a profile may look for."""

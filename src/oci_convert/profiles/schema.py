@@ -21,8 +21,8 @@ __all__ = ["NAMES", "Evidence", "Profile", "Rule", "profile_of", "profiles_of"]
 
 _FOLDER: Final = files("oci_convert.profiles") / "data"
 NAMES: Final = (
-    *("docker-20.10", "docker-29", "containerd", "podman", "distribution-2.8"),
-    *("oci-1.0", "oci-1.1", "docker-v2s2"),
+    *("docker-20.10", "docker-29", "containerd", "containerd-1.6", "podman", "skopeo"),
+    *("distribution-2.8", "oci-1.0", "oci-1.1", "docker-v2s2"),
     *("lambda", "ecr", "gar", "ghcr", "gitlab", "quay", "zot", "nexus", "harbor"),
 )
 """Every profile: first those that are tried by the tests of this project, or are specifications."""
