@@ -189,6 +189,20 @@ def test_the_same_tar_is_recompressed_once_into_the_same_bytes() -> None:
     assert report.codecs["zstd"].keys() == {"library", "version", "engine", "level"}
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_fast_compression_is_told_before_and_after(dry_run: bool) -> None:
+    report, _ = run(docker_image(FIVE), "oci", compress="gzip", fast=True, dry_run=dry_run)
+    assert codes(report).count("bytes-by-processor") == 1
+    if not dry_run:
+        assert report.codecs["gzip"]["level"] == "fast"
+
+
+def test_fast_compression_of_nothing_or_to_zstd_is_the_same_everywhere() -> None:
+    for values in ({}, {"compress": "zstd"}):
+        report, _ = run(docker_image([layer("a", Compression.GZIP)]), "oci", fast=True, **values)
+        assert "bytes-by-processor" not in codes(report)
+
+
 def test_a_recompressed_layer_loses_what_was_said_of_its_bytes() -> None:
     stale = {"io.github.containers.zstd-chunked.manifest-checksum": "x"}
     both = layer("a", ZSTD, more={"annotations": {**stale, "kept": "y"}})

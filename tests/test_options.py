@@ -76,6 +76,7 @@ def test_any_json_gives_options_or_one_error(value: dict[str, Any]) -> None:
     [
         ({"compress": "rar"}, "invalid-choice"),
         ({"level": 10}, "invalid-level"),
+        ({"level": 1, "fast": True}, "invalid-level"),
         ({"platforms": "amd64"}, "invalid-platform"),
         ({"to": "docker", "compress": "zstd"}, "no-media-type"),
     ],

@@ -247,6 +247,12 @@ CODES: Final[dict[str, Code]] = {
         'Fetch the missing platforms first. `{sparse="keep"}` keeps such entries as they are, '
         'and `{sparse="fail"}` refuses them.',
     ),
+    "bytes-by-processor": Code(
+        Level.WARNING,
+        "Layers are compressed fast. The same command on another processor may give them other "
+        "bytes, and the image another digest; what they unpack to is the same.",
+        "Leave out `{fast=True}` where others must come to the same digests.",
+    ),
     "sparse-index": Code(
         Level.WARNING,
         "An index lists images that are not in the source, and does so in the target.",

@@ -27,6 +27,7 @@ class OptionValues(TypedDict, total=False):
     platforms: PlatformLike | Iterable[PlatformLike]
     compress: Compress | str
     level: int | None
+    fast: bool
     attestations: Keep | str
     referrers: Keep | str
     signatures: Keep | str
@@ -65,6 +66,9 @@ class Options(Brief):
     """How the layers of images are compressed in the target."""
     level: int | None = None
     """Compression level, 1 to 9; ``None`` for the codec's default."""
+    fast: bool = False
+    """Compress as fast as can be: gzip in a fifth of the time, some 7 % larger, and with bytes that
+    depend on the processor; zstd at level 1. In place of a level."""
     attestations: Keep = Keep.AUTO
     """What to do with the attestations in indexes."""
     referrers: Keep = Keep.AUTO
@@ -130,6 +134,13 @@ class Options(Brief):
                 code="invalid-level",
                 where=Wording("{level}"),
                 remedy="choose 1 to 9",
+            )
+        if self.fast and self.level is not None:
+            raise UsageError(
+                "fast compression has no level",
+                code="invalid-level",
+                where=Wording("{level}"),
+                remedy=Wording("leave out {level} or {fast=True}"),
             )
 
     def but(self, **values: Unpack[OptionValues]) -> Options:

@@ -389,6 +389,7 @@ CALLS: Final[dict[str, Provoked]] = {
     "a level that there is not": Provoked(
         "invalid-level", partial(convert, "a", "b", to="oci", level=10)
     ),
+    "a level of fast compression": Provoked("invalid-level", "convert a oci:b --fast --level 2"),
     "a compression that nobody writes": Provoked(
         "cannot-compress", partial(compress, [b""], Compression.XZ, None)
     ),
@@ -779,6 +780,11 @@ FINDINGS: Final[dict[str, Provoked]] = {
         "not-reversible",
         "convert oci:layout oci:new",
         (layout(app=docker_image(config_type="application/octet-stream")),),
+    ),
+    "a layer that is recompressed fast": Provoked(
+        "bytes-by-processor",
+        "convert oci:layout oci:new --compress gzip --fast",
+        (layout(app=docker_image([layer("a", Compression.NONE)])),),
     ),
     "a layer that is recompressed": Provoked(
         "not-reversible-repacked", "convert oci:layout dir:new --to docker", (layout(app=ZSTD),)

@@ -44,6 +44,8 @@ _LARGE = 8 * 1024 * 1024
 _FAR = 4
 """Blobs that are moved at a time to or from a registry, however few cores there are: each waits for
 answers, and the other side works, too."""
+_THREADS = 2
+"""Threads that compress a layer about as fast as one reads it."""
 
 
 class Moved(NamedTuple):
@@ -115,6 +117,8 @@ class Transfer:
         self._on_progress = on_progress
         self._lock = Lock()
         self._idle = Condition(self._lock)
+        self._threads = self._jobs
+        """Threads that compress one layer."""
         self._busy = 0
         """Threads that are moving a blob."""
         self._stopped = False
@@ -147,15 +151,11 @@ class Transfer:
 
     def moved(self) -> Moved:
         """What was moved so far, and what compressed the layers that were recompressed."""
-        codecs = {}
-        for packed in sorted(self._packed):
-            codec = codec_versions(packed)
-            if codec:
-                default, chosen = codec.pop("default_level"), self._options.level
-                codecs[packed.value] = {
-                    **codec,
-                    "level": default if chosen is None else str(chosen),
-                }
+        level, fast = self._options.level, self._options.fast
+        codecs = {
+            packed.value: codec_versions(packed, level, fast=fast)
+            for packed in sorted(self._packed - {Compression.NONE})
+        }
         return Moved(self._bytes_read, self._bytes_written, self._layer_bytes, codecs)
 
     # -- layers and other blobs -------------------------------------------------------------
@@ -163,19 +163,22 @@ class Transfer:
     def _move_all(self, loads: list[_Load]) -> None:
         """Move blobs: one by one, or several at a time."""
         self._total = sum(load.descriptor.size for load in loads)
-        slow = [load for load in loads if self._is_slow(load)]
-        workers = min(self._jobs, len(slow))
-        if any(map(self._is_far, slow)) and not any(load.is_recompressed for load in slow):
-            workers = min(self._options.jobs or max(self._jobs, _FAR), len(slow))
-        if workers <= 1 or self.sink.capabilities.sequential:
-            slow = []
+        if self.sink.capabilities.sequential:
+            self._move_together(loads, 1)
+            return
+        # The largest first, so that none is left over at the end.
+        slow = sorted(filter(self._is_slow, loads), key=lambda load: -load.descriptor.size)
         apart = set(map(id, slow))
-        for load in loads:
-            if id(load) not in apart:
-                self._move(load)
-        if slow:
-            # The largest first, so that none is left over at the end.
-            self._move_together(sorted(slow, key=lambda load: -load.descriptor.size), workers)
+        self._move_together([load for load in loads if id(load) not in apart], 1)
+        packed = [load for load in slow if self._has_threads(load)]
+        at_a_time = min(len(packed), max(1, self._jobs // _THREADS))
+        self._threads = -(-self._jobs // max(1, at_a_time))
+        self._move_together(packed, at_a_time)
+        self._threads = self._jobs
+        others = [load for load in slow if not self._has_threads(load)]
+        waits = any(map(self._is_far, others)) and not any(it.is_recompressed for it in others)
+        most = self._options.jobs or max(self._jobs, _FAR)
+        self._move_together(others, most if waits else self._jobs)
 
     def _is_slow(self, load: _Load) -> bool:
         """Whether it is worth a thread: others are moved faster than threads take turns."""
@@ -189,7 +192,18 @@ class Transfer:
         """Whether it goes over a network."""
         return self.sink.traffic is not None or load.first.source_plan.source.remote
 
-    def _move_together(self, loads: list[_Load], workers: int) -> None:
+    def _has_threads(self, load: _Load) -> bool:
+        """Whether several threads compress it: few such layers at a time keep all cores busy, and
+        each takes as much memory as its threads. What goes over a network is waited for instead.
+        """
+        return load.is_recompressed and load.descriptor.size >= _LARGE and not self._is_far(load)
+
+    def _move_together(self, loads: list[_Load], at_a_time: int) -> None:
+        workers = min(at_a_time, len(loads))
+        if workers <= 1:
+            for load in loads:
+                self._move(load)
+            return
         from concurrent.futures import Future, ThreadPoolExecutor
 
         self.sink.begin()
@@ -302,8 +316,8 @@ class Transfer:
     def _recompress(self, load: _Load, decision: Recompress) -> None:
         """Compress a layer; one that runs have in common, once, if the target has it."""
         descriptor = load.descriptor
-        level, algorithm = self._options.level, self._options.digest
-        key = (descriptor.digest, decision.diff_id, decision.to, level, algorithm)
+        how = (self._options.level, self._options.fast, self._options.digest)
+        key = (descriptor.digest, decision.diff_id, decision.to, *how)
         with self._layers.alone(key):
             known = self._layers.get(key)
             new = known if isinstance(known, Descriptor) else None
@@ -330,7 +344,8 @@ class Transfer:
             place,
             descriptor.size,
             level=self._options.level,
-            workers=self._jobs if descriptor.size >= _LARGE else 1,
+            fast=self._options.fast,
+            workers=self._threads if descriptor.size >= _LARGE else 1,
         )
         algorithm = self._options.digest or descriptor.name.algorithm
         digest, size = self.sink.put(chunks, place, algorithm=algorithm)

@@ -59,6 +59,7 @@ def recompressed(
     *,
     level: int | None = None,
     workers: int = 1,
+    fast: bool = False,
 ) -> Iterator[bytes]:
     """The chunks of a layer in another compression, its ``diff_id`` checked on the way.
 
@@ -66,4 +67,4 @@ def recompressed(
     digest is its ``diff_id`` need not be hashed twice.
     """
     tar = chunks if diff_id is None else unpacked(chunks, packed, diff_id, where, size)
-    return compress(tar, wanted, level, workers)
+    return compress(tar, wanted, level, workers, fast=fast)

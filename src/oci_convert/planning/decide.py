@@ -16,12 +16,19 @@ from oci_convert.errors import RefusedError
 from oci_convert.findings import CODES, Finding, Level
 from oci_convert.options import OnLoss, Options
 from oci_convert.planning.context import Context
-from oci_convert.planning.decisions import Decision, LeftOut, Plan, PlannedImage, included
+from oci_convert.planning.decisions import (
+    Decision,
+    LeftOut,
+    Plan,
+    PlannedImage,
+    Recompress,
+    included,
+)
 from oci_convert.planning.planner import Planner
 from oci_convert.planning.platform_choice import PlatformChoice
 from oci_convert.planning.referrer_rules import ReferrerRules
 from oci_convert.planning.reversibility import WHY_IRREVERSIBLE, judge
-from oci_convert.spec.media_types import Family
+from oci_convert.spec.media_types import Compression, Family
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called
 from oci_convert.text.wording import Wording
@@ -91,6 +98,8 @@ def decide(
     configs = [found for root in plan.roots for found in _config_findings(root, options)]
     if family is Family.DOCKER:
         configs += [found for root in plan.roots for found in _digest_findings(root, options)]
+    if options.fast:
+        configs += [found for root in plan.roots for found in _packing_findings(root)]
     for planned in images:
         image = planned.image
         configs += _platform_findings(image.root.descriptor, image.node, image.node.where, options)
@@ -137,6 +146,14 @@ def _digest_findings(root: Decision, options: Options) -> Iterator[Finding]:
         if any(not one.startswith(f"{_READ}:") for one in diff_ids):
             message = f"diff_ids that are not by {_READ}: they are in the config, which stays"
             yield Finding.of("digest-algorithm-unsupported", f"{node.where}.{Role.CONFIG}", message)
+
+
+def _packing_findings(root: Decision) -> Iterator[Finding]:
+    """That the processor decides over bytes of an image."""
+    packed = (it for it in included((root,)) if isinstance(it, Recompress))
+    if any(layer.to is Compression.GZIP for layer in packed):
+        message = "the bytes of layers compressed fast depend on the processor"
+        yield Finding.of("bytes-by-processor", root.node.where, message)
 
 
 def _is_known(node: Node, options: Options) -> TypeGuard[DocumentNode]:

@@ -90,6 +90,10 @@ def convert(
         int | None,
         _format(metavar="N", min=1, max=9, help="Compression level of recompressed layers."),
     ] = None,
+    fast: Annotated[
+        bool,
+        _format("--fast", help="Compress fast; the bytes of gzip then depend on the processor."),
+    ] = False,
     attestations: Annotated[
         Keep, _images(help="Attestations; auto drops them for Docker.")
     ] = Keep.AUTO,
@@ -172,17 +176,9 @@ def convert(
     Example: oci-convert convert docker-archive:app.tar oci:layout:app
     """
     from oci_convert.conversion.convert import convert as plain
-    from oci_convert.stores.references import parse
 
     run: Callable[..., Report] = _for(targets) if targets else plain
-    is_image = dest.startswith(SCHEME)
-    streams = not is_image and parse(dest, destination=True).is_stream
-    if streams and as_json:
-        raise UsageError(
-            "--json and an archive cannot both go to standard output",
-            code="two-outputs",
-            remedy="--record FILE writes the report",
-        )
+    streams = _streams(dest, as_json=as_json)
     with written(record) as write_record, progress(wanted=not quiet) as on_progress:
         report = run(
             registries.sources(sources),
@@ -191,6 +187,7 @@ def convert(
             platforms=platform or (),
             compress=compress,
             level=level,
+            fast=fast,
             attestations=attestations,
             referrers=referrers,
             signatures=signatures,
@@ -227,6 +224,20 @@ def convert(
     if report.failures:
         show.failures(report.failures)
         raise typer.Exit(FAILED)
+
+
+def _streams(dest: str, *, as_json: bool) -> bool:
+    """Whether the image goes to standard output, which nothing else then may."""
+    from oci_convert.stores.references import parse
+
+    streams = not dest.startswith(SCHEME) and parse(dest, destination=True).is_stream
+    if streams and as_json:
+        raise UsageError(
+            "--json and an archive cannot both go to standard output",
+            code="two-outputs",
+            remedy="--record FILE writes the report",
+        )
+    return streams
 
 
 def _explain(report: Report, *, verbose: bool) -> None:
