@@ -158,11 +158,12 @@ def registry(count: int = 400, workers: int = 32, rounds: int = 5) -> None:
 
 
 def fill(remote: RemoteRepository, count: int) -> None:
-    """Push lists of five whose layers are their own."""
+    """Push lists of five platforms with eight layers each, of which the last one is their own."""
+    bases = {it: [layer(f"{n} {it}", size=200) for n in range(7)] for it in PLATFORMS}
     for number in range(count):
         images = [
-            docker_image([layer(f"{n} {number}", size=200) for n in range(2)], platform=platform)
-            for platform in PLATFORMS
+            docker_image([*base, layer(f"{number} {platform}", size=200)], platform=platform)
+            for platform, base in bases.items()
         ]
         push(remote, str(number), image_list(images))
 
