@@ -83,6 +83,7 @@ def check(
 
 
 def _breaches(content: Content, profiles: Sequence[Profile]) -> Iterator[Breach]:
+    parts = {place.where: place.part for place in content.places()}
     for profile in profiles:
         for rule in profile.rules:
             found = list(RULES[rule.rule](content, rule.value))
@@ -97,10 +98,21 @@ def _breaches(content: Content, profiles: Sequence[Profile]) -> Iterator[Breach]
                     rule.evidence,
                     rule.source,
                     rule.seen,
-                    rule.options,
+                    rule.options or _dropping(parts, [where for where, _ in found]),
                     rule.advice,
                     len(found),
                 )
+
+
+def _dropping(parts: Mapping[str, str], places: Sequence[str]) -> dict[str, str]:
+    """The options that drop what is at some places, if none of them is of an image itself."""
+    found = set()
+    for place in places:
+        where = place
+        while where and where not in parts:  # a member, or one further below
+            where = where.rpartition(".")[0]
+        found.add(parts.get(where, "images"))
+    return {} if "images" in found else dict.fromkeys(sorted(found), "drop")
 
 
 def fitting(
@@ -112,26 +124,36 @@ def fitting(
     """The options with those that make the images fit, and which these are.
 
     Only what the targets refuse in these images is changed, and no option that was given.
-    ``implied`` is the family that the destination asks for.
+    ``implied`` is the family that the destination asks for. An OCI layout holds the other, too: it
+    is chosen if the target takes no other, or wants it where the source is of OCI already.
     """
     values: dict[str, Any] = {}
     wanted = next((profile.to for profile in profiles if profile.to is not None), None)
     if options.to is None and wanted is not None and implied is None:
         values["to"] = wanted
     for source in source_stores(sources):
-        for breach in check(
-            source, [it.name for it in profiles], follow_links=options.follow_links
-        ).breaches:
+        with opened(source, follow_links=options.follow_links) as (_, store, roots):
+            content = content_of(store, roots)
+        for breach in _breaches(content, profiles):
             values |= breach.options
+        if implied is Family.OCI and any(RULES["family"](content, implied)):
+            values.pop("to", None)
+    rules = (rule for profile in profiles for rule in profile.rules)
+    values |= next(({"to": rule.value} for rule in rules if rule.rule == "family"), {})
+    if values.get("to") == implied:
+        values.pop("to", None)
     given = options.to_json()
-    if implied is not None:
+    if implied not in (None, Family.OCI):
         given.setdefault("to", implied.value)
     chosen = {name: value for name, value in values.items() if name not in given}
     return Options.from_json({**options.to_json(), **chosen}), chosen
 
 
-def approval(profiles: Sequence[Profile]) -> Callable[[Sequence[SourcePlan]], None]:
-    """What refuses a conversion whose result one of the targets would refuse."""
+def approval(
+    profiles: Sequence[Profile], options: Options
+) -> Callable[[Sequence[SourcePlan]], None]:
+    """What refuses a conversion with ``options`` whose result one of the targets would refuse."""
+    given = options.to_json()
 
     def approve(plans: Sequence[SourcePlan]) -> None:
         for breach in _breaches(planned_content(plans), profiles):
@@ -140,15 +162,16 @@ def approval(profiles: Sequence[Profile]) -> Callable[[Sequence[SourcePlan]], No
                 f"({breach.evidence.value} {breach.seen})",
                 code="target-would-refuse",
                 where=breach.where,
-                remedy=remedy_of(breach),
+                remedy=remedy_of(breach, given),
             )
 
     return approve
 
 
-def remedy_of(breach: Breach) -> Wording:
-    """What to do about a breach."""
-    arguments = ", ".join(map(marked, breach.options.items()))
+def remedy_of(breach: Breach, given: Mapping[str, Any] | None = None) -> Wording:
+    """What to do about a breach, beside the options that are ``given``."""
+    others = [it for it in breach.options.items() if it not in (given or {}).items()]
+    arguments = ", ".join(map(marked, others))
     wanted = f"convert it with {arguments}" if arguments else ""
     advice = breach.advice.marked if isinstance(breach.advice, Wording) else breach.advice
     told = "; ".join(filter(None, (wanted, advice)))

@@ -16,7 +16,7 @@ from oci_convert.stores.base import Root, Source
 from oci_convert.transform.document_edits import is_attestation
 from oci_convert.tree.nodes import DocumentNode
 from oci_convert.tree.reader import Faults
-from oci_convert.tree.referrers import read_images
+from oci_convert.tree.referrers import Referrer, read_images
 
 __all__ = ["Content", "Place", "content_of", "planned_content"]
 
@@ -32,7 +32,8 @@ class Place(NamedTuple):
     raw: bytes | None
     parent: Place | None
     role: str
-    """``image``, ``referrer``, ``manifests``, ``config``, ``layers`` or ``subject``."""
+    """Of a root ``images``, ``referrers`` or ``signatures``; else the member: ``manifests``,
+    ``config``, ``layers`` or ``subject``."""
 
     @property
     def media_type(self) -> str:
@@ -43,6 +44,13 @@ class Place(NamedTuple):
     def digest(self) -> str:
         """The digest."""
         return str(self.entry.get("digest", ""))
+
+    @property
+    def part(self) -> str:
+        """What it is a part of, by the name of the option that drops it; or ``images``."""
+        if self.attests:
+            return "attestations"
+        return self.role if self.parent is None else self.parent.part
 
     @property
     def attests(self) -> bool:
@@ -63,11 +71,13 @@ class Content:
     """Images and what refers to them: their roots, and the documents below."""
 
     roots: Sequence[tuple[str, Mapping[str, Any], str]]
-    """A place, a descriptor and a role each: ``image`` or ``referrer``."""
+    """A place, a descriptor and a role each."""
     documents: Mapping[str, bytes]
     """By their digests."""
     packed: Mapping[str, Compression] = field(default_factory=dict)
     """How layers are really compressed, as far as it is known."""
+    algorithms: Mapping[str, str] = field(default_factory=dict)
+    """Of digests that are not yet those of the target: with what they are computed there."""
     absent: frozenset[str] = frozenset()
     """Blobs that are not there."""
     schema1: Sequence[str] = ()
@@ -123,8 +133,8 @@ def content_of(source: Source, roots: Sequence[Root]) -> Content:
     Raises :class:`OciConvertError` for what cannot be read.
     """
     tree, referrers = read_images(source, roots, Faults.REFUSE)
-    tops = [(image.node, "image") for image in tree.images]
-    tops += [(referrer.node, "referrer") for referrer in referrers]
+    tops = [(image.node, "images") for image in tree.images]
+    tops += [(referrer.node, _role(referrer)) for referrer in referrers]
     nodes = [*tree.nodes(), *(node for it in referrers for node in it.node.nodes())]
     documents = [node for node in nodes if isinstance(node, DocumentNode)]
     return Content(
@@ -135,12 +145,12 @@ def content_of(source: Source, roots: Sequence[Root]) -> Content:
             for node in nodes
             if node.compression is not None
         },
-        frozenset(
+        absent=frozenset(
             node.descriptor.digest
             for node in nodes
             if not node.present and node.role is not Role.SUBJECT
         ),
-        [node.where for node in documents if node.upgraded_from is not None],
+        schema1=[node.where for node in documents if node.upgraded_from is not None],
     )
 
 
@@ -149,12 +159,17 @@ def planned_content(plans: Sequence[SourcePlan]) -> Content:
     roots: list[tuple[str, Mapping[str, Any], str]] = []
     documents: dict[str, bytes] = {}
     packed: dict[str, Compression] = {}
+    algorithms: dict[str, str] = {}
     absent: set[str] = set()
     for plan in plans:
+        algorithm = plan.plan.options.digest
+        here = {it.node.descriptor.digest for it in plan.plan.decisions()}
         for decision in plan.plan.decisions():
             node = decision.node
             found = plan.rendered.find(decision)
             digest = (node.descriptor if found is None else found).digest
+            if found is None and algorithm is not None:
+                algorithms[digest] = algorithm
             raw = _raw(plan, decision)
             if raw is not None and isinstance(node, DocumentNode):
                 documents[digest] = raw
@@ -164,10 +179,18 @@ def planned_content(plans: Sequence[SourcePlan]) -> Content:
                 packed[digest] = node.compression
             if not node.present and node.role is not Role.SUBJECT:
                 absent.add(digest)
-        made = [(image.decision, "image") for image in plan.plan.images]
-        made += [(referrer.decision, "referrer") for referrer in plan.plan.referrers]
+        made = [(image.decision, "images") for image in plan.plan.images]
+        # What refers to nothing that is here is an image of its own, as where a source is read.
+        made += [
+            (it.decision, _role(it.referrer) if it.referrer.subject.digest in here else "images")
+            for it in plan.plan.referrers
+        ]
         roots += ((it.node.where, _entry(plan, it), role) for it, role in made)
-    return Content(roots, documents, packed, frozenset(absent))
+    return Content(roots, documents, packed, algorithms, frozenset(absent))
+
+
+def _role(referrer: Referrer) -> str:
+    return "signatures" if referrer.subject.signed else "referrers"
 
 
 def _raw(plan: SourcePlan, decision: Decision) -> bytes | None:

@@ -38,7 +38,7 @@ def convert_for(
         implied = sink_store(destination).default_family
         options, chosen = fitting(source, profiles, options, implied)
         told(chosen)
-        approve = approval(profiles)
+        approve = approval(profiles, options)
     return converted(
         source,
         destination,

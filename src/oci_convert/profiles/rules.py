@@ -130,7 +130,7 @@ def _media_type(content: Content, value: Any) -> Iterator[tuple[str, str]]:
 def _digest(content: Content, value: Any) -> Iterator[tuple[str, str]]:
     """Digests of other algorithms than those of ``value``."""
     for place in content.places():
-        algorithm = place.digest.partition(":")[0]
+        algorithm = content.algorithms.get(place.digest, place.digest.partition(":")[0])
         if place.role != "subject" and algorithm not in value:
             yield f"{place.where}.digest", f"a digest of {algorithm}"
 
@@ -184,7 +184,7 @@ def _not_an_image(content: Content, _: Any) -> Iterator[tuple[str, str]]:
     """Manifests without an index that are no images, and refer to none."""
     for place in content.places():
         above = place.parent
-        if place.role == "config" and above is not None and above.role == "image":
+        if place.role == "config" and above is not None and above.role == "images":
             meaning = look_up(place.media_type)
             if meaning is None or meaning.cell.kind is not Kind.CONFIG:
                 yield above.where, "an artifact, not an image"
@@ -194,7 +194,7 @@ def _layer_type(content: Content, value: Any) -> Iterator[tuple[str, str]]:
     """What stands for a layer of an image and is none; ``value``: only what is of these types."""
     for place in content.places():
         above = place.parent
-        if place.role == "layers" and above is not None and above.role == "image":
+        if place.role == "layers" and above is not None and above.role == "images":
             meaning = look_up(place.media_type)
             image = meaning is not None and meaning.cell.kind is Kind.LAYER
             if not image and (value is None or place.media_type in value):
