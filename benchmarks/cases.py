@@ -17,8 +17,14 @@ __all__ = ["Case", "Contender", "Limit", "Result", "Results", "cases", "start_up
 HERE: Final = Path(__file__).parent
 PYTHON: Final = sys.executable
 OURS: Final = str(Path(sys.executable).parent / "oci-convert")
-SKOPEO: Final = "skopeo"
+PEERS: Final = {
+    "skopeo": "skopeo",
+    **dict(named.split("=", 1) for named in os.environ.get("PEERS", "").split()),
+}
+"""The commands to measure against, by name: ``PEERS="skopeo=/opt/skopeo regctl=regctl"``. Those of
+regctl and crane take part where they are named."""
 IMPORTS: Final = "import typer + pydantic"
+ONE_MODEL: Final = "one model of pydantic"
 MIB: Final = 1024 * 1024
 _MEMORY: Final = 150
 
@@ -81,10 +87,20 @@ class Case:
     limits: list[Limit] = field(default_factory=list)
     base: str | None = None
     """The contender whose time is 1."""
+    bounded: bool = True
+    """Whether the memory of each run of ours is limited."""
 
     def memory_limits(self) -> list[Limit]:
         """The limit that holds for every run of ours, where anything has to hold."""
-        return [memory(who.name) for who in self.contenders if who.is_ours and self.limits]
+        return [
+            memory(who.name)
+            for who in self.contenders
+            if who.is_ours and self.limits and self.bounded
+        ]
+
+
+_MODEL: Final = "import typer; from pydantic import BaseModel\nclass Model(BaseModel): a: int = 0"
+_VERSION: Final = {"skopeo": "--version"}
 
 
 def start_up() -> Case:
@@ -93,9 +109,13 @@ def start_up() -> Case:
         "python -c pass": [PYTHON, "-c", "pass"],
         # Importing pydantic alone loads next to nothing of it.
         IMPORTS: [PYTHON, "-c", "import typer; from pydantic import BaseModel"],
+        ONE_MODEL: [PYTHON, "-c", _MODEL],
         "import oci_convert": [PYTHON, "-c", "import oci_convert"],
         "oci-convert --version": [OURS, "--version"],
-        "skopeo --version": [SKOPEO, "--version"],
+        **{
+            f"{name} --version": [path, _VERSION.get(name, "version")]
+            for name, path in PEERS.items()
+        },
     }
     contenders = [Contender(name, partial(_ignoring, argv)) for name, argv in programs.items()]
     return Case("start-up", "Start-up", contenders)
@@ -110,7 +130,19 @@ def ours(*arguments: str | Path) -> list[str]:
 
 
 def skopeo(*arguments: str) -> list[str]:
-    return [SKOPEO, "--insecure-policy", "copy", "--quiet", *arguments]
+    return [PEERS["skopeo"], "--insecure-policy", "copy", "--quiet", *arguments]
+
+
+def regctl(name: str, *arguments: str, source: Path | None = None) -> list[Contender]:
+    """A run of regctl, if it was named as a peer; ``source`` is a layout that it changes itself.
+
+    ``{}`` in an argument is the folder to write to.
+    """
+    if "regctl" not in PEERS:
+        return []
+    command = [PEERS["regctl"], "image", *arguments]
+    prepare = partial(linked, source) if source is not None else Contender.prepare
+    return [Contender(name, lambda to: [word.format(to) for word in command], prepare)]
 
 
 def cp(source: Path) -> Contender:
@@ -150,18 +182,22 @@ def cases(images: Path) -> list[Case]:
     """Every case, in the order of the report."""
     indexes = sorted(images.glob("index-*"), key=lambda path: int(path.name.rpartition("-")[2]))
     return [
-        _copying(images / "docker-dir"),
+        _copying(images),
         _inside(images / "oci-gzip"),
+        _to_docker(images / "oci-gzip"),
         _packing(images),
         _repacking(images),
         _archiving(images / "oci-gzip"),
         _small(images / "many" / "0000"),
         _many(images / "many"),
         _index(indexes),
+        _verifying(images / "oci-gzip"),
+        _growth(images),
     ]
 
 
-def _copying(source: Path) -> Case:
+def _copying(images: Path) -> Case:
+    source = images / "docker-dir"
     plain, linking, peer = "oci-convert --no-fsync", "oci-convert --no-fsync --link", "skopeo"
     copied = "hash and copy, two threads"
 
@@ -179,6 +215,11 @@ def _copying(source: Path) -> Case:
                 linking, lambda to: ours(f"dir:{source}", f"oci:{to}/L:a", "--no-fsync", "--link")
             ),
             Contender(peer, lambda to: skopeo(f"dir:{source}", f"oci:{to}/L:a")),
+            *regctl(
+                "regctl (layout → layout)",
+                *("mod", f"ocidir://{images / 'docker-layout'}:a"),
+                *("--to-oci", "--create", "ocidir://{}/L:a"),
+            ),
             floor(copied, "copy", source),
             floor("hash and link, two threads", "link", source),
             cp(source),
@@ -187,7 +228,7 @@ def _copying(source: Path) -> Case:
             ratio("wall without start-up", 0.40, plain, peer, net=True),
             Limit(
                 "wall without start-up, of hashing and copying in two threads",
-                1.5,
+                1.2,
                 "×",
                 to_the_floor,
                 (plain, copied),
@@ -210,16 +251,42 @@ def _inside(source: Path) -> Case:
         [
             Contender(names[0], command(), lambda to: linked(source, to)),
             Contender(names[1], command("--no-fsync"), lambda to: linked(source, to)),
+            *regctl(
+                "regctl",
+                *("mod", "ocidir://{}/layout:a", "--to-docker", "--create", "b"),
+                source=source,
+            ),
         ],
         [Limit("wall", 0.25, "s", lambda now, _: now[names[0]].seconds, names[:1])],
+    )
+
+
+def _to_docker(source: Path) -> Case:
+    mine, peer = "oci-convert --no-fsync", "skopeo"
+    reference = f"oci:{source}:a"
+    return Case(
+        "oci-to-docker",
+        "OCI gzip → Docker `dir:`",
+        [
+            Contender(
+                mine, lambda to: ours(reference, f"dir:{to}/D", "--to", "docker", "--no-fsync")
+            ),
+            Contender(peer, lambda to: skopeo(reference, f"dir:{to}/D", "--format", "v2s2")),
+            *regctl(
+                "regctl (layout → layout)",
+                *("mod", f"ocidir://{source}:a", "--to-docker", "--create", "ocidir://{}/L:a"),
+            ),
+        ],
+        [ratio("wall without start-up", 0.40, mine, peer, net=True)],
+        base=peer,
     )
 
 
 def _packing(images: Path) -> Case:
     source = f"docker-archive:{images / 'docker-save.tar'}"
     flags = "--no-fsync"  # skopeo does not flush either
-    gzip, quick, zstd = (
-        f"oci-convert {flags}{more}" for more in ("", " --level 2", " --compress zstd")
+    gzip, quick, fast, zstd = (
+        f"oci-convert {flags}{more}" for more in ("", " --level 2", " --fast", " --compress zstd")
     )
     peer, command = "skopeo", "zstd -3 (not hashed)"
     each = 'for tar in "$0"/*.tar; do zstd -3 -q "$tar" -o "$1/$(basename "$tar").zst"; done'
@@ -229,15 +296,18 @@ def _packing(images: Path) -> Case:
         [
             Contender(gzip, lambda to: ours(source, f"oci:{to}/L:a", flags)),
             Contender(quick, lambda to: ours(source, f"oci:{to}/L:a", flags, "--level", "2")),
+            Contender(fast, lambda to: ours(source, f"oci:{to}/L:a", flags, "--fast")),
             Contender(zstd, lambda to: ours(source, f"oci:{to}/L:a", flags, "--compress", "zstd")),
             Contender(peer, lambda to: skopeo(source, f"oci:{to}/L:a")),
             Contender(command, lambda to: ["sh", "-c", each, str(images / "tars"), str(to)]),
         ],
         [
-            ratio("wall", 0.90, gzip, peer),
+            ratio("wall", 0.80, gzip, peer),
             no_larger("size, of skopeo's", 1.0, gzip, peer),
             ratio("wall", 0.68, quick, peer),
             no_larger("size, of skopeo's", 1.04, quick, peer),
+            ratio("wall", 0.35, fast, peer),
+            no_larger("size, of skopeo's", 1.06, fast, peer),
             ratio("wall, of skopeo's to gzip", 0.35, zstd, peer),
             no_larger("size, of `zstd -3`", 1.0, zstd, command),
         ],
@@ -291,30 +361,32 @@ def _archiving(source: Path) -> Case:
 
 
 def _small(source: Path) -> Case:
-    mine, peer = "oci-convert", "skopeo"
+    mine, fastest, peer = "oci-convert", "oci-convert --no-fsync", "skopeo"
     return Case(
         "small",
         "An image of 2 MB, the whole command",
         [
             Contender(mine, lambda to: ours(f"dir:{source}", f"oci:{to}/L:a")),
-            Contender(
-                "oci-convert --no-fsync",
-                lambda to: ours(f"dir:{source}", f"oci:{to}/L:a", "--no-fsync"),
-            ),
+            Contender(fastest, lambda to: ours(f"dir:{source}", f"oci:{to}/L:a", "--no-fsync")),
             Contender(peer, lambda to: skopeo(f"dir:{source}", f"oci:{to}/L:a")),
         ],
-        [Limit("wall, start-up included", 0.150, "s", lambda now, _: now[mine].seconds, (mine,))],
+        [
+            Limit(
+                "wall, of importing typer and pydantic",
+                1.4,
+                "×",
+                lambda now, started: now[fastest].seconds / started[IMPORTS].seconds,
+                (fastest,),
+            )
+        ],
         base=peer,
     )
 
 
 def _many(source: Path) -> Case:
-    mine, flushed = "oci-convert --no-fsync", "oci-convert"
+    mine, flushed, copied = "oci-convert --no-fsync", "oci-convert", cp(source)
     folders = sorted(source.iterdir()) if source.is_dir() else []
     references = [f"dir:{folder}" for folder in folders]
-
-    def each(now: Results, _: Results) -> float:
-        return 1e3 * now[mine].seconds / len(folders)
 
     return Case(
         "many",
@@ -322,9 +394,10 @@ def _many(source: Path) -> Case:
         [
             Contender(mine, lambda to: ours(*references, f"oci:{to}/L", "--no-fsync")),
             Contender(flushed, lambda to: ours(*references, f"oci:{to}/L")),
-            cp(source),
+            copied,
         ],
-        [Limit("wall of each image", 4.0, "ms", each, (mine,))],
+        [ratio("wall, of `cp -r`", 1.0, mine, copied.name)],
+        base=copied.name,
     )
 
 
@@ -345,4 +418,72 @@ def _index(layouts: list[Path]) -> Case:
         "An index whose manifests share 50 layers, inside one layout",
         contenders,
         base=contenders[0].name if contenders else None,
+    )
+
+
+def _verifying(source: Path) -> Case:
+    mine = "oci-convert verify"
+    unpacked = floor("hash, inflate and hash, two threads", "unpack", source / "blobs" / "sha256")
+
+    def to_the_floor(now: Results, started: Results) -> float:
+        net = now[mine].seconds - started[IMPORTS].seconds
+        return net / (now[unpacked.name].seconds - started["python -c pass"].seconds)
+
+    what = "wall without start-up, of hashing and inflating in two threads"
+    return Case(
+        "verify",
+        "Verifying a layout",
+        [Contender(mine, lambda _: [OURS, "verify", "--quiet", f"oci:{source}"]), unpacked],
+        [Limit(what, 1.15, "×", to_the_floor, (mine, unpacked.name))],
+        base=unpacked.name,
+    )
+
+
+def _growth(images: Path) -> Case:
+    """Ten times of everything, without start-up."""
+    many = [f"dir:{folder}" for folder in sorted((images / "many").glob("*"))]
+    converted: dict[str, Callable[[Path], list[str]]] = {
+        **{
+            f"{count} layers": partial(_to_layout, [f"dir:{images / f'layers-{count}'}"])
+            for count in (100, 1000)
+        },
+        **{
+            f"{count} platforms": partial(
+                _to_layout, [f"oci:{images / f'index-{count}'}:a"], family="docker"
+            )
+            for count in (100, 1000)
+        },
+        **{f"{count} images": partial(_to_layout, many[:count]) for count in (100, 1000)},
+        **{
+            f"a layer of {size} MB": partial(
+                _to_layout, [f"docker-archive:{images / f'save-{size}.tar'}"]
+            )
+            for size in (30, 300)
+        },
+    }
+    names = list(converted)
+    return Case(
+        "growth",
+        "Ten times as much",
+        [Contender(f"oci-convert, {name}", command) for name, command in converted.items()],
+        [
+            _at_most_linear(f"oci-convert, {large}", f"oci-convert, {small}")
+            for small, large in zip(names[::2], names[1::2], strict=True)
+        ]
+        + [memory(f"oci-convert, {names[-1]}")],
+        bounded=False,
+    )
+
+
+def _to_layout(sources: list[str], to: Path, *, family: str = "oci") -> list[str]:
+    return ours(*sources, f"oci:{to}/L", "--no-fsync", "--to", family)
+
+
+def _at_most_linear(large: str, small: str) -> Limit:
+    def value(now: Results, started: Results) -> float:
+        start = started["oci-convert --version"].seconds
+        return (now[large].seconds - start) / (now[small].seconds - start)
+
+    return Limit(
+        f"wall without start-up, of {small.partition(', ')[2]}", 11, "×", value, (large, small)
     )

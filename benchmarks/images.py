@@ -7,7 +7,10 @@
 * ``docker-save.tar`` – these, as ``docker save`` of Docker 20.10 writes them
 * ``docker-dir``, ``oci-gzip``, ``oci-zstd`` – the same image, converted by this project
 * ``many/`` – a thousand images of four layers and 2 MB, each a ``dir:`` directory
-* ``index-500`` to ``index-2000`` – layouts with an index of so many manifests over 50 layers
+* ``docker-layout`` – the same in a layout, with Docker's documents
+* ``layers-100`` and ``layers-1000`` – images of so many layers of 64 KiB, as ``dir:`` directories
+* ``save-30.tar`` and ``save-300.tar`` – archives of ``docker save`` with one layer of so many MB
+* ``index-100`` to ``index-2000`` – layouts with an index of so many manifests over 50 layers
 
 A machine with the same files gives the same bytes. Nothing is fetched.
 """
@@ -48,7 +51,9 @@ LAYERS: Final = (
 """The size of each layer, and the folder whose files it takes first."""
 SMALL_LAYERS: Final = (1_400_000, 400_000, 180_000, 4_000)
 SMALL_IMAGES: Final = 1000
-INDEXES: Final = (500, 1000, 2000)
+INDEXES: Final = (100, 500, 1000, 2000)
+MANY_LAYERS: Final = (100, 1000)
+LAYER_SIZES: Final = (30, 300)
 SHARED_LAYERS: Final = 50
 LAYERS_OF_A_MANIFEST: Final = 10
 
@@ -230,6 +235,21 @@ def make_many(target: Path) -> None:
         list(pool.map(make, range(SMALL_IMAGES)))
 
 
+def make_layers(count: int, target: Path) -> None:
+    """One image of many layers, which differ and hardly pack."""
+    noise = hashlib.shake_128(b"layer").digest(64 * 1024)
+    write_dir([marked(noise, f"layer {number}") for number in range(count)], target, "")
+
+
+def make_one_layer(size: int, tar: Path, target: Path) -> None:
+    """An archive with the beginning of the largest layer, so that it unpacks to ``size`` MB."""
+    part = target.with_suffix(".part")
+    with tar.open("rb") as source, part.open("wb") as to:
+        to.write(source.read(size * MB))
+    make_docker_save([part], target)
+    part.unlink()
+
+
 def make_index(count: int, target: Path) -> None:
     """A layout with one index called ``a``; its manifests take turns in the shared layers."""
     blobs = target / "blobs" / "sha256"
@@ -279,8 +299,16 @@ def build(folder: Path) -> None:
         "docker-save.tar": lambda path: make_docker_save(sorted(tars.iterdir()), path),
         "docker-dir": lambda path: convert(source, f"dir:{path}", to=Family.DOCKER),
         "oci-gzip": lambda path: convert(f"dir:{folder / 'docker-dir'}", f"oci:{path}:a"),
+        "docker-layout": lambda path: convert(
+            f"dir:{folder / 'docker-dir'}", f"oci:{path}:a", to=Family.DOCKER
+        ),
         "oci-zstd": lambda path: convert(source, f"oci:{path}:a", compress=Compress.ZSTD),
         "many": make_many,
+        **{f"layers-{count}": partial(make_layers, count) for count in MANY_LAYERS},
+        **{
+            f"save-{size}.tar": partial(make_one_layer, size, tars / "0.tar")
+            for size in LAYER_SIZES
+        },
         **{f"index-{count}": partial(make_index, count) for count in INDEXES},
     }
     for name, make in recipes.items():
