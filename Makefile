@@ -10,7 +10,8 @@
 # make pages        write again what pages show: outputs of commands, generated pages, pictures
 # make dist         build and try what a release consists of, in dist/
 # make cut          cut the changelog and the version for a release: make cut VERSION=0.1.0
-# make bench        measure against skopeo, and write docs/performance.md
+# make bench        measure against skopeo, and write docs/performance.md; against others with
+#                   PEERS="skopeo=/path regctl=/path"
 # make clean        remove what these made
 #
 # Needs Python 3.11 or newer with venv; another one is named by: make PYTHON=python3.13 VENV=.venv-3.13 …
@@ -78,7 +79,7 @@ ci-tools: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[ci]'
 
 bench: $(READY)
-	$(BIN)/python benchmarks/run.py
+	PEERS="$(PEERS)" $(BIN)/python benchmarks/run.py
 
 clean:
 	rm -rf .venv .venv-* build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

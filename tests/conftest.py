@@ -31,7 +31,7 @@ settings.register_profile("dev", deadline=None, max_examples=100)
 settings.register_profile(
     "ci",
     deadline=None,
-    max_examples=300,
+    max_examples=150,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
