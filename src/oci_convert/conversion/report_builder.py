@@ -74,7 +74,7 @@ def build_report(
 
 def _digests(source_plan: SourcePlan) -> Iterator[str]:
     """The digests of the blobs that are in the target."""
-    for decision in source_plan.plan.decisions():
+    for decision in source_plan.decisions():
         if isinstance(decision.node, BlobNode | ConfigNode | DocumentNode):
             yield source_plan.rendered.descriptor(decision).digest
 
@@ -88,7 +88,7 @@ def _originals(source_plan: SourcePlan) -> Iterator[DocumentNode]:
     plan = source_plan.plan
     there = {id(decision.node) for decision in included(plan.roots)}
     for planned in plan.images:
-        for visit in walk(planned.image.node):
+        for visit in walk(planned.image.node, roles=frozenset({Role.ENTRY})):
             node = visit.node
             if node.kind is not Kind.INDEX or id(node) in there:
                 continue
@@ -125,7 +125,7 @@ def _rows(source_plans: Sequence[SourcePlan]) -> Iterator[MapRow]:
     """One row for each distinct old descriptor, at its first place, parents first."""
     seen: set[tuple[str, str, int]] = set()
     for one in source_plans:
-        decisions = {id(decision.node): decision for decision in one.plan.decisions()}
+        decisions = {id(decision.node): decision for decision in one.decisions()}
         built = {id(p.image.node) for p in one.plan.images if p.image.root.built}
         roots = [planned.image.node for planned in one.plan.images]
         roots += [planned.referrer.node for planned in one.plan.referrers]
@@ -166,9 +166,11 @@ def _stated(node: Node, entry: Descriptor | None) -> str | None:
     It was kept as it is, and the images are in the target by now. One that was not read so far,
     as that is a request, is not read for a report.
     """
+    if node.kind is not Kind.MANIFEST:
+        return None
     below = node.children if isinstance(node, DocumentNode) else ()
     unread = any(isinstance(it, ConfigNode) and it.content.known is None for it in below)
-    if node.kind is not Kind.MANIFEST or (unread and (entry is None or entry.platform is None)):
+    if unread and (entry is None or entry.platform is None):
         return None
     stated = platform_or_none(node, entry)
     return None if stated is None else str(stated)

@@ -35,6 +35,7 @@ class SourcePlan:
     rendered: Rendered = field(init=False)
     ref: str | None = None
     """What its one image was asked to be called."""
+    _ordered: tuple[Plan, list[Decision]] | None = None
 
     def __post_init__(self) -> None:
         self.settle({})
@@ -43,6 +44,12 @@ class SourcePlan:
     def settle(self, recompressed: Mapping[str, Descriptor]) -> None:
         """Render the documents, now that ``recompressed`` layers have their digests."""
         self.rendered = render(self.plan, recompressed)
+
+    def decisions(self) -> list[Decision]:
+        """Those of its plan, children before parents: put in order once."""
+        if self._ordered is None or self._ordered[0] is not self.plan:
+            self._ordered = (self.plan, self.plan.decisions())
+        return self._ordered[1]
 
     def only_first(self) -> None:
         """Keep the first image alone: the others are the same one under other names."""
@@ -76,7 +83,7 @@ class SourcePlan:
             return []
         made = {
             below.node.descriptor.digest: self.rendered.descriptor(below)
-            for below in self.plan.decisions()
+            for below in self.decisions()
         }
         return [
             Root(
@@ -97,5 +104,4 @@ class SourcePlan:
     def _entry(self, root: Root, decision: Decision) -> Descriptor:
         """The descriptor of what became of a root, as it stands in an ``index.json``."""
         new = self.rendered.descriptor(decision)
-        update = {"media_type": new.media_type, "digest": new.digest, "size": new.size}
-        return root.descriptor.model_copy(update=update)
+        return root.descriptor.but(media_type=new.media_type, digest=new.digest, size=new.size)

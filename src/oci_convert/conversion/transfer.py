@@ -139,9 +139,16 @@ class Transfer:
         of every source that needed the blob.
         """
         loads, documents = _sorted(source_plans)
-        self._left = sum(load.descriptor.size for load in loads)
+        self._total = sum(load.descriptor.size for load in loads)
+        away = []
+        for load in loads:
+            if self._is_home(load):
+                self._count(load, load.descriptor.size)
+            else:
+                away.append(load)
+        self._left = sum(load.descriptor.size for load in away)
         self._left += sum(decision.node.descriptor.size for _, decision in documents)
-        self._move_all(loads)
+        self._move_all(away)
         for source_plan in source_plans:
             if source_plan.failure is None:
                 source_plan.settle(self._recompressed)
@@ -162,7 +169,6 @@ class Transfer:
 
     def _move_all(self, loads: list[_Load]) -> None:
         """Move blobs: one by one, or several at a time."""
-        self._total = sum(load.descriptor.size for load in loads)
         if self.sink.capabilities.sequential:
             self._move_together(loads, 1)
             return
@@ -179,6 +185,13 @@ class Transfer:
         waits = any(map(self._is_far, others)) and not any(it.is_recompressed for it in others)
         most = self._options.jobs or max(self._jobs, _FAR)
         self._move_together(others, most if waits else self._jobs)
+
+    def _is_home(self, load: _Load) -> bool:
+        """Whether it is in the target, which is its source, and nothing of it has to be proved."""
+        if isinstance(load.first.decision, Recompress | Rehash):
+            return False
+        shared = self.sink.shares(load.first.source_plan.source)
+        return shared and all(move.decision.diff_id is None for move in load.moves)
 
     def _is_slow(self, load: _Load) -> bool:
         """Whether it is worth a thread: others are moved faster than threads take turns."""
@@ -437,7 +450,7 @@ def _sorted(
     loads: dict[object, _Load] = {}
     documents: list[tuple[SourcePlan, Decision]] = []
     for source_plan in source_plans:
-        for decision in source_plan.plan.decisions():
+        for decision in source_plan.decisions():
             node = decision.node
             rehashed = isinstance(decision, Rehash)
             if isinstance(node, DocumentNode) or (node.stored is not None and not rehashed):

@@ -141,25 +141,24 @@ class Document:
         """Every descriptor, in the order config, layers or manifests, subject."""
         found: list[Slot] = []
         if isinstance(self.model, Manifest):
-            found += self._slot(Role.CONFIG, 0, self.model.config, self.root.get("config"))
+            found += self._slots(Role.CONFIG, (self.model.config,))
             found += self._slots(Role.LAYER, self.model.layers or ())
         else:
             found += self._slots(Role.ENTRY, self.model.manifests or ())
         if self.model.subject is not None:
-            found += self._slot(Role.SUBJECT, 0, self.model.subject, self.root.get("subject"))
+            found += self._slots(Role.SUBJECT, (self.model.subject,))
         return tuple(found)
 
     def _slots(self, role: Role, descriptors: tuple[Descriptor, ...]) -> list[Slot]:
-        array = self.root.get(role.value)
-        items = array.items if isinstance(array, Array) else []
+        if not descriptors:
+            return []
+        stated = self.root.members[role.value].value
+        items = stated.items if isinstance(stated, Array) else [stated]
         return [
-            slot
+            Slot(role, i, descriptor, item)
             for i, (descriptor, item) in enumerate(zip(descriptors, items, strict=True))
-            for slot in self._slot(role, i, descriptor, item)
+            if isinstance(item, Object)
         ]
-
-    def _slot(self, role: Role, index: int, descriptor: Descriptor, value: Any) -> list[Slot]:
-        return [Slot(role, index, descriptor, value)] if isinstance(value, Object) else []
 
     def digest(self, algorithm: str = CANONICAL) -> Digest:
         """The digest of the bytes."""
@@ -215,26 +214,28 @@ def read_document(
     identity = _identity(root, media_type, where, settle)
     kind = _kind(identity.media_type, where)
     for name in _FOREIGN_TO[kind]:
-        if name in root.members:
+        if name in root.value:
             settle(of_two_kinds(_article(kind), name, where), "")
     document = Document(raw, text, root, kind, identity, where)
-    for label, descriptor in _descriptors(root.value):
-        place = f"{where}.{label}".lstrip(".")
-        settle_variants(descriptor, DESCRIPTOR_MEMBERS, place, settle)
+    for role, i, descriptor in _descriptors(root.value):
         platform = descriptor.get("platform")
+        if platform is None and descriptor.keys() <= DESCRIPTOR_MEMBERS:
+            continue  # most are like that
+        place = f"{where}.{_label(role, i)}".lstrip(".")
+        settle_variants(descriptor, DESCRIPTOR_MEMBERS, place, settle)
         if isinstance(platform, dict):
             settle_variants(platform, _PLATFORM_NAMES, f"{place}.platform", settle)
     return document
 
 
-def _descriptors(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The descriptors of a document with their labels, without looking up where they stand."""
+def _descriptors(document: Mapping[str, Any]) -> Iterator[tuple[Role, int, dict[str, Any]]]:
+    """The descriptors of a document by role and number, without looking up where they stand."""
     for role in Role:
         found = document.get(role.value)
         items = [found] if role in (Role.CONFIG, Role.SUBJECT) else found or ()
         for i, item in enumerate(items):
             if isinstance(item, dict):
-                yield _label(role, i), item
+                yield role, i, item
 
 
 def type_of(raw: bytes, where: str = "") -> str:

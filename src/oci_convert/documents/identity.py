@@ -95,7 +95,7 @@ def _decided(
     """The one of contradicting ``claims`` that fits the document: by its shape, else by the types
     of what it names.
     """
-    kind = Kind.INDEX if "manifests" in root.members else Kind.MANIFEST
+    kind = Kind.INDEX if "manifests" in root.value else Kind.MANIFEST
     known = {claim for claim in claims if claim is not None}
     fitting = {claim for claim in known if SPELLINGS[claim].cell.kind is kind}
     if len(fitting) > 1:
@@ -157,13 +157,13 @@ def _stated(root: Object, where: str) -> str | None:
 def _shape(root: Object) -> str | None:
     """The media type of a document that states none, from its fields."""
     config = root.get("config")
-    if "manifests" in root.members:
+    if "manifests" in root.value:
         return name_of(Cell(Kind.INDEX), Family.OCI)
     if isinstance(config, Object):
         docker = families(str(config.value.get("mediaType"))) == {Family.DOCKER}
         return name_of(Cell(Kind.MANIFEST), Family.DOCKER if docker else Family.OCI)
-    if "fsLayers" in root.members:
-        return SCHEMA1_SIGNED if "signatures" in root.members else SCHEMA1
+    if "fsLayers" in root.value:
+        return SCHEMA1_SIGNED if "signatures" in root.value else SCHEMA1
     return None
 
 

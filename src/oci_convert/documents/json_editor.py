@@ -67,17 +67,17 @@ class Editor:
     def replace_string(self, value: Value, new: str) -> None:
         """Replace a string; the head and tail that stay keep their spelling."""
         old = value.value
+        if old == new:
+            return
         if not isinstance(old, str):
             self.replace(value, json.dumps(new))
-            return
-        if old == new:
             return
         if (
             not self._spelling
             and _is_plain(new)
             and self._text[value.start + 1 : value.end - 1] == old
         ):
-            self.replace(value, f'"{new}"')
+            self._edits.append((value.start, value.end, f'"{new}"'))
             return
         shorter = min(len(old), len(new))
         head = next((i for i in range(shorter) if old[i] != new[i]), shorter)

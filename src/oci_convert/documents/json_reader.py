@@ -35,6 +35,10 @@ _DIGITS_LIMIT: Final = 4000
 """Digits of a number: CPython refuses to convert more than 4300."""
 
 _SEPARATOR = re.compile(r"[ \t\n\r]*[:,]?[ \t\n\r]*")
+_PLAIN_MEMBER = re.compile(
+    r"""[ \t\n\r,]*"([^"\\]*)"[ \t\n\r]*:[ \t\n\r]*(?:"([^"\\]*)"|(-?[0-9]+)(?![0-9.eE]))"""
+)
+"""A member, in a text that is sound, whose name and value need no decoding: most are like that."""
 _SPELLED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -73,8 +77,13 @@ class Object(Value):
 
     def get(self, name: str) -> Value | None:
         """The value of the member ``name``, if there is one."""
-        member = self.members.get(name) if name in self.value else None
-        return None if member is None else member.value
+        return self.at(name) if name in self.value else None
+
+    def at(self, name: str) -> Value:
+        """The value of the member ``name``, which must be there."""
+        if self._members is not None:
+            return self._members[name].value
+        return next(one.value for key, one in _members(self._text, self.start) if key == name)
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -141,13 +150,13 @@ def _is_sound(text: str) -> bool:
         value = _STRICT_READER.decode(text)
     except (ValueError, RecursionError):
         return False
-    if isinstance(value, (dict, list)) and _is_too_deep(value):
+    if text.count("{") + text.count("[") > limits().json_depth and _is_too_deep(value):
         return False
     return _SPELLED_SURROGATE.search(text) is None
 
 
-def _is_too_deep(value: dict[str, Any] | list[Any]) -> bool:
-    level: list[dict[str, Any] | list[Any]] = [value]
+def _is_too_deep(value: Any) -> bool:
+    level: list[dict[str, Any] | list[Any]] = [value] if isinstance(value, (dict, list)) else []
     for _ in range(limits().json_depth):
         entries = (outer.values() if isinstance(outer, dict) else outer for outer in level)
         level = [inner for inner in chain.from_iterable(entries) if isinstance(inner, (dict, list))]
@@ -207,12 +216,25 @@ def _placed(text: str, at: int) -> Value:
 
 
 def _members(text: str, start: int) -> Iterator[tuple[str, Member]]:
-    at = _skip(text, start + 1)
-    while text[at] != "}":
+    at = start + 1
+    while True:
+        plain = _PLAIN_MEMBER.match(text, at)
+        if plain is not None:
+            name, string, number = plain.groups()
+            at = plain.end()
+            if number is None:
+                value = Value(plain.start(2) - 1, at, string)
+            else:
+                value = Value(plain.start(3), at, int(number))
+            yield name, Member(plain.start(1) - 1, plain.end(1) + 1, value)
+            continue
+        at = _skip(text, at)
+        if text[at] == "}":
+            return
         name, key_end = scanstring(text, at + 1)
         value = _placed(text, _skip(text, key_end))
         yield name, Member(at, key_end, value)
-        at = _skip(text, value.end)
+        at = value.end
 
 
 def _items(text: str, start: int) -> Iterator[Value]:

@@ -154,7 +154,7 @@ class DescriptorPlan(Brief):
     @property
     def included(self) -> bool:
         """Whether what it names comes with the document."""
-        return not self.removed and self.slot.role is not Role.SUBJECT
+        return not isinstance(self.decision, Drop) and self.slot.role is not Role.SUBJECT
 
 
 class PlannedImage(NamedTuple):
@@ -172,9 +172,10 @@ class PlannedReferrer(NamedTuple):
 
 
 class Settled(dict[int, tuple[object, Any]]):
-    """The documents that were rendered and depend on no recompressed layer, by their decisions.
+    """The documents that were rendered and depend on no recompressed layer, and the new descriptors
+    of what was relabelled, by their decisions.
 
-    They need not be rendered again. A pickle leaves them out: they follow from the decisions.
+    They need not be made again. A pickle leaves them out: they follow from the decisions.
     """
 
     def __reduce__(self) -> tuple[type[Settled], tuple[()]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from oci_convert.documents.document import Role, Slot
 from oci_convert.errors import BlobError, RefusedError
@@ -34,7 +35,7 @@ from oci_convert.transform.document_edits import (
     is_image,
     not_an_image,
 )
-from oci_convert.transform.layer_rules import Layer, packing_annotations, plan_layer
+from oci_convert.transform.layer_rules import Layer, LayerPlan, packing_annotations, plan_layer
 from oci_convert.tree.nodes import (
     BlobNode,
     ConfigNode,
@@ -48,6 +49,16 @@ from oci_convert.tree.nodes import (
 __all__ = ["Planner"]
 
 
+class _Traits(NamedTuple):
+    """What all layers of a manifest have in common."""
+
+    at_home: bool
+    """The manifest is of the target's family already."""
+    of_image: bool
+    built: bool
+    """The manifest was built from a row of an archive."""
+
+
 class Planner:
     """Plans the documents of one tree, and what is below them."""
 
@@ -56,7 +67,8 @@ class Planner:
         self._family = context.family
         self._daemon_layers = tree.daemon_layers and not plain_layers
         self._memo: dict[int, Rewrite] = {}
-        self._layers: dict[tuple[int, bool, bool, bool], Decision] = {}
+        self._layers: dict[tuple[int, _Traits], Decision] = {}
+        self._layer_plans: dict[object, LayerPlan] = {}
         self._documents = {node.descriptor.digest: node for node in tree.documents()}
         self._built = {id(image.node) for image in tree.images if image.root.built}
 
@@ -153,7 +165,8 @@ class Planner:
         if node.kind is Kind.INDEX:
             children = plan_entries(self._context, node, self._entry, self.subject)
         else:
-            children = [self._child(node, slot, child) for slot, child in node.named]
+            traits = self._traits(node)
+            children = [self._child(node, slot, child, traits) for slot, child in node.named]
         decision = Rewrite(node, self._family, tuple(children))
         self._context.findings += self._context.rendered.document(decision).findings
         if node.upgraded_from is not None:
@@ -161,7 +174,13 @@ class Planner:
             self._context.find("schema1-upgraded", node.where, message)
         return decision
 
-    def _child(self, node: DocumentNode, slot: Slot, child: Node) -> DescriptorPlan:
+    def _traits(self, node: DocumentNode) -> _Traits:
+        at_home = not changes_family(node.document, self._family)
+        return _Traits(at_home, is_image(node.document), id(node) in self._built)
+
+    def _child(
+        self, node: DocumentNode, slot: Slot, child: Node, traits: _Traits
+    ) -> DescriptorPlan:
         """What becomes of a descriptor of a manifest."""
         if slot.role is Role.SUBJECT:
             return self.subject(node, slot, child)
@@ -169,7 +188,7 @@ class Planner:
             raise missing_blob(child)
         if slot.role is Role.CONFIG:
             return DescriptorPlan(slot, self._config(node, child))
-        layer = self._layer(node, slot, child)
+        layer = self._layer(node, slot, child, traits)
         return DescriptorPlan(slot, layer, stale=self._stale(slot, layer))
 
     def subject(self, node: DocumentNode, slot: Slot, child: Node) -> DescriptorPlan:
@@ -202,25 +221,14 @@ class Planner:
 
     # -- layers -----------------------------------------------------------------------------
 
-    def _layer(self, manifest: DocumentNode, slot: Slot, child: Node) -> Decision:
-        at_home = not changes_family(manifest.document, self._family)
-        of_image, built = is_image(manifest.document), id(manifest) in self._built
-        key = (id(child), at_home, of_image, built)
+    def _layer(self, manifest: DocumentNode, slot: Slot, child: Node, traits: _Traits) -> Decision:
+        key = (id(child), traits)
         known = self._layers.get(key)
         diff_id = known.diff_id if isinstance(known, Keep | Relabel | Recompress | Rehash) else None
         if known is not None and (diff_id is None or diff_id == _diff_id(manifest, slot)):
             return known
         actual = child.actual if isinstance(child, BlobNode) else None
-        layer = Layer(
-            child.descriptor.media_type,
-            actual,
-            child.where,
-            present=child.present,
-            at_home=at_home and not built,
-            from_daemon=self._daemon_layers,
-            of_image=of_image,
-        )
-        plan = plan_layer(layer, self._family, self._context.options.compress)
+        plan = self._layer_plan(child, actual, traits)
         self._context.findings += plan.findings
         if not child.present:
             message = "the layer is absent; it is fetched from its urls"
@@ -229,11 +237,30 @@ class Planner:
             diff_id = _diff_id(manifest, slot)
             decision: Decision = Recompress(child, plan.media_type, plan.recompress, diff_id)
         else:
-            vouched = not built or actual is Compression.NONE
+            vouched = not traits.built or actual is Compression.NONE
             diff_id = None if vouched else _diff_id(manifest, slot)
             decision = self._same_bytes(child, plan.media_type, diff_id)
         self._layers[key] = decision
         return decision
+
+    def _layer_plan(self, child: Node, actual: Compression | None, traits: _Traits) -> LayerPlan:
+        """What becomes of a layer of its type: most of them are alike, and nothing is told."""
+        key = (child.descriptor.media_type, actual, child.present, traits)
+        plan = self._layer_plans.get(key)
+        if plan is None:
+            layer = Layer(
+                child.descriptor.media_type,
+                actual,
+                child.where,
+                present=child.present,
+                at_home=traits.at_home and not traits.built,
+                from_daemon=self._daemon_layers,
+                of_image=traits.of_image,
+            )
+            plan = plan_layer(layer, self._family, self._context.options.compress)
+            if not plan.findings:
+                self._layer_plans[key] = plan
+        return plan
 
     def _stale(self, slot: Slot, decision: Decision) -> frozenset[str]:
         """The annotations of a recompressed layer that described its old bytes."""

@@ -79,29 +79,31 @@ class Rendered:
         self._algorithm = digest
         self._recompressed = recompressed or {}
         self._memo = Settled()
-        self._relabelled: dict[int, tuple[Relabel, Descriptor]] = {}
 
     def find(self, decision: Decision) -> Descriptor | None:
         """What a blob has become; ``None`` where it is dropped, or not known yet."""
         # By type and not by match: asked for every blob of every image, several times.
+        if isinstance(decision, Relabel):
+            return self._renamed(decision)
         if isinstance(decision, Keep):
             return decision.node.descriptor
         if isinstance(decision, Rewrite):
             return self.document(decision).descriptor
-        if isinstance(decision, Relabel):
-            return self._renamed(decision)
         if isinstance(decision, Recompress | Rehash):
             old = decision.node.descriptor
             made = self._recompressed.get(old.digest)
-            return None if made is None else _named(old, decision.media_type, made)
+            return made and old.but(
+                media_type=decision.media_type, digest=made.digest, size=made.size
+            )
         return decision.descriptor if isinstance(decision, Restore) else None
 
     def _renamed(self, decision: Relabel) -> Descriptor:
-        known = self._relabelled.get(id(decision))
+        known = self.lasting.get(id(decision))
         if known is None:
             renamed = decision.node.descriptor.renamed(decision.media_type)
-            known = self._relabelled[id(decision)] = (decision, renamed)
-        return known[1]
+            known = self.lasting[id(decision)] = (decision, renamed)
+        descriptor: Descriptor = known[1]
+        return descriptor
 
     def descriptor(self, decision: Decision) -> Descriptor:
         """What a blob has become; raises :class:`LookupError` where :meth:`find` finds nothing."""
@@ -177,8 +179,7 @@ class Rendered:
             algorithm = self._algorithm or old.name.algorithm
             same = edited.raw is node.document.raw and algorithm == old.name.algorithm
             digest = old.name if same else Digest.of(edited.raw, algorithm)
-            made = old.model_copy(update={"digest": digest, "size": len(edited.raw)})
-            descriptor = _named(old, edited.media_type, made)
+            descriptor = old.but(media_type=edited.media_type, digest=digest, size=len(edited.raw))
         return RenderedDocument(edited.raw, edited.media_type, descriptor, edited.findings)
 
     def _children(self, decision: Rewrite) -> list[Child]:
@@ -232,8 +233,3 @@ class Rendered:
         manifests = document.root.get("manifests")
         items = manifests.items if isinstance(manifests, Array) else []
         return tuple(document.text[item.start : item.end] for item in items)
-
-
-def _named(old: Descriptor, media_type: str, new: Descriptor) -> Descriptor:
-    """What ``old`` says besides, with the media type, digest and size of what it has become."""
-    return old.model_copy(update={"media_type": media_type, "digest": new.digest, "size": new.size})

@@ -136,9 +136,9 @@ class _ConvertedBack:
             return self._made(decision)
         if decision is not None:
             # The size that an original states may be wrong, if it was repaired.
-            size = {"size": decision.node.descriptor.size}
-            named = slot.descriptor.model_copy(update=size)
-            return replace(decision.node, descriptor=named, role=slot.role)
+            size, named = decision.node.descriptor.size, slot.descriptor
+            named = named if named.size == size else named.but(size=size)
+            return decision.node.named_by(named, slot.role)
         return UnreadNode(
             kind=Kind.ARTIFACT,
             role=slot.role,

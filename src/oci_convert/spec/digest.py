@@ -14,7 +14,7 @@ from oci_convert.errors import BlobError, DocumentError
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-__all__ = ["CANONICAL", "Digest", "new_hash"]
+__all__ = ["CANONICAL", "Digest", "check_algorithm", "new_hash"]
 
 CANONICAL: Final = "sha256"
 """The algorithm of every document that has no predecessor."""
@@ -23,6 +23,8 @@ _GRAMMAR = re.compile(r"[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+")
 _REGISTERED: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 _HEX = re.compile(r"[0-9a-f]+")
 _LONGEST: Final = 255
+_USUAL = re.compile(r"sha256:[0-9a-f]{64}")
+"""What nearly all of them look like."""
 
 
 class Digest(str):
@@ -38,6 +40,8 @@ class Digest(str):
     def __new__(cls, text: str) -> Digest:
         if isinstance(text, Digest):
             return text
+        if _USUAL.fullmatch(text) is not None:
+            return super().__new__(cls, text)
         algorithm, _, encoded = text.partition(":")
         length = _REGISTERED.get(algorithm)
         if length is None:
@@ -76,10 +80,16 @@ class Digest(str):
 
 
 def new_hash(algorithm: str) -> _Hash:
-    """A fresh hash object.
+    """A fresh hash object; raises :class:`BlobError` as :func:`check_algorithm` does."""
+    check_algorithm(algorithm)
+    return hashlib.new(algorithm, usedforsecurity=False)
+
+
+def check_algorithm(algorithm: str) -> None:
+    """Refuse what cannot be verified, which is not copied.
 
     Raises :class:`BlobError` (``unsupported-algorithm``) for algorithms that follow the grammar
-    but are not implemented: what cannot be verified is not copied.
+    but are not implemented.
     """
     if algorithm not in _REGISTERED:
         raise BlobError(
@@ -87,4 +97,3 @@ def new_hash(algorithm: str) -> _Hash:
             code="unsupported-algorithm",
             remedy=f"rebuild the image with one of {', '.join(_REGISTERED)}",
         )
-    return hashlib.new(algorithm, usedforsecurity=False)

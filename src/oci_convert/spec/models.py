@@ -13,7 +13,7 @@ leaves out what was not set.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Final, TypeAlias, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_pascal
@@ -53,6 +53,7 @@ def _digest(text: str) -> Digest:
         raise ValueError(error.message) from None
 
 
+_TRIPLE: Final = frozenset(("media_type", "digest", "size"))
 _MEMBERS: Final = {
     "media_type": "mediaType",
     "artifact_type": "artifactType",
@@ -82,6 +83,20 @@ class Model(BaseModel):
 
     def __str__(self) -> str:
         return repr(self)
+
+    def but(self, **changes: Any) -> Self:
+        """The same with other values of some fields, which are those of another model: unchecked.
+
+        What ``model_copy(update=…)`` does, in a fifth of its time: most of what a conversion does
+        to a descriptor is this.
+        """
+        made = type(self).__new__(type(self))
+        put = object.__setattr__
+        put(made, "__dict__", self.__dict__ | changes)
+        put(made, "__pydantic_fields_set__", self.__pydantic_fields_set__ | changes.keys())
+        put(made, "__pydantic_extra__", self.__pydantic_extra__)
+        put(made, "__pydantic_private__", None)
+        return made
 
     def model_dump(self, **options: Any) -> dict[str, Any]:
         """The document as plain data: members by their names, those that were set.
@@ -156,18 +171,13 @@ class Descriptor(Model):
 
     def bare(self) -> Descriptor:
         """The same blob, without what a document says of it besides."""
-        if self.model_fields_set == {"media_type", "digest", "size"}:
+        if self.__pydantic_fields_set__ == _TRIPLE:
             return self
         return Descriptor(media_type=self.media_type, digest=self.digest, size=self.size)
 
     def renamed(self, media_type: str) -> Descriptor:
         """The same blob under another media type."""
-        if media_type == self.media_type:
-            return self
-        if self.model_fields_set == {"media_type", "digest", "size"}:
-            # Most are like that, and pydantic makes one in a quarter of the time of a copy.
-            return Descriptor(media_type=media_type, digest=self.digest, size=self.size)
-        return self.model_copy(update={"media_type": media_type})
+        return self if media_type == self.media_type else self.but(media_type=media_type)
 
 
 class Manifest(Model):

@@ -215,17 +215,20 @@ class _Edit:
 
     def _rename(self, slot: Slot, new: Descriptor, child: Child) -> None:
         """Write the new descriptor of a blob."""
-        where = f"{self._where}.{slot.label}".lstrip(".")
+        old, target = slot.object.value, slot.object
         gone: set[str] = set()
-        if self._strips:
+        if self._strips and not old.keys().isdisjoint(_SLOT_EXTENSIONS[slot.role]):
             extensions = [name for name in _SLOT_EXTENSIONS[slot.role] if name not in child.keeps]
-            gone = self._strip(slot.object, extensions, where)
-        for name, value in (("mediaType", new.media_type), ("digest", str(new.digest))):
-            self._editor.replace_string(slot.object.members[name].value, value)
-        self._editor.replace_number(slot.object.members["size"].value, new.size)
-        if "data" not in gone:
+            where = f"{self._where}.{slot.label}".lstrip(".")
+            gone = self._strip(target, extensions, where)
+        for name, value in (("mediaType", new.media_type), ("digest", new.digest)):
+            if old[name] != value:
+                self._editor.replace_string(target.at(name), value)
+        if old["size"] != new.size:
+            self._editor.replace_number(target.at("size"), new.size)
+        if "data" in old and "data" not in gone:
             self._renew_data(slot, new, child.content)
-        if "annotations" not in gone:
+        if "annotations" in old and "annotations" not in gone:
             self._amend_annotations(slot, child)
         if child.platform is not None:
             self._add_platform(slot.object, compact(child.platform))
@@ -265,7 +268,7 @@ class _Edit:
 
     def _strip(self, target: Object, names: Sequence[str], where: str) -> set[str]:
         """Remove fields that the Docker schema does not define; one finding for each."""
-        gone = {name for name in names if name in target.members}
+        gone = {name for name in names if name in target.value}
         for name in sorted(gone):
             if target.value[name]:  # an empty one says nothing
                 self._findings.append(Finding.of(f"{name}-removed", where, _told(name, target)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
 from threading import Lock
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from oci_convert.documents.document import Document, Role, Slot, read_config
 from oci_convert.errors import OciConvertError
@@ -112,6 +112,12 @@ class Node(Brief):
         """How a layer is really compressed, where its media type says something else."""
         return None
 
+    def named_by(self, descriptor: Descriptor, role: Role | None) -> Self:
+        """The same blob where another descriptor names it; what was read of it stays read."""
+        made = object.__new__(type(self))
+        vars(made).update(vars(self), descriptor=descriptor, role=role)
+        return made
+
     def layers(self) -> Iterator[Node]:
         """Of a manifest: its layers, in order."""
         return iter(())
@@ -119,11 +125,13 @@ class Node(Brief):
     def nodes(self, seen: set[int] | None = None) -> Iterator[Node]:
         """The node and everything below it, each once, parents first."""
         seen = set() if seen is None else seen
-        if id(self) not in seen:
-            seen.add(id(self))
-            yield self
-            for _, child in self.named:
-                yield from child.nodes(seen)
+        left: list[Node] = [self]
+        while left:
+            node = left.pop()
+            if id(node) not in seen:
+                seen.add(id(node))
+                yield node
+                left += reversed([child for _, child in node.named])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

@@ -19,7 +19,7 @@ from oci_convert.errors import BlobError, DocumentError, OciConvertError, StoreE
 from oci_convert.findings import Finding
 from oci_convert.layers.compression import sniff
 from oci_convert.limits import limits, raised_by
-from oci_convert.spec.digest import Digest, new_hash
+from oci_convert.spec.digest import Digest, check_algorithm
 from oci_convert.spec.media_types import (
     EMPTY_CONFIG,
     SCHEMA1,
@@ -180,12 +180,16 @@ class _Reader:
         node = self.memo.get(key)
         if node is None:
             node = self.memo[key] = self._read(_Blob(where, self, kind, role, descriptor), depth)
+        return self._with_embedded(node, descriptor, where) if descriptor.data else node
+
+    def _with_embedded(self, node: Node, descriptor: Descriptor, where: str) -> Node:
+        """The same node, and what is wrong with the blob that a descriptor of it holds."""
         size = node.descriptor.size if node.descriptor.digest == descriptor.digest else None
         try:
             embedded(descriptor, where, size)
         except OciConvertError as error:
             fault = self.noted(error, where)
-            node = replace(node, faults=(fault, *node.faults))
+            return replace(node, faults=(fault, *node.faults))
         return node
 
     def noted(self, error: OciConvertError, where: str) -> OciConvertError:
@@ -215,7 +219,7 @@ class _Reader:
             blob.remark(misspelled(blob.descriptor.media_type))
         if not self._is_present(blob):
             return MissingNode(**blob.fields)
-        new_hash(blob.descriptor.name.algorithm)  # what nobody can check is not carried
+        check_algorithm(blob.descriptor.name.algorithm)
         if blob.kind in (Kind.INDEX, Kind.MANIFEST):
             return self._read_document(blob, depth, document_type(blob.descriptor.media_type))
         if blob.kind is Kind.CONFIG:

@@ -9,7 +9,7 @@ from functools import partial
 from oci_convert.documents.document import Document, read_document
 from oci_convert.errors import BlobError, StoreError, UsageError
 from oci_convert.layers.streams import verified
-from oci_convert.spec.digest import CANONICAL, Digest, new_hash
+from oci_convert.spec.digest import CANONICAL, Digest, check_algorithm
 from oci_convert.spec.models import Descriptor, Manifest
 from oci_convert.spec.names import REF_NAME, called
 from oci_convert.stores.base import Capabilities, Root, Sink, Source, unwatched, watched
@@ -229,7 +229,7 @@ class RegistrySink(Sink):
 
     def _there(self, descriptor: Descriptor) -> bool:
         """Whether the repository has a blob that is not damaged: a request, unless it is known."""
-        new_hash(descriptor.name.algorithm)  # refuses what nobody can verify
+        check_algorithm(descriptor.name.algorithm)
         if descriptor.digest in self._damaged:
             return False
         if self._remote.knows(descriptor.name) and descriptor.size == self._sizes.get(
