@@ -21,8 +21,8 @@ import pytest
 
 from oci_convert.errors import OciConvertError, StoreError, UsageError
 from oci_convert.spec.digest import Digest
+from oci_convert.stores.known import Known
 from oci_convert.stores.registry.auth import Auth
-from oci_convert.stores.registry.known import Known
 from oci_convert.stores.registry.options import RegistryOptions, parse_rates
 from oci_convert.stores.registry.pace import Pace
 from oci_convert.stores.registry.proxies import Proxies, Proxy

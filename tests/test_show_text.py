@@ -98,7 +98,7 @@ def test_wide_and_combining_characters_count_as_the_columns_they_take() -> None:
     assert Text("e\u0301").width == 1
     assert Text("日本").padded(6).width == 6
     assert str(Text("日本語").cropped(4)) == "日…"
-    assert str(Text("7").padded(3, right=True)) == "  7"
+    assert str(Text("7").padded(3)) == "7  "
 
 
 @given(LINES, st.integers(0, 40))

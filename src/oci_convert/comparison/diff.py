@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeAlias
 
 from oci_convert.comparison.content import LayerPairs, apart, layer_pairs, match
@@ -53,16 +54,13 @@ def diff(
     Raises :class:`OciConvertError` if a side cannot be read, holds a document that cannot be
     trusted, or holds neither image nor artifact.
     """
-
-    def read(store: SourceLike) -> Side:
-        return read_side(
-            store,
-            jobs=jobs,
-            documents_only=documents_only,
-            follow_links=follow_links,
-            on_progress=on_progress,
-        )
-
+    read = partial(
+        read_side,
+        jobs=jobs,
+        documents_only=documents_only,
+        follow_links=follow_links,
+        on_progress=on_progress,
+    )
     run = _Run(read(left), read(right), measured=not documents_only)
     run.compare()
     return run.result()

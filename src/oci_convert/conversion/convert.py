@@ -26,6 +26,7 @@ from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.system import system_errors
 from oci_convert.stores.files.temporary import temporary
 from oci_convert.stores.hashing import HashingSink
+from oci_convert.stores.known import Known
 from oci_convert.stores.opening import (
     SinkLike,
     SourceLike,
@@ -34,7 +35,6 @@ from oci_convert.stores.opening import (
     sink_store,
     source_stores,
 )
-from oci_convert.stores.registry.known import Known
 from oci_convert.stores.traffic import Traffic
 from oci_convert.text.wording import Wording
 from oci_convert.transform.layer_rules import check_compress

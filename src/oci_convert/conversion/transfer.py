@@ -30,9 +30,9 @@ from oci_convert.progress import Progress
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression, Kind
 from oci_convert.spec.models import Descriptor
-from oci_convert.stores.base import Sink
+from oci_convert.stores.base import Sink, watched
 from oci_convert.stores.files.system import system_errors
-from oci_convert.stores.registry.known import Known
+from oci_convert.stores.known import Known
 from oci_convert.tree.nodes import BlobNode, ConfigNode, DocumentNode
 
 __all__ = ["Moved", "Transfer"]
@@ -393,10 +393,8 @@ class Transfer:
 
     def _watched(self, load: _Load) -> Iterator[bytes]:
         """The chunks of a blob, counted."""
-        watch = self._watch(load)
-        for chunk in load.first.source_plan.source.stream(load.descriptor):
-            watch(len(chunk))
-            yield chunk
+        source = load.first.source_plan.source
+        return watched(source.stream(load.descriptor), self._watch(load))
 
     def _watch(self, load: _Load) -> Callable[[int], None]:
         """What counts bytes that were read; it ends the thread when another one has failed."""

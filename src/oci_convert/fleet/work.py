@@ -25,9 +25,9 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Kind
 from oci_convert.stores.base import SinkStore, SourceStore
 from oci_convert.stores.files.system import system_errors
+from oci_convert.stores.known import Known
 from oci_convert.stores.opening import opened, sink_store, source_store
 from oci_convert.stores.references import Reference
-from oci_convert.stores.registry.known import Known
 from oci_convert.text.wording import Wording
 from oci_convert.version import __version__
 

@@ -35,11 +35,25 @@ class Tally:
         """The digest of everything so far."""
         return Digest(f"{self.algorithm}:{self._hash.hexdigest()}")
 
-    def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """The same chunks, counted as they pass."""
+    def through(
+        self,
+        chunks: Iterable[bytes],
+        expected: tuple[Digest, int | None] | None = None,
+        where: str = "",
+    ) -> Iterator[bytes]:
+        """The same chunks, counted as they pass.
+
+        Those of a blob that is ``expected`` are checked (:meth:`check`): at the end, or as soon as
+        they are too many.
+        """
+        size = None if expected is None else expected[1]
         for chunk in chunks:
             self.update(chunk)
+            if expected is not None and size is not None and self.size > size:
+                self.check(*expected, where)
             yield chunk
+        if expected is not None:
+            self.check(*expected, where)
 
     def check(self, digest: Digest, size: int | None, where: str) -> None:
         """Raise :class:`BlobError` unless exactly the described bytes have passed."""
@@ -68,15 +82,9 @@ class Tally:
             )
 
 
-def read_chunks(file: BinaryIO, size: int | None = None) -> Iterator[bytes]:
-    """The chunks of an open file from where it stands: all of it, or at most ``size`` bytes."""
-    left = size
-    while left is None or left > 0:
-        chunk = file.read(CHUNK if left is None else min(CHUNK, left))
-        if not chunk:
-            return
-        if left is not None:
-            left -= len(chunk)
+def read_chunks(file: BinaryIO) -> Iterator[bytes]:
+    """The chunks of an open file, from where it stands to its end."""
+    while chunk := file.read(CHUNK):
         yield chunk
 
 
@@ -84,10 +92,4 @@ def verified(
     chunks: Iterable[bytes], digest: Digest, size: int | None, where: str
 ) -> Iterator[bytes]:
     """The same chunks; raises :class:`BlobError` at the end, or as soon as they are too many."""
-    tally = Tally(digest.algorithm)
-    for chunk in chunks:
-        tally.update(chunk)
-        if size is not None and tally.size > size:
-            tally.check(digest, size, where)
-        yield chunk
-    tally.check(digest, size, where)
+    yield from Tally(digest.algorithm).through(chunks, (digest, size), where)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oci_convert.conversion.convert import converted
 from oci_convert.options import Options
-from oci_convert.profiles.check import approval, fitting
-from oci_convert.profiles.schema import Profile
 from oci_convert.progress import Progress
 from oci_convert.report import Report
+from oci_convert.stores.known import Known
 from oci_convert.stores.opening import SinkLike, SourceLike, sink_store
-from oci_convert.stores.registry.known import Known
+
+if TYPE_CHECKING:
+    from oci_convert.profiles.schema import Profile
 
 __all__ = ["convert_for"]
 
@@ -35,6 +36,8 @@ def convert_for(
     """
     approve = None
     if profiles:
+        from oci_convert.profiles.check import approval, fitting  # most conversions have no target
+
         implied = sink_store(destination).default_family
         options, chosen = fitting(source, profiles, options, implied)
         told(chosen)

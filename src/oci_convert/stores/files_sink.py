@@ -71,13 +71,9 @@ class FilesSink(Sink):
         # name.
         name = self.name(expected.name if expected is not None else tally.digest, document=document)
         with self._pending(name, expected.size if expected is not None else None) as pending:
-            for chunk in chunks:
-                tally.update(chunk)
-                if expected is not None and tally.size > expected.size:
-                    tally.check(expected.name, expected.size, where)
+            described = None if expected is None else (expected.name, expected.size)
+            for chunk in tally.through(chunks, described, where):
                 pending.write(chunk)
-            if expected is not None:
-                tally.check(expected.name, expected.size, where)
             digest = tally.digest
             pending.publish(self.name(digest, document=document))
         return digest, tally.size

@@ -56,10 +56,9 @@ class HashingSink(Sink):
         document: bool = False,
     ) -> tuple[Digest, int]:
         tally = Tally(expected.name.algorithm if expected is not None else algorithm)
-        for chunk in chunks:
-            tally.update(chunk)
-        if expected is not None:
-            tally.check(expected.name, expected.size, where)
+        described = None if expected is None else (expected.name, expected.size)
+        for _ in tally.through(chunks, described, where):
+            pass
         return tally.digest, tally.size
 
     def shares(self, source: Source) -> bool:

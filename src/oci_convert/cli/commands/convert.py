@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,9 +32,8 @@ from oci_convert.errors import UsageError
 from oci_convert.spec.media_types import Family
 
 if TYPE_CHECKING:
-    from oci_convert.progress import Progress
+    from oci_convert.profiles.schema import Profile
     from oci_convert.report import Report
-    from oci_convert.stores.base import SinkStore, SourceStore
 
 __all__ = ["Targets", "convert"]
 
@@ -175,14 +174,13 @@ def convert(
 
     Example: oci-convert convert docker-archive:app.tar oci:layout:app
     """
-    from oci_convert.conversion.convert import convert as plain
+    from oci_convert.options import Options
+    from oci_convert.profiles.conversion import convert_for
 
-    run: Callable[..., Report] = _for(targets) if targets else plain
+    profiles = _profiles(targets)
     streams = _streams(dest, as_json=as_json)
     with written(record) as write_record, progress(wanted=not quiet) as on_progress:
-        report = run(
-            registries.sources(sources),
-            registries.destination(dest),
+        options = Options(
             to=to,
             platforms=platform or (),
             compress=compress,
@@ -199,7 +197,6 @@ def convert(
             sparse=sparse,
             digest=digest,
             flatten=flatten,
-            restore=None if restore is None else restore.read_bytes(),
             dry_run=dry_run,
             jobs=jobs,
             verify_existing=verify_existing,
@@ -209,7 +206,15 @@ def convert(
             follow_links=follow_links,
             keep_going=keep_going,
             tmpdir=tmpdir,
+        )
+        report = convert_for(
+            registries.sources(sources),
+            registries.destination(dest),
+            options,
+            profiles,
+            restore=None if restore is None else restore.read_bytes(),
             on_progress=on_progress,
+            told=partial(_tell_chosen, profiles),
         )
         if record is not None:
             write_record(report.dumps(originals=True))
@@ -252,33 +257,21 @@ def _explain(report: Report, *, verbose: bool) -> None:
     summary(report)
 
 
-def _for(targets: Sequence[str]) -> Callable[..., Report]:
-    """A conversion that sets what the targets need, and says what that is."""
-    from oci_convert.cli.spelling import spelled
-    from oci_convert.options import Options
-    from oci_convert.profiles.check import marked
-    from oci_convert.profiles.conversion import convert_for
+def _profiles(targets: Sequence[str] | None) -> list[Profile]:
+    """The targets that are asked for."""
+    if not targets:
+        return []
     from oci_convert.profiles.schema import profiles_of
+
+    return [profile for text in targets for profile in profiles_of(text)]
+
+
+def _tell_chosen(profiles: Sequence[Profile], chosen: dict[str, Any]) -> None:
+    """Which options were set because the targets need them."""
+    from oci_convert.cli.spelling import spelled
+    from oci_convert.profiles.check import marked
     from oci_convert.text.wording import Wording
 
-    profiles = [profile for text in targets for profile in profiles_of(text)]
-
-    def told(chosen: dict[str, Any]) -> None:
-        if chosen:
-            options = " ".join(spelled(Wording(marked(it))) for it in chosen.items())
-            show.tell(f"for {', '.join(it.name for it in profiles)}: {options}")
-
-    def run(
-        sources: Sequence[str | SourceStore],
-        dest: str | SinkStore,
-        *,
-        restore: bytes | None,
-        on_progress: Callable[[Progress], None] | None,
-        **values: Any,
-    ) -> Report:
-        options = Options(**values)
-        return convert_for(
-            sources, dest, options, profiles, restore=restore, on_progress=on_progress, told=told
-        )
-
-    return run
+    if chosen:
+        options = " ".join(spelled(Wording(marked(it))) for it in chosen.items())
+        show.tell(f"for {', '.join(it.name for it in profiles)}: {options}")

@@ -81,10 +81,9 @@ class Text:
             for text, style in self._pieces
         )
 
-    def padded(self, width: int, *, right: bool = False) -> Text:
-        """The line with blanks up to ``width``, on the left if it stands to the ``right``."""
-        blanks = Text(" " * (width - self.width))
-        return blanks + self if right else self + blanks
+    def padded(self, width: int) -> Text:
+        """The line with blanks up to ``width``."""
+        return self + " " * (width - self.width)
 
     def cropped(self, width: int) -> Text:
         """What fits into ``width``; a dot of three shows that something is left out."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from threading import Event, Lock
 
 from oci_convert.stores.base import Closing
+from oci_convert.stores.known import Known
 from oci_convert.stores.registry.auth import Auth, Keychain
 from oci_convert.stores.registry.calls import Access, catalog_scope, scope
 from oci_convert.stores.registry.host import Host
-from oci_convert.stores.registry.known import Known
 from oci_convert.stores.registry.options import RegistryOptions
 from oci_convert.stores.registry.pace import Pace
 from oci_convert.stores.registry.proxies import Proxies

@@ -75,14 +75,9 @@ class Outgoing:
 
     def _verified(self) -> Iterator[bytes]:
         try:
-            for chunk in self._chunks:
-                self._tally.update(chunk)
-                if self._expected is not None and self._tally.size > self._expected[1]:
-                    self._tally.check(*self._expected, self._where)
+            for chunk in self._tally.through(self._chunks, self._expected, self._where):
                 if chunk:
                     yield chunk
-            if self._expected is not None:
-                self._tally.check(*self._expected, self._where)
         except Exception as error:
             raise ReadingError(error) from error
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from oci_convert.errors import DocumentError, OciConvertError, StoreError
 from oci_convert.spec.digest import Digest
+from oci_convert.stores.known import Known
 from oci_convert.stores.registry.calls import Access, Call, Kind
 from oci_convert.stores.registry.host import Host
-from oci_convert.stores.registry.known import Known
 from oci_convert.stores.registry.reference import Repository
 from oci_convert.stores.registry.transport import Answer, Body
 

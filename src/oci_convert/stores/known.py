@@ -1,4 +1,4 @@
-"""What is in which repository, as far as this run knows, and who is putting it there."""
+"""What is where, as far as those who share this memory know, and who is putting it there."""
 
 from __future__ import annotations
 
