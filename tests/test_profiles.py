@@ -127,6 +127,7 @@ FOUND: dict[str, tuple[Image, Any]] = {
     "not-an-image": (ARTIFACT, None),
     "attestation": (ATTESTED, None),
     "layers": (oci_image([layer("a"), layer("b")]), 1),
+    "layer-size": (oci_image([layer("large", size=5000)]), 5000),
     "document-size": (oci_image(), 10),
     "mixed-families": (IMAGES["an OCI layer in Docker"], "docker"),
     "mixed-config": (IMAGES["a Docker config in OCI"], "oci"),
@@ -165,7 +166,7 @@ def test_a_rule_finds_what_it_is_about_and_nothing_in_a_plain_image(
 ) -> None:
     image, value = FOUND[rule]
     assert judged(image, rule, value, tmp_path / "bad") > 0
-    larger = {"layers": 9, "document-size": 9999}
+    larger = {"layers": 9, "layer-size": 9999, "document-size": 9999}
     assert judged(oci_image(), rule, larger.get(rule, value), tmp_path / "good") == 0
 
 

@@ -234,6 +234,14 @@ def _layer_count(content: Content, value: Any) -> Iterator[tuple[str, str]]:
             yield place.where, f"{count} layers"
 
 
+def _layer_size(content: Content, value: Any) -> Iterator[tuple[str, str]]:
+    """Layers of more bytes than ``value``."""
+    for place in _layers(content):
+        size = int(place.entry.get("size", 0))
+        if size > value:
+            yield place.where, f"a layer of {size} bytes"
+
+
 def _document_size(content: Content, value: Any) -> Iterator[tuple[str, str]]:
     for place in content.places():
         if place.raw is not None and len(place.raw) > value:
@@ -309,6 +317,7 @@ RULES: Final[Mapping[str, Finder]] = {
     "attestation": _attestation,
     "docker-annotations": _annotations,
     "layers": _layer_count,
+    "layer-size": _layer_size,
     "document-size": _document_size,
     "schema1": _schema1,
     "absent-foreign": _foreign,
