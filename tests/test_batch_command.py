@@ -293,6 +293,42 @@ def test_a_file_of_skopeo_sync_is_read_as_it_is(registry: FakeRegistry, tmp_path
     ]
 
 
+def test_settings_in_a_file_of_skopeo_that_have_no_effect_are_told(
+    registry: FakeRegistry, command: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "sync.yaml").write_text(
+        f"""
+"{registry.host}":
+  credentials:
+    username: me
+    password: s3cr3t
+  tls-verify: false
+  cert-dir: /certs
+  images:
+    team/app: ["1.9"]
+strict.example:
+  tls-verify: true
+  cert-dir: ""
+  credentials: {{}}
+  images: {{}}
+"""
+    )
+    host, call = registry.host, ("sync", "sync.yaml", "oci:out", "--dry-run")
+    with mock.patch("oci_convert.cli.registry_options.Registries.share"):
+        ended = command(*call)
+        given = command(*call, "--src-creds", "me:s3cr3t", "--insecure", host, "--ca-file", "a")
+        quiet = command(*call, "--quiet")
+    assert "s3cr3t" not in ended.err + given.err + quiet.err
+    told = [line for line in ended.err.splitlines() if line.startswith("warning")]
+    instead = {
+        "sync.yaml:3: credentials": "give --authfile FILE or --src-creds",
+        "sync.yaml:6: tls-verify": f"give --insecure {host}, or --plain-http {host} without TLS",
+        "sync.yaml:7: cert-dir": "give --ca-file, --cert and --key",
+    }
+    assert told == [f"warning: {it} of {host} is not used; {instead[it]}" for it in instead]
+    assert "is not used" not in given.err + quiet.err
+
+
 def test_sync_converts_a_repository_in_place(registry: FakeRegistry, command: Command) -> None:
     base = f"docker://{registry.host}/team/app"
     with mock.patch("oci_convert.cli.registry_options.Registries.share"):

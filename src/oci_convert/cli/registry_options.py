@@ -140,6 +140,15 @@ class Registries:
         """End what waits for a registry."""
         self._connections.close()
 
+    def is_given(self, name: str) -> bool:
+        """Whether there is an option of that name."""
+        return bool(self._given.get(name))
+
+    def trusts(self, host: str) -> bool:
+        """Whether a host is used without its certificate, or without TLS."""
+        hosts = [self._given.get(name) or () for name in ("insecure", "plain_http")]
+        return any(host in named for named in hosts)
+
     @property
     def password(self) -> str | None:
         """The option with which a password was given, which is not to be sent to other machines."""

@@ -19,7 +19,7 @@ from oci_convert.stores.registry.reference import (
     parse_source,
 )
 
-__all__ = ["jobs_of"]
+__all__ = ["is_yaml", "jobs_of"]
 
 _BELOW: Final = "/**"
 _TAG: Final = "{tag}"
@@ -46,7 +46,7 @@ def jobs_of(
         prefix = _prefix(source)
         for image in images_in(source, choice):
             yield Job(str(image), _target(destination, image, prefix), options, targets=targets)
-    elif source.endswith(_YAML):
+    elif is_yaml(source):
         for image in images_of(Path(source), choice):
             yield Job(str(image), _target(destination, image, ""), options, targets=targets)
     elif Path(source).is_dir():
@@ -56,6 +56,11 @@ def jobs_of(
     else:
         name = _shortened(Path(source.rpartition(":")[2]), Path())
         yield Job(source, destination.replace(_NAME, name), options, targets=targets)
+
+
+def is_yaml(source: str) -> bool:
+    """Whether a source is a file of ``skopeo sync``."""
+    return not source.startswith(SCHEME) and source.endswith(_YAML)
 
 
 def _prefix(source: str) -> str:

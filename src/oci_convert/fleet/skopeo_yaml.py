@@ -1,18 +1,18 @@
 """The YAML file of ``skopeo sync``: hosts, their repositories, and which tags of them.
 
 Its grammar is that of the manual of skopeo (*YAML file content*). Credentials and TLS settings in
-it are not used: they are options here.
+it are not used: they are options here, and :func:`unused` names them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from oci_convert.errors import OciConvertError, StoreError, UsageError
 from oci_convert.fleet.tags import TagChoice, compiled, images_in
-from oci_convert.fleet.yaml_files import document
+from oci_convert.fleet.yaml_files import document, lines
 from oci_convert.stores.files.system import system_error
 from oci_convert.stores.registry.reference import (
     SCHEME,
@@ -20,9 +20,34 @@ from oci_convert.stores.registry.reference import (
     parse_source,
 )
 
-__all__ = ["images_of"]
+__all__ = ["Unused", "images_of", "unused"]
 
 _SETTINGS: Final = ("credentials", "tls-verify", "cert-dir")
+
+
+class Unused(NamedTuple):
+    """A setting of a registry that has no effect here; what it says may be secret."""
+
+    line: int
+    host: str
+    name: str
+    """``credentials``, ``tls-verify`` or ``cert-dir``."""
+
+
+def unused(path: Path) -> Iterator[Unused]:
+    """The settings in the file that would change something, in their order.
+
+    Raises as :func:`images_of` does.
+    """
+    text = _text(path)
+    content = _mapping(document(text, str(path)), "", path)
+    where = lines(text, depth=2)
+    for host, registry in content.items():
+        for name, value in _mapping(registry, host, path).items():
+            # Certificates are checked anyway.
+            has_effect = value is False if name == "tls-verify" else bool(value)
+            if name in _SETTINGS and has_effect:
+                yield Unused(where.get((host, name), 1), host, name)
 
 
 def images_of(path: Path, choice: TagChoice) -> Iterator[ImageReference]:
@@ -30,9 +55,16 @@ def images_of(path: Path, choice: TagChoice) -> Iterator[ImageReference]:
 
     Raises :class:`UsageError` (``invalid-job``) for what is no such file, before it asks anything.
     """
+    content = document(_text(path), str(path))
+    wanted = list(_wanted(_mapping(content, "", path), path))
+    for text, pattern in wanted:
+        yield from images_in(text, choice if pattern is None else TagChoice(f".*(?:{pattern}).*"))
+
+
+def _text(path: Path) -> str:
     try:
         with path.open(encoding="utf-8-sig") as file:
-            content = document(file.read(), str(path))
+            return file.read()
     except (OSError, UnicodeDecodeError) as error:
         why = system_error(error).message if isinstance(error, OSError) else "it is no UTF-8"
         raise StoreError(
@@ -41,9 +73,6 @@ def images_of(path: Path, choice: TagChoice) -> Iterator[ImageReference]:
             where=str(path),
             remedy="give a file of skopeo sync, a folder, or a reference",
         ) from error
-    wanted = list(_wanted(_mapping(content, "", path), path))
-    for text, pattern in wanted:
-        yield from images_in(text, choice if pattern is None else TagChoice(f".*(?:{pattern}).*"))
 
 
 def _wanted(content: Mapping[str, Any], path: Path) -> Iterator[tuple[str, str | None]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from oci_convert.errors import UsageError
 
-__all__ = ["document", "entries"]
+__all__ = ["document", "entries", "lines"]
 
 
 def entries(text: str, name: str) -> Iterator[tuple[int, Any]]:
@@ -33,6 +33,27 @@ def document(text: str, name: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise _invalid(_told(error), name) from error
+
+
+def lines(text: str, depth: int) -> dict[tuple[str, ...], int]:
+    """In which line the members of a document stand that :func:`document` reads, by their paths.
+
+    Those of mappings in mappings, ``depth`` of them.
+    """
+    import yaml
+
+    found: dict[tuple[str, ...], int] = {}
+
+    def seek(node: Any, path: tuple[str, ...]) -> None:
+        for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+            inner = (*path, str(key.value))
+            if len(inner) == depth:
+                found[inner] = key.start_mark.line + 1
+            else:
+                seek(value, inner)
+
+    seek(yaml.compose(text, Loader=yaml.SafeLoader), ())
+    return found
 
 
 def _yaml(name: str) -> Any:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from oci_convert.cli import show
 from oci_convert.cli.app import app, complete_reference
 from oci_convert.cli.conversion_options import with_options_of_many
 from oci_convert.cli.help import Command
 from oci_convert.cli.many import carry_out
+from oci_convert.text.printable import printable
 
 if TYPE_CHECKING:
     from oci_convert.cli.many import How
@@ -82,12 +85,39 @@ def sync(
     wanted = how.profiles
     check_destination(_example(dest), options, wanted)
     choice = TagChoice(tags, exclude_tags, newest)
+    if not how.quiet:
+        _tell_unused(sources, registries)
 
     def found() -> Iterator[Job]:
         for source in sources:
             yield from jobs_of(source, dest, options, choice, wanted)
 
     carry_out(found(), how, registries)
+
+
+_INSTEAD: Final = {
+    "credentials": ("give --authfile FILE or --src-creds", ("creds", "src_creds", "authfile")),
+    "tls-verify": ("give --insecure {}, or --plain-http {} without TLS", ()),
+    "cert-dir": ("give --ca-file, --cert and --key", ("ca_file", "cert")),
+}
+"""What to do about a setting in a file of skopeo, and the options that make it needless."""
+
+
+def _tell_unused(sources: Sequence[str], registries: Registries) -> None:
+    """Name what a file of skopeo says about registries, where no option says it, too."""
+    from oci_convert.fleet.listing import is_yaml
+    from oci_convert.fleet.skopeo_yaml import unused
+
+    for source in filter(is_yaml, sources):
+        for line, host, name in unused(Path(source)):
+            remedy, options = _INSTEAD[name]
+            trusted = name == "tls-verify" and registries.trusts(host)
+            if trusted or any(map(registries.is_given, options)):
+                continue
+            show.tell(
+                f"warning: {printable(source)}:{line}: {name} of {printable(host)} is not used; "
+                f"{printable(remedy.format(host, host))}"
+            )
 
 
 def _example(dest: str) -> str:
