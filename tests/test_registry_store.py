@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from threading import Barrier
 from typing import Any
 
@@ -99,6 +100,19 @@ def test_a_tag_that_exists_is_replaced_only_by_force_and_kept(registry: FakeRegi
     with pytest.raises(OciConvertError) as caught:
         convert(name, name, to="oci")
     assert caught.value.code == "target-exists"
+    convert(name, name, to="oci", force=True)
+    kept = f"{name}-before-{LIST.digest.partition(':')[2][:12]}"
+    assert inspect(kept).images[0].descriptor.digest == LIST.digest
+
+
+def test_a_tag_that_was_just_read_and_is_said_to_be_gone_is_asked_for_again(
+    registry: FakeRegistry,
+) -> None:
+    asked = count()
+    registry.faults.when(
+        lambda it: it.target.endswith("/manifests/1") and next(asked) == 1, Fault.NOT_FOUND
+    )
+    name = f"docker://{registry.host}/team/app:1"
     convert(name, name, to="oci", force=True)
     kept = f"{name}-before-{LIST.digest.partition(':')[2][:12]}"
     assert inspect(kept).images[0].descriptor.digest == LIST.digest

@@ -169,8 +169,9 @@ class Scene:
             with self._logged():
                 report, error = self._run(**_HASTY)
             ended = self._check(report, error)
-            # Whoever is told that there is no image under the tag, keeps none.
+            # Whoever is told that there is no image under the tag, keeps none, unless he had it.
             absent = fault in INSTEAD and INSTEAD[fault].status == HTTPStatus.NOT_FOUND
+            absent = absent and self.way.go is not _in_place
             assert ended == "old" or absent or self._keeps_old()
             assert error is not None or ended == "new"
             for each in (self.fake, self.storage):

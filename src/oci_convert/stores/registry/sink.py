@@ -98,11 +98,14 @@ class RegistrySink(Sink):
 
     def check(self, roots: Sequence[Root]) -> None:
         """Refuse tags that exist, unless they may be replaced: the first requests of a run."""
-        tags = dict.fromkeys(self._tag(root) for root in roots if not root.referrer)
+        tags = {self._tag(root): root for root in roots if not root.referrer}
         if self._settings.force and not self._settings.keep_original:
             return
-        for tag in tags:
+        for tag, root in tags.items():
             found = self._remote.find_manifest(tag)
+            if found is None and root.name == self.name_of(root):
+                # It was read under this very tag just now: what is not kept would be lost.
+                found = self._remote.find_manifest(tag)
             if found is None:
                 continue
             if not self._settings.force:
