@@ -5,21 +5,32 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import count
 from threading import Barrier
 from typing import Any
 
 import pytest
 
-from oci_convert import Family, Memory, OciConvertError, Report, convert, inspect, verify
+from oci_convert import (
+    Family,
+    Memory,
+    OciConvertError,
+    Report,
+    convert,
+    diff,
+    inspect,
+    verify,
+)
 from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Compression
 from oci_convert.stores import RegistryClient, RegistryImage
 from oci_convert.stores.registry.client import RemoteRepository
 from oci_convert.stores.registry.uploads import Placed
 from registry import PERSONALITIES, FakeRegistry, Fault
 from registry.messages import Request
-from support.images import Image, Layer, docker_image, image_list, layout_files, tar_of
-from support.registries import client
+from support.images import Image, Layer, digest_of, docker_image, image_list, layout_files, tar_of
+from support.registries import client, load
 
 PLATFORMS = ("linux/amd64", "linux/arm64", "linux/s390x", "linux/ppc64le", "linux/386")
 
@@ -239,3 +250,35 @@ def test_four_blobs_are_sent_at_a_time_however_small_they_are(
     monkeypatch.setattr(RemoteRepository, "put_blob", put)
     with FakeRegistry() as registry, client() as some:
         convert(Memory(layout_files({"app": image})), at(registry, "app:1", some), to="oci")
+
+
+def test_layers_that_both_sides_say_the_same_of_are_not_read_to_compare_them() -> None:
+    same, other = Layer(tar_of({"same": "x"})), Layer(tar_of({"other": "x"}))
+    packed = replace(other, compression=Compression.NONE)
+    left, right = docker_image([same, other]), docker_image([same, packed])
+    with FakeRegistry() as registry:
+        for tag, image in (("1", left), ("2", right)):
+            load(registry, "app", tag, image)
+        found = diff(f"docker://{registry.host}/app:1", f"docker://{registry.host}/app:2")
+        read = [it.target.rpartition("/")[2] for it in registry.log.requests]
+    assert found.same
+    assert found.differences
+    assert same.digest not in read
+    assert read.count(other.digest) == read.count(packed.digest) == 1
+
+
+class Mistaken(Layer):
+    """A layer of which the config says something else than it holds."""
+
+    @property
+    def diff_id(self) -> str:
+        return digest_of(b"something else")
+
+
+def test_a_layer_of_which_the_sides_say_different_things_is_read() -> None:
+    layer, lie = Layer(tar_of({"a": "x"})), Mistaken(tar_of({"a": "x"}))
+    with FakeRegistry() as registry:
+        for tag, one in (("1", layer), ("2", lie)):
+            load(registry, "app", tag, docker_image([one]))
+        found = diff(f"docker://{registry.host}/app:1", f"docker://{registry.host}/app:2")
+    assert "wrong-diff-id" in {it.code for it in found.findings}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from threading import Event, Lock
@@ -18,7 +17,7 @@ from oci_convert.limits import inherited
 from oci_convert.progress import Progress
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Cell, Compression, Kind, look_up
-from oci_convert.stores.base import Source
+from oci_convert.stores.base import Source, at_a_time
 from oci_convert.tree.nodes import BlobNode, Node, Tree
 from oci_convert.tree.reader import unreadable
 
@@ -59,6 +58,8 @@ class BlobCheck:
     claims: Mapping[str, Mapping[Digest, str]]
     jobs: int | None
     on_progress: Callable[[Progress], None] | None
+    but: Collection[str] = frozenset()
+    """The digests of blobs that need not be read."""
     findings: list[Finding] = field(default_factory=list)
     packed: dict[str, Digest] = field(default_factory=dict)
     """What each blob that was read to its end hashes to."""
@@ -73,7 +74,7 @@ class BlobCheck:
         """Check everything; what is wrong is in :attr:`findings`."""
         blobs = sorted(self._blobs(), key=lambda blob: -blob.first.descriptor.size)
         self._total = sum(blob.first.descriptor.size for blob in blobs)
-        with ThreadPoolExecutor(self.jobs or os.cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(at_a_time(self.jobs, far=self.source.remote)) as pool:
             tasks = [pool.submit(inherited(self._check), blob) for blob in blobs]
             try:
                 for task in as_completed(tasks):
@@ -88,7 +89,8 @@ class BlobCheck:
         derived = {layer.descriptor.digest for node in built for layer in node.layers()}
         groups: dict[str, list[Node]] = {}
         for node in self.tree.nodes():
-            if node.kind in _KINDS and node.present and not _is_judged(node):
+            wanted = node.kind in _KINDS and node.descriptor.digest not in self.but
+            if wanted and node.present and not _is_judged(node):
                 groups.setdefault(node.descriptor.digest, []).append(node)
         for digest, nodes in groups.items():
             yield _Blob(nodes, self.claims.get(digest, {}), digest in derived)
@@ -171,14 +173,16 @@ def check_all(
     *,
     complete: bool = False,
     whole: bool = True,
+    but: Collection[str] = frozenset(),
 ) -> tuple[DocumentCheck, BlobCheck]:
     """Check the documents of a tree, then its blobs against what the documents say.
 
-    ``complete``: every image that an index names must be here. Without ``whole``, no blob is read.
+    ``complete``: every image that an index names must be here. Without ``whole``, no blob is read;
+    else all of them ``but`` those.
     """
     documents = DocumentCheck(tree, source, complete)
     documents.run()
-    blobs = BlobCheck(tree, source, documents.claims, jobs, on_progress)
+    blobs = BlobCheck(tree, source, documents.claims, jobs, on_progress, but)
     if whole:
         blobs.run()
     return documents, blobs

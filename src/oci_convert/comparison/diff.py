@@ -14,7 +14,15 @@ from typing import TypeAlias
 from oci_convert.comparison.content import LayerPairs, apart, layer_pairs, match
 from oci_convert.comparison.difference import Compared, Diff, Difference, DifferenceKind
 from oci_convert.comparison.documents import images_apart, indexes_apart, layers_apart
-from oci_convert.comparison.store_view import Layer, Named, NotCompared, Side, Variant, read_side
+from oci_convert.comparison.store_view import (
+    Layer,
+    Named,
+    NotCompared,
+    OpenSide,
+    Side,
+    Variant,
+    open_side,
+)
 from oci_convert.documents.json_diff import ABSENT
 from oci_convert.findings import Finding
 from oci_convert.progress import Progress
@@ -46,7 +54,7 @@ def diff(
 
     The layers of both sides are read and unpacked (``follow_links``, ``jobs`` and ``on_progress``
     are those of :func:`verify`): one that does not hold what the documents say makes the sides
-    different.
+    different. Of a registry, only those are read of which the other side says something else.
     ``documents_only`` trusts the documents, and reads no layer. Of attestations, referrers and
     signatures only their digests are compared. What was not compared, or had to be believed, is in
     :attr:`Diff.findings`.
@@ -54,16 +62,16 @@ def diff(
     Raises :class:`OciConvertError` if a side cannot be read, holds a document that cannot be
     trusted, or holds neither image nor artifact.
     """
-    read = partial(
-        read_side,
-        jobs=jobs,
-        documents_only=documents_only,
-        follow_links=follow_links,
-        on_progress=on_progress,
+    measured = partial(
+        OpenSide.measured, jobs=jobs, documents_only=documents_only, on_progress=on_progress
     )
-    run = _Run(read(left), read(right), measured=not documents_only)
-    run.compare()
-    return run.result()
+    with (
+        open_side(left, follow_links=follow_links) as mine,
+        open_side(right, follow_links=follow_links) as yours,
+    ):
+        run = _Run(measured(mine, yours), measured(yours, mine), measured=not documents_only)
+        run.compare()
+        return run.result()
 
 
 def same_as(

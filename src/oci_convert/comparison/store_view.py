@@ -6,7 +6,8 @@ the configs, so that a comparison does not depend on what documents state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,12 +24,12 @@ from oci_convert.spec.platforms import disagree
 from oci_convert.stores.base import Source
 from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation, is_image
-from oci_convert.tree.nodes import DocumentNode, Image, Node
+from oci_convert.tree.nodes import DocumentNode, Image, Node, Tree
 from oci_convert.tree.reader import Faults
 from oci_convert.tree.referrers import Referrer, read_images
 from oci_convert.tree.walk import Visit, is_index_of_images, listed, walk
 
-__all__ = ["Layer", "Named", "NotCompared", "Side", "Variant", "read_side"]
+__all__ = ["Layer", "Named", "NotCompared", "OpenSide", "Side", "Variant", "open_side"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,37 +170,80 @@ class Side:
         return found
 
 
-def read_side(
-    store: SourceLike,
-    *,
-    jobs: int | None = None,
-    documents_only: bool = False,
-    follow_links: bool = False,
-    on_progress: Callable[[Progress], None] | None = None,
-) -> Side:
-    """Read and measure what is compared of one store; ``documents_only`` reads no layer.
+@dataclass(frozen=True)
+class OpenSide:
+    """A store that is compared, and the documents of its images."""
 
-    Raises :class:`OciConvertError` if it cannot be read, holds a document that cannot be trusted,
-    or holds neither image nor artifact.
-    """
-    with opened(store, follow_links=follow_links) as (reference, source, roots):
-        try:
-            tree, referrers = read_images(source, roots, Faults.REPAIR)
-            side = Side(str(reference), source.label)
-            check: BlobCheck | None = None
+    reference: str
+    source: Source
+    tree: Tree
+    referrers: Sequence[Referrer]
+
+    def measured(
+        self,
+        other: OpenSide,
+        *,
+        jobs: int | None = None,
+        documents_only: bool = False,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Side:
+        """Measure what is compared; ``documents_only`` reads no layer.
+
+        Over a network, a layer is not read of which the ``other`` side says the same, as their
+        digests are equal. Raises :class:`OciConvertError` if a document cannot be trusted, or there
+        is neither image nor artifact.
+        """
+        source, check = self.source, None
+        side = Side(self.reference, source.label)
+        with _within(source):
             if not documents_only:
-                beside = (Image(referrer.root, referrer.node) for referrer in referrers)
-                whole = replace(tree, images=(*tree.images, *beside))
-                _, check = check_all(whole, source, jobs, on_progress)
+                but = self._said_by(other) if source.remote else ()
+                _, check = check_all(self._whole(), source, jobs, on_progress, but=but)
                 side.faults += _faults(check, source.label)
-            for image in tree.images:
+            for image in self.tree.images:
                 _read_image(side, image, check)
-        except DocumentError as error:
-            raise error.within(source.label) from None
-        side.not_compared += _speaking(referrers, source)
+        side.not_compared += _speaking(self.referrers, source)
         if not side.images:
             raise source.empty()
         return side
+
+    def _whole(self) -> Tree:
+        """The images, and what refers to them."""
+        beside = (Image(referrer.root, referrer.node) for referrer in self.referrers)
+        return replace(self.tree, images=(*self.tree.images, *beside))
+
+    def _said_by(self, other: OpenSide) -> frozenset[str]:
+        """The digests of which both sides say that they have the same content."""
+        mine, yours = self._statements(), other._statements()
+        return frozenset(digest for digest in mine if mine[digest] == yours.get(digest))
+
+    def _statements(self) -> dict[str, set[Digest | None]]:
+        """What the blobs of documents are said to unpack to."""
+        said: dict[str, set[Digest | None]] = {}
+        for node in self._whole().documents():
+            for _, child, diff_id in node.contents():
+                said.setdefault(child.descriptor.digest, set()).add(diff_id)
+        return said
+
+
+@contextmanager
+def open_side(store: SourceLike, *, follow_links: bool = False) -> Iterator[OpenSide]:
+    """Open a store that is compared, and read its documents.
+
+    Raises :class:`OciConvertError` if it cannot be read, or holds one that cannot be trusted.
+    """
+    with opened(store, follow_links=follow_links) as (reference, source, roots):
+        with _within(source):
+            tree, referrers = read_images(source, roots, Faults.REPAIR)
+        yield OpenSide(str(reference), source, tree, referrers)
+
+
+@contextmanager
+def _within(source: Source) -> Iterator[None]:
+    try:
+        yield
+    except DocumentError as error:
+        raise error.within(source.label) from None
 
 
 def _faults(check: BlobCheck, label: str) -> Iterator[Finding]:
@@ -209,7 +253,7 @@ def _faults(check: BlobCheck, label: str) -> Iterator[Finding]:
             yield replace(fault, where=f"{label}: {fault.where}")
 
 
-def _speaking(referrers: list[Referrer], source: Source) -> Iterator[NotCompared]:
+def _speaking(referrers: Sequence[Referrer], source: Source) -> Iterator[NotCompared]:
     """Referrers and signatures, and the ``signature-N`` files of a ``dir:``."""
     for referrer in referrers:
         what = "signature" if referrer.subject.signed else "referrer"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from oci_convert.progress import Progress
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression, Kind
 from oci_convert.spec.models import Descriptor
-from oci_convert.stores.base import Sink, watched
+from oci_convert.stores.base import Sink, at_a_time, watched
 from oci_convert.stores.files.system import system_errors
 from oci_convert.stores.known import Known
 from oci_convert.tree.nodes import BlobNode, ConfigNode, DocumentNode
@@ -41,9 +40,6 @@ _SMALL = 1024 * 1024
 """Bytes from which on a blob is worth a thread."""
 _LARGE = 8 * 1024 * 1024
 """Bytes from which on a layer is worth several threads of its own."""
-_FAR = 4
-"""Blobs that are moved at a time to or from a registry, however few cores there are: each waits for
-answers, and the other side works, too."""
 _THREADS = 2
 """Threads that compress a layer about as fast as one reads it."""
 
@@ -113,7 +109,7 @@ class Transfer:
         self.sink = sink
         self._layers = layers or Known()
         self._options = options
-        self._jobs = options.jobs or os.cpu_count() or 1
+        self._jobs = at_a_time(options.jobs, far=False)
         self._on_progress = on_progress
         self._lock = Lock()
         self._idle = Condition(self._lock)
@@ -177,14 +173,13 @@ class Transfer:
         apart = set(map(id, slow))
         self._move_together([load for load in loads if id(load) not in apart], 1)
         packed = [load for load in slow if self._has_threads(load)]
-        at_a_time = min(len(packed), max(1, self._jobs // _THREADS))
-        self._threads = -(-self._jobs // max(1, at_a_time))
-        self._move_together(packed, at_a_time)
+        together = min(len(packed), max(1, self._jobs // _THREADS))
+        self._threads = -(-self._jobs // max(1, together))
+        self._move_together(packed, together)
         self._threads = self._jobs
         others = [load for load in slow if not self._has_threads(load)]
         waits = any(map(self._is_far, others)) and not any(it.is_recompressed for it in others)
-        most = self._options.jobs or max(self._jobs, _FAR)
-        self._move_together(others, most if waits else self._jobs)
+        self._move_together(others, at_a_time(self._options.jobs, far=waits))
 
     def _is_home(self, load: _Load) -> bool:
         """Whether it is in the target, which is its source, and nothing of it has to be proved."""
@@ -211,8 +206,8 @@ class Transfer:
         """
         return load.is_recompressed and load.descriptor.size >= _LARGE and not self._is_far(load)
 
-    def _move_together(self, loads: list[_Load], at_a_time: int) -> None:
-        workers = min(at_a_time, len(loads))
+    def _move_together(self, loads: list[_Load], most: int) -> None:
+        workers = min(most, len(loads))
         if workers <= 1:
             for load in loads:
                 self._move(load)

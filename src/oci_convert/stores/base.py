@@ -5,6 +5,7 @@ What the docstrings here say, every store keeps, also one that is none of ours.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ __all__ = [
     "SourceOptions",
     "SourceStore",
     "Store",
+    "at_a_time",
     "unwatched",
     "watched",
 ]
@@ -239,6 +241,16 @@ class Source(Closing, ABC):
             store=self.label,
             remedy="check with inspect whether it is the right store",
         )
+
+
+_FAR: Final = 4
+"""Blobs that are moved at a time to or from a registry, however few cores there are: each waits for
+answers, and the other side works, too."""
+
+
+def at_a_time(jobs: int | None, *, far: bool) -> int:
+    """How many blobs to work on at a time: ``jobs``, if that is said; ``far``: over a network."""
+    return jobs or max(os.cpu_count() or 1, _FAR if far else 1)
 
 
 def unwatched(_: int) -> None:
