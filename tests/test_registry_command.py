@@ -291,7 +291,7 @@ def test_the_demonstration_shows_every_request() -> None:
 
 
 def test_what_the_options_say_reaches_workers_and_references_as_text(fake: FakeRegistry) -> None:
-    given = Registries({"retries": 0, "creds": None, "rate": [f"{fake.host}=1000/s"]})
+    given = Registries({"retries": 0, "creds": None, "rates": [f"{fake.host}=1000/s"]})
     assert given.password is None
     assert Registries({"dest_creds": "me:s3cr3t"}).password == "--dest-creds"
     assert "s3cr3t" not in repr(Registries({"creds": "me:s3cr3t"}))

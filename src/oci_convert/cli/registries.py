@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from dataclasses import fields
 from threading import Lock
 from typing import Any, Final
 
@@ -24,17 +24,13 @@ from oci_convert.stores.registry.reference import parse_destination
 
 __all__ = ["Connections", "known_tags"]
 
-_MEANT: Final[Mapping[str, tuple[str, Callable[[Any], object]]]] = {
-    "plain_http": ("plain_http", frozenset),
-    "insecure": ("insecure", frozenset),
-    "ca_file": ("ca_file", Path),
-    "cert": ("certificate", Path),
-    "key": ("key", Path),
-    "rate": ("rates", parse_rates),
-    "retries": ("retries", int),
-    "chunk": ("chunk", lambda text: parse_size(text, "--chunk")),
+_READ: Final[Mapping[str, Callable[[Any], object]]] = {
+    "plain_http": frozenset,
+    "insecure": frozenset,
+    "rates": parse_rates,
+    "chunk": lambda text: parse_size(text, "--chunk"),
 }
-"""The options of the command that are ones of :class:`RegistryOptions`: as what, and how."""
+"""How those options are read that the command has as text, and :class:`RegistryOptions` has not."""
 
 
 class Connections:
@@ -45,10 +41,11 @@ class Connections:
         self._clients: dict[str, RegistryClient] = {}
         self._lock = Lock()
         values: dict[str, Any] = {
-            name: read(given[option])
-            for option, (name, read) in _MEANT.items()
-            if given.get(option) not in (None, [])
+            field.name: given[field.name]
+            for field in fields(RegistryOptions)
+            if given.get(field.name) not in (None, [])
         }
+        values |= {name: read(values[name]) for name, read in _READ.items() if name in values}
         self._options = RegistryOptions(**values)
         for host in sorted(self._options.insecure):
             tell(f"warning: the TLS certificate of {host} is not checked (--insecure)")

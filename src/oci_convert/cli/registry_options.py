@@ -58,11 +58,11 @@ _READING: Final[Mapping[str, Any]] = {
     "ca_file": _option(
         Path | None, "--ca-file", "More certificate authorities to trust, in PEM.", "FILE"
     ),
-    "cert": _option(
+    "certificate": _option(
         Path | None, "--cert", "Our certificate, for registries that ask for one, in PEM.", "FILE"
     ),
     "key": _option(Path | None, "--key", "Its key, if it is in another file.", "FILE"),
-    "rate": _option(
+    "rates": _option(
         list[str] | None, "--rate", "The most requests a second to a registry.", "HOST=N/s"
     ),
     "retries": _option(

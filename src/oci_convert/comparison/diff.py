@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from operator import attrgetter
 from typing import TypeAlias
 
 from oci_convert.comparison.content import LayerPairs, apart, layer_pairs, match
@@ -206,7 +207,7 @@ class _Run:
     def _compare_others(self) -> None:
         """Each with the one of the same digest, else with one that refers to the same image."""
         left, right = self._beside(self.left, self.right), self._beside(self.right, self.left)
-        for key in (_digest, self._role):
+        for key in (attrgetter("digest"), self._role):
             waiting: dict[object, list[NotCompared]] = {}
             for other in right:
                 waiting.setdefault(key(other), []).append(other)
@@ -275,10 +276,6 @@ def _reordered(
 
 def _for(variant: Variant) -> str:
     return variant.image_id if variant.platform is None else str(variant.platform)
-
-
-def _digest(other: NotCompared) -> str:
-    return other.digest
 
 
 def _unseen(layer: Layer) -> str:

@@ -26,7 +26,7 @@ from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation, is_image
 from oci_convert.tree.nodes import DocumentNode, Image, Node, Tree
 from oci_convert.tree.reader import Faults
-from oci_convert.tree.referrers import Referrer, read_images
+from oci_convert.tree.referrers import Referrer, read_images, with_referrers
 from oci_convert.tree.walk import Visit, is_index_of_images, listed, walk
 
 __all__ = ["Layer", "Named", "NotCompared", "OpenSide", "Side", "Variant", "open_side"]
@@ -209,8 +209,7 @@ class OpenSide:
 
     def _whole(self) -> Tree:
         """The images, and what refers to them."""
-        beside = (Image(referrer.root, referrer.node) for referrer in self.referrers)
-        return replace(self.tree, images=(*self.tree.images, *beside))
+        return with_referrers(self.tree, self.referrers)
 
     def _said_by(self, other: OpenSide) -> frozenset[str]:
         """The digests of which both sides say that they have the same content."""

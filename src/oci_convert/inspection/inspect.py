@@ -23,7 +23,7 @@ from oci_convert.text.words import bytes_of
 from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation
 from oci_convert.tree.nodes import DocumentNode, Image, Node, OpaqueNode, Tree, platform_or_none
 from oci_convert.tree.reader import Faults
-from oci_convert.tree.referrers import Referrer, own_name, read_images
+from oci_convert.tree.referrers import Referrer, own_name, read_images, with_referrers
 from oci_convert.tree.walk import Visit, walk
 
 __all__ = ["Inspected", "Inspection", "inspect", "inspected"]
@@ -149,8 +149,7 @@ class _View:
     """The images of a source as they are shown."""
 
     def __init__(self, source: Source, tree: Tree, referrers: Sequence[Referrer]) -> None:
-        beside = tuple(Image(referrer.root, referrer.node) for referrer in referrers)
-        everything = replace(tree, images=(*tree.images, *beside))
+        everything = with_referrers(tree, referrers)
         self.findings = _by_place(everything, glance(everything, source))
         """By the place of the blob that they concern; under no place what concerns the store."""
         self._signatures: dict[str, list[str]] = {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, NamedTuple
@@ -24,7 +24,7 @@ from oci_convert.spec.media_types import Kind, document_type
 from oci_convert.spec.names import called, pair, referrer_kind
 from oci_convert.stores.base import Root, Source
 from oci_convert.transform.document_edits import is_loadable
-from oci_convert.tree.nodes import DocumentNode, Node, Tree
+from oci_convert.tree.nodes import DocumentNode, Image, Node, Tree
 from oci_convert.tree.reader import Faults, read_node, read_tree
 from oci_convert.tree.signed import is_signed, may_be_signed, signed_digest
 
@@ -39,6 +39,7 @@ __all__ = [
     "seek_referrers",
     "sort_roots",
     "subject_tag",
+    "with_referrers",
 ]
 
 _TAG: Final = re.compile(r"(?P<algorithm>sha256|sha512)-(?P<hex>[0-9a-f]{64,128})(?P<kind>\.\w+)?")
@@ -194,6 +195,12 @@ def read_images(
         alone = read_tree(source, rest, first=len(tops), known=found.known, faults=faults)
         tree = replace(tree, images=(*tree.images, *alone.images))
     return tree, referrers
+
+
+def with_referrers(tree: Tree, referrers: Iterable[Referrer]) -> Tree:
+    """The same tree, with what refers to its images as images behind them."""
+    beside = (Image(referrer.root, referrer.node) for referrer in referrers)
+    return replace(tree, images=(*tree.images, *beside))
 
 
 class _Sorter:
