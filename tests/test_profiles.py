@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import binary
 
 from oci_convert import (
     Compression,
@@ -18,6 +22,8 @@ from oci_convert import (
     OciConvertError,
     Options,
     RefusedError,
+    StoreError,
+    UsageError,
     check,
     convert_many,
 )
@@ -73,18 +79,35 @@ def test_every_rule_has_a_source_a_date_and_options_that_exist(name: str) -> Non
 
 
 GOOD = {"rule": "index", "says": "x", "evidence": "reported", "source": "y", "seen": "2026-01"}
-BROKEN = {
+BROKEN: dict[str, dict[str, object]] = {
     "no such rule": {"rule": "nonsense"},
     "no date": {"seen": "lately"},
     "no source": {"source": ""},
     "no such evidence": {"evidence": "heard"},
     "a sentence with its end": {"says": "x."},
+    "a member too many": {"sinc": "2026-01"},
+    "a rule without its value": {"rule": "layers"},
+    "a value of another kind": {"rule": "family", "value": "podman"},
+    "a compression that is none": {"rule": "compression", "value": ["gzip", "rar"]},
+    "a value for a rule without": {"value": 7},
+    "an option that does not exist": {"options": {"flat": True}},
 }
 
 
-def profile(**members: str) -> Profile:
-    lines = [f'{name} = "{value}"' for name, value in {**GOOD, **members}.items()]
-    return Profile.from_toml("x", "\n".join(['title = "X"', 'about = "Y"', "[[rules]]", *lines]))
+def profile_text(**members: object) -> str:
+    """A profile with one rule, whose other members are those."""
+    lines = [f"{name} = {_toml(value)}" for name, value in {**GOOD, **members}.items()]
+    return "\n".join(['title = "X"', 'about = "Y"', "[[rules]]", *lines])
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{name} = {_toml(it)}' for name, it in value.items())} }}"
+    return json.dumps(value)
+
+
+def profile(**members: object) -> Profile:
+    return Profile.from_toml("x", profile_text(**members))
 
 
 @pytest.mark.parametrize("case", BROKEN)
@@ -92,6 +115,31 @@ def test_a_profile_that_breaks_the_schema_is_refused(case: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         profile(**BROKEN[case])
     assert profile().rules
+
+
+def test_a_profile_of_somebodys_own_is_a_file(tmp_path: Path, command: Command) -> None:
+    (tmp_path / "acme.toml").write_text(
+        profile_text(rule="layers", value=1, advice="squash it"), encoding="utf-8"
+    )
+    write_layout({"app": oci_image([layer("a"), layer("b")])}, tmp_path / "in")
+    ended = command("check", "oci:in:app", "--for", "lambda,acme.toml")
+    assert (ended.status, ended.out) == (3, "would be refused by acme\n")
+    assert "squash it" in ended.err
+    done = command("convert", "oci:in:app", "oci:out:app", "--for", "acme.toml")
+    assert done.status == 1
+    assert "acme would refuse 2 layers" in done.err
+    job = {"source": "oci:in:app", "destination": "oci:out:a", "for": "acme.toml"}
+    (result,) = convert_many([Job.from_json(job)])
+    assert result.status is JobStatus.FAILED
+
+
+@given(binary())
+def test_any_bytes_are_a_profile_or_an_error(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "any.toml")
+        path.write_bytes(data)
+        with suppress(UsageError, StoreError):
+            profile_of(str(path))
 
 
 # -- what each rule finds -------------------------------------------------------------------------

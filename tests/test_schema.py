@@ -7,6 +7,7 @@ member can appear without its description.
 from __future__ import annotations
 
 import json
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,12 +20,26 @@ from hypothesis import given
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
-from oci_convert import convert, diff, inspect, prove, translate, verify
+from oci_convert import (
+    Job,
+    Options,
+    check,
+    convert,
+    convert_many,
+    diff,
+    inspect,
+    prove,
+    translate,
+    verify,
+)
 from oci_convert.cli.found_pins import find_pins
 from oci_convert.cli.text_files import TextFile
 from oci_convert.comparison.difference import DifferenceKind, Verdict
 from oci_convert.errors import OciConvertError
 from oci_convert.findings import Level
+from oci_convert.fleet.overview import overview
+from oci_convert.profiles.schema import NAMES as PROFILES
+from oci_convert.profiles.schema import Profile
 from oci_convert.proof.answer import Answer
 from oci_convert.report import Report
 from oci_convert.spec.media_types import Family
@@ -49,8 +64,10 @@ from support.malformed import Malformed
 from support.runs import AT_HOME, FIVE, MISLABELLED, UNRETURNABLE, everything, platforms
 from support.schema import NAMES, text_of
 from support.strategies import odd_documents
+from support.target_images import IMAGES as FOR_TARGETS
 from test_diff import SINGLE
 from test_malformed import MALFORMED
+from test_profiles import BROKEN, profile_text
 
 PROJECT: Final = Path(__file__).parent.parent
 FOLDER: Final = PROJECT / "docs" / "schema"
@@ -318,12 +335,56 @@ def test_every_outcome_of_repin_is_described() -> None:
     assert seen == set(Outcome)
 
 
+def test_a_check_is_described(tmp_path: Path) -> None:
+    for at, image in enumerate(FOR_TARGETS.values()):
+        write_layout({"app": image}, tmp_path / str(at))
+        with suppress(OciConvertError):
+            valid("check", check(f"oci:{tmp_path / str(at)}:app", PROFILES).to_json())
+
+
+def test_results_of_a_fleet_are_described(tmp_path: Path) -> None:
+    write_layout({"app": everything()}, tmp_path / "layout")
+    source, results = f"oci:{tmp_path}/layout:app", tmp_path / "results.jsonl"
+    jobs = [
+        Job(source, f"dir:{tmp_path}/docker", Options(to="docker", platforms=("linux/s390x",))),
+        Job(f"{source}-2", f"oci:{tmp_path}/out:a"),
+        Job(source, f"oci:{tmp_path}/out:b", targets=("podman",)),
+    ]
+    found = [*convert_many(jobs, results=results), *convert_many(jobs, results=results)]
+    assert {it.status.value for it in found} == {"done", "failed", "unchanged"}
+    for result in found:
+        valid("result", result.to_json())
+    valid("overview", overview(found).to_json())
+    *lines, last = map(json.loads, results.read_text("utf-8").splitlines())
+    valid("summary", last["summary"])
+    for line in lines:
+        if "summary" not in line:
+            valid("result", line)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_profile_is_described(name: str) -> None:
+    text = (PROJECT / f"src/oci_convert/profiles/data/{name}.toml").read_text("utf-8")
+    valid("profile", tomllib.loads(text))
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_breaks_a_profile_is_not_described_or_refused(case: str) -> None:
+    text = profile_text(**BROKEN[case])
+    with pytest.raises(ValueError, match=r".+"):
+        Profile.from_toml("x", text)
+    refused = not validators()["profile"].is_valid(tomllib.loads(text))
+    assert refused is (case in ("no such rule", "no date", "no such evidence", "a member too many"))
+
+
 # -- the command --------------------------------------------------------------------------------
 
 
 def test_the_command_prints_what_the_schemas_say(tmp_path: Path, command: Command) -> None:
     write_layout({"app": everything(), "other": oci_image()}, tmp_path / "layout")
     (tmp_path / "app.yaml").write_text(f"image: app@{oci_image().digest}\n")
+    job = {"source": "oci:layout:other", "destination": "oci:third:a"}
+    (tmp_path / "jobs.jsonl").write_text(f"{json.dumps(job)}\n")
     calls: dict[str, tuple[str, ...]] = {
         "report": ("convert", "oci:layout", "oci:new", "--json", "--record", "record.json"),
         "inspection": ("inspect", "oci:layout", "--json"),
@@ -332,8 +393,13 @@ def test_the_command_prints_what_the_schemas_say(tmp_path: Path, command: Comman
         "proof": ("prove", "oci:layout:other", "--original", oci_image().digest, "--json"),
         "repin": ("repin", "--map", "record.json", "app.yaml", "--check", "--json"),
         "media-types": ("media-types", "--json"),
+        "check": ("check", "oci:layout:app", "--for", "lambda,podman", "--json"),
+        "summary": ("batch", "jobs.jsonl", "--results", "results.jsonl", "--json"),
+        "overview": ("report", "results.jsonl", "--json"),
     }
     for name, arguments in calls.items():
         valid(name, command(*arguments).json)
+    for profile in command("profiles", "--json").json["profiles"]:
+        valid("profile", {key: value for key, value in profile.items() if key != "name"})
     valid("record", json.loads((tmp_path / "record.json").read_bytes()))
     valid("diff", command("verify", "oci:new", "--same-as", "oci:layout", "--json").json)

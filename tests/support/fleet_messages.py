@@ -196,6 +196,10 @@ FLEETS: Final[dict[str, Provoked]] = {
     "a job of a fleet for a number": Provoked(
         "invalid-job", partial(Job.from_json, {"source": "a", "destination": "b", "for": 1})
     ),
+    "a profile that is none": Provoked(
+        "invalid-profile", "check oci:a --for acme.toml", (files(acme_toml="title = 1"),)
+    ),
+    "a profile that is not there": Provoked("cannot-read", "check oci:a --for acme.toml"),
     "a target that is unknown": Provoked("unknown-profile", "check oci:a --for lamda"),
     "a target that would refuse what is asked for": Provoked(
         "target-would-refuse",

@@ -21,8 +21,13 @@ from pydantic.json_schema import GenerateJsonSchema
 from oci_convert.cli.found_pins import RepinnedFiles
 from oci_convert.comparison.difference import CompanionValue, Diff, DifferenceKind, LayerValue
 from oci_convert.findings import CODES
+from oci_convert.fleet.overview import Overview
+from oci_convert.fleet.results import JobResult, Summary
 from oci_convert.inspection.inspect import Inspection
 from oci_convert.plain import Plain
+from oci_convert.profiles.check import Check
+from oci_convert.profiles.rules import RULES
+from oci_convert.profiles.schema import Profile
 from oci_convert.proof.answer import Proof
 from oci_convert.report import Report
 from oci_convert.spec.matrix import Matrix
@@ -31,14 +36,19 @@ from oci_convert.verification.verify import Verification
 
 __all__ = ["NAMES", "text_of"]
 
-_ROOTS: Final[dict[str, tuple[type[Plain], str]]] = {
+_ROOTS: Final[dict[str, tuple[type, str]]] = {
+    "check": (Check, "`check --json`"),
     "diff": (Diff, "`diff --json` and `verify --same-as --json`"),
     "inspection": (Inspection, "`inspect --json`"),
     "media-types": (Matrix, "`media-types --json`"),
+    "overview": (Overview, "`report --json`"),
+    "profile": (Profile, "a file of TOML that `--for` takes"),
     "proof": (Proof, "`prove --json`"),
     "record": (Report, "`convert --record`"),
     "repin": (RepinnedFiles, "`repin --json`"),
     "report": (Report, "`convert --json`"),
+    "result": (JobResult, "a line of `--results`"),
+    "summary": (Summary, "`batch --json` and `sync --json`"),
     "verification": (Verification, "`verify --json`"),
 }
 NAMES: Final = tuple(_ROOTS)
@@ -78,19 +88,37 @@ def text_of(name: str) -> str:
         made["required"].remove("originals")
     if name == "diff":
         _describe_values(made)
+    if name == "profile":
+        _describe_file(made)
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"{name}.json",
         "title": name.replace("-", " ").capitalize(),
-        "description": f"{made.pop('description')} {printed}.".replace(". `", ": `"),
+        "description": f"{made.pop('description').removesuffix('.')}: {printed}.",
     }
     definitions = made.pop("$defs", {})
     body = {**head, **made, "$defs": definitions}
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"
 
 
-def _schema(kind: type[Plain]) -> dict[str, Any]:
-    made = TypeAdapter(kind).json_schema(mode="serialization", schema_generator=_AllThere)
+def _describe_file(profile: dict[str, Any]) -> None:
+    """What a person writes: without its name, which is that of the file; and nothing else."""
+    del profile["properties"]["name"]
+    profile["required"].remove("name")
+    rule = profile["$defs"]["Rule"]
+    rule["properties"]["rule"]["enum"] = sorted(RULES)
+    rule["properties"]["seen"]["pattern"] = "^20[0-9]{2}-[01][0-9](-[0-3][0-9])?$"
+    for closed in (profile, rule):
+        closed["additionalProperties"] = False
+
+
+def _schema(kind: type) -> dict[str, Any]:
+    # What is written has every member; what is read, those that it must have.
+    written = issubclass(kind, Plain) or kind is Matrix
+    made = TypeAdapter(kind).json_schema(
+        mode="serialization" if written else "validation",
+        schema_generator=_AllThere if written else GenerateJsonSchema,
+    )
     del made["title"]
     _describe(made, kind)
     classes = {one.__name__: one for one in _named(kind, set())}

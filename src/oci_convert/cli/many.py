@@ -75,9 +75,9 @@ class How:
     @property
     def profiles(self) -> tuple[str, ...]:
         """The names of the profiles that are asked for; raises for one that is unknown."""
-        from oci_convert.profiles.schema import profiles_of
+        from oci_convert.profiles.schema import names_in
 
-        return tuple(profile.name for text in self.targets or () for profile in profiles_of(text))
+        return names_in(self.targets or ())
 
 
 def carry_out(

@@ -10,7 +10,7 @@ from uuid import uuid4
 from oci_convert.errors import UsageError
 from oci_convert.limits import Limits
 from oci_convert.options import Options
-from oci_convert.profiles.schema import profiles_of
+from oci_convert.profiles.schema import names_in
 from oci_convert.text.brief import Brief
 from oci_convert.text.suggestion import did_you_mean, nearest
 
@@ -87,7 +87,7 @@ class Job(Brief):
         names = [wanted] if isinstance(wanted, str) else wanted
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise _invalid("for is no list of profiles", 'write "for": "lambda"')
-        found = tuple(profile.name for name in names for profile in profiles_of(name))
+        found = names_in(names)
         return cls(str(texts["source"]), str(texts["destination"]), merged, str(number), found)
 
 

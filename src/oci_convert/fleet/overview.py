@@ -21,6 +21,7 @@ class Failures(Plain):
     """Jobs that failed for one reason."""
 
     jobs: int = 0
+    """How many."""
     examples: list[tuple[str, str]] = field(default_factory=list)
     """The first of them: what they are called, and the whole message."""
 
@@ -44,8 +45,11 @@ class Overview(Plain):
     seconds: float = 0.0
     """What all jobs took together, one after the other."""
     requests: int = 0
+    """Requests to registries."""
     bytes_down: int = 0
+    """What came from them."""
     bytes_up: int = 0
+    """What was sent to them."""
     bytes_written: int = 0
     """On disks."""
     requests_of_pulling: int = 0

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from oci_convert.errors import DocumentError
 from oci_convert.plain import Plain, adapter, dumped, spelled_out
@@ -47,9 +47,13 @@ class JobResult(Plain):
     """What became of one job."""
 
     id: str
+    """What the job is called; without a name, by its source, destination and options."""
     source: str
+    """Its reference."""
     destination: str
+    """Its reference."""
     status: JobStatus
+    """How it ended."""
     images: tuple[ConvertedImage, ...] = ()
     """The images in the target, with the descriptors that they had."""
     failure: Failure | None = None
@@ -65,21 +69,27 @@ class JobResult(Plain):
     requests: int = 0
     """Requests to registries."""
     bytes_down: int = 0
+    """What came from registries."""
     bytes_up: int = 0
+    """What was sent to them."""
     bytes_read: int = 0
+    """What of blobs was read, wherever they were."""
     bytes_written: int = 0
+    """What of them was written."""
     seconds: float = 0.0
+    """How long it took, all attempts together."""
     attempts: int = 1
+    """How often it was tried."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """The options of the job, as far as they differ from the defaults."""
     state: str | None = None
     """What the source was: a digest; of an archive, its size and the time of its last change."""
-    report: Report | None = field(default=None, compare=False)
+    report: Annotated[Report | None, Field(exclude=True)] = field(default=None, compare=False)
     """All that the conversion did; no part of the line."""
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data: a line of a file of results."""
-        members: dict[str, Any] = spelled_out(dumped(self, exclude={"report"}))
+        members: dict[str, Any] = spelled_out(dumped(self))
         return members
 
     @classmethod
@@ -111,6 +121,7 @@ class Summary(Plain):
     """What a run did: the last line of its results."""
 
     version: Literal[1] = 1
+    """The version of this format: a key that goes, or changes its meaning, changes it."""
     oci_convert: str = __version__
     """The version that wrote it."""
     complete: bool = False
@@ -122,11 +133,17 @@ class Summary(Plain):
     losses: dict[str, int] = field(default_factory=dict)
     """How many jobs lost something of which kind."""
     requests: int = 0
+    """Requests to registries."""
     bytes_down: int = 0
+    """What came from registries."""
     bytes_up: int = 0
+    """What was sent to them."""
     bytes_read: int = 0
+    """What of blobs was read, wherever they were."""
     bytes_written: int = 0
+    """What of them was written."""
     seconds: float = 0.0
+    """How long the run took."""
 
     def add(self, result: JobResult) -> None:
         """Count one more."""

@@ -29,7 +29,9 @@ def check(
     targets: Annotated[
         list[str],
         typer.Option(
-            "--for", metavar="PROFILE", help="A target, as listed by profiles; after commas more."
+            "--for",
+            metavar="PROFILE",
+            help="A target that profiles lists, or a TOML file; after commas more.",
         ),
     ],
     follow_links: FollowLinks = False,
@@ -45,10 +47,9 @@ def check(
     """
     from oci_convert.profiles.check import check as run
     from oci_convert.profiles.check import remedy_of
-    from oci_convert.profiles.schema import profiles_of
+    from oci_convert.profiles.schema import names_in
 
-    names = [profile.name for text in targets for profile in profiles_of(text)]
-    found = run(registries.source(source), names, follow_links=follow_links)
+    found = run(registries.source(source), names_in(targets), follow_links=follow_links)
     for breach in () if quiet else found.breaches:
         more = f" and {breach.places - 1} more" if breach.places > 1 else ""
         show.tell(

@@ -47,7 +47,7 @@ Targets = Annotated[
     _format(
         "--for",
         metavar="PROFILE",
-        help="Convert so that this target takes it; profiles lists them.",
+        help="Convert so that this target takes it: one that profiles lists, or a TOML file.",
     ),
 ]
 
