@@ -19,7 +19,7 @@ import pytest
 from oci_convert.conversion.convert import convert
 from oci_convert.spec.media_types import Compression
 from oci_convert.stores.files.folder import Folder
-from oci_convert.stores.files_sink import FilesSink
+from oci_convert.stores.files_store import FilesSink
 from support.images import docker_image, files_below, layer, save_tar, write_layout
 from support.scenes import UNFINISHED
 

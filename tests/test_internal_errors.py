@@ -19,7 +19,7 @@ from oci_convert.cli.commands import NAMES
 from oci_convert.cli.status import INTERNAL
 from oci_convert.spec.media_types import Compression
 from oci_convert.stores.containers_dir import ContainersDirSource
-from oci_convert.stores.files_sink import FilesSink
+from oci_convert.stores.files_store import FilesSink
 from oci_convert.stores.oci_layout import OciLayoutSink
 from support.command import Command
 from support.images import docker_image, files_below, image_list, layer, layout_files, write_dir

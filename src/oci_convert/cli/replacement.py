@@ -1,13 +1,15 @@
-"""A file that takes its name when it is complete, or never."""
+"""Files that take their names when they are complete, or never."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["replacement"]
+from oci_convert.errors import UsageError
+
+__all__ = ["replacement", "written"]
 
 
 @contextmanager
@@ -24,3 +26,28 @@ def replacement(path: Path) -> Iterator[Path]:
         with suppress(FileNotFoundError):
             Path(name).unlink()
         raise
+
+
+@contextmanager
+def written(path: Path | None, option: str = "--record") -> Iterator[Callable[[str], object]]:
+    """What writes a file that appears complete or not at all; opened before the work begins."""
+    if path is None:
+        yield lambda _: None
+        return
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"there is no directory {str(path.parent)!r}",
+            code="no-such-directory",
+            where=option,
+            remedy="create it first, or choose another one",
+        )
+    with replacement(path) as new:
+        with new.open("w", encoding="utf-8", newline="\n") as file:
+            yield file.write
+        new.chmod(0o666 & ~_umask())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from oci_convert.cli.registry_options import Registries
+from oci_convert.cli.registry_options import SCHEME, Registries
 from oci_convert.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["cluster", "only_registries"]
 
-_REGISTRY: Final = "docker://"
 _ENCRYPTED: Final = ("tls", "wss")
 _CONNECT: Final = "15s"
 
@@ -102,7 +101,7 @@ def only_registries(jobs: Iterable[Job]) -> Iterator[Job]:
     """The same jobs; raises for one that reads or writes a path, which workers may not have."""
     for job in jobs:
         for reference in (job.source, job.destination):
-            if not reference.startswith(_REGISTRY):
+            if not reference.startswith(SCHEME):
                 raise UsageError(
                     "the workers may not have this path",
                     code="path-for-workers",

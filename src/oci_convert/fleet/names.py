@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 
 from oci_convert.errors import StoreError
 from oci_convert.fleet.places import temporary_database
 from oci_convert.fleet.results import JobResult, JobStatus
 from oci_convert.report import Failure
 from oci_convert.stores.base import Closing
+from oci_convert.stores.registry.reference import SCHEME
 
 __all__ = ["Names"]
-
-_REGISTRY: Final = "docker://"
 
 
 class Names(Closing):
@@ -31,7 +29,7 @@ class Names(Closing):
 
         References to registries name their images themselves, and are compared before.
         """
-        if not result.status.good or result.destination.startswith(_REGISTRY):
+        if not result.status.good or result.destination.startswith(SCHEME):
             return result
         for image in result.images:
             entry = result.destination, image.name or ""

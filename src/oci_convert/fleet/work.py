@@ -28,6 +28,7 @@ from oci_convert.stores.files.system import system_errors
 from oci_convert.stores.known import Known
 from oci_convert.stores.opening import opened, sink_store, source_store
 from oci_convert.stores.references import Reference
+from oci_convert.stores.registry.reference import SCHEME
 from oci_convert.text.wording import Wording
 from oci_convert.version import __version__
 
@@ -40,7 +41,6 @@ Watch = Callable[[Job, Progress | None], None]
 """Told how far a job is, and with ``None`` when it begins and when it ends. What it raises while
 blobs are read ends the job."""
 
-_REGISTRY: Final = "docker://"
 _PASSING: Final = frozenset(
     {
         "bad-registry-answer",
@@ -115,7 +115,7 @@ def _convert(task: Task, result: JobResult, watch: Watch | None) -> JobResult:
         watch(job, None)
     state = None
     source, target = _source(job.source), _target(job.destination)
-    if task.state is not None or not job.source.startswith(_REGISTRY):
+    if task.state is not None or not job.source.startswith(SCHEME):
         state = _state(job.source, source)
         if state == task.state:
             return replace(result, status=JobStatus.UNCHANGED, state=state)
@@ -195,7 +195,7 @@ def _whole_layout(path: str) -> OciLayout:
 
 def _there(destination: str) -> list[str]:
     """The digests of what is there, as a run that was killed, or lost, may have written it."""
-    if destination.startswith(_REGISTRY):
+    if destination.startswith(SCHEME):
         from oci_convert.stores.registry.image import current_digest
 
         found = current_digest(destination, destination=True)
@@ -209,7 +209,7 @@ def _state(text: str, source: SourceStore) -> str:
 
     Raises if it is not there.
     """
-    if text.startswith(_REGISTRY):
+    if text.startswith(SCHEME):
         from oci_convert.stores.registry.image import current_digest
 
         found = current_digest(text)

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import BinaryIO, Final
+from typing import Final
 
 from oci_convert.documents.document import type_of
 from oci_convert.errors import StoreError
 from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import annotations_for, called
-from oci_convert.stores.base import Capabilities, Root, Source
+from oci_convert.stores.base import Capabilities, Root
 from oci_convert.stores.files import Files, WritableFiles
-from oci_convert.stores.files_sink import FilesSink
+from oci_convert.stores.files_store import FilesSink, FilesSource
 from oci_convert.text.wording import Wording
 
 __all__ = ["ContainersDirSink", "ContainersDirSource"]
@@ -35,12 +35,11 @@ def _file(digest: Digest) -> str:
     return f"{digest.algorithm}-{digest.encoded}"
 
 
-class ContainersDirSource(Source):
+class ContainersDirSource(FilesSource):
     """The one image of a ``dir:`` directory; it has a name if whoever opens it knows one."""
 
     def __init__(self, files: Files, label: str, name: str | None = None) -> None:
-        self.files = files
-        self.label = label
+        super().__init__(files, label)
         self._annotations = {} if name is None else annotations_for(name)
         self._check_version()
         if files.size(_MANIFEST) is None:
@@ -78,27 +77,12 @@ class ContainersDirSource(Source):
                 found[name] = (digest, self.files.read(name))
         return found
 
-    def _name(self, digest: Digest) -> str:
+    def name(self, digest: Digest) -> str:
         if digest == self._top.digest:
             return _MANIFEST
         name = _file(digest)
         manifest = f"{name}.{_MANIFEST}"
         return manifest if self.files.blob_size(manifest) is not None else name
-
-    def size(self, digest: Digest) -> int | None:
-        return self.files.blob_size(self._name(digest))
-
-    def open(self, digest: Digest) -> BinaryIO:
-        try:
-            return self.files.open_blob(self._name(digest))
-        except FileNotFoundError:
-            raise self.missing(digest) from None
-
-    def file_of(self, descriptor: Descriptor) -> BinaryIO | None:
-        return self.files.file_of(self._name(descriptor.name))
-
-    def close(self) -> None:
-        self.files.close()
 
 
 class ContainersDirSink(FilesSink):

@@ -19,7 +19,7 @@ from oci_convert.findings import Finding
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import annotations_for, called, pair
-from oci_convert.stores.base import Root, Source
+from oci_convert.stores.base import Root
 from oci_convert.stores.contents import is_layout
 from oci_convert.stores.docker_index_json import DAMAGE, IndexEntries
 from oci_convert.stores.docker_manifest_json import (
@@ -30,12 +30,13 @@ from oci_convert.stores.docker_manifest_json import (
     unreadable,
 )
 from oci_convert.stores.files import Files
+from oci_convert.stores.files_store import FilesSource
 from oci_convert.stores.oci_layout import OciLayoutSource, blob_name
 
 __all__ = ["DockerArchiveSource"]
 
 
-class DockerArchiveSource(Source):
+class DockerArchiveSource(FilesSource):
     """The images of a docker-save archive: its rows, then what only its ``index.json`` names.
 
     A row with several tags is as many images. A row that lacks a file (but for foreign layers), or
@@ -45,8 +46,7 @@ class DockerArchiveSource(Source):
     daemon_layers = True
 
     def __init__(self, files: Files, label: str) -> None:
-        self.files = files
-        self.label = label
+        super().__init__(files, label)
         self._row_files = RowFiles(files)
         self._built: dict[Digest, bytes] = {}
         self._faults: dict[Digest, OciConvertError] = {}
@@ -102,36 +102,28 @@ class DockerArchiveSource(Source):
     def roots(self) -> Sequence[Root]:
         return self._roots
 
-    def _name(self, digest: Digest) -> str:
-        """The file that holds a blob."""
+    def name(self, digest: Digest) -> str:
         name = blob_name(digest)
         if self.files.blob_size(name) is not None:
             return name
         return self._row_files.blobs.get(digest, name)
 
-    def size(self, digest: Digest) -> int | None:
+    def _made(self, digest: Digest) -> bytes | None:
+        """A manifest that was built from a row; raises what is wrong with the row."""
         if digest in self._faults:
             raise self._faults[digest]
-        if digest in self._built:
-            return len(self._built[digest])
-        return self.files.blob_size(self._name(digest))
+        return self._built.get(digest)
+
+    def size(self, digest: Digest) -> int | None:
+        made = self._made(digest)
+        return super().size(digest) if made is None else len(made)
 
     def open(self, digest: Digest) -> BinaryIO:
-        if digest in self._faults:
-            raise self._faults[digest]
-        if digest in self._built:
-            return io.BytesIO(self._built[digest])
-        try:
-            return self.files.open_blob(self._name(digest))
-        except FileNotFoundError:
-            raise self.missing(digest) from None
+        made = self._made(digest)
+        return super().open(digest) if made is None else io.BytesIO(made)
 
     def file_of(self, descriptor: Descriptor) -> BinaryIO | None:
-        built = descriptor.digest in self._built
-        return None if built else self.files.file_of(self._name(descriptor.name))
-
-    def close(self) -> None:
-        self.files.close()
+        return None if descriptor.digest in self._built else super().file_of(descriptor)
 
 
 def _distinct(roots: Iterator[Root]) -> list[Root]:

@@ -7,6 +7,7 @@ files mean nothing (``abc.json`` need not hash to ``abc``); what counts is the o
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -182,8 +183,7 @@ class RowFiles:
         if known is None:
             tally = Tally(algorithm)
             with self.files.open(path) as file:
-                for chunk in read_chunks(file):
-                    tally.update(chunk)
+                deque(tally.through(read_chunks(file)), maxlen=0)
             known = self._digests[path, algorithm] = tally.digest
         return known
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from oci_convert.layers.streams import Tally, verified
@@ -57,8 +58,7 @@ class HashingSink(Sink):
     ) -> tuple[Digest, int]:
         tally = Tally(expected.name.algorithm if expected is not None else algorithm)
         described = None if expected is None else (expected.name, expected.size)
-        for _ in tally.through(chunks, described, where):
-            pass
+        deque(tally.through(chunks, described, where), maxlen=0)
         return tally.digest, tally.size
 
     def shares(self, source: Source) -> bool:
@@ -73,8 +73,7 @@ class HashingSink(Sink):
         watch: Callable[[int], None] = unwatched,
         link: bool = False,
     ) -> int:
-        for _ in in_dry_run(source, descriptor, where, watch):
-            pass
+        deque(in_dry_run(source, descriptor, where, watch), maxlen=0)
         return descriptor.size
 
     def commit(self, roots: Sequence[Root]) -> None:

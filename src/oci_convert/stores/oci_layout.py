@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import BinaryIO, Final
+from typing import Final
 
 from oci_convert.documents.document import DESCRIPTOR_MEMBERS, read_object, refuse_case_variants
 from oci_convert.errors import OciConvertError, StoreError, UsageError
@@ -13,10 +13,10 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Cell, Family, Kind, name_of
 from oci_convert.spec.models import Descriptor, LayoutHeader, validate
 from oci_convert.spec.names import REF_NAME, find, renamed
-from oci_convert.stores.base import Capabilities, Root, Source
+from oci_convert.stores.base import Capabilities, Root
 from oci_convert.stores.contents import INDEX
 from oci_convert.stores.files import Files, WritableFiles
-from oci_convert.stores.files_sink import FilesSink
+from oci_convert.stores.files_store import FilesSink, FilesSource
 from oci_convert.stores.layout_index import IndexReader, LayoutIndex, entry_text
 
 __all__ = ["HEADER", "OciLayoutSink", "OciLayoutSource", "blob_name"]
@@ -34,12 +34,11 @@ def blob_name(digest: Digest) -> str:
     return f"blobs/{digest.algorithm}/{digest.encoded}"
 
 
-class OciLayoutSource(Source):
+class OciLayoutSource(FilesSource):
     """The images of a layout: the entries of its ``index.json``, or of its ``refs/``."""
 
     def __init__(self, files: Files, label: str, reader: IndexReader | None = None) -> None:
-        self.files = files
-        self.label = label
+        super().__init__(files, label)
         self._check_header()
         self.index: LayoutIndex | None = (reader or IndexReader()).read(files, label)
         """``None`` in a layout of before 1.0, which has ``refs/``."""
@@ -81,20 +80,8 @@ class OciLayoutSource(Source):
     def roots(self) -> Sequence[Root]:
         return self._refs if self.index is None else self.index.roots
 
-    def size(self, digest: Digest) -> int | None:
-        return self.files.blob_size(blob_name(digest))
-
-    def open(self, digest: Digest) -> BinaryIO:
-        try:
-            return self.files.open_blob(blob_name(digest))
-        except FileNotFoundError:
-            raise self.missing(digest) from None
-
-    def file_of(self, descriptor: Descriptor) -> BinaryIO | None:
-        return self.files.file_of(blob_name(descriptor.name))
-
-    def close(self) -> None:
-        self.files.close()
+    def name(self, digest: Digest) -> str:
+        return blob_name(digest)
 
 
 class OciLayoutSink(FilesSink):

@@ -23,8 +23,8 @@ from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called, referrer_kind
 from oci_convert.stores.base import Root, Source
 from oci_convert.stores.containers_dir import ContainersDirSource
-from oci_convert.stores.docker_archive import DockerArchiveSource
 from oci_convert.stores.files.folder import UNFINISHED
+from oci_convert.stores.files_store import FilesSource
 from oci_convert.stores.oci_layout import OciLayoutSource, blob_name
 from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.text.html import drawn, short_digest, table, tag
@@ -212,7 +212,7 @@ def _of_store(source: Source, tree: Tree, *, everything: bool) -> Iterator[Findi
                 yield Finding.of("untagged-image", image.node.where, message)
     if everything and isinstance(source, OciLayoutSource):
         yield from _orphans(source, tree)
-    if isinstance(source, OciLayoutSource | ContainersDirSource | DockerArchiveSource):
+    if isinstance(source, FilesSource):
         unfinished = len(list(source.files.names(UNFINISHED)))
         if unfinished:
             message = "there is 1 unfinished file"

@@ -24,8 +24,8 @@ from oci_convert.cli.app import (
 )
 from oci_convert.cli.help import Command
 from oci_convert.cli.progress import progress
-from oci_convert.cli.record import written
 from oci_convert.cli.registry_options import SCHEME, Registries, takes_registries
+from oci_convert.cli.replacement import written
 from oci_convert.cli.status import FAILED
 from oci_convert.enums import Algorithm, Compress, Keep, OnLoss
 from oci_convert.errors import UsageError

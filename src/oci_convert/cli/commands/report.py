@@ -13,7 +13,7 @@ import typer
 from oci_convert.cli import show
 from oci_convert.cli.app import Debug, Json, app, print_json
 from oci_convert.cli.help import Command
-from oci_convert.cli.record import written
+from oci_convert.cli.replacement import written
 from oci_convert.cli.show.words import bytes_of, count_of
 
 if TYPE_CHECKING:

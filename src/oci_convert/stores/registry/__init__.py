@@ -7,6 +7,6 @@ first client and not before. From the bottom up::
     auth_files, credential_helpers, auth     who we are
     options, proxies, tls, transport         how bytes travel
     pace, tokens, refusals, host             one registry: when to wait, what to try again
-    known, downloads, uploads, lists         what is asked of it
+    downloads, uploads, lists, manifests     what is asked of it
     client                                   all of it, for a store
 """

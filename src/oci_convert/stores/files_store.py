@@ -1,4 +1,4 @@
-"""What all sinks that write files have in common."""
+"""What all stores have in common whose blobs are files: in a folder, an archive, or memory."""
 
 from __future__ import annotations
 
@@ -12,10 +12,37 @@ from oci_convert.layers.streams import Tally, read_chunks, verified
 from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Sink, Source, unwatched
-from oci_convert.stores.files import Pending, WritableFiles
+from oci_convert.stores.files import Files, Pending, WritableFiles
 from oci_convert.stores.files.system import system_errors
 
-__all__ = ["FilesSink"]
+__all__ = ["FilesSink", "FilesSource"]
+
+
+class FilesSource(Source):
+    """Reads blobs that are files, with names from a subclass."""
+
+    def __init__(self, files: Files, label: str) -> None:
+        self.files = files
+        self.label = label
+
+    @abstractmethod
+    def name(self, digest: Digest) -> str:
+        """The file of a blob."""
+
+    def size(self, digest: Digest) -> int | None:
+        return self.files.blob_size(self.name(digest))
+
+    def open(self, digest: Digest) -> BinaryIO:
+        try:
+            return self.files.open_blob(self.name(digest))
+        except FileNotFoundError:
+            raise self.missing(digest) from None
+
+    def file_of(self, descriptor: Descriptor) -> BinaryIO | None:
+        return self.files.file_of(self.name(descriptor.name))
+
+    def close(self) -> None:
+        self.files.close()
 
 
 class FilesSink(Sink):
