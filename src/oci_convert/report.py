@@ -115,8 +115,8 @@ def _reduce(row: ConvertedImage | MapRow) -> None:
     """Keep of descriptors what is said of the blob itself: annotations stand in the documents."""
     for side in ("old", "new"):
         descriptor: Descriptor | None = getattr(row, side)
-        if descriptor is not None:
-            object.__setattr__(row, side, descriptor.bare())
+        if descriptor is not None and (bare := descriptor.bare()) is not descriptor:
+            object.__setattr__(row, side, bare)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -45,9 +45,10 @@ class Editor:
         self._text = text
         self._edits: list[tuple[int, int, str]] = []
         self._changes: dict[int, _Change] = {}
+        escaped = model is not None and "\\" in text[model.start : model.end]
         self._spelling = {
             decoded: spelled
-            for spelled, decoded in (self._spelled(model) if model is not None else ())
+            for spelled, decoded in (self._spelled(model) if model and escaped else ())
             if spelled != decoded
         }
 

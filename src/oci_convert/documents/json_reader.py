@@ -147,7 +147,8 @@ def scan(raw: bytes, *, size_limit: int | None = None, where: str = "") -> tuple
 def _is_sound(text: str) -> bool:
     """Whether a text is certainly valid; if not, the diagnosis decides."""
     try:
-        value = _STRICT_READER.decode(text)
+        # In a short text, no number has too many digits.
+        value = (_STRICT_READER if len(text) > _DIGITS_LIMIT else _SHORT_READER).decode(text)
     except (ValueError, RecursionError):
         return False
     if text.count("{") + text.count("[") > limits().json_depth and _is_too_deep(value):
@@ -196,6 +197,8 @@ _STRICT_READER: Final = json.JSONDecoder(
     parse_float=_fraction,
     parse_constant=_no_constant,
 )
+
+_SHORT_READER: Final = json.JSONDecoder(object_pairs_hook=_distinct, parse_constant=_no_constant)
 
 
 # -- where things stand, in a text that is sound ------------------------------------------------

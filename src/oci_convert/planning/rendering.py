@@ -208,7 +208,7 @@ class Rendered:
         reference = None if planned.reference is None else self.find(planned.reference)
         return Child(
             self.find(decision) or planned.slot.descriptor.renamed(self._media_type(decision)),
-            content=self.raw(decision),
+            content=None if planned.slot.descriptor.data is None else self.raw(decision),
             platform=planned.platform,
             annotations=None if reference is None else {REFERENCE_DIGEST: str(reference.digest)},
             keeps=planned.keeps,

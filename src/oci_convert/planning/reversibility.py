@@ -50,7 +50,8 @@ def judge(
             continue
         home = home_of(root.node.document, family)
         if home not in backs:
-            back = replace(options, platforms=(), flatten=False)
+            chooses = options.platforms or options.flatten
+            back = replace(options, platforms=(), flatten=False) if chooses else options
             backs[home] = _ConvertedBack(home, back, rendered)
         for decision in documents_below(root):
             if id(decision) in irreversible or not isinstance(decision, Rewrite):

@@ -41,7 +41,7 @@ class Digest(str):
         if isinstance(text, Digest):
             return text
         if _USUAL.fullmatch(text) is not None:
-            return super().__new__(cls, text)
+            return str.__new__(cls, text)
         algorithm, _, encoded = text.partition(":")
         length = _REGISTERED.get(algorithm)
         if length is None:
