@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import compileall
 import cProfile
+import gc
 import json
 import os
 import pstats
@@ -296,6 +297,8 @@ def main() -> None:
     wanted = (options.only,) if options.only else CASES
     compileall.compile_dir(SOURCES, quiet=1)
     print(f"Load average before: {os.getloadavg()[0]:.1f}\n")
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)  # as the command does, which fleets are converted by
     if "whole" in wanted:
         options.folder.mkdir(parents=True, exist_ok=True)
         whole_images(options.rounds, options.folder)
