@@ -21,9 +21,9 @@ from oci_convert.spec.media_types import Compression, Family
 from oci_convert.spec.names import repository_tag
 from oci_convert.stores import DockerArchive, OciArchive, Store
 from oci_convert.stores.base import Root, SinkOptions, Source
+from oci_convert.stores.files.file import temporary
 from oci_convert.stores.files.outputs import NewFile, Stream
 from oci_convert.stores.files.tar_writer import WritableTar, header
-from oci_convert.stores.files.temporary import temporary
 from oci_convert.stores.memory import Memory
 from oci_convert.stores.references import parse
 from oci_convert.testing import SmallImage, contract, image_index, images

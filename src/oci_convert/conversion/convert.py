@@ -23,8 +23,8 @@ from oci_convert.spec.media_types import Family
 from oci_convert.spec.names import called, pair
 from oci_convert.stores.base import Sink, SinkOptions, SinkStore
 from oci_convert.stores.files.base import Scratch
+from oci_convert.stores.files.file import temporary
 from oci_convert.stores.files.system import system_errors
-from oci_convert.stores.files.temporary import temporary
 from oci_convert.stores.hashing import HashingSink
 from oci_convert.stores.known import Known
 from oci_convert.stores.opening import (

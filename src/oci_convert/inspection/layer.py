@@ -20,7 +20,7 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Compression
 from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Root, Source
-from oci_convert.stores.files.temporary import temporary
+from oci_convert.stores.files.file import temporary
 from oci_convert.stores.opening import SourceLike, opened
 from oci_convert.text.brief import Brief
 from oci_convert.tree.nodes import ConfigNode, DocumentNode, Node

@@ -22,7 +22,7 @@ from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called
 from oci_convert.stores.files.base import Scratch
-from oci_convert.stores.files.temporary import temporary
+from oci_convert.stores.files.file import temporary
 from oci_convert.stores.traffic import Traffic
 from oci_convert.text.brief import Brief
 

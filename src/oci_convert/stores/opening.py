@@ -14,8 +14,8 @@ from oci_convert.spec.names import find
 from oci_convert.stores.base import Root, SinkStore, Source, SourceOptions, SourceStore
 from oci_convert.stores.children import child_root
 from oci_convert.stores.files.base import Scratch
+from oci_convert.stores.files.file import temporary
 from oci_convert.stores.files.system import system_errors
-from oci_convert.stores.files.temporary import temporary
 from oci_convert.stores.references import Reference, bare, parse
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Open files whose errors say which file it is, and moving bytes from one to another."""
+"""Open files whose errors say which file it is, temporary ones, and moving bytes between them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from oci_convert import operating_system
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-__all__ = ["File", "naming", "pump", "write_all"]
+__all__ = ["File", "naming", "pump", "temporary", "write_all"]
 
 _PIECE: Final = 64 * 1024
 """Bytes that go to a file at a time. For more of them, Linux takes larger parts of memory; on a
@@ -103,6 +103,15 @@ class File(FileIO):
     def sync(self) -> None:
         """Bring the file to the disk."""
         operating_system.sync(self.fileno())
+
+
+def temporary(tmpdir: str | os.PathLike[str] | None = None) -> BinaryIO:
+    """An empty file to write and read in ``tmpdir``, by default the system's; gone once closed."""
+    import tempfile
+
+    folder = tmpdir or tempfile.gettempdir()
+    with naming(folder), tempfile.TemporaryFile(dir=folder) as file:
+        return File(os.dup(file.fileno()), "r+b", name=folder)
 
 
 def pump(

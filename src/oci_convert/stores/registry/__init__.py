@@ -9,4 +9,8 @@ first client and not before. From the bottom up::
     pace, tokens, refusals, host             one registry: when to wait, what to try again
     downloads, uploads, lists, manifests     what is asked of it
     client                                   all of it, for a store
+
+What one make of registries does differently stands in the module whose requests it concerns:
+lists without an end in ``lists``, pieces that get lost in ``upload_session``. What a registry
+*refuses* is data: :mod:`oci_convert.profiles`.
 """

@@ -67,15 +67,15 @@ class RegistryClient(Closing):
         wanted = frozenset((scope(repository, push=push), *scopes))
         return self._open(repository, wanted, traffic)
 
-    def catalog(self, host: str, *, traffic: Traffic | None = None) -> list[str]:
+    def catalog(self, host: str) -> list[str]:
         """The names of every repository at a host, sorted, as far as the registry tells.
 
         Raises :class:`StoreError` (``no-catalog``).
         """
-        return self._open(Repository(host, ""), frozenset({catalog_scope()}), traffic).catalog()
+        return self._open(Repository(host, ""), frozenset({catalog_scope()})).catalog()
 
     def _open(
-        self, repository: Repository, scopes: frozenset[str], traffic: Traffic | None
+        self, repository: Repository, scopes: frozenset[str], traffic: Traffic | None = None
     ) -> RemoteRepository:
         host = self._host(repository)
         access = Access(repository, host.authorizer(repository), scopes, traffic or Traffic())

@@ -10,7 +10,6 @@ from typing import BinaryIO, Final
 from oci_convert.documents.document import Role, read_document, type_of
 from oci_convert.errors import BlobError, OciConvertError, StoreError
 from oci_convert.layers.chunk_reader import ChunkReader
-from oci_convert.layers.streams import verified
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import names_blobs
 from oci_convert.spec.models import Descriptor
@@ -200,7 +199,7 @@ class RegistrySource(Source):
 
     def read(self, descriptor: Descriptor, where: str) -> Iterator[bytes]:
         try:
-            yield from verified(self.stream(descriptor), descriptor.name, descriptor.size, where)
+            yield from super().read(descriptor, where)
         except BlobError as error:
             if error.code == "blob-missing":
                 raise
