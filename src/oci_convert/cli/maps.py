@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from oci_convert.errors import StoreError, UsageError
+from oci_convert.errors import UsageError
 from oci_convert.fleet.results_file import is_result, read_results
 from oci_convert.report import read_pins
 from oci_convert.spec.digest import Digest
@@ -62,11 +62,8 @@ def _read_map(path: Path, *, first: bool = False) -> bytes:
         with path.open("rb") as file:
             return file.readline(_LINE) if first else file.read()
     except OSError as error:
-        from oci_convert.stores.files.system import system_error
+        from oci_convert.stores.files.system import cannot_read
 
-        raise StoreError(
-            f"the map cannot be read: {system_error(error).message}",
-            code="cannot-read",
-            where=str(path),
-            remedy="convert --record FILE and convert --json > FILE write one",
+        raise cannot_read(
+            "map", error, str(path), "convert --record FILE and convert --json > FILE write one"
         ) from error

@@ -109,13 +109,13 @@ def _read(name: str, *, is_named: bool) -> bytes | None:
 
 
 def _fail(error: OSError) -> NoReturn:
-    from oci_convert.stores.files.system import system_error
+    from oci_convert.stores.files.system import cannot_read
 
-    raise StoreError(
-        f"the file cannot be read: {system_error(error).message}",
-        code="cannot-read",
-        where=str(error.filename),
-        remedy="no file was changed; check the path and its permissions",
+    raise cannot_read(
+        "file",
+        error,
+        str(error.filename),
+        "no file was changed; check the path and its permissions",
     ) from error
 
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from oci_convert.errors import OciConvertError, StoreError, UsageError
+from oci_convert.errors import OciConvertError, UsageError
 from oci_convert.fleet.jobs import Job
 from oci_convert.fleet.places import Places
 from oci_convert.fleet.yaml_files import entries
 from oci_convert.options import Options
 from oci_convert.profiles.schema import profile_of
-from oci_convert.stores.files.system import system_error
+from oci_convert.stores.files.system import cannot_read
 from oci_convert.stores.opening import sink_store, source_store
 from oci_convert.stores.references import Reference
 from oci_convert.stores.registry.reference import SCHEME, parse_destination, parse_source
@@ -56,12 +56,8 @@ def read_jobs(
                 except OciConvertError as error:
                     yield Line(number, None, error.at(f"{name}: line {number}"))
     except (OSError, UnicodeDecodeError) as error:
-        why = system_error(error).message if isinstance(error, OSError) else "it is no UTF-8"
-        raise StoreError(
-            f"the jobs cannot be read: {why}",
-            code="cannot-read",
-            where=name,
-            remedy="give a file of JSON Lines, CSV or YAML, or - for standard input",
+        raise cannot_read(
+            "jobs", error, name, "give a file of JSON Lines, CSV or YAML, or - for standard input"
         ) from error
 
 

@@ -13,7 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from oci_convert.errors import StoreError, UsageError
+from oci_convert.errors import UsageError
 from oci_convert.fleet.places import Places
 from oci_convert.fleet.results import JobResult, Summary, not_results
 from oci_convert.stores.base import Closing
@@ -104,13 +104,10 @@ def _lines(path: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
                         yield at, len(line), value
                 at += len(line)
     except OSError as error:
-        from oci_convert.stores.files.system import system_error
+        from oci_convert.stores.files.system import cannot_read
 
-        raise StoreError(
-            f"the results cannot be read: {system_error(error).message}",
-            code="cannot-read",
-            where=str(path),
-            remedy=Wording("batch and sync write them with {results=FILE}"),
+        raise cannot_read(
+            "results", error, str(path), Wording("batch and sync write them with {results=FILE}")
         ) from error
 
 

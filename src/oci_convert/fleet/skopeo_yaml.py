@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from oci_convert.errors import OciConvertError, StoreError, UsageError
+from oci_convert.errors import OciConvertError, UsageError
 from oci_convert.fleet.tags import TagChoice, compiled, images_in
 from oci_convert.fleet.yaml_files import document, lines
-from oci_convert.stores.files.system import system_error
+from oci_convert.stores.files.system import cannot_read
 from oci_convert.stores.registry.reference import (
     SCHEME,
     ImageReference,
@@ -66,12 +66,8 @@ def _text(path: Path) -> str:
         with path.open(encoding="utf-8-sig") as file:
             return file.read()
     except (OSError, UnicodeDecodeError) as error:
-        why = system_error(error).message if isinstance(error, OSError) else "it is no UTF-8"
-        raise StoreError(
-            f"the file cannot be read: {why}",
-            code="cannot-read",
-            where=str(path),
-            remedy="give a file of skopeo sync, a folder, or a reference",
+        raise cannot_read(
+            "file", error, str(path), "give a file of skopeo sync, a folder, or a reference"
         ) from error
 
 

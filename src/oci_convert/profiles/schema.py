@@ -14,12 +14,12 @@ from typing import Any, ClassVar, Final
 
 from pydantic import ConfigDict, ValidationError
 
-from oci_convert.errors import StoreError, UsageError
+from oci_convert.errors import UsageError
 from oci_convert.options import Options
 from oci_convert.plain import adapter
 from oci_convert.spec.media_types import Compression, Family
 from oci_convert.spec.models import first_fault
-from oci_convert.stores.files.system import system_error
+from oci_convert.stores.files.system import cannot_read
 from oci_convert.text.brief import Brief
 from oci_convert.text.suggestion import did_you_mean, nearest
 from oci_convert.text.wording import Wording
@@ -166,12 +166,8 @@ def _own(path: Path) -> Profile:
         with path.open(encoding="utf-8") as file:
             text = file.read(_MOST)
     except (OSError, UnicodeDecodeError) as error:
-        why = system_error(error).message if isinstance(error, OSError) else "it is no UTF-8"
-        raise StoreError(
-            f"the profile cannot be read: {why}",
-            code="cannot-read",
-            where=str(path),
-            remedy="give a file of TOML, or the name of a profile",
+        raise cannot_read(
+            "profile", error, str(path), "give a file of TOML, or the name of a profile"
         ) from error
     try:
         return Profile.from_toml(path.stem, text)

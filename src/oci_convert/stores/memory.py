@@ -45,13 +45,14 @@ class Memory(LayoutNames):
     def source(self, options: SourceOptions = SourceOptions()) -> Source:
         """Open it for reading."""
         with located(self.label):
-            return OciLayoutSource(MemoryFiles(held=self._held), self.label, self._reader)
+            return OciLayoutSource(self._writable(), self.label, self._reader)
 
     def sink(self, options: SinkOptions = SinkOptions()) -> Sink:
         """Open it for writing."""
-        files = MemoryFiles(held=self._held)
         with located(self.label):
-            return OciLayoutSink(files, self.label, family=options.family, reader=self._reader)
+            return OciLayoutSink(
+                self._writable(), self.label, family=options.family, reader=self._reader
+            )
 
     def _writable(self) -> MemoryFiles:
         return MemoryFiles(held=self._held)

@@ -12,24 +12,11 @@ from oci_convert.cli.app import app
 
 __all__ = ["NAMES", "load", "name_of"]
 
-_MODULES: Final = {
-    "convert": "convert",
-    "sync": "sync",
-    "batch": "batch",
-    "report": "report",
-    "check": "check",
-    "profiles": "profiles",
-    "inspect": "inspect",
-    "verify": "verify",
-    "diff": "diff",
-    "prove": "prove",
-    "repin": "repin",
-    "translate": "translate",
-    "media-types": "media_types",
-    "help": "help",
-}
-"""Where each command is, in the order of the help."""
-NAMES: Final = tuple(_MODULES)
+NAMES: Final = (
+    *("convert", "sync", "batch", "report", "check", "profiles", "inspect", "verify"),
+    *("diff", "prove", "repin", "translate", "media-types", "help"),
+)
+"""The commands, in the order of the help; each is in the module of its name."""
 
 
 def load(arguments: Sequence[str]) -> None:
@@ -37,9 +24,9 @@ def load(arguments: Sequence[str]) -> None:
 
     To describe its options to typer takes a command longer than to convert a small image.
     """
-    named = _MODULES.get(arguments[0]) if arguments else None
-    for module in _MODULES.values() if named is None else (named,):
-        import_module(f"{__name__}.{module}")
+    named = arguments[0] if arguments else ""
+    for name in (named,) if named in NAMES else NAMES:
+        import_module(f"{__name__}.{name.replace('-', '_')}")
     # A command that was imported before is at the front.
     app.registered_commands.sort(key=lambda command: NAMES.index(name_of(command)))
 

@@ -18,7 +18,7 @@ from oci_convert.errors import StoreError
 from oci_convert.stores.files.run_folder import UNFINISHED
 from oci_convert.text.wording import Wording
 
-__all__ = ["REFUSALS", "Refusal", "system_error", "system_errors"]
+__all__ = ["REFUSALS", "Refusal", "cannot_read", "system_error", "system_errors"]
 
 
 class Refusal(NamedTuple):
@@ -112,6 +112,15 @@ def system_error(error: OSError, *, needed: int | None = None, note: str = "") -
     if note:
         message += f" ({note})"
     return StoreError(message, code=code, where=where, remedy=refusal.remedy)
+
+
+def cannot_read(
+    what: str, error: OSError | UnicodeDecodeError, where: str, remedy: str
+) -> StoreError:
+    """The error of a file that holds no image, such as a list of jobs, and cannot be read."""
+    why = system_error(error).message if isinstance(error, OSError) else "it is no UTF-8"
+    message = f"the {what} cannot be read: {why}"
+    return StoreError(message, code="cannot-read", where=where, remedy=remedy)
 
 
 @contextmanager

@@ -253,7 +253,7 @@ class RegistrySink(Sink):
         for digest, (descriptor, raw) in self._documents.items():
             if digest not in tagged:
                 self._push(descriptor, raw)
-        for root in (*_companions(roots), *_images(roots)):
+        for root in sorted(roots, key=lambda root: not root.referrer):
             tag = self._names(root)
             if tag is not None:
                 self._name(root, tag)
@@ -315,14 +315,6 @@ class RegistrySink(Sink):
 
     def close(self) -> None:
         """The connections belong to the client."""
-
-
-def _companions(roots: Sequence[Root]) -> Iterator[Root]:
-    return (root for root in roots if root.referrer)
-
-
-def _images(roots: Sequence[Root]) -> Iterator[Root]:
-    return (root for root in roots if not root.referrer)
 
 
 def _watched(
