@@ -28,8 +28,9 @@ from support.images import (
     image_list,
     layout_files,
     oci_image,
+    opaque,
 )
-from support.runs import blobs, codes, entries, platforms, run, store
+from support.runs import blobs, codes, entries, platforms, run, store, top
 
 AMD64, ARM64, S390X = platforms("linux/amd64", "linux/arm64", "linux/s390x")
 
@@ -192,6 +193,26 @@ def test_an_absent_attestation_is_an_absent_entry() -> None:
     assert codes(report)[0] == "attestation-dropped"
     report, target = run(index, "docker", attestations="keep")
     assert codes(report)[0] == "missing-child"
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_an_absent_attestation_of_an_image_that_is_asked_for_is_missed(twice: bool) -> None:
+    """Also if the image is listed once more in a way that is not asked for."""
+    speaking = attestation(AMD64)
+    other = AMD64.with_entry(platform={"os": "linux", "architecture": "s390x"})
+    listed = [*([other] if twice else []), AMD64.with_entry(platform=None), speaking]
+    index = image_list(listed).without(speaking.digest)
+    report, target = run(index, "oci", sparse="drop", platforms="linux/amd64")
+    assert "missing-child" in codes(report)
+    assert len(top(report, target)["manifests"]) == 1
+
+
+def test_an_absent_blob_of_no_platform_is_missed_whatever_is_asked_for() -> None:
+    absent = opaque(b"x", "text/plain")
+    index = image_list([AMD64, absent]).without(absent.digest)
+    report, target = run(index, "oci", sparse="drop", platforms="linux/amd64")
+    assert codes(report)[0] == "missing-child"
+    assert len(top(report, target)["manifests"]) == 1
 
 
 def test_a_nested_index_keeps_what_is_here() -> None:

@@ -261,25 +261,29 @@ class _Entries:
         return planned
 
     def _unwanted(self, slot: Slot, child: Node) -> bool:
-        """Whether an absent entry would be left out anyway, so that nobody misses it."""
-        policy, stated = self._options.attestations, slot.descriptor.platform
+        """Whether an entry is left out whether its image is there or not, so nobody misses that."""
+        policy = self._options.attestations
         if is_attestation(slot.descriptor):
             dropped = policy is Policy.DROP or (policy is Policy.AUTO and self._to_docker)
             return dropped or self._speaks_of_unselected(slot)
-        if not self._options.platforms or (stated is None and child.kind is Kind.INDEX):
+        if not self._options.platforms:
             return False
-        return not self._context.platforms.asks_for(stated)
+        platform = platform_or_none(child, slot.descriptor)
+        if platform is None and child.kind is not Kind.MANIFEST:
+            return False  # nothing says that it is for a platform
+        return not self._context.platforms.asks_for(platform)
 
     def _speaks_of_unselected(self, slot: Slot) -> bool:
         """Whether an attestation belongs to an image that ``platforms`` leaves out."""
         named = (slot.descriptor.annotations or {}).get(REFERENCE_DIGEST)
-        return any(
-            other.descriptor.digest == named
-            and not is_attestation(other.descriptor)
-            and self._unwanted(other, node)
+        unwanted = [
+            self._unwanted(other, node)
             for other, node in self._node.named
             if other.role is Role.ENTRY
-        )
+            and other.descriptor.digest == named
+            and not is_attestation(other.descriptor)
+        ]
+        return bool(unwanted) and all(unwanted)
 
     def with_absent(self, plans: list[DescriptorPlan]) -> list[DescriptorPlan]:
         """The same plans, where absent entries stay or go, as is asked: by default they go from an
