@@ -110,6 +110,16 @@ def test_a_recompressed_layer_gets_the_digest_that_is_asked_for() -> None:
     assert '"digest":"sha256' not in documents(target).replace(" ", "")
 
 
+def test_a_layer_that_one_image_keeps_and_another_compresses_anew_ends_as_both() -> None:
+    """Docker has no media type for zstd, but an image that is Docker's already stays as it is."""
+    shared = [layer("a", Compression.ZSTD)]
+    images = {"kept": docker_image(shared), "packed": oci_image(shared)}
+    convert(Memory(layout_files(images)), target := Memory(), to="docker", digest="sha512")
+    found = verify(target)
+    assert found.sound, found.findings
+    assert "orphan-blob" not in {it.code for it in found.findings}
+
+
 def test_docker_is_told_of_digests_that_it_does_not_read() -> None:
     report = convert(memory(LIST), Memory(), to="docker")
     assert [found.where for found in report.findings if found.code == UNREAD] == ["images[0]"]

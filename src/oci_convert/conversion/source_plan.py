@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from oci_convert.errors import OciConvertError
 from oci_convert.findings import Finding
 from oci_convert.planning.decide import with_findings
-from oci_convert.planning.decisions import Decision, Plan
+from oci_convert.planning.decisions import Decision, Outcome, Plan
 from oci_convert.planning.referrer_rules import annotations_of
 from oci_convert.planning.rendering import Rendered, render
 from oci_convert.spec.models import Descriptor
@@ -41,9 +41,9 @@ class SourcePlan:
         self.settle({})
         self.roots = [planned.image.root for planned in self.plan.images]
 
-    def settle(self, recompressed: Mapping[str, Descriptor]) -> None:
-        """Render the documents, now that ``recompressed`` layers have their digests."""
-        self.rendered = render(self.plan, recompressed)
+    def settle(self, made: Mapping[Outcome, Descriptor]) -> None:
+        """Render the documents, now that what is ``made`` of blobs has its digests."""
+        self.rendered = render(self.plan, made)
 
     def decisions(self) -> list[Decision]:
         """Those of its plan, children before parents: put in order once."""

@@ -19,6 +19,7 @@ from oci_convert.planning.decisions import (
     Decision,
     Drop,
     Keep,
+    Outcome,
     Recompress,
     Rehash,
     Relabel,
@@ -125,7 +126,7 @@ class Transfer:
         self._bytes_read = 0
         self._bytes_written = 0
         self._layer_bytes = 0
-        self._recompressed: dict[str, Descriptor] = {}
+        self._made: dict[Outcome, Descriptor] = {}
         self._packed: set[Compression] = set()
 
     def run(self, source_plans: Sequence[SourcePlan]) -> None:
@@ -147,7 +148,7 @@ class Transfer:
         self._move_all(away)
         for source_plan in source_plans:
             if source_plan.failure is None:
-                source_plan.settle(self._recompressed)
+                source_plan.settle(self._made)
         for source_plan, decision in documents:
             if source_plan.failure is None:
                 self._write_document(source_plan, decision)
@@ -266,7 +267,7 @@ class Transfer:
                 if isinstance(load.first.decision, Recompress):
                     self._recompress(load, load.first.decision)
                 elif isinstance(load.first.decision, Rehash):
-                    self._rehash(load, load.first.decision.algorithm)
+                    self._rehash(load, load.first.decision)
                 else:
                     self._keep(load)
         except OciConvertError as error:
@@ -299,14 +300,14 @@ class Transfer:
             self._bytes_written += written
             self._layer_bytes += written if load.first.node.kind is Kind.LAYER else 0
 
-    def _rehash(self, load: _Load, algorithm: str) -> None:
+    def _rehash(self, load: _Load, decision: Rehash) -> None:
         """Bring a blob under a digest of another algorithm."""
         self._check_diff_ids(load)
         descriptor, place = load.descriptor, load.first.place
         chunks = verified(self._watched(load), descriptor.name, descriptor.size, place)
-        digest, size = self.sink.put(chunks, place, algorithm=algorithm)
+        digest, size = self.sink.put(chunks, place, algorithm=decision.algorithm)
         with self._lock:
-            self._recompressed[descriptor.digest] = descriptor.model_copy(update={"digest": digest})
+            self._made[decision.outcome] = descriptor.model_copy(update={"digest": digest})
             self._bytes_written += size
             self._layer_bytes += size if load.first.node.kind is Kind.LAYER else 0
 
@@ -336,7 +337,7 @@ class Transfer:
                 self._layers.add(key, new)
         same = {"digest": new.digest, "size": new.size}
         with self._lock:
-            self._recompressed[descriptor.digest] = descriptor.model_copy(update=same)
+            self._made[decision.outcome] = descriptor.model_copy(update=same)
             self._packed.add(decision.to)
 
     def _compressed(self, load: _Load, decision: Recompress) -> Descriptor:
@@ -451,8 +452,7 @@ def _sorted(
             elif isinstance(node, BlobNode | ConfigNode) and not isinstance(
                 decision, Rewrite | Restore | Drop
             ):
-                to = decision.to if isinstance(decision, Recompress) else None
-                key = (node.descriptor.digest, to, to and decision.diff_id)
+                key = _key(decision)
                 move = _Move(source_plan, decision, node)
                 if key in loads:
                     loads[key].others.append(move)
@@ -460,3 +460,14 @@ def _sorted(
                     loads[key] = _Load(move, [])
             # Else it is a foreign layer, or an entry of a sparse index, that is not here.
     return list(loads.values()), documents
+
+
+def _key(decision: Decision) -> object:
+    """What two decisions have in common that are carried out at once."""
+    match decision:
+        case Recompress():
+            return decision.outcome, decision.diff_id
+        case Rehash():
+            return decision.outcome
+        case _:
+            return decision.node.descriptor.digest

@@ -26,6 +26,7 @@ __all__ = [
     "Drop",
     "Keep",
     "LeftOut",
+    "Outcome",
     "Plan",
     "PlannedImage",
     "PlannedReferrer",
@@ -66,6 +67,10 @@ class Relabel(Brief):
     children: ClassVar[tuple[DescriptorPlan, ...]] = ()
 
 
+Outcome = tuple[str, Compression | None]
+"""The digest of a blob, and how it is compressed anew if it is: one may end as several."""
+
+
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Recompress(Brief):
     """A layer whose tar stays, compressed anew."""
@@ -76,6 +81,10 @@ class Recompress(Brief):
     diff_id: Digest
     """What the layer must decompress to."""
     children: ClassVar[tuple[DescriptorPlan, ...]] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.node.descriptor.digest, self.to
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)
@@ -88,6 +97,10 @@ class Rehash(Brief):
     diff_id: Digest | None = None
     """As for :class:`Keep`."""
     children: ClassVar[tuple[DescriptorPlan, ...]] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        return self.node.descriptor.digest, None
 
 
 @dataclass(frozen=True, eq=False, slots=True, repr=False)

@@ -19,6 +19,7 @@ from oci_convert.planning.decisions import (
     DescriptorPlan,
     Drop,
     Keep,
+    Outcome,
     Plan,
     Recompress,
     Rehash,
@@ -49,16 +50,16 @@ class RenderedDocument(NamedTuple):
     """What was removed from it."""
 
 
-def render(plan: Plan, recompressed: Mapping[str, Descriptor] | None = None) -> Rendered:
+def render(plan: Plan, made: Mapping[Outcome, Descriptor] | None = None) -> Rendered:
     """Every document of ``plan``, bottom up.
 
-    ``recompressed`` has the new digest and size of each recompressed layer by its old digest;
-    documents above layers that it lacks are not settled yet.
+    ``made`` has the new digest and size of each blob that is compressed or named anew; documents
+    above blobs that it lacks are not settled yet.
     """
     return Rendered(
         keep_extensions=plan.options.keep_extensions,
         digest=plan.options.digest,
-        recompressed=recompressed,
+        made=made,
         settled=plan.settled,
     )
 
@@ -71,13 +72,13 @@ class Rendered:
         *,
         keep_extensions: bool,
         digest: str | None = None,
-        recompressed: Mapping[str, Descriptor] | None = None,
+        made: Mapping[Outcome, Descriptor] | None = None,
         settled: Settled | None = None,
     ) -> None:
         self.lasting: Settled = Settled() if settled is None else settled
         self._keep_extensions = keep_extensions
         self._algorithm = digest
-        self._recompressed = recompressed or {}
+        self._made = made or {}
         self._memo = Settled()
 
     def find(self, decision: Decision) -> Descriptor | None:
@@ -91,7 +92,7 @@ class Rendered:
             return self.document(decision).descriptor
         if isinstance(decision, Recompress | Rehash):
             old = decision.node.descriptor
-            made = self._recompressed.get(old.digest)
+            made = self._made.get(decision.outcome)
             return made and old.but(
                 media_type=decision.media_type, digest=made.digest, size=made.size
             )
@@ -159,7 +160,7 @@ class Rendered:
         known = self.lasting.get(id(decision)) or self._memo.get(id(decision))
         if known is None:
             made = self._rendered(decision)
-            lasting = made.descriptor is not None and not self._recompressed
+            lasting = made.descriptor is not None and not self._made
             known = (decision, made)
             (self.lasting if lasting else self._memo)[id(decision)] = known
         document: RenderedDocument = known[1]
