@@ -25,6 +25,7 @@ from support.images import (
     REF_NAME,
     Blob,
     Image,
+    artifact_manifest,
     attestation,
     digest_of,
     docker_image,
@@ -300,8 +301,9 @@ def test_what_an_entry_says_moves_up_with_its_image(nested: bool) -> None:
     assert entry["platform"] == ARM
     assert entry["annotations"] == {"version": "43", REF_NAME: "app"}
     assert report.images[0].platform == "linux/arm64/v8"
-    (loss,) = report.losses
+    *others, loss = report.losses
     assert loss.message.endswith("lost: the annotations of the index: source=here")
+    assert [it.where for it in others] == (["images[0].manifests[0]"] if nested else [])
 
 
 def test_the_platform_moves_up_for_docker_too_and_annotations_are_losses_as_always() -> None:
@@ -317,6 +319,23 @@ def test_what_a_target_without_entries_cannot_hold_is_named(family: str, tmp_pat
     (loss,) = (it for it in report.losses if it.code == "index-flattened")
     assert "the platform of its entry, linux/arm64/v8" in loss.message
     assert ("version=43" in loss.message) is (family == "oci")
+
+
+def test_each_index_that_goes_is_told() -> None:
+    nested = image_list([docker_image()], annotations={"nested": "yes"})
+    index = image_list([nested], Family.DOCKER, annotations={"outer": "yes"})
+    report, _ = run(index, "docker", flatten=True)
+    told = {it.where: it.message for it in report.findings if it.code == "index-flattened"}
+    assert told.keys() == {"images[0]", "images[0].manifests[0]"}
+    assert "outer=yes" in told["images[0]"]
+    assert "nested=yes" in told["images[0]"]
+
+
+def test_what_takes_the_place_of_a_list_is_an_image() -> None:
+    index = image_list([artifact_manifest([Blob("text/plain", b"hello")])], Family.DOCKER)
+    with pytest.raises(RefusedError) as refused:
+        run(index, "docker", flatten=True)
+    assert (refused.value.code, refused.value.where) == ("not-an-image", "images[0].manifests[0]")
 
 
 def test_the_record_keeps_what_was_flattened() -> None:

@@ -345,6 +345,7 @@ def test_what_an_entry_says_of_an_index_is_not_said_of_its_image() -> None:
     body = {"schemaVersion": 2, "mediaType": f"{OCI}index.v1+json", "manifests": [stated]}
     target = Memory()
     source = Memory(forest.files([forest.add(f"{OCI}index.v1+json", body)]))
-    [told] = convert(source, target, flatten=True).findings
-    assert told.message.endswith("; lost: the platform of an index, linux/arm64")
+    told = {it.where: it for it in convert(source, target, flatten=True).findings}
+    assert told.keys() == {"images[0]", "images[0].manifests[0]"}
+    assert told["images[0]"].message.endswith("; lost: the platform of an index, linux/arm64")
     assert verify(target).findings == ()

@@ -94,21 +94,27 @@ def _fitting(text: str) -> Callable[[Request], bool]:
 
 
 def _pull(fake: FakeRegistry, folder: Path, image: Callable[[str], RegistryImage]) -> None:
-    convert(image(f"docker://{fake.host}/team/app:1"), OciLayout(folder / "target"), to="oci")
+    convert(
+        image(f"docker://{fake.host}/team/app:1"), OciLayout(folder / "target"), to="oci", jobs=1
+    )
 
 
 def _push(fake: FakeRegistry, folder: Path, image: Callable[[str], RegistryImage]) -> None:
     write_layout({"app": LIST}, folder / "layout")
-    convert(OciLayout(folder / "layout"), image(f"docker://{fake.host}/team/new:1"), to="oci")
+    convert(
+        OciLayout(folder / "layout"), image(f"docker://{fake.host}/team/new:1"), to="oci", jobs=1
+    )
 
 
 def _mount(fake: FakeRegistry, _: Path, image: Callable[[str], RegistryImage]) -> None:
     new = image(f"docker://{fake.host}/team/new:1")
-    convert(image(f"docker://{fake.host}/team/app:1"), new, to="oci")
+    convert(image(f"docker://{fake.host}/team/app:1"), new, to="oci", jobs=1)
 
 
 def _tags(fake: FakeRegistry, folder: Path, image: Callable[[str], RegistryImage]) -> None:
-    convert(image(f"docker://{fake.host}/team/app:*"), OciLayout(folder / "target"), to="oci")
+    convert(
+        image(f"docker://{fake.host}/team/app:*"), OciLayout(folder / "target"), to="oci", jobs=1
+    )
 
 
 _WAYS: Final = {"pull": _pull, "push": _push, "mount": _mount, "tags": _tags}

@@ -140,7 +140,7 @@ _CONVERT: Final = {
     "--include-external": Option("foreign layers are carried where they are there", ""),
     **dict.fromkeys(("--annotation", "--label", "--env", "--entrypoint"), _NO_CHANGE),
     **dict.fromkeys(("--append", "--time-max", "--config-entrypoint"), _NO_CHANGE),
-    **dict.fromkeys(("--dest-precompute-digests", "--fast", "--scoped"), _NEEDLESS),
+    **dict.fromkeys(("--dest-precompute-digests", "--scoped"), _NEEDLESS),
 }
 _INSPECT: Final = {
     "--raw": Option("--json has every document; --full shows digests whole", "--full"),

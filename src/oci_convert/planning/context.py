@@ -11,7 +11,7 @@ from oci_convert.spec.media_types import Family, Kind
 from oci_convert.text.wording import Wording
 from oci_convert.tree.nodes import Node
 
-__all__ = ["Context", "missing_blob"]
+__all__ = ["Context", "missing_blob", "no_image"]
 
 
 class Context:
@@ -41,6 +41,16 @@ class Context:
     def find(self, code: str, where: str, message: str) -> None:
         """Note a finding."""
         self.findings.append(Finding.of(code, where, message))
+
+
+def no_image(node: Node) -> RefusedError:
+    """The error for a blob that is no document, towards Docker."""
+    return RefusedError(
+        f"this is not an image but a blob of type {node.descriptor.media_type}",
+        code="not-an-image",
+        where=node.where,
+        remedy="convert to oci, which keeps it unchanged",
+    )
 
 
 def missing_blob(node: Node) -> BlobError:

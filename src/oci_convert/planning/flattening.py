@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Final
 
 from oci_convert.errors import RefusedError
-from oci_convert.planning.context import Context
+from oci_convert.planning.context import Context, no_image
 from oci_convert.planning.decisions import Decision, DescriptorPlan, PlannedImage, Rewrite
 from oci_convert.spec.media_types import Family, Kind
 from oci_convert.spec.models import Platform
 from oci_convert.spec.names import CONTAINERD_NAME, KIND, REF_NAME
 from oci_convert.spec.platforms import disagree
 from oci_convert.text.wording import Wording
-from oci_convert.transform.document_edits import is_attestation
+from oci_convert.transform.document_edits import changes_family, is_attestation
 from oci_convert.tree.choosing import how_to_choose
 from oci_convert.tree.nodes import DocumentNode, Image, platform_of, platform_or_none
 
@@ -36,12 +36,15 @@ def flattened(context: Context, image: Image, root: Rewrite, *, has_entries: boo
     """What an entry of an index says that names another index."""
     annotations: dict[str, str] = {}
     lost: list[str] = []
+    spliced = False
     while isinstance(decision, Rewrite) and decision.node.kind is Kind.INDEX:
         node, only = decision.node, _only_image(context, decision)
-        lost += _said_of_itself(node, context.family)
-        entry = only.slot.descriptor
+        if decision is not root and not spliced:  # else it is told that it goes
+            context.find("index-flattened", node.where, "nested index replaced by its only image")
+        entry, spliced = only.slot.descriptor, only.spliced
         above, platform = platform or above, entry.platform
-        if context.family is not Family.DOCKER:  # elsewhere they are lost with the index
+        if not _becomes_docker(node, context.family):
+            lost += _said_of_itself(node)
             annotations |= {
                 name: value
                 for name, value in (entry.annotations or {}).items()
@@ -50,12 +53,13 @@ def flattened(context: Context, image: Image, root: Rewrite, *, has_entries: boo
         decision = only.decision
     if decision is root:
         return PlannedImage(image, root)
+    if context.family is Family.DOCKER and not isinstance(decision.node, DocumentNode):
+        raise no_image(decision.node)
     own = platform_or_none(decision.node)
     if platform is None and above is not None:
-        if own is None or not disagree(above, own):
-            platform = above
-        else:  # it was said of an index, and would be wrong of the image
-            lost.append(f"the platform of an index, {above}")
+        # What was said of an index may be wrong of the image.
+        platform = above if own is None or not disagree(above, own) else None
+        lost += [] if platform else [f"the platform of an index, {above}"]
     if not has_entries:
         if platform is not None and platform != own:
             lost.append(f"the platform of its entry, {platform}")
@@ -87,11 +91,14 @@ def _only_image(context: Context, index: Rewrite) -> DescriptorPlan:
     return images[0]
 
 
-def _said_of_itself(node: DocumentNode, family: Family) -> Iterable[str]:
-    """What an index says of itself, as far as Docker's lists have room for it anyway."""
+def _becomes_docker(index: DocumentNode, family: Family) -> bool:
+    """Whether an index loses anyway, and it is told, what Docker's lists have no room for."""
+    return family is Family.DOCKER and changes_family(index.document, family)
+
+
+def _said_of_itself(node: DocumentNode) -> Iterable[str]:
+    """What an index says of itself."""
     model = node.document.model
-    if family is Family.DOCKER:
-        return
     yield from _annotations("the index", model.annotations or {})
     if model.artifact_type:
         yield f"the artifactType of the index, {model.artifact_type}"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from oci_convert.documents.document import Role, Slot
 from oci_convert.errors import BlobError, RefusedError
-from oci_convert.planning.context import Context, missing_blob
+from oci_convert.planning.context import Context, missing_blob, no_image
 from oci_convert.planning.decisions import (
     Decision,
     DescriptorPlan,
@@ -108,12 +108,7 @@ class Planner:
             raise missing_blob(node)
         if not isinstance(node, DocumentNode):
             if self._family is Family.DOCKER:
-                raise RefusedError(
-                    f"this is not an image but a blob of type {node.descriptor.media_type}",
-                    code="not-an-image",
-                    where=node.where,
-                    remedy="convert to oci, which keeps it unchanged",
-                )
+                raise no_image(node)
             return kept(node)
         if node.kind is Kind.MANIFEST and context.platforms:
             platform = platform_of(node, image.root.descriptor)
