@@ -255,14 +255,9 @@ def assert_nothing_is_left(source: Memory, made: Run) -> None:
     # What is told at one place holds for all; what refers to an image is told by its digest.
     said = " ".join(it.message for it in found if it.code in DROPPED)
     dropped = {digest for digest, places in there.items() if gone & set(places) or digest in said}
-    # Of an index in an index, the outer one tells what is lost when its only image replaces both.
-    flattened = tuple(f"{it.where}." for it in found if it.code == "index-flattened")
-    indexes = {row.old.digest for row in made.report.map if row.kind == "index"}
     for digest, places in there.items():
         new = become.get(digest)
         if digest in made.blobs or (new is not None and new.digest in made.blobs):
-            continue
-        if digest in indexes and all(place.startswith(flattened) for place in places):
             continue
         assert told & set(places) or all(dropped & set(way) for way in places.values()), places
 
