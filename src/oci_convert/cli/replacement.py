@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from oci_convert.errors import UsageError
-
 __all__ = ["replacement", "written"]
 
 
@@ -34,13 +32,9 @@ def written(path: Path | None, option: str = "--record") -> Iterator[Callable[[s
     if path is None:
         yield lambda _: None
         return
-    if not path.parent.is_dir():
-        raise UsageError(
-            f"there is no directory {str(path.parent)!r}",
-            code="no-such-directory",
-            where=option,
-            remedy="create it first, or choose another one",
-        )
+    from oci_convert.stores.files.system import check_parent
+
+    check_parent(path, option)
     with replacement(path) as new:
         with new.open("w", encoding="utf-8", newline="\n") as file:
             yield file.write

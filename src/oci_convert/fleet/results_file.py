@@ -13,11 +13,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from oci_convert.errors import UsageError
 from oci_convert.fleet.places import Places
 from oci_convert.fleet.results import JobResult, Summary, not_results
 from oci_convert.stores.base import Closing
-from oci_convert.stores.files.system import system_errors
+from oci_convert.stores.files.system import cannot_read, check_parent, system_errors
 from oci_convert.text.wording import Wording
 
 __all__ = ["ResultsFile", "is_result", "read_results"]
@@ -32,13 +31,7 @@ class ResultsFile(Closing):
     """
 
     def __init__(self, path: Path, *, resume: bool = True) -> None:
-        if not path.parent.is_dir():
-            raise UsageError(
-                f"there is no directory {str(path.parent)!r}",
-                code="no-such-directory",
-                where=Wording("{results}"),
-                remedy="create it first, or choose another one",
-            )
+        check_parent(path, Wording("{results}"))
         with system_errors():
             self._file = path.open("a+b" if resume else "w+b")
         self._places = Places()
@@ -104,8 +97,6 @@ def _lines(path: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
                         yield at, len(line), value
                 at += len(line)
     except OSError as error:
-        from oci_convert.stores.files.system import cannot_read
-
         raise cannot_read(
             "results", error, str(path), Wording("batch and sync write them with {results=FILE}")
         ) from error

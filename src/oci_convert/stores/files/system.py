@@ -14,11 +14,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from oci_convert.errors import StoreError
+from oci_convert.errors import StoreError, UsageError
 from oci_convert.stores.files.run_folder import UNFINISHED
 from oci_convert.text.wording import Wording
 
-__all__ = ["REFUSALS", "Refusal", "cannot_read", "system_error", "system_errors"]
+__all__ = [
+    "REFUSALS",
+    "Refusal",
+    "cannot_read",
+    "check_parent",
+    "system_error",
+    "system_errors",
+]
 
 
 class Refusal(NamedTuple):
@@ -121,6 +128,17 @@ def cannot_read(
     why = system_error(error).message if isinstance(error, OSError) else "it is no UTF-8"
     message = f"the {what} cannot be read: {why}"
     return StoreError(message, code="cannot-read", where=where, remedy=remedy)
+
+
+def check_parent(path: Path, option: str) -> None:
+    """Raise :class:`UsageError` where a new file has no directory that it could be in."""
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"there is no directory {str(path.parent)!r}",
+            code="no-such-directory",
+            where=option,
+            remedy="create it first, or choose another one",
+        )
 
 
 @contextmanager
