@@ -94,6 +94,17 @@ def test_links_to_folders_are_followed_only_where_that_is_asked_for(
     assert len(followed) == 7
 
 
+def test_an_error_of_one_store_suggests_what_the_command_has(
+    folder: Path, command: Command
+) -> None:
+    named = folder / "unnamed/manifest.json"
+    named.rename(folder / "elsewhere")
+    named.symlink_to(folder / "elsewhere")
+    ended = command("inspect", str(folder))
+    assert ended.status == 1
+    assert "--follow-links" in ended.err
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
 def test_a_folder_that_cannot_be_listed_is_an_error(folder: Path) -> None:
     (folder / "empty").chmod(0)

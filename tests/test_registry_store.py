@@ -86,6 +86,16 @@ def test_inside_a_repository_only_documents_move(registry: FakeRegistry) -> None
     assert report.images[0].new.digest == near.images[0].new.digest
 
 
+def test_what_a_registry_warns_of_is_told() -> None:
+    with FakeRegistry(PERSONALITIES["warning"]) as registry:
+        load(registry, "team/app", "1", LIST)
+        report = moved(registry, "team/app:1-oci")
+    told = [(it.code, it.where, it.message) for it in report.findings]
+    assert told == [
+        ("registry-warning", "registry", "it warns: this registry will be switched off")
+    ]
+
+
 def test_into_another_repository_every_distinct_blob_is_mounted(registry: FakeRegistry) -> None:
     near = convert(Memory(layout_files({"app": LIST})), Memory(), to="oci")
     blobs = {row.old.digest for row in near.map if row.kind in ("layer", "config")}

@@ -264,6 +264,11 @@ CODES: Final[dict[str, Code]] = {
         "A non-distributable layer is not in the source; its descriptor and `urls` were kept.",
         "Runtimes fetch it from its `urls`.",
     ),
+    "registry-warning": Code(
+        Level.INFO,
+        "A registry sent a warning with an answer. It was taken down and changed nothing.",
+        "Read it: it is from the operator of the registry, and may announce that something ends.",
+    ),
     "referrers-not-sought": Code(
         Level.WARNING,
         "The image went to another repository of its registry. What refers to it, such as "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 from oci_convert.cli import show
+from oci_convert.cli.spelling import line_of_error
 from oci_convert.cli.status import FAILED
 from oci_convert.errors import OciConvertError
 
@@ -39,7 +40,7 @@ def each(
             answer = ask(store)
         except OciConvertError as error:
             failed = True
-            show.complain(str(error))
+            show.complain(line_of_error(error))
         else:
             yield str(store), answer
     if failed:

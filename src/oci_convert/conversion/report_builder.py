@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from oci_convert.conversion.source_plan import SourcePlan
 from oci_convert.conversion.transfer import Moved
 from oci_convert.documents.document import Role
+from oci_convert.findings import Finding
 from oci_convert.options import Options
 from oci_convert.planning.decisions import Decision, included
 from oci_convert.planning.rendering import Rendered
@@ -37,6 +38,9 @@ def build_report(
 ) -> Report:
     """The report of a run. ``name_of`` says what an image is called in the target."""
     done = [one for one in source_plans if one.failure is None]
+    told = [found for one in done for found in one.plan.findings]
+    warned = dict.fromkeys(text for one in traffic for text in one.warnings)
+    told += (Finding.of("registry-warning", "registry", f"it warns: {text}") for text in warned)
     origins = [*(one.origin for one in source_plans), *(failed.source for failed in failures)]
     return Report(
         source=" ".join(dict.fromkeys(origins)),
@@ -45,7 +49,7 @@ def build_report(
         dry_run=options.dry_run,
         images=tuple(image for one in done for image in _images(one, name_of)),
         map=tuple(_rows(done)),
-        findings=tuple(dict.fromkeys(f for one in done for f in one.plan.findings)),
+        findings=tuple(dict.fromkeys(told)),
         failures=tuple(failures),
         totals=Totals(
             blobs=len({digest for one in done for digest in _digests(one)}),
