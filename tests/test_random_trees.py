@@ -349,3 +349,26 @@ def test_what_an_entry_says_of_an_index_is_not_said_of_its_image() -> None:
     assert told.keys() == {"images[0]", "images[0].manifests[0]"}
     assert told["images[0]"].message.endswith("; lost: the platform of an index, linux/arm64")
     assert verify(target).findings == ()
+
+
+@pytest.mark.parametrize("compress", ["auto", "zstd", "none"])
+def test_a_subject_that_does_not_come_along_keeps_its_digest(compress: str) -> None:
+    """What becomes of its layers is known to nobody then, as nobody moves them."""
+    forest = Forest()
+    asked, other = oci_image(platform="linux/amd64"), docker_image(platform="linux/arm64")
+    for image in (asked, other):
+        forest.blobs.update(image.blobs)
+    body = {
+        "schemaVersion": 2,
+        "mediaType": f"{OCI}index.v1+json",
+        "manifests": [image.descriptor.triple() for image in (asked, other)],
+        "subject": other.descriptor.triple(),
+    }
+    outer = forest.add(f"{OCI}index.v1+json", body)
+    target = Memory()
+    report = convert(
+        Memory(forest.files([outer])), target, platforms="linux/amd64", compress=compress
+    )
+    assert verify(target).sound
+    new = report.images[0].new.digest.replace(":", "/")
+    assert json.loads(target.files[f"blobs/{new}"])["subject"]["digest"] == other.digest

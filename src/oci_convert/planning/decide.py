@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Final, TypeGuard
 
@@ -22,6 +23,7 @@ from oci_convert.planning.decisions import (
     Plan,
     PlannedImage,
     Recompress,
+    Rewrite,
     included,
 )
 from oci_convert.planning.planner import Planner
@@ -73,8 +75,46 @@ def decide(
     docker-save archive as they are; ``holds_referrers``: it can hold what refers to its images;
     ``has_entries``: and what an index says of one of them.
     """
+    planned = partial(
+        _planned,
+        tree,
+        family,
+        options,
+        referrers,
+        orphans=orphans,
+        platforms=platforms,
+        whole_store=whole_store,
+        plain_layers=plain_layers,
+        holds_referrers=holds_referrers,
+        has_entries=has_entries,
+    )
+    not_carried: frozenset[str] = frozenset()
+    plan = planned(not_carried=not_carried)
+    # What refers to a document that does not come along keeps its digest. Which ones, is known now.
+    while gone := _subjects_not_carried(plan):
+        not_carried |= gone
+        plan = planned(not_carried=not_carried)
+    _refuse(plan)
+    return plan
+
+
+def _planned(
+    tree: Tree,
+    family: Family,
+    options: Options,
+    referrers: Sequence[Referrer],
+    *,
+    orphans: Sequence[Referrer],
+    platforms: PlatformChoice | None,
+    whole_store: bool,
+    plain_layers: bool,
+    holds_referrers: bool,
+    has_entries: bool,
+    not_carried: frozenset[str],
+) -> Plan:
+    """A plan in which subjects that are ``not_carried`` stay as they are."""
     context = Context(family, options, platforms, partial=tree.sparse)
-    planner = Planner(tree, context, plain_layers=plain_layers)
+    planner = Planner(tree, context, plain_layers=plain_layers, not_carried=not_carried)
     images, left_out = _decide_images(
         tree, planner, context, whole_store=whole_store, has_entries=has_entries
     )
@@ -106,9 +146,21 @@ def decide(
     roots = (*(image.node for image in tree.images), *(referrer.node for referrer in referrers))
     remarks = (remark for root in roots for node in root.nodes() for remark in node.remarks)
     noted = (*context.findings, *findings, *rules.findings, *remarks, *configs)
-    plan = with_findings(plan, (*tree.remarks, *noted))
-    _refuse(plan)
-    return plan
+    return with_findings(plan, (*tree.remarks, *noted))
+
+
+def _subjects_not_carried(plan: Plan) -> frozenset[str]:
+    """The documents of the tree that are subjects in the target, but do not end there."""
+    there = included(plan.roots)
+    known = {id(decision) for decision in there}
+    return frozenset(
+        child.slot.descriptor.digest
+        for decision in there
+        for child in decision.children
+        if child.slot.role is Role.SUBJECT
+        and isinstance(child.decision, Rewrite)
+        and id(child.decision) not in known
+    )
 
 
 def _config_findings(root: Decision, options: Options) -> Iterator[Finding]:

@@ -62,14 +62,25 @@ class _Traits(NamedTuple):
 class Planner:
     """Plans the documents of one tree, and what is below them."""
 
-    def __init__(self, tree: Tree, context: Context, *, plain_layers: bool):
+    def __init__(
+        self,
+        tree: Tree,
+        context: Context,
+        *,
+        plain_layers: bool,
+        not_carried: frozenset[str] = frozenset(),
+    ):
         self._context = context
         self._family = context.family
         self._daemon_layers = tree.daemon_layers and not plain_layers
         self._memo: dict[int, Rewrite] = {}
         self._layers: dict[tuple[int, _Traits], Decision] = {}
         self._layer_plans: dict[object, LayerPlan] = {}
-        self._documents = {node.descriptor.digest: node for node in tree.documents()}
+        self._documents = {
+            node.descriptor.digest: node
+            for node in tree.documents()
+            if node.descriptor.digest not in not_carried
+        }
         self._built = {id(image.node) for image in tree.images if image.root.built}
 
     # -- roots ------------------------------------------------------------------------------
@@ -187,7 +198,7 @@ class Planner:
         return DescriptorPlan(slot, layer, stale=self._stale(slot, layer))
 
     def subject(self, node: DocumentNode, slot: Slot, child: Node) -> DescriptorPlan:
-        """What becomes of a subject: it follows what it names, where that is in the tree."""
+        """What becomes of a subject: it follows what it names, where that comes along."""
         target = self._documents.get(slot.descriptor.digest)
         if target is not None:
             return DescriptorPlan(slot, self.document(target))
