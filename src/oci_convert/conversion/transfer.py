@@ -41,8 +41,6 @@ _SMALL = 1024 * 1024
 """Bytes from which on a blob is worth a thread."""
 _LARGE = 8 * 1024 * 1024
 """Bytes from which on a layer is worth several threads of its own."""
-_THREADS = 2
-"""Threads that compress a layer about as fast as one reads it."""
 
 
 class Moved(NamedTuple):
@@ -115,7 +113,7 @@ class Transfer:
         self._lock = Lock()
         self._idle = Condition(self._lock)
         self._threads = self._jobs
-        """Threads that compress one layer."""
+        """Threads that compress one layer as zstd, each of which takes some 50 MB."""
         self._busy = 0
         """Threads that are moving a blob."""
         self._stopped = False
@@ -173,14 +171,10 @@ class Transfer:
         slow = sorted(filter(self._is_slow, loads), key=lambda load: -load.descriptor.size)
         apart = set(map(id, slow))
         self._move_together([load for load in loads if id(load) not in apart], 1)
-        packed = [load for load in slow if self._has_threads(load)]
-        together = min(len(packed), max(1, self._jobs // _THREADS))
-        self._threads = -(-self._jobs // max(1, together))
-        self._move_together(packed, together)
-        self._threads = self._jobs
-        others = [load for load in slow if not self._has_threads(load)]
-        waits = any(map(self._is_far, others)) and not any(it.is_recompressed for it in others)
-        self._move_together(others, at_a_time(self._options.jobs, far=waits))
+        packed = sum(load.is_recompressed for load in slow)
+        self._threads = -(-self._jobs // max(1, min(self._jobs, packed)))
+        far = any(map(self._is_far, slow)) and not packed
+        self._move_together(slow, at_a_time(self._options.jobs, far=far))
 
     def _is_home(self, load: _Load) -> bool:
         """Whether it is in the target, which is its source, and nothing of it has to be proved."""
@@ -200,12 +194,6 @@ class Transfer:
     def _is_far(self, load: _Load) -> bool:
         """Whether it goes over a network."""
         return self.sink.traffic is not None or load.first.source_plan.source.remote
-
-    def _has_threads(self, load: _Load) -> bool:
-        """Whether several threads compress it: few such layers at a time keep all cores busy, and
-        each takes as much memory as its threads. What goes over a network is waited for instead.
-        """
-        return load.is_recompressed and load.descriptor.size >= _LARGE and not self._is_far(load)
 
     def _move_together(self, loads: list[_Load], most: int) -> None:
         workers = min(most, len(loads))
@@ -354,7 +342,7 @@ class Transfer:
             descriptor.size,
             level=self._options.level,
             fast=self._options.fast,
-            workers=self._threads if descriptor.size >= _LARGE else 1,
+            workers=self._workers(descriptor.size, decision.to),
         )
         algorithm = self._options.digest or descriptor.name.algorithm
         digest, size = self.sink.put(chunks, place, algorithm=algorithm)
@@ -362,6 +350,12 @@ class Transfer:
             self._bytes_written += size
             self._layer_bytes += size
         return Descriptor(media_type=descriptor.media_type, digest=digest, size=size)
+
+    def _workers(self, size: int, to: Compression) -> int:
+        """How many threads compress one layer. Those of gzip take next to no memory."""
+        if size < _LARGE:
+            return 1
+        return self._threads if to is Compression.ZSTD else self._jobs
 
     def _check_diff_id(self, move: _Move, diff_id: Digest) -> None:
         """Only the config vouches for this layer: it must hold what the config says."""
