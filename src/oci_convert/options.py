@@ -67,7 +67,7 @@ class Options(Brief):
     level: int | None = None
     """Compression level, 1 to 9; ``None`` for the codec's default."""
     fast: bool = False
-    """Compress as fast as can be: gzip in a fifth of the time, some 7 % larger, and with bytes that
+    """Compress as fast as can be: gzip in half the time, some 6 % larger, and with bytes that
     depend on the processor; zstd at level 1. In place of a level."""
     attestations: Keep = Keep.AUTO
     """What to do with the attestations in indexes."""
