@@ -131,6 +131,10 @@ def test_a_profile_of_somebodys_own_is_a_file(tmp_path: Path, command: Command) 
     job = {"source": "oci:in:app", "destination": "oci:out:a", "for": "acme.toml"}
     (result,) = convert_many([Job.from_json(job)])
     assert result.status is JobStatus.FAILED
+    (tmp_path / "acme.toml").write_text(
+        profile_text(rule="layers", value=2, advice="squash it"), encoding="utf-8"
+    )
+    assert command("check", "oci:in:app", "--for", "acme.toml").out == "fits\n", "it is read again"
 
 
 @given(binary())

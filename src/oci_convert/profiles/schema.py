@@ -140,7 +140,6 @@ def _takes(rule: Rule) -> bool:
     return texts or (value is None and name not in ("media-type", "digest", "platform"))
 
 
-@cache
 def profile_of(name: str) -> Profile:
     """The profile of that name, or in that file, if it ends in ``.toml``.
 
@@ -156,6 +155,11 @@ def profile_of(name: str) -> Profile:
             where=Wording("{profiles}"),
             remedy=did_you_mean(nearest(name, NAMES), f"profiles: {', '.join(NAMES)}"),
         )
+    return _shipped(name)
+
+
+@cache
+def _shipped(name: str) -> Profile:
     with (_FOLDER / f"{name}{_FILE}").open(encoding="utf-8") as file:
         return Profile.from_toml(name, file.read())
 
