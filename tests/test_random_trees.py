@@ -372,3 +372,30 @@ def test_a_subject_that_does_not_come_along_keeps_its_digest(compress: str) -> N
     assert verify(target).sound
     new = report.images[0].new.digest.replace(":", "/")
     assert json.loads(target.files[f"blobs/{new}"])["subject"]["digest"] == other.digest
+
+
+def test_an_attestation_of_the_subject_of_its_index_follows_it() -> None:
+    forest = Forest()
+    image = docker_image()
+    forest.blobs.update(image.blobs)
+    subject = Made(image.descriptor.triple())
+    made = attested(forest, subject)
+    body = {
+        "schemaVersion": 2,
+        "mediaType": f"{OCI}index.v1+json",
+        "manifests": [
+            {
+                **made.entry,
+                "annotations": {
+                    "vnd.docker.reference.type": "attestation-manifest",
+                    "vnd.docker.reference.digest": image.digest,
+                },
+            }
+        ],
+        "subject": subject.entry,
+    }
+    source = Memory(forest.files([subject, forest.add(f"{OCI}index.v1+json", body)]))
+    assert verify(source).sound
+    convert(source, target := Memory(), to="oci")
+    found = verify(target)
+    assert found.sound, found.findings

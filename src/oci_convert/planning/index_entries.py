@@ -212,6 +212,9 @@ class _Entries:
             digest = planned.slot.descriptor.digest
             if planned.slot.role is Role.ENTRY and (digest not in images or not planned.removed):
                 images[digest] = planned
+        for planned in plans:  # an index of attestations may have their image as its subject
+            if planned.slot.role is Role.SUBJECT:
+                images.setdefault(planned.slot.descriptor.digest, planned)
         return [self._with_reference(planned, images) for planned in plans]
 
     def _with_reference(
