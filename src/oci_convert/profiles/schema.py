@@ -54,7 +54,7 @@ class Evidence(StrEnum):
 class Rule(Brief):
     """One thing that a target refuses."""
 
-    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
     rule: str
     """What is looked for: one of :data:`oci_convert.profiles.rules.RULES`."""
     says: str
@@ -77,7 +77,7 @@ class Rule(Brief):
 class Profile(Brief):
     """A target: a registry, a runtime or a platform."""
 
-    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
     name: str
     """How it is asked for: the name of its file."""
     title: str
