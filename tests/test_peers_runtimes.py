@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from support.certificates import OPENSSL, make_certificates
 from support.docker_registry import memory_folder
 from support.images import docker_image, layer
 from support.registries import load
-from support.runtimes import RUNTIMES, Docker, Runtime
+from support.runtimes import RUNTIMES, Docker, NotStartedError, Runtime, may_mount
 from support.target_images import FOREIGN, IMAGES, far, fits
 
 pytestmark = pytest.mark.peers
@@ -53,7 +54,14 @@ def runtime(request: pytest.FixtureRequest) -> Iterator[Runtime]:
     if reason:
         pytest.skip(reason)
     # In a short path: sockets have no room for a long one.
-    with memory_folder(Path("/tmp")) as folder, kind.running(folder) as made:
+    with ExitStack() as stack:
+        folder = stack.enter_context(memory_folder(Path("/tmp")))
+        if not may_mount(folder):
+            pytest.skip("this machine lets nobody mount layers on each other")
+        try:
+            made = stack.enter_context(kind.running(folder))
+        except NotStartedError as error:
+            pytest.skip(str(error))
         yield made
 
 

@@ -16,11 +16,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
 
-__all__ = ["RUNTIMES", "Containerd", "Docker", "Podman", "Runtime"]
+__all__ = [
+    "RUNTIMES",
+    "Containerd",
+    "Docker",
+    "NotStartedError",
+    "Podman",
+    "Runtime",
+    "may_mount",
+]
 
 _FILE: Final = "etc/motd"
 """What every layer of the tests has."""
 _SECONDS: Final = 30
+
+
+class NotStartedError(Exception):
+    """A daemon that this machine does not let run."""
+
+
+def may_mount(folder: Path) -> bool:
+    """Whether layers can be put on each other below ``folder``, which some containers forbid."""
+    lower, upper, work, merged = (folder / name for name in ("lower", "upper", "work", "merged"))
+    for part in (lower, upper, work, merged):
+        part.mkdir()
+    options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    command = ["mount", "-t", "overlay", "overlay", "-o", options, str(merged)]
+    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        return False
+    subprocess.run(["umount", str(merged)], check=True)
+    return True
 
 
 @dataclass
@@ -178,8 +203,9 @@ def _daemon(folder: Path, listens: Path, *command: str) -> Iterator[None]:
     try:
         deadline = time.monotonic() + _SECONDS
         while not _answers(listens):
-            assert process.poll() is None, log.read_text("utf-8")
-            assert time.monotonic() < deadline, log.read_text("utf-8")
+            if process.poll() is not None or time.monotonic() > deadline:
+                last = log.read_text("utf-8").strip().splitlines()[-1:]
+                raise NotStartedError(f"{command[0]} does not start here: {''.join(last)}")
             time.sleep(0.05)
         yield
     finally:
