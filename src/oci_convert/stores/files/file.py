@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["File", "naming", "pump", "temporary", "write_all"]
 
+_COPY: Final = 256 * 1024
+"""Bytes of a file that are copied at a time: for fewer, more calls cost a tenth of the time."""
 _PIECE: Final = 64 * 1024
-"""Bytes that go to a file at a time. For more of them, Linux takes larger parts of memory; on a
-virtual machine, these are often its host's again, and cost seven times as much to get back."""
+"""Bytes of other chunks that go to a file at a time. For more of them, Linux takes larger parts of
+memory; on a virtual machine, these are often its host's again, and cost seven times as much to get
+back."""
 
 F = TypeVar("F")
 P = ParamSpec("P")
@@ -118,7 +121,7 @@ def pump(
     source: BinaryIO, seen: Callable[[memoryview], None], write: Callable[[memoryview], object]
 ) -> None:
     """Move the rest of a file in one buffer: its pages stay in the cache of the processor."""
-    buffer = memoryview(bytearray(_PIECE))
+    buffer = memoryview(bytearray(_COPY))
     while size := source.readinto(buffer):  # type: ignore[attr-defined]  # an unbuffered file has it
         chunk = buffer[:size]
         seen(chunk)
