@@ -51,14 +51,14 @@ def listen() -> None:
 def _pass_on(reader: int) -> None:
     """Pass a signal on to the main thread.
 
-    The system may give it to any other one; the main thread would go on waiting for a layer. It is
-    woken again until it has heard: it may have been about to wait, where nothing wakes it.
+    The system may give it to any other one; the main thread would go on waiting for a layer.
     """
     (number,) = os.read(reader, 1)
     _raise_in_main_thread(number)
 
 
 def _raise_in_main_thread(number: int) -> None:
+    """Wake it until it has heard: it may have been about to wait, where nothing wakes it."""
     while signal.getsignal(number) is _stop:
         wake_main_thread(number)
         sleep(_AGAIN)

@@ -171,8 +171,9 @@ class Transfer:
         slow = sorted(filter(self._is_slow, loads), key=lambda load: -load.descriptor.size)
         apart = set(map(id, slow))
         self._move_together([load for load in loads if id(load) not in apart], 1)
-        packed = sum(load.is_recompressed for load in slow)
-        self._threads = -(-self._jobs // max(1, min(self._jobs, packed)))
+        packed = [load for load in slow if load.is_recompressed]
+        large = sum(load.descriptor.size >= _LARGE for load in packed)
+        self._threads = -(-self._jobs // max(1, min(self._jobs, large)))
         far = any(map(self._is_far, slow)) and not packed
         self._move_together(slow, at_a_time(self._options.jobs, far=far))
 
