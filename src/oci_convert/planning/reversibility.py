@@ -9,6 +9,7 @@ from typing import Final
 from oci_convert.documents.document import Document, Slot
 from oci_convert.errors import OciConvertError
 from oci_convert.findings import Finding
+from oci_convert.limits import limits
 from oci_convert.options import Options
 from oci_convert.planning.context import Context
 from oci_convert.planning.decisions import (
@@ -19,6 +20,7 @@ from oci_convert.planning.decisions import (
     documents_below,
     recompresses,
 )
+from oci_convert.planning.forms import Forms
 from oci_convert.planning.planner import Planner
 from oci_convert.planning.rendering import Rendered
 from oci_convert.spec.media_types import Family, Kind
@@ -31,6 +33,9 @@ WHY_IRREVERSIBLE: Final = {
     "not-reversible": "converting back gives other bytes",
     "not-reversible-repacked": "converting back gives other bytes: a layer is recompressed",
 }
+_MOST: Final = 10_000
+_returning: Final[set[tuple[object, bytes]]] = set()
+"""The forms of documents that were found to return, each with what was asked for."""
 
 
 def judge(
@@ -82,6 +87,8 @@ class _ConvertedBack:
 
     def __init__(self, family: Family, options: Options, rendered: Rendered) -> None:
         self._there = rendered
+        self._forms = Forms(rendered)
+        self._asked = family, options, limits()
         self._nodes: dict[int, DocumentNode] = {}
         self._context = Context(family, options)
         self._planner = Planner(Tree(()), self._context, plain_layers=True)
@@ -91,7 +98,16 @@ class _ConvertedBack:
         if self._there.find(decision) is None:
             repacked = recompresses(decision)
             return "not-reversible-repacked" if repacked else "not-reversible"
-        return None if self._returns(decision) else "not-reversible"
+        form = self._forms.find(decision)
+        if form is not None and (self._asked, form) in _returning:
+            return None
+        if not self._returns(decision):
+            return "not-reversible"
+        if form is not None:
+            if len(_returning) >= _MOST:
+                _returning.clear()
+            _returning.add((self._asked, form))
+        return None
 
     def _returns(self, decision: Rewrite) -> bool:
         made = self._made(decision)

@@ -100,7 +100,8 @@ class Host:
 
         The threads are those of all users of this registry: they end with it.
         """
-        if len(several) < 2:
+        import os
+        if len(several) < 2 or os.environ.get("INLINE"):
             return [function(one) for one in several]
         with self._lock:
             if self._pool is None:
