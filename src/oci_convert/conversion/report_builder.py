@@ -9,7 +9,7 @@ from oci_convert.conversion.transfer import Moved
 from oci_convert.documents.document import Role
 from oci_convert.findings import Finding
 from oci_convert.options import Options
-from oci_convert.planning.decisions import Decision, included
+from oci_convert.planning.decisions import Decision
 from oci_convert.planning.rendering import Rendered
 from oci_convert.report import Change, ConvertedImage, Failure, MapRow, Report, Totals
 from oci_convert.spec.media_types import Family, Kind
@@ -90,7 +90,7 @@ def _originals(source_plan: SourcePlan) -> Iterator[DocumentNode]:
     entry.
     """
     plan = source_plan.plan
-    there = {id(decision.node) for decision in included(plan.roots)}
+    there = {id(decision.node) for decision in source_plan.decisions()}
     for planned in plan.images:
         for visit in walk(planned.image.node, roles=frozenset({Role.ENTRY})):
             node = visit.node

@@ -89,11 +89,11 @@ def decide(
         has_entries=has_entries,
     )
     not_carried: frozenset[str] = frozenset()
-    plan = planned(not_carried=not_carried)
+    plan, follows = planned(not_carried=not_carried)
     # What refers to a document that does not come along keeps its digest. Which ones, is known now.
-    while gone := _subjects_not_carried(plan):
+    while follows and (gone := _subjects_not_carried(plan)):
         not_carried |= gone
-        plan = planned(not_carried=not_carried)
+        plan, follows = planned(not_carried=not_carried)
     _refuse(plan)
     return plan
 
@@ -111,8 +111,8 @@ def _planned(
     holds_referrers: bool,
     has_entries: bool,
     not_carried: frozenset[str],
-) -> Plan:
-    """A plan in which subjects that are ``not_carried`` stay as they are."""
+) -> tuple[Plan, bool]:
+    """A plan in which subjects that are ``not_carried`` stay as they are; and if others do not."""
     context = Context(family, options, platforms, partial=tree.sparse)
     planner = Planner(tree, context, plain_layers=plain_layers, not_carried=not_carried)
     images, left_out = _decide_images(
@@ -146,7 +146,7 @@ def _planned(
     roots = (*(image.node for image in tree.images), *(referrer.node for referrer in referrers))
     remarks = (remark for root in roots for node in root.nodes() for remark in node.remarks)
     noted = (*context.findings, *findings, *rules.findings, *remarks, *configs)
-    return with_findings(plan, (*tree.remarks, *noted))
+    return with_findings(plan, (*tree.remarks, *noted)), planner.follows
 
 
 def _subjects_not_carried(plan: Plan) -> frozenset[str]:

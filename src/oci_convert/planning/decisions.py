@@ -282,22 +282,26 @@ def in_order(roots: Iterable[Decision]) -> list[Decision]:
     So a subject stands before what refers to it.
     """
     roots = tuple(roots)
-    wanted = {id(decision) for decision in included(roots)}
     found: list[Decision] = []
     seen: set[int] = set()
+    passed = False
 
     def below(decision: Decision) -> None:
+        nonlocal passed
         seen.add(id(decision))
         for child in decision.children:
+            passed = passed or child.spliced or child.slot.role is Role.SUBJECT
             if id(child.decision) not in seen and not child.removed:
                 below(child.decision)
-        if id(decision) in wanted:
-            found.append(decision)
+        found.append(decision)
 
     for root in roots:
         if id(root) not in seen:
             below(root)
-    return found
+    if not passed:  # most are like that
+        return found
+    wanted = {id(decision) for decision in included(roots)}
+    return [decision for decision in found if id(decision) in wanted]
 
 
 def documents_below(

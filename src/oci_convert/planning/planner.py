@@ -82,6 +82,8 @@ class Planner:
             if node.descriptor.digest not in not_carried
         }
         self._built = {id(image.node) for image in tree.images if image.root.built}
+        self.follows: bool = False
+        """Whether a subject follows what it names."""
 
     # -- roots ------------------------------------------------------------------------------
 
@@ -201,6 +203,7 @@ class Planner:
         """What becomes of a subject: it follows what it names, where that comes along."""
         target = self._documents.get(slot.descriptor.digest)
         if target is not None:
+            self.follows = True
             return DescriptorPlan(slot, self.document(target))
         if changes_family(node.document, self._family) and self._family is not Family.DOCKER:
             message = f"the subject {slot.descriptor.digest} is not part of this conversion"

@@ -51,6 +51,8 @@ _LONGEST_WORDS: Final = 64 * 1024
 
 _TOGETHER: Final = 16
 """Documents that are fetched at a time."""
+_ASKERS: Final = 4
+"""Users of a registry that fetch theirs together."""
 _TO_HTTPS: Final = Wording(
     'a redirect has to lead to https, or to an address of {plain_http={"HOST"}}'
 )
@@ -78,6 +80,8 @@ class Host:
         self._authorizers: dict[Credential | None, Authorizer] = {}
         self._lock = Lock()
         self._pool: ThreadPoolExecutor | None = None
+        self._askers = 0
+        """Who is at work in :meth:`together`."""
         self._reached = False
 
     def authorizer(self, repository: Repository) -> Authorizer:
@@ -98,15 +102,21 @@ class Host:
     def together(self, function: Callable[[S], T], several: Sequence[S]) -> list[T]:
         """What ``function`` makes of each, several at a time; it must not call this itself.
 
-        The threads are those of all users of this registry: they end with it.
+        The threads are those of all users of this registry: they end with it. Where several users
+        want them, the next one does without: it would wait for a thread, and gain nothing.
         """
-        import os
-        if len(several) < 2 or os.environ.get("INLINE"):
-            return [function(one) for one in several]
         with self._lock:
-            if self._pool is None:
+            alone = len(several) < 2 or self._askers >= _ASKERS
+            self._askers += 1
+            if self._pool is None and not alone:
                 self._pool = ThreadPoolExecutor(_TOGETHER)
-        return list(self._pool.map(inherited(function), several))
+        try:
+            if alone or self._pool is None:
+                return [function(one) for one in several]
+            return list(self._pool.map(inherited(function), several))
+        finally:
+            with self._lock:
+                self._askers -= 1
 
     def persist(self, attempt: Callable[[], T]) -> T:
         """Try something until it goes well, as often as the options say."""
