@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from oci_convert.documents.json_diagnosis import diagnose
 from oci_convert.documents.json_editor import Editor
-from oci_convert.documents.json_reader import Array, Object, Value, _is_sound, scan
+from oci_convert.documents.json_reader import Array, Object, Value, _sound, scan
 from oci_convert.errors import DocumentError
 from oci_convert.limits import Limits
 from oci_convert.spec.media_types import CELLS
@@ -145,8 +145,11 @@ def test_what_the_quick_reader_accepts_the_judge_accepts(
     at = data.draw(st.integers(0, len(text)))
     junk = data.draw(st.text(alphabet='{}[],:"\\u0dDeE+-. \nN', max_size=3))
     for one in (text, text[:at] + junk + text[at + data.draw(st.integers(0, 2)) :]):
-        if _is_sound(one):
-            diagnose(one, "", digits=4000)
+        try:
+            _sound(one)
+        except (ValueError, RecursionError):
+            continue
+        diagnose(one, "", digits=4000)
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])

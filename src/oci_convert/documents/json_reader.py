@@ -34,6 +34,7 @@ __all__ = [
 _DIGITS_LIMIT: Final = 4000
 """Digits of a number: CPython refuses to convert more than 4300."""
 
+_SPACE: Final = " \t\n\r"
 _SEPARATOR = re.compile(r"[ \t\n\r]*[:,]?[ \t\n\r]*")
 _PLAIN_MEMBER = re.compile(
     r"""[ \t\n\r,]*"([^"\\]*)"[ \t\n\r]*:[ \t\n\r]*(?:"([^"\\]*)"|(-?[0-9]+)(?![0-9.eE]))"""
@@ -134,26 +135,29 @@ def scan(raw: bytes, *, size_limit: int | None = None, where: str = "") -> tuple
         raise DocumentError(
             f"the document is not UTF-8 (byte {error.start})", code="not-utf-8", where=where
         ) from None
-    if not _is_sound(text):
+    try:
+        value = _sound(text)
+    except (ValueError, RecursionError):
         from oci_convert.documents.json_diagnosis import diagnose  # for errors only
 
         diagnose(text, where, digits=_DIGITS_LIMIT)
-    return text, _placed(text, _skip(text, 0))
+        value = json.loads(text)
+    start = _skip(text, 0)
+    return text, _value(text, start, len(text.rstrip(_SPACE)), value)
 
 
 # -- what is sound ------------------------------------------------------------------------------
 
 
-def _is_sound(text: str) -> bool:
-    """Whether a text is certainly valid; if not, the diagnosis decides."""
-    try:
-        # In a short text, no number has too many digits.
-        value = (_STRICT_READER if len(text) > _DIGITS_LIMIT else _SHORT_READER).decode(text)
-    except (ValueError, RecursionError):
-        return False
+def _sound(text: str) -> Any:
+    """The value of a text that is certainly valid; raises if the diagnosis has to decide."""
+    # In a short text, no number has too many digits.
+    value = (_STRICT_READER if len(text) > _DIGITS_LIMIT else _SHORT_READER).decode(text)
     if text.count("{") + text.count("[") > limits().json_depth and _is_too_deep(value):
-        return False
-    return _SPELLED_SURROGATE.search(text) is None
+        raise ValueError("too deep")
+    if _SPELLED_SURROGATE.search(text) is not None:
+        raise ValueError("perhaps a lone surrogate")
+    return value
 
 
 def _is_too_deep(value: Any) -> bool:
@@ -213,6 +217,10 @@ def _skip(text: str, at: int) -> int:
 def _placed(text: str, at: int) -> Value:
     """The value that begins at ``at``."""
     value, end = _READ_VALUE(text, at)
+    return _value(text, at, end, value)
+
+
+def _value(text: str, at: int, end: int, value: Any) -> Value:
     if isinstance(value, dict):
         return Object(at, end, value, text)
     return Array(at, end, value, text) if isinstance(value, list) else Value(at, end, value)

@@ -27,7 +27,7 @@ __all__ = ["Forms"]
 _LARGE: Final = 64 * 1024
 """Bytes of a document from which it counts as one of a kind."""
 _OWN: Final = re.compile(
-    r'"(?P<algorithm>[a-z0-9]+):(?P<hex>[0-9a-f]{32,})"|"size"\s*:\s*[0-9]+(?![0-9.eE])'
+    r'"(?P<digest>(?P<algorithm>[a-z0-9]+):[0-9a-f]{32,})"|"size"\s*:\s*[0-9]+(?![0-9.eE])'
 )
 """What is each document's own: its digests and sizes, where they are spelled plainly."""
 
@@ -59,10 +59,10 @@ class Forms:
         numbers: dict[str, int] = {}
 
         def numbered(own: re.Match[str]) -> str:
-            algorithm, digits = own.groups()
-            if algorithm is None:
+            digest, algorithm = own.groups()
+            if digest is None:
                 return "size"
-            return f'"{algorithm}:{numbers.setdefault(f"{algorithm}:{digits}", len(numbers))}"'
+            return f"{algorithm}:{numbers.setdefault(digest, len(numbers))}"
 
         text = _OWN.sub(numbered, document.text)
         named: list[tuple[int, object]] = []
