@@ -19,9 +19,9 @@ __all__ = ["File", "naming", "pump", "temporary", "write_all"]
 _COPY: Final = 256 * 1024
 """Bytes of a file that are copied at a time: for fewer, more calls cost a tenth of the time."""
 _PIECE: Final = 64 * 1024
-"""Bytes of other chunks that go to a file at a time. For more of them, Linux takes larger parts of
-memory; on a virtual machine, these are often its host's again, and cost seven times as much to get
-back."""
+"""Bytes of larger chunks, as those of a network, that go to a file at a time. For more of them,
+Linux takes larger parts of memory; on a virtual machine, these are often its host's again, and cost
+seven times as much to get back."""
 
 F = TypeVar("F")
 P = ParamSpec("P")
@@ -131,5 +131,6 @@ def pump(
 def write_all(file: BinaryIO, chunk: bytes | memoryview) -> None:
     """Write a whole chunk to an unbuffered file: a pipe or a nearly full disk takes a part."""
     left = memoryview(chunk)
+    most = _COPY if len(left) <= _COPY else _PIECE
     while left:
-        left = left[file.write(left[:_PIECE]) :]
+        left = left[file.write(left[:most]) :]
