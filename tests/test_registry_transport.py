@@ -28,7 +28,7 @@ from oci_convert.stores.registry.pace import Pace
 from oci_convert.stores.registry.proxies import Proxies, Proxy
 from oci_convert.stores.registry.reference import Repository
 from oci_convert.stores.registry.secret import Secret, UserPassword
-from oci_convert.stores.registry.transport import Origin, origin_of
+from oci_convert.stores.registry.transport import Origin, _connections, _Open, origin_of
 from registry import FakeRegistry, Fault, Htpasswd
 from registry.messages import Reply, Request
 from support.certificates import OPENSSL, Certificates, make_certificates
@@ -833,3 +833,40 @@ def test_who_fails_lets_the_next_one_in() -> None:
     with known.alone("a"):
         assert known._working
     assert not known._working
+
+
+class Recorder:
+    """A socket that keeps what is sent through it, call by call."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def sendall(self, data: bytes) -> None:
+        self.sent.append(bytes(data))
+
+    def settimeout(self, _: object) -> None:
+        """Nothing is waited for."""
+
+
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize(
+    ("body", "calls"),
+    [([], 1), ([b"{}"], 1), ([b"a" * 70_000], 2), ([b"a", b"b"], 3)],
+    ids=["none", "a manifest", "a large one", "chunks"],
+)
+def test_a_small_body_goes_with_its_headers(secure: bool, body: list[bytes], calls: int) -> None:
+    connection = _connections(_Open(), verified=True)[secure]("example.com", 443)
+    connection.sock = recorder = Recorder()
+    connection.request("PUT", "/v2/", body[0] if len(body) == 1 else body or None, {})
+    assert len(recorder.sent) == calls + (body == [b"a", b"b"])  # and the end of the chunks
+    sent = b"".join(recorder.sent)
+    assert sent.startswith(b"PUT /v2/ HTTP/1.1\r\n")
+    assert len(body) > 1 or sent.endswith(b"\r\n\r\n" + b"".join(body))
+
+
+def test_of_a_request_that_cannot_be_sent_nothing_is() -> None:
+    connection = _connections(_Open(), verified=True)[0]("example.com", 80)
+    connection.sock = recorder = Recorder()
+    with pytest.raises(ValueError, match="header"):
+        connection.request("PUT", "/v2/", b"{}", {"Odd": "a\nb"})
+    assert recorder.sent == []

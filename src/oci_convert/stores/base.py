@@ -9,7 +9,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from io import BytesIO
 from types import TracebackType
 from typing import BinaryIO, Final, Protocol, Self, runtime_checkable
@@ -250,7 +250,13 @@ answers, and the other side works, too."""
 
 def at_a_time(jobs: int | None, *, far: bool) -> int:
     """How many blobs to work on at a time: ``jobs``, if that is said; ``far``: over a network."""
-    return jobs or max(os.cpu_count() or 1, _FAR if far else 1)
+    return jobs or max(_cores(), _FAR if far else 1)
+
+
+@cache
+def _cores() -> int:
+    """Cores of this machine: to count them takes longer than to plan a layer."""
+    return os.cpu_count() or 1
 
 
 def unwatched(_: int) -> None:

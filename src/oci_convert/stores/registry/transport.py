@@ -35,6 +35,8 @@ PORTS: Final = {"http": 80, "https": 443}
 _NEVER: Final = Retry(total=False)
 """Made once for all requests: trying again is for those who know what was asked."""
 _BLOCK: Final = 1024 * 1024
+_SMALL: Final = 64 * 1024
+"""Bytes of a body that goes with its headers: a manifest, and no layer."""
 _HURRY: Final = Timeout(connect=1, read=1)
 
 
@@ -120,15 +122,39 @@ class _Open:
                     sock.shutdown(socket.SHUT_RDWR)
 
 
+class _AtOnce(HTTPConnection):
+    """A connection that sends a small body with its headers: one packet instead of two."""
+
+    _waiting: list[bytes] | None = None
+
+    def request(self, method: str, url: str, body: Any = None, *rest: Any, **options: Any) -> None:
+        """Send a request, as urllib3 does."""
+        small = isinstance(body, bytes) and len(body) <= _SMALL
+        self._waiting = [] if small else None
+        try:
+            super().request(method, url, body, *rest, **options)
+        finally:
+            waiting, self._waiting = self._waiting, None
+        if waiting:
+            self.send(b"".join(waiting))
+
+    def send(self, data: Any) -> None:
+        """Send a part of a request, or keep it until the request is whole."""
+        if self._waiting is None:
+            super().send(data)
+        else:
+            self._waiting.append(data)
+
+
 def _connections(opened: _Open, *, verified: bool) -> tuple[type, type]:
     """The classes of connections for http and https, whose sockets ``opened`` knows."""
 
-    class Plain(HTTPConnection):
+    class Plain(_AtOnce):
         def connect(self) -> None:
             super().connect()
             opened.add(self.sock)
 
-    class Secure(HTTPSConnection):
+    class Secure(_AtOnce, HTTPSConnection):
         def connect(self) -> None:
             super().connect()
             opened.add(self.sock)
