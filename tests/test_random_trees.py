@@ -222,9 +222,13 @@ def test_a_plan_can_be_pickled_and_renders_the_same(
         return
     twin: Plan = pickle.loads(pickle.dumps(plan))
     ours, theirs = render(plan), render(twin)
-    mine = [(ours.find(one), ours.raw(one), ours.change(one)) for one in plan.decisions()]
+    mine = [
+        (ours.find(one), ours.raw(one), ours.change(one, ours.find(one)))
+        for one in plan.decisions()
+    ]
     assert mine == [
-        (theirs.find(one), theirs.raw(one), theirs.change(one)) for one in twin.decisions()
+        (theirs.find(one), theirs.raw(one), theirs.change(one, theirs.find(one)))
+        for one in twin.decisions()
     ]
     assert [one.node.where for one in plan.irreversible] == [
         one.node.where for one in twin.irreversible

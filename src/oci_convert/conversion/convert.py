@@ -72,7 +72,7 @@ def convert(
     :class:`UsageError` for a call that is wrong and other :class:`OciConvertError` for everything
     else that is foreseen, what the system refuses included.
     """
-    chosen = (options or Options()).but(**values)
+    chosen = Options(**values) if options is None else options.but(**values)
     return converted(source, destination, chosen, restore=restore, on_progress=on_progress)
 
 

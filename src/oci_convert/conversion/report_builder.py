@@ -147,12 +147,13 @@ def _rows(source_plans: Sequence[SourcePlan]) -> Iterator[MapRow]:
 
 def _row(visit: Visit, decision: Decision | None, rendered: Rendered) -> MapRow:
     node = visit.node
+    new = None if decision is None else rendered.find(decision)
     return MapRow(
         kind=node.kind,
         where=node.where,
         old=node.old,
-        new=None if decision is None else rendered.find(decision),
-        change=Change.DROPPED if decision is None else rendered.change(decision),
+        new=new,
+        change=Change.DROPPED if decision is None else rendered.change(decision, new),
         platform=_stated(node, None if visit.slot is None else visit.entry),
         attestation=_attests(visit),
         foreign=node.is_foreign,

@@ -152,7 +152,7 @@ class Document:
     def _slots(self, role: Role, descriptors: tuple[Descriptor, ...]) -> list[Slot]:
         if not descriptors:
             return []
-        stated = self.root.members[role.value].value
+        stated = self.root.members[role].value
         items = stated.items if isinstance(stated, Array) else [stated]
         return [
             Slot(role, i, descriptor, item)
@@ -231,7 +231,7 @@ def read_document(
 def _descriptors(document: Mapping[str, Any]) -> Iterator[tuple[Role, int, dict[str, Any]]]:
     """The descriptors of a document by role and number, without looking up where they stand."""
     for role in Role:
-        found = document.get(role.value)
+        found = document.get(role)
         items = [found] if role in (Role.CONFIG, Role.SUBJECT) else found or ()
         for i, item in enumerate(items):
             if isinstance(item, dict):

@@ -228,10 +228,14 @@ class _Entries:
             message = f"attestation {planned.slot.descriptor.digest} dropped with its image"
             node = planned.decision.node
             return self._dropped(planned.slot, node, "attestation-dropped", message)
-        if self._context.rendered.change(image.decision) is Change.EDITED:
+        if self._change(image.decision) is Change.EDITED:
             message = f"its statement names {named}, the digest before the conversion"
             self._find("attestation-names-old-digest", self._where(planned.slot), message)
         return replace(planned, reference=image.decision)
+
+    def _change(self, decision: Decision) -> Change:
+        rendered = self._context.rendered
+        return rendered.change(decision, rendered.find(decision))
 
     # -- what is absent ---------------------------------------------------------------------
 
@@ -305,9 +309,8 @@ class _Entries:
 
     def _changes(self, plans: list[DescriptorPlan]) -> bool:
         """Whether the index changes, whatever becomes of its absent entries."""
-        change = self._context.rendered.change
         return self._moves or any(
-            planned.removed or change(planned.decision) is not Change.KEPT
+            planned.removed or self._change(planned.decision) is not Change.KEPT
             for planned in plans
             if id(planned) not in self._absent
         )

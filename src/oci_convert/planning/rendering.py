@@ -132,15 +132,15 @@ class Rendered:
             raise LookupError(f"{decision.node.where} has no bytes yet")
         return self.descriptor(decision), raw
 
-    def change(self, decision: Decision) -> Change:
-        """What kind of change a decision comes to."""
+    def change(self, decision: Decision, new: Descriptor | None) -> Change:
+        """What kind of change a decision comes to, which :meth:`find` says has become ``new``."""
         if isinstance(decision, Drop):
             return Change.DROPPED
         if isinstance(decision, Recompress):
             return Change.REPACKED
         if isinstance(decision, Rehash):
             return Change.REHASHED
-        new, old = self.find(decision), decision.node.old
+        old = decision.node.old
         if new is None or new.digest != old.digest:
             return Change.EDITED
         return Change.KEPT if new.media_type == old.media_type else Change.RELABELLED

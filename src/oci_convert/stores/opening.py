@@ -85,7 +85,7 @@ def sink_store(given: SinkLike) -> SinkStore:
 def source_stores(given: SourceLike | Iterable[SourceLike]) -> list[SourceLike]:
     """One or several, each of which :func:`source_store` takes, unless it is misspelt."""
     untyped: Any = given  # what is no store at all is told below
-    if isinstance(untyped, str | PathLike | SourceStore):
+    if isinstance(untyped, str | PathLike) or _keeps(untyped, SourceStore):
         return [untyped]
     several = untyped if isinstance(untyped, Iterable) and not _is_data(untyped) else (untyped,)
     return [one if isinstance(one, str | PathLike) else _kept(one, SourceStore) for one in several]
@@ -121,9 +121,14 @@ def _named(given: object, *, destination: bool = False) -> Any:
     return bare(os.fsdecode(given)) if isinstance(given, PathLike) else None
 
 
+def _keeps(given: object, contract: type[Any]) -> bool:
+    """What ``isinstance`` says of a protocol, in a tenth of its time."""
+    return all(hasattr(given, name) for name in _MEMBERS[contract])
+
+
 def _kept(given: object, contract: type[Any]) -> Any:
     """The object, if it keeps the contract."""
-    if isinstance(given, contract):
+    if _keeps(given, contract):
         return given
     kind = type(given).__name__
     if isinstance(given, bytes | bytearray | memoryview):
