@@ -17,7 +17,7 @@ import pytest
 import zstandard
 
 from oci_convert import OciConvertError, convert, inspect
-from oci_convert.stores.files.strangers import recognised
+from oci_convert.stores.files.not_an_archive import recognised
 from support import archives, schema1
 from support.archives import Saved, archive, extracted
 from support.images import (

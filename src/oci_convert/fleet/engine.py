@@ -28,6 +28,7 @@ from oci_convert.fleet.names import Names
 from oci_convert.fleet.records import write_record
 from oci_convert.fleet.results import Answer, JobResult, JobStatus, Summary
 from oci_convert.fleet.results_file import ResultsFile
+from oci_convert.fleet.resume import state_when_done
 from oci_convert.fleet.work import Watch, run_chunk
 from oci_convert.limits import limits
 from oci_convert.report import Failure
@@ -207,15 +208,7 @@ class Fleet:
     def _task(self, job: Job) -> Task:
         """The job with what the source was, if it was done with the same options."""
         earlier = None if self._file is None else self._file.earlier(job.id)
-        same = (
-            earlier is not None
-            and earlier.status.good
-            and (earlier.source, earlier.destination) == (job.source, job.destination)
-            and earlier.options == job.settings
-        )
-        return Task(
-            job, max(1, self.attempts), earlier.state if same and earlier is not None else None
-        )
+        return Task(job, max(1, self.attempts), state_when_done(job, earlier))
 
     def _ended(self, sent: _Sent, future: Future[Answer]) -> Iterator[JobResult]:
         if future.cancelled() and self._stopping.is_set():

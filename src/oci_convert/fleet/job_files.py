@@ -11,7 +11,7 @@ from typing import Any, Final, TextIO
 
 from oci_convert.errors import OciConvertError, UsageError
 from oci_convert.fleet.jobs import Job
-from oci_convert.fleet.places import Places
+from oci_convert.fleet.keyed_lines import KeyedLines
 from oci_convert.fleet.yaml_files import entries
 from oci_convert.options import Options
 from oci_convert.profiles.schema import profile_of
@@ -158,7 +158,7 @@ def check_destination(text: str, options: Options, targets: Sequence[str] = ()) 
 
 def checked(lines: Iterator[Line], name: str) -> Iterator[Line]:
     """The same lines; one whose id or destination an earlier one has is wrong, too."""
-    with Places() as seen:
+    with KeyedLines() as seen:
         for line in lines:
             job = line.job
             error = None if job is None else _twin(seen, job, line.number)
@@ -168,7 +168,7 @@ def checked(lines: Iterator[Line], name: str) -> Iterator[Line]:
                 yield replace(line, job=None, error=error.at(f"{name}: line {line.number}"))
 
 
-def _twin(seen: Places, job: Job, number: int) -> OciConvertError | None:
+def _twin(seen: KeyedLines, job: Job, number: int) -> OciConvertError | None:
     keys = {f"id {job.id}": f"the id {job.id}"}
     if _holds_one(job.destination):
         keys[f"to {job.destination}"] = f"the destination {job.destination}"

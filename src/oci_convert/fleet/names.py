@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from oci_convert.errors import StoreError
-from oci_convert.fleet.places import temporary_database
+from oci_convert.fleet.keyed_lines import temporary_database
 from oci_convert.fleet.results import JobResult, JobStatus
 from oci_convert.report import Failure
 from oci_convert.stores.base import Closing

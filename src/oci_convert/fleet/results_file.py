@@ -13,7 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from oci_convert.fleet.places import Places
+from oci_convert.fleet.keyed_lines import KeyedLines
 from oci_convert.fleet.results import JobResult, Summary, not_results
 from oci_convert.stores.base import Closing
 from oci_convert.stores.files.system import cannot_read, check_parent, system_errors
@@ -34,17 +34,17 @@ class ResultsFile(Closing):
         check_parent(path, Wording("{results}"))
         with system_errors():
             self._file = path.open("a+b" if resume else "w+b")
-        self._places = Places()
+        self._earlier = KeyedLines()
         try:
             _drop_torn(self._file.fileno())
-            self._places.fill((value["id"], at, size) for at, size, value in _lines(path))
+            self._earlier.fill((value["id"], at, size) for at, size, value in _lines(path))
         except BaseException:
             self.close()
             raise
 
     def earlier(self, identity: str) -> JobResult | None:
         """The last word about a job, if there is one."""
-        at = self._places.find(identity)
+        at = self._earlier.find(identity)
         if at is None:
             return None
         return JobResult.from_json(json.loads(os.pread(self._file.fileno(), at[1], at[0])))
@@ -64,7 +64,7 @@ class ResultsFile(Closing):
 
     def close(self) -> None:
         """Close it."""
-        self._places.close()
+        self._earlier.close()
         self._file.close()
 
 
@@ -118,10 +118,10 @@ def read_results(path: str | PathLike[str]) -> Iterator[JobResult]:
     Raises :class:`DocumentError` (``not-results``) and :class:`StoreError` (``cannot-read``).
     """
     path = Path(path)
-    with Places() as places:
-        places.fill((value["id"], at, size) for at, size, value in _lines(path))
+    with KeyedLines() as lines:
+        lines.fill((value["id"], at, size) for at, size, value in _lines(path))
         for at, _, value in _lines(path):
-            found = places.find(value["id"])
+            found = lines.find(value["id"])
             if found is not None and found[0] == at:
                 yield JobResult.from_json(value, f"{path}: {value['id']}")
 

@@ -9,24 +9,22 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from oci_convert.errors import OciConvertError
 from oci_convert.fleet.jobs import Chunk, Job, Task
 from oci_convert.fleet.results import Answer, JobResult, JobStatus, losses_of
+from oci_convert.fleet.resume import digests_at, state_of
 from oci_convert.limits import limited
 from oci_convert.options import Options
 from oci_convert.profiles.conversion import convert_for
 from oci_convert.profiles.schema import profile_of
 from oci_convert.progress import Progress
 from oci_convert.report import Failure, Report
-from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Kind
 from oci_convert.stores.base import SinkStore, SourceStore
-from oci_convert.stores.files.system import system_errors
 from oci_convert.stores.known import Known
-from oci_convert.stores.opening import opened, sink_store, source_store
+from oci_convert.stores.opening import sink_store, source_store
 from oci_convert.stores.references import Reference
 from oci_convert.stores.registry.reference import SCHEME
 from oci_convert.text.wording import Wording
@@ -116,7 +114,7 @@ def _convert(task: Task, result: JobResult, watch: Watch | None) -> JobResult:
     state = None
     source, target = _source(job.source), _target(job.destination)
     if task.state is not None or not job.source.startswith(SCHEME):
-        state = _state(job.source, source)
+        state = state_of(job.source, source)
         if state == task.state:
             return replace(result, status=JobStatus.UNCHANGED, state=state)
     try:
@@ -126,7 +124,7 @@ def _convert(task: Task, result: JobResult, watch: Watch | None) -> JobResult:
             raise
         planned = job.options.but(dry_run=True, force=True)
         report = _converted(job, source, target, planned, watch)
-        if [image.new.digest for image in report.images] != _there(job.destination):
+        if [image.new.digest for image in report.images] != digests_at(job.destination):
             raise
         return _told(replace(result, status=JobStatus.UNCHANGED), report, state)
     if report.failures:
@@ -191,34 +189,3 @@ def _whole_layout(path: str) -> OciLayout:
     from oci_convert.stores.local import OciLayout
 
     return OciLayout(path)
-
-
-def _there(destination: str) -> list[str]:
-    """The digests of what is there, as a run that was killed, or lost, may have written it."""
-    if destination.startswith(SCHEME):
-        from oci_convert.stores.registry.image import current_digest
-
-        found = current_digest(destination, destination=True)
-        return [] if found is None else [found]
-    with opened(destination) as (_, _, roots):
-        return [root.descriptor.digest for root in roots]
-
-
-def _state(text: str, source: SourceStore) -> str:
-    """What the source is now: a digest, or what the file system says of an archive.
-
-    Raises if it is not there.
-    """
-    if text.startswith(SCHEME):
-        from oci_convert.stores.registry.image import current_digest
-
-        found = current_digest(text)
-        if found is not None:
-            return found
-    elif isinstance(source, Reference) and Path(source.path).is_file():
-        with system_errors():
-            about = Path(source.path).stat()
-        return f"{about.st_size} bytes, {about.st_mtime_ns}"
-    with opened(source) as (_, _, roots):
-        digests = sorted(root.descriptor.digest for root in roots)
-    return digests[0] if len(digests) == 1 else Digest.of("\n".join(digests).encode())

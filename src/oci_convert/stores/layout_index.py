@@ -1,4 +1,7 @@
-"""The ``index.json`` of a layout: parsed once, and changed in place without being parsed again."""
+"""The text of a layout's ``index.json``: parsed once, and changed without being parsed again.
+
+:mod:`~oci_convert.stores.oci_layout` writes it.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +25,6 @@ from oci_convert.stores.contents import INDEX
 from oci_convert.stores.files.base import Files
 
 __all__ = ["IndexReader", "LayoutIndex", "entry_text"]
-
-"""The file that holds the index."""
 
 _TYPE: Final = str(name_of(Cell(Kind.INDEX), Family.OCI))
 _EMPTY: Final = f'{{"schemaVersion":2,"mediaType":"{_TYPE}","manifests":[]}}'.encode()

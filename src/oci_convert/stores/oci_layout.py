@@ -10,7 +10,7 @@ from typing import Final
 from oci_convert.documents.document import DESCRIPTOR_MEMBERS, read_object, refuse_case_variants
 from oci_convert.errors import OciConvertError, StoreError, UsageError
 from oci_convert.spec.digest import Digest
-from oci_convert.spec.media_types import Cell, Family, Kind, name_of
+from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor, LayoutHeader, validate
 from oci_convert.spec.names import REF_NAME, find, renamed
 from oci_convert.stores.base import Capabilities, Root
@@ -23,8 +23,6 @@ __all__ = ["HEADER", "OciLayoutSink", "OciLayoutSource", "blob_name"]
 
 HEADER: Final = b'{"imageLayoutVersion":"1.0.0"}'
 
-_INDEX: Final = str(name_of(Cell(Kind.INDEX), Family.OCI))
-_EMPTY_INDEX: Final = f'{{"schemaVersion":2,"mediaType":"{_INDEX}","manifests":[]}}'.encode()
 _REF_FILE: Final = re.compile(r"[A-Za-z0-9._-]+")
 """What 1.0.0-rc2 allows in the name of a file in ``refs/``."""
 

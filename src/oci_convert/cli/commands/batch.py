@@ -13,9 +13,9 @@ import typer
 
 from oci_convert.cli import show
 from oci_convert.cli.app import app
-from oci_convert.cli.conversion_options import with_options_of_many
 from oci_convert.cli.help import Command
 from oci_convert.cli.many import carry_out
+from oci_convert.cli.options_of_many import with_options_of_many
 from oci_convert.cli.spelling import line_of_error
 from oci_convert.errors import OciConvertError, UsageError
 

@@ -10,9 +10,9 @@ import typer
 
 from oci_convert.cli import show
 from oci_convert.cli.app import app, complete_reference
-from oci_convert.cli.conversion_options import with_options_of_many
 from oci_convert.cli.help import Command
 from oci_convert.cli.many import carry_out
+from oci_convert.cli.options_of_many import with_options_of_many
 from oci_convert.text.printable import printable
 
 if TYPE_CHECKING:

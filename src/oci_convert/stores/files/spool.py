@@ -22,7 +22,7 @@ from oci_convert.stores.files.archive_errors import unreadable
 from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.borrowed import OneWay, View
 from oci_convert.stores.files.file import File, pump, write_all
-from oci_convert.stores.files.strangers import not_an_archive, recognised
+from oci_convert.stores.files.not_an_archive import not_an_archive, recognised
 from oci_convert.stores.files.tar import Tar
 
 __all__ = ["open_archive"]

@@ -19,9 +19,9 @@ from oci_convert.stores.registry.calls import Call, Kind
 from oci_convert.stores.registry.failures import failed
 from oci_convert.stores.registry.headers import content_range
 from oci_convert.stores.registry.manifests import Head, head_of
-from oci_convert.stores.registry.patience import Patience
 from oci_convert.stores.registry.refusals import TryAgain, refused
 from oci_convert.stores.registry.remote import Remote, bad_answer
+from oci_convert.stores.registry.retries import Retries
 from oci_convert.stores.registry.transport import Answer, Response
 
 __all__ = ["Downloads"]
@@ -54,7 +54,7 @@ class Downloads(Remote):
         call = self._call(Kind.BLOB, "GET", f"blobs/{digest}", digest)
         tally = Tally(digest.algorithm) if verify else None
         had = 0
-        patience = Patience(self.host.options, self.host.pace)
+        retries = Retries(self.host.options, self.host.pace)
         while True:
             try:
                 for chunk in self._from(call, had, size):
@@ -62,11 +62,11 @@ class Downloads(Remote):
                     if tally is not None:
                         tally.update(chunk)
                     if len(chunk) == CHUNK:
-                        patience.progress()
+                        retries.progress()
                     yield chunk
                 break
             except TryAgain as again:
-                patience.wait(again)
+                retries.wait(again)
         if tally is not None and tally.digest != digest:
             how = f"it hashes to {tally.digest.short()}, in {had} bytes"
             raise _broken(call, "digest-mismatch", how, digest, tally.digest)

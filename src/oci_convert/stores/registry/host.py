@@ -24,9 +24,9 @@ from oci_convert.stores.registry.failures import failed
 from oci_convert.stores.registry.headers import retry_after, warning_texts
 from oci_convert.stores.registry.options import RegistryOptions
 from oci_convert.stores.registry.pace import Pace
-from oci_convert.stores.registry.patience import Patience
 from oci_convert.stores.registry.reference import Repository, is_loopback
 from oci_convert.stores.registry.refusals import TryAgain, refused, unexpected
+from oci_convert.stores.registry.retries import Retries
 from oci_convert.stores.registry.secret import Credential
 from oci_convert.stores.registry.tokens import Authorizer, Wish
 from oci_convert.stores.registry.transport import Answer, Origin, Response, Transport, origin_of
@@ -120,13 +120,13 @@ class Host:
 
     def persist(self, attempt: Callable[[], T]) -> T:
         """Try something until it goes well, as often as the options say."""
-        patience = None
+        retries = None
         while True:
             try:
                 return attempt()
             except TryAgain as again:
-                patience = patience or Patience(self.options, self.pace)
-                patience.wait(again)
+                retries = retries or Retries(self.options, self.pace)
+                retries.wait(again)
 
     def ask(self, call: Call) -> Answer:
         """The answer to a call, whatever its status, but for those that pass and for 401.

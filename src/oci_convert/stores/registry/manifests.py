@@ -17,9 +17,9 @@ from oci_convert.spec.media_types import Kind as BlobKind
 from oci_convert.stores.registry.calls import Call, Kind
 from oci_convert.stores.registry.headers import media_type
 from oci_convert.stores.registry.lists import Lists
-from oci_convert.stores.registry.patience import Patience
 from oci_convert.stores.registry.refusals import TryAgain, refused, words_of
 from oci_convert.stores.registry.remote import bad_answer, stated_digest
+from oci_convert.stores.registry.retries import Retries
 from oci_convert.stores.registry.transport import Answer
 
 __all__ = ["ACCEPT", "MEDIA_TYPES", "Fetched", "Head", "Manifests", "Pushed"]
@@ -136,13 +136,13 @@ class Manifests(Lists):
         return Pushed(digest, new=True, subject_handled="OCI-Subject" in answer.headers)
 
     def _put(self, call: Call, digest: Digest) -> Answer:
-        patience = Patience(self.host.options, self.host.pace, _LATE_TRIES)
+        retries = Retries(self.host.options, self.host.pace, _LATE_TRIES)
         while True:
             answer = self.host.ask(call)
             if answer.status in _MADE:
                 if self._is_taken(call, answer, digest):
                     return answer
-                patience.wait(TryAgain(_not_kept(call)))
+                retries.wait(TryAgain(_not_kept(call)))
                 continue
             words = words_of(answer)
             late = not words.codes.isdisjoint(_LATE)
@@ -155,7 +155,7 @@ class Manifests(Lists):
             for lost in gone:
                 self._known.discard(self._key(lost))
                 self._known.discard(self._key(lost, Kind.MANIFEST))
-            patience.wait(TryAgain(error))
+            retries.wait(TryAgain(error))
 
     def _is_taken(self, call: Call, answer: Answer, digest: Digest) -> bool:
         """Whether a registry has what it says that it took."""

@@ -19,9 +19,9 @@ from oci_convert.stores.registry.calls import Call, Kind
 from oci_convert.stores.registry.downloads import Downloads
 from oci_convert.stores.registry.headers import last_received
 from oci_convert.stores.registry.outgoing import Chunks, Outgoing, ReadingError
-from oci_convert.stores.registry.patience import Patience
 from oci_convert.stores.registry.refusals import TryAgain, refused, words_of
 from oci_convert.stores.registry.remote import bad_answer, stated_digest
+from oci_convert.stores.registry.retries import Retries
 from oci_convert.stores.registry.transport import Answer
 
 __all__ = ["UploadSession"]
@@ -73,7 +73,7 @@ class UploadSession:
             raise
 
     def _run(self, location: str | None) -> tuple[Digest, int]:
-        patience = Patience(self._host.options, self._host.pace)
+        retries = Retries(self._host.options, self._host.pace)
         while True:
             outgoing = Outgoing(
                 self._chunks(),
@@ -85,7 +85,7 @@ class UploadSession:
             try:
                 self._send(location, outgoing)
             except TryAgain as again:
-                patience.wait(again)
+                retries.wait(again)
                 location = self._opened = None
                 if not outgoing.finished or self._remote.head_blob(outgoing.digest) is None:
                     continue  # else only the answer was lost
@@ -153,13 +153,13 @@ class UploadSession:
         """
         end = start + len(piece)
         headers = {**_BINARY, "Content-Range": f"{start}-{end - 1}"}
-        patience = Patience(self._host.options, self._host.pace)
+        retries = Retries(self._host.options, self._host.pace)
         while True:
             call = self._call("PATCH", location, "", headers, piece, len(piece))
             try:
                 return self._sent(call, end)
             except TryAgain as again:
-                patience.wait(again)
+                retries.wait(again)
                 has, location = self._arrived(location)
                 if has == end:
                     return location

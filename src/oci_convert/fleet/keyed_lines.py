@@ -1,4 +1,4 @@
-"""What was seen where, by a key: on disk if there is much of it, so that it takes no memory."""
+"""Where lines of a file were seen, by a key: on disk if there are many, to take no memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from oci_convert.stores.base import Closing
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["Places", "temporary_database"]
+__all__ = ["KeyedLines", "temporary_database"]
 
 
 def temporary_database() -> sqlite3.Connection:
@@ -24,28 +24,28 @@ def temporary_database() -> sqlite3.Connection:
     return database
 
 
-class Places(Closing):
+class KeyedLines(Closing):
     """Two numbers for each key; the last ones count. A context manager."""
 
     def __init__(self) -> None:
         self._database = temporary_database()
         self._database.execute(
-            "CREATE TABLE places (key TEXT PRIMARY KEY, at INTEGER, size INTEGER) WITHOUT ROWID"
+            "CREATE TABLE lines (key TEXT PRIMARY KEY, at INTEGER, size INTEGER) WITHOUT ROWID"
         )
 
     def add(self, key: str, at: int, size: int = 0) -> None:
         """Note one key."""
         self.fill([(key, at, size)])
 
-    def fill(self, places: Iterable[tuple[str, int, int]]) -> None:
+    def fill(self, lines: Iterable[tuple[str, int, int]]) -> None:
         """Note many."""
         self._database.execute("BEGIN")
-        self._database.executemany("INSERT OR REPLACE INTO places VALUES (?, ?, ?)", places)
+        self._database.executemany("INSERT OR REPLACE INTO lines VALUES (?, ?, ?)", lines)
         self._database.execute("COMMIT")
 
     def find(self, key: str) -> tuple[int, int] | None:
         """The numbers of a key."""
-        query = "SELECT at, size FROM places WHERE key = ?"
+        query = "SELECT at, size FROM lines WHERE key = ?"
         found: tuple[int, int] | None = self._database.execute(query, (key,)).fetchone()
         return found
 

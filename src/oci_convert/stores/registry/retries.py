@@ -9,12 +9,12 @@ from oci_convert.stores.registry.options import RegistryOptions
 from oci_convert.stores.registry.pace import Pace
 from oci_convert.stores.registry.refusals import TryAgain
 
-__all__ = ["Patience"]
+__all__ = ["Retries"]
 
 _LONGEST_PAUSE: Final = 30.0
 
 
-class Patience:
+class Retries:
     """The tries of one thing: each failure costs one, and the pauses double."""
 
     def __init__(self, options: RegistryOptions, pace: Pace, tries: int | None = None) -> None:
