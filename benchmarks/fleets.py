@@ -7,6 +7,7 @@ docs/performance.md says of fleets. ``archives`` needs skopeo, ``cluster`` Dask.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import subprocess
 import sys
@@ -131,6 +132,8 @@ def timed(what: Callable[[], object]) -> float:
 
 def registry(count: int = 400, workers: int = 32, rounds: int = 5) -> None:
     """Lists of five inside Debian's registry, and a bare loop that sends the same requests."""
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)  # as the command does
     with (
         tempfile.TemporaryDirectory() as name,
         docker_registry("docker-registry", Path(name), {}) as host,

@@ -140,6 +140,9 @@ class _Conversion:
     ) -> None:
         self.source_plans: list[SourcePlan] = []
         self.failures: list[Failure] = []
+        # No method of this object: they would hold each other, and all trees of the run, until
+        # garbage is collected.
+        self._fail = partial(_fail, self.failures, options)
         platforms = PlatformChoice(options.platforms)
         self._settings = Settings(family, options, sink, platforms, record, self._fail)
         self._sink = sink
@@ -177,11 +180,6 @@ class _Conversion:
         planner.plan(roots, named=opened_store.ref is not None)
         self._count = planner.count
         self.source_plans += planner.plans
-
-    def _fail(self, origin: str, error: OciConvertError) -> None:
-        if not self._settings.options.keep_going:
-            raise error
-        self.failures.append(Failure.of(origin, error))
 
     def check(self) -> None:
         """Every platform must have been found, and something must be left to convert."""
@@ -251,6 +249,12 @@ class _Conversion:
         except BaseException:
             sink.abort()
             raise
+
+
+def _fail(failures: list[Failure], options: Options, origin: str, error: OciConvertError) -> None:
+    if not options.keep_going:
+        raise error
+    failures.append(Failure.of(origin, error))
 
 
 def _record(raw: bytes) -> Record:

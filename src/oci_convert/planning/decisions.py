@@ -256,24 +256,26 @@ def same_bytes(node: Node, media_type: str, diff_id: Digest | None = None) -> Ke
 
 def included(roots: Iterable[Decision]) -> list[Decision]:
     """What ends in the target of some roots, parents first, each once."""
-    found: list[Decision] = []
-    given: set[int] = set()
+    found: dict[int, Decision] = {}
     followed: set[int] = set()
-
-    def below(decision: Decision, *, spliced: bool = False) -> None:
-        # A nested index may be spliced here, and an image of its own elsewhere.
-        if not spliced and id(decision) not in given:
-            given.add(id(decision))
-            found.append(decision)
-        if id(decision) not in followed:
-            followed.add(id(decision))
-            for child in decision.children:
-                if child.included:
-                    below(child.decision, spliced=child.spliced)
-
     for root in roots:
-        below(root)
-    return found
+        _include(root, found, followed)
+    return list(found.values())
+
+
+# A function that is defined inside another one and calls itself would be a circle of references,
+# and whole trees would wait for the collector of garbage.
+def _include(
+    decision: Decision, found: dict[int, Decision], followed: set[int], *, spliced: bool = False
+) -> None:
+    # A nested index may be spliced here, and an image of its own elsewhere.
+    if not spliced:
+        found.setdefault(id(decision), decision)
+    if id(decision) not in followed:
+        followed.add(id(decision))
+        for child in decision.children:
+            if child.included:
+                _include(child.decision, found, followed, spliced=child.spliced)
 
 
 def in_order(roots: Iterable[Decision]) -> list[Decision]:
@@ -285,23 +287,25 @@ def in_order(roots: Iterable[Decision]) -> list[Decision]:
     found: list[Decision] = []
     seen: set[int] = set()
     passed = False
-
-    def below(decision: Decision) -> None:
-        nonlocal passed
-        seen.add(id(decision))
-        for child in decision.children:
-            passed = passed or child.spliced or child.slot.role is Role.SUBJECT
-            if id(child.decision) not in seen and not child.removed:
-                below(child.decision)
-        found.append(decision)
-
     for root in roots:
         if id(root) not in seen:
-            below(root)
+            passed |= _put_in_order(root, found, seen)
     if not passed:  # most are like that
         return found
     wanted = {id(decision) for decision in included(roots)}
     return [decision for decision in found if id(decision) in wanted]
+
+
+def _put_in_order(decision: Decision, found: list[Decision], seen: set[int]) -> bool:
+    """Whether something was met on the way that need not end in the target."""
+    seen.add(id(decision))
+    passed = False
+    for child in decision.children:
+        passed = passed or child.spliced or child.slot.role is Role.SUBJECT
+        if id(child.decision) not in seen and not child.removed:
+            passed |= _put_in_order(child.decision, found, seen)
+    found.append(decision)
+    return passed
 
 
 def documents_below(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypedDict
 
 from oci_convert.documents.document import Document, Role, Slot, read_document
@@ -115,6 +116,14 @@ def read_node(
     """Read the tree of one root, called ``where``, as :func:`read_tree` does."""
     reader = _Reader(source, lambda _: True, faults, made=dict(known))
     return reader.root(root, where)
+
+
+def _bytes_of(
+    source: Source, made: Mapping[Digest, bytes], descriptor: Descriptor, where: str
+) -> bytes:
+    refuse_large(descriptor, where)
+    known = made.get(descriptor.name)
+    return b"".join(source.read(descriptor, where)) if known is None else known
 
 
 @dataclass(eq=False, repr=False)
@@ -229,7 +238,8 @@ class _Reader:
         return self._look_inside(blob, depth)
 
     def _config(self, blob: _Blob) -> ConfigNode:
-        content = Content(lambda: self._bytes(blob.descriptor, blob.where))
+        # Not by way of the reader, which knows all nodes: a circle of references.
+        content = Content(partial(_bytes_of, self.source, self.made, blob.descriptor, blob.where))
         if not self.source.remote:
             content.get()
         return ConfigNode(**blob.fields, content=content)
@@ -274,9 +284,7 @@ class _Reader:
         return True
 
     def _bytes(self, descriptor: Descriptor, where: str) -> bytes:
-        refuse_large(descriptor, where)
-        made = self.made.get(descriptor.name)
-        return b"".join(self.source.read(descriptor, where)) if made is None else made
+        return _bytes_of(self.source, self.made, descriptor, where)
 
     def _look_inside(self, blob: _Blob, depth: int) -> Node:
         """What a blob is that no media type vouches for: perhaps it is a document all the same."""

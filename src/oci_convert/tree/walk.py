@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from oci_convert.documents.document import Role, Slot
@@ -74,23 +74,34 @@ def walk(
     its places. What is below it is followed at one place only, so that there are no more visits
     than descriptors: a few small indexes could list each other in billions of ways.
     """
-    seen: set[int] = set()
-    followed: set[int] = set()
+    first = Visit(node, node.descriptor if entry is None else entry)
+    return _Walk(roles, into, again).visits(first)
 
-    def visits(visit: Visit) -> Iterator[Visit]:
+
+@dataclass(slots=True)
+class _Walk:
+    """What is asked for, and what was seen so far. No nested function: that calls itself, and
+    would keep all that it saw until garbage is collected.
+    """
+
+    roles: frozenset[Role] | None
+    into: Callable[[Visit], bool]
+    again: bool
+    seen: set[int] = field(default_factory=set)
+    followed: set[int] = field(default_factory=set)
+
+    def visits(self, visit: Visit) -> Iterator[Visit]:
         found = visit.node
-        seen.add(id(found))
-        if visit.first or again:
+        self.seen.add(id(found))
+        if visit.first or self.again:
             yield visit
-        if id(found) in followed or not into(visit):
+        if id(found) in self.followed or not self.into(visit):
             return
-        followed.add(id(found))
+        self.followed.add(id(found))
         for slot, child in found.named:
-            if roles is None or slot.role in roles:
-                first = id(child) not in seen
-                yield from visits(Visit(child, slot.descriptor, slot, visit, first))
-
-    return visits(Visit(node, node.descriptor if entry is None else entry))
+            if self.roles is None or slot.role in self.roles:
+                first = id(child) not in self.seen
+                yield from self.visits(Visit(child, slot.descriptor, slot, visit, first))
 
 
 def is_index(visit: Visit) -> bool:
