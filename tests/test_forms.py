@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from oci_convert.conversion.convert import convert
 from oci_convert.errors import OciConvertError
+from oci_convert.limits import limited
 from oci_convert.planning import decide, reversibility
 from oci_convert.planning.forms import Forms
 from oci_convert.report import Report
@@ -165,3 +166,11 @@ def test_any_verdict_is_that_of_the_way_back(monkeypatch: pytest.MonkeyPatch) ->
 
     compare()
     assert any(count > 1 for form, count in seen.items() if form is not None)
+
+
+def test_a_document_near_the_limit_has_no_form(gone_back: list[str]) -> None:
+    image = docker_image([layer(str(number)) for number in range(8)])
+    with limited(document_size=2 * len(image.manifest) - 1):
+        converted(image)
+        converted(image)
+    assert len(gone_back) == 2

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Final
 
 from oci_convert.documents.document import Role
+from oci_convert.limits import limits
 from oci_convert.planning.decisions import (
     Decision,
     DescriptorPlan,
@@ -54,14 +55,15 @@ class Forms:
     def _form(self, decision: Rewrite) -> bytes | None:
         document, old = decision.node.document, decision.node.descriptor
         # Images that are there as gzip and as zstd have to do with each other.
-        if len(document.raw) > _LARGE or "zstd" in document.text:
+        most = min(_LARGE, limits().document_size // 2)  # another size must not reach the limit
+        if len(document.raw) > most or "zstd" in document.text:
             return None
         numbers: dict[str, int] = {}
 
         def numbered(own: re.Match[str]) -> str:
             digest, algorithm = own.groups()
             if digest is None:
-                return "size"
+                return own[0].rstrip("0123456789")
             return f"{algorithm}:{numbers.setdefault(digest, len(numbers))}"
 
         text = _OWN.sub(numbered, document.text)
