@@ -265,6 +265,37 @@ def test_a_signal_ends_a_run_whatever_thread_gets_it(tmp_path: Path) -> None:
     assert not (tmp_path / "new").exists()
 
 
+ON_THE_WAY_OUT = """
+import signal
+from oci_convert.cli.run import main
+from oci_convert.conversion.transfer import Transfer
+from oci_convert.errors import StoreError
+
+def broken(*_):
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        raise {error}
+
+Transfer.run = broken
+main()
+"""
+"""The command, in which the end that a signal asks for raises something else."""
+
+
+@pytest.mark.parametrize("error", ["RuntimeError('release unlocked lock')", "StoreError('late')"])
+def test_a_signal_is_told_whatever_is_raised_on_the_way_out(error: str, tmp_path: Path) -> None:
+    source = f"oci:{write_layout({'new': docker_image()}, tmp_path / 'source')}"
+    command = [sys.executable, "-c", ON_THE_WAY_OUT.format(error=error), "convert"]
+    with running(source, f"oci:{tmp_path}/new/target", command=command) as process:
+        _, said = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, said) == (
+        128 + signal.SIGTERM,
+        b"error: stopped; the target has the complete image or none\n",
+    )
+    assert not (tmp_path / "new").exists()
+
+
 CLEARED_UP = """
 import gc, signal, sys, time, weakref
 from oci_convert import operating_system

@@ -13,7 +13,7 @@ from typing import NoReturn
 from oci_convert.cli.show import complain
 from oci_convert.cli.show.terminal import tell
 from oci_convert.cli.show.text import Style, Text
-from oci_convert.cli.signals import StoppedError, listen
+from oci_convert.cli.signals import StoppedError, listen, stopped_by
 from oci_convert.cli.status import DONE, FAILED, INTERNAL, USAGE
 from oci_convert.errors import OciConvertError, UsageError
 
@@ -46,15 +46,16 @@ def _run() -> int:
     try:
         status = _status(_loaded())
         sys.stdout.flush()
-    except StoppedError as stopped:
+    except (StoppedError, Exception) as error:
+        stopped = stopped_by(error)
+        if stopped is None:
+            return _failed(error)
         complain("stopped; the target has the complete image or none")
         return 128 + stopped.number
-    except Exception as error:
-        return _failed(error)
     return status
 
 
-def _failed(error: Exception) -> int:
+def _failed(error: BaseException) -> int:
     """Tell what ended the run, in one line; where in the program, only if that was asked for."""
     if "--debug" in sys.argv:
         import traceback

@@ -17,7 +17,7 @@ from oci_convert.operating_system import system, wake_main_thread
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-__all__ = ["StoppedError", "in_two_stages", "listen"]
+__all__ = ["StoppedError", "in_two_stages", "listen", "stopped_by"]
 
 _AGAIN: Final = 0.02
 """Seconds after which the main thread is woken again."""
@@ -30,6 +30,16 @@ class StoppedError(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+
+
+def stopped_by(error: BaseException | None) -> StoppedError | None:
+    """The signal because of which something was raised, also on the way out.
+
+    Where one comes in the middle of Python's own locks, leaving them raises another exception.
+    """
+    while error is not None and not isinstance(error, StoppedError):
+        error = error.__context__
+    return error
 
 
 def listen() -> None:
