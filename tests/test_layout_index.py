@@ -22,7 +22,7 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import pair
 from oci_convert.stores import OciLayout, Root, Store
-from oci_convert.stores.layout_index import LayoutIndex, entry_text
+from oci_convert.stores.layout_index_text import LayoutIndex, entry_text
 from support.images import OCI_INDEX, OCI_MANIFEST, REF_NAME, docker_image, layer, layout_files
 
 # -- the same as an editor does that knows nothing but the text ------------------------------------

@@ -29,7 +29,7 @@ from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSo
 from oci_convert.stores.contents import is_layout
 from oci_convert.stores.files.folder import Folder, WritableFolder
 from oci_convert.stores.files.memory import Held, MemoryFiles
-from oci_convert.stores.layout_index import LayoutIndex
+from oci_convert.stores.layout_index_text import LayoutIndex
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource
 from support.contract import (
     FolderContract,

@@ -1,4 +1,7 @@
-"""Jobs that need not be done again: their source is what it was, or their image is there."""
+"""Jobs that need not be done again: their source is what it was, or their image is there.
+
+The engine asks what the source was when a job was done; the worker compares it with what it is.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Reversibility: everything is converted back at once, to see whether the bytes return."""
+"""Reversibility: everything is converted back at once, to see whether the bytes return.
+
+Once for each form of a document (:mod:`~oci_convert.planning.forms`): which ones return is
+remembered here.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from oci_convert.stores.base import Source
 from oci_convert.stores.contents import INDEX
 from oci_convert.stores.files.base import WritableFiles
 from oci_convert.stores.files.system import system_errors
-from oci_convert.stores.layout_index import IndexReader
+from oci_convert.stores.layout_index_text import IndexReader
 from oci_convert.stores.oci_layout import OciLayoutSink
 
 __all__ = ["LayoutNames"]

@@ -16,7 +16,7 @@ from oci_convert.stores.files.borrowed import BinaryReader, BinaryWriter, Borrow
 from oci_convert.stores.files.folder import WritableFolder
 from oci_convert.stores.files.outputs import GivenFile
 from oci_convert.stores.files.spool import open_archive
-from oci_convert.stores.layout_index import IndexReader
+from oci_convert.stores.layout_index_text import IndexReader
 from oci_convert.stores.layout_names import LayoutNames
 from oci_convert.stores.references import (
     Reference,

@@ -6,7 +6,7 @@ from oci_convert.errors import located
 from oci_convert.spec.media_types import Family
 from oci_convert.stores.base import Sink, SinkOptions, Source, SourceOptions
 from oci_convert.stores.files.memory import Held, MemoryFiles
-from oci_convert.stores.layout_index import IndexReader
+from oci_convert.stores.layout_index_text import IndexReader
 from oci_convert.stores.layout_names import LayoutNames
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource
 from oci_convert.text.brief import brief

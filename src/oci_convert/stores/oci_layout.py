@@ -17,7 +17,7 @@ from oci_convert.stores.base import Capabilities, Root
 from oci_convert.stores.contents import INDEX
 from oci_convert.stores.files import Files, WritableFiles
 from oci_convert.stores.files_store import FilesSink, FilesSource
-from oci_convert.stores.layout_index import IndexReader, LayoutIndex, entry_text
+from oci_convert.stores.layout_index_text import IndexReader, LayoutIndex, entry_text
 
 __all__ = ["HEADER", "OciLayoutSink", "OciLayoutSource", "blob_name"]
 

@@ -22,7 +22,7 @@ from oci_convert.stores.contents import is_docker_archive, is_docker_legacy, is_
 from oci_convert.stores.files.archive_names import is_archive_name, packing_of
 from oci_convert.stores.files.base import Files
 from oci_convert.stores.files.folder import Folder, WritableFolder
-from oci_convert.stores.layout_index import IndexReader
+from oci_convert.stores.layout_index_text import IndexReader
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource
 from oci_convert.stores.other_spellings import (
     SPELLING,
