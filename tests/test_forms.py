@@ -17,6 +17,7 @@ from oci_convert.planning import decide, reversibility
 from oci_convert.planning.forms import Forms
 from oci_convert.report import Report
 from oci_convert.spec.media_types import Compression, Family
+from oci_convert.stores.known import Known
 from oci_convert.stores.memory import Memory
 from support.images import (
     Image,
@@ -38,7 +39,7 @@ def converted(image: Image, to: Family | str = "oci", **options: Any) -> Report:
 
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reversibility, "_returning", set())
+    monkeypatch.setattr(reversibility, "_returning", Known(10_000))
 
 
 @pytest.fixture
@@ -129,11 +130,14 @@ def test_a_large_document_has_no_form(
     assert len(gone_back) == 2
 
 
-def test_only_so_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reversibility, "_MOST", 3)
-    for image in OTHERS.values():
+def test_only_so_many_are_remembered(gone_back: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reversibility, "_returning", Known(3))
+    found = [A, *OTHERS.values()][:4]
+    for image in (*found, found[-1]):
         converted(image)
-    assert 1 <= len(reversibility._returning) <= 3
+    assert len(gone_back) == len(found)
+    converted(A)  # the first one gave way to the fourth
+    assert len(gone_back) == len(found) + 1
 
 
 def test_any_verdict_is_that_of_the_way_back(monkeypatch: pytest.MonkeyPatch) -> None:

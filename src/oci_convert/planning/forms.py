@@ -12,13 +12,7 @@ from typing import Final
 
 from oci_convert.documents.document import Role
 from oci_convert.limits import limits
-from oci_convert.planning.decisions import (
-    Decision,
-    DescriptorPlan,
-    Keep,
-    Relabel,
-    Rewrite,
-)
+from oci_convert.planning.decisions import Decision, DescriptorPlan, Keep, Relabel, Rewrite
 from oci_convert.planning.rendering import Rendered
 from oci_convert.spec.media_types import Compression, Kind
 from oci_convert.tree.nodes import BlobNode, ConfigNode

@@ -28,6 +28,7 @@ from oci_convert.planning.forms import Forms
 from oci_convert.planning.planner import Planner
 from oci_convert.planning.rendering import Rendered
 from oci_convert.spec.media_types import Family, Kind
+from oci_convert.stores.known import Known
 from oci_convert.transform.document_edits import home_of
 from oci_convert.tree.nodes import DocumentNode, Node, Tree, UnreadNode
 
@@ -37,8 +38,7 @@ WHY_IRREVERSIBLE: Final = {
     "not-reversible": "converting back gives other bytes",
     "not-reversible-repacked": "converting back gives other bytes: a layer is recompressed",
 }
-_MOST: Final = 10_000
-_returning: Final[set[tuple[object, bytes]]] = set()
+_returning: Final = Known(10_000)
 """The forms of documents that were found to return, each with what was asked for."""
 
 
@@ -108,8 +108,6 @@ class _ConvertedBack:
         if not self._returns(decision):
             return "not-reversible"
         if form is not None:
-            if len(_returning) >= _MOST:
-                _returning.clear()
             _returning.add((self._asked, form))
         return None
 
