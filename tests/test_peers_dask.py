@@ -6,7 +6,6 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from oci_convert import Job, JobStatus, Options, convert_many
+from oci_convert.fleet.dask_executor import that_answers
 from oci_convert.fleet.jobs import Chunk
 from support.images import layer, oci_image, write_layout
 
@@ -61,14 +61,15 @@ def test_all_jobs_are_done_although_a_worker_is_killed(cluster: Any, tmp_path: P
     assert all(result.status.good for result in results)
 
 
-class Deadly(Executor):
-    """Lets the job with the ID ``deadly`` end the worker that carries it out."""
+class Deadly:
+    """A client whose workers are ended by the job with the ID ``deadly``."""
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self.loop = client.loop
 
-    def submit(self, function: Any, /, *args: Any, **values: Any) -> Future[Any]:
-        return self._executor.submit(carried_out, function, *args)
+    def submit(self, function: Any, /, *args: Any, **values: Any) -> Any:
+        return self._client.submit(carried_out, function, *args, **values)
 
 
 def carried_out(function: Any, chunk: Chunk) -> Any:
@@ -84,10 +85,33 @@ def test_a_job_that_kills_three_workers_is_lost_and_all_others_are_done(
     """Also those that wait at the same worker, which Dask holds as suspect as the one that runs."""
     many = jobs(tmp_path, 200)
     many[100] = Job(many[100].source, many[100].destination, many[100].options, "deadly")
-    executor = Deadly(cluster.get_executor(pure=pure))
+    executor = type(cluster.get_executor())(Deadly(cluster), pure=pure)
     results = list(convert_many(many, executor=executor, workers=2, chunk=5))
     assert [(it.id, it.attempts) for it in results if it.status is JobStatus.LOST] == [
         ("deadly", 3)
     ]
     assert Counter(result.status.good for result in results) == {True: 199, False: 1}
     assert len({result.id for result in results}) == 200
+
+
+class EndsWhoSendsIt:
+    """A result that its worker does not survive sending."""
+
+    def __reduce__(self) -> Any:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def deadly_both_times(done: Path) -> EndsWhoSendsIt:
+    if done.exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    done.touch()
+    return EndsWhoSendsIt()
+
+
+def test_work_is_answered_whose_result_is_lost_and_that_then_fails(
+    cluster: Any, tmp_path: Path
+) -> None:
+    """Dask's own executor, asked the same, never answers."""
+    executor = that_answers(cluster.get_executor(pure=False))
+    answer = executor.submit(deadly_both_times, tmp_path / "done")
+    assert type(answer.exception(timeout=60)).__name__ == "KilledWorker"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from oci_convert.cli.registry_options import SCHEME, Registries
 from oci_convert.errors import StoreError, UsageError
+from oci_convert.fleet.dask_executor import DaskExecutor
 
 if TYPE_CHECKING:
     from oci_convert.fleet.jobs import Job
@@ -79,7 +80,7 @@ def cluster(
         ) from error
     with client:
         places = sum(client.nthreads().values())
-        executor = client.get_executor(pure=False)  # else arguments are digested, to name the work
+        executor = DaskExecutor(client, pure=False)  # else arguments are digested, to name the work
         yield _OnWorkers(executor, registries), max(1, places)
 
 

@@ -23,6 +23,7 @@ from threading import Event
 from typing import Final
 
 from oci_convert.errors import OciConvertError, StoreError, UsageError
+from oci_convert.fleet.dask_executor import that_answers
 from oci_convert.fleet.jobs import Chunk, Job, Task
 from oci_convert.fleet.names import Names
 from oci_convert.fleet.records import write_record
@@ -161,7 +162,7 @@ class Fleet:
                 stack.callback(executor.shutdown, cancel_futures=True)
             stack.callback(self._cancel)
             names = stack.enter_context(Names())
-            for result in self._results(executor):
+            for result in self._results(that_answers(executor)):
                 yield self._told(result, names)
             self.summary.complete = not self._stopping.is_set()
             self.summary.seconds = round(time.monotonic() - began, 3)
