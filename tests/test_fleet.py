@@ -415,18 +415,36 @@ def test_five_platforms_are_counted_with_their_documents(tmp_path: Path) -> None
     assert (result.documents, result.blobs) == (3, 4)
 
 
+def test_paths_are_taken_from_the_folder_of_who_sends_a_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker has another one, in which it would find nothing, or write what nobody looks for."""
+    write_layout({"a": oci_image([layer("a")])}, tmp_path / "here/in")
+    for name in ("there", "here"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / name)
+    elsewhere = ThreadPoolExecutor(initializer=monkeypatch.chdir, initargs=(tmp_path / "there",))
+    job = Job("oci:in:a", "dir:out", FAST.but(to="docker"))
+    with elsewhere:
+        (result,) = convert_many([job], executor=elsewhere)
+    assert result.status is JobStatus.DONE
+    assert (result.id, result.destination) == ("oci:in:a dir:out", "dir:out")
+    assert (tmp_path / "here/out/manifest.json").exists()
+    assert not list((tmp_path / "there").iterdir())
+
+
 def test_results_come_as_jobs_end_not_as_they_began(
     layout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, others = work._try, threading.Semaphore(0)
 
-    def slow(task: Any, watch: Any) -> JobResult:
+    def slow(task: Any, *rest: Any) -> JobResult:
         if task.job.source.endswith(":0"):
             for _ in range(2):
                 assert others.acquire(timeout=60)
             time.sleep(0.1)
-            return real(task, watch)
-        result = real(task, watch)
+            return real(task, *rest)
+        result = real(task, *rest)
         others.release()
         return result
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
 from typing import Any
 
 import pytest
@@ -24,14 +26,18 @@ pytestmark = [
 
 
 @pytest.fixture
-def cluster(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # workers know this module, too
+def distributed(request: pytest.FixtureRequest) -> Any:
     try:
-        dask: Any = import_module("dask")
-        distributed: Any = import_module("distributed")
+        return import_module("distributed")
     except ImportError:
         assert not request.config.getoption("--require-peers"), "distributed is not installed"
         pytest.skip("distributed is not installed")
+
+
+@pytest.fixture
+def cluster(distributed: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # workers know this module, too
+    dask: Any = import_module("dask")
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),  # each death is ours
         distributed.LocalCluster(
@@ -115,3 +121,27 @@ def test_work_is_answered_whose_result_is_lost_and_that_then_fails(
     executor = that_answers(cluster.get_executor(pure=False))
     answer = executor.submit(deadly_both_times, tmp_path / "done")
     assert type(answer.exception(timeout=60)).__name__ == "KilledWorker"
+
+
+def test_jobs_wait_for_workers_that_come_later_and_the_command_says_so(
+    distributed: Any, tmp_path: Path
+) -> None:
+    write_layout({"a": oci_image([layer("a")])}, tmp_path / "in")
+    (tmp_path / "jobs.csv").write_text(
+        "source,destination\n" + "".join(f"oci:in:a,dir:out{n}\n" for n in range(20))
+    )
+    with distributed.LocalCluster(
+        n_workers=0, threads_per_worker=1, dashboard_address=None, silence_logs=50
+    ) as made:
+        address = made.scheduler_address
+        command = [sys.executable, "-m", "oci_convert", "batch", "jobs.csv", "--to", "docker"]
+        command += ["--scheduler", address, "--shared-filesystem", "--results", "results.jsonl"]
+        with Popen(command, cwd=tmp_path, stderr=PIPE, stdout=DEVNULL, text=True) as process:
+            assert process.stderr is not None
+            assert process.stderr.readline() == (
+                f"{address} has no workers yet; the jobs wait for them\n"
+            )
+            made.scale(1)
+            _, told = process.communicate(timeout=60)
+    assert told.startswith("20 jobs: 20 done")
+    assert process.returncode == 0

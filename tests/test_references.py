@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oci_convert import OciConvertError, UsageError, convert, inspect
-from oci_convert.stores.references import Reference, parse
+from oci_convert.stores.references import Reference, parse, within
 from support.images import docker_image, oci_image, save_tar, write_files, write_layout
 
 
@@ -53,6 +53,28 @@ def test_the_longest_path_that_is_there_wins(text: str, destination: bool) -> No
 @pytest.mark.parametrize("text", ["oci:lay:1.0", "docker-archive:app:1.0.tar", "oci:lay:1.0:app"])
 def test_a_store_with_a_colon_is_read(text: str) -> None:
     assert inspect(text).images
+
+
+@pytest.mark.parametrize("text", [*LONGEST, "plain", "./lay:1.0", "deep/app.tar", "new:1"])
+def test_a_reference_means_the_same_elsewhere(
+    here: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    meant = parse(text)
+    monkeypatch.chdir("deep")
+    moved = parse(within(str(here), text))
+    assert (moved.transport, moved.ref) == (meant.transport, meant.ref)
+    assert Path(moved.path) == here / meant.path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "-", "oci:", "oci::app", "docker-archive:-", "docker://host/app:1", "ocii:plain"),
+        *("oci:/plain:1.0", "oci:///plain", "/plain", "podman:app"),
+    ],
+)
+def test_what_has_no_path_or_one_from_the_root_stays_as_it_is(text: str) -> None:
+    assert within("/elsewhere", text) == text
 
 
 def test_a_layout_with_a_colon_grows(here: Path) -> None:

@@ -96,7 +96,9 @@ def carry_out(
 
     with cluster(how.scheduler, registries, insecure=how.insecure_scheduler) as (executor, places):
         sent = jobs if how.shared_filesystem else only_registries(jobs)
-        _run(sent, how, registries, executor, places, total, wrong)
+        if not places and not how.quiet:
+            show.tell(f"{how.scheduler} has no workers yet; the jobs wait for them")
+        _run(sent, how, registries, executor, places or how.jobs, total, wrong)
 
 
 def _run(

@@ -81,7 +81,7 @@ def cluster(
     with client:
         places = sum(client.nthreads().values())
         executor = DaskExecutor(client, pure=False)  # else arguments are digested, to name the work
-        yield _OnWorkers(executor, registries), max(1, places)
+        yield _OnWorkers(executor, registries), places
 
 
 def _refuse_plain(address: str, *, insecure: bool) -> None:

@@ -30,7 +30,7 @@ from oci_convert.fleet.records import write_record
 from oci_convert.fleet.results import Answer, JobResult, JobStatus, Summary
 from oci_convert.fleet.results_file import ResultsFile
 from oci_convert.fleet.resume import state_when_done
-from oci_convert.fleet.work import Watch, run_chunk
+from oci_convert.fleet.work import Watch, run_chunk, working_folder
 from oci_convert.limits import limits
 from oci_convert.report import Failure
 from oci_convert.text.wording import Wording
@@ -196,7 +196,7 @@ class Fleet:
             if not sent.tasks:
                 return
             self._is_alone = alone
-            chunk = Chunk(__version__, limits(), sent.tasks)
+            chunk = Chunk(__version__, limits(), sent.tasks, working_folder())
             try:
                 future = executor.submit(self._work, chunk)
             except Exception as error:

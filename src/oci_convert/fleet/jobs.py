@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from uuid import uuid4
 
@@ -11,6 +11,7 @@ from oci_convert.errors import UsageError
 from oci_convert.limits import Limits
 from oci_convert.options import Options
 from oci_convert.profiles.schema import names_in
+from oci_convert.stores.references import within
 from oci_convert.text.brief import Brief
 from oci_convert.text.suggestion import did_you_mean, nearest
 
@@ -50,6 +51,11 @@ class Job(Brief):
             "options": self.options.to_json(),
         }
         return {**members, "for": list(self.targets)} if self.targets else members
+
+    def told_from(self, folder: str) -> Job:
+        """The same job, with paths that are not absolute taken from ``folder``."""
+        source, destination = within(folder, self.source), within(folder, self.destination)
+        return replace(self, source=source, destination=destination)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -118,6 +124,8 @@ class Chunk:
     """Of this package, which must be the one of the worker."""
     limits: Limits
     tasks: tuple[Task, ...]
+    folder: str
+    """From which paths are told that are not absolute."""
     id: str = field(default_factory=lambda: uuid4().hex)
     """Of this sending. Dask calls work by its arguments: the same chunk, sent again, would be
     answered with what became of it before, as long as a scheduler remembers that."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from oci_convert.errors import OciConvertError
@@ -33,7 +34,7 @@ from oci_convert.version import __version__
 if TYPE_CHECKING:
     from oci_convert.stores.local import OciLayout
 
-__all__ = ["Watch", "run_chunk"]
+__all__ = ["Watch", "run_chunk", "working_folder"]
 
 Watch = Callable[[Job, Progress | None], None]
 """Told how far a job is, and with ``None`` when it begins and when it ends. What it raises while
@@ -65,14 +66,24 @@ def run_chunk(chunk: Chunk, watch: Watch | None = None) -> Answer:
     """
     if chunk.version != __version__:
         return Answer(__version__, ())
+    elsewhere = None if chunk.folder == working_folder() else chunk.folder
     with limited(chunk.limits):
-        return Answer(__version__, tuple(_run(task, watch) for task in chunk.tasks))
+        return Answer(__version__, tuple(_run(task, elsewhere, watch) for task in chunk.tasks))
 
 
-def _run(task: Task, watch: Watch | None) -> JobResult:
+def working_folder() -> str:
+    """From which this process takes paths that are not absolute; empty if it has been deleted."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return ""
+
+
+def _run(task: Task, elsewhere: str | None, watch: Watch | None) -> JobResult:
+    """The result of a task, which may have been made in a folder ``elsewhere``."""
     began = time.monotonic()
     for attempt in range(1, task.tries + 1):
-        result = _try(task, watch)
+        result = _try(task, elsewhere, watch)
         failure = result.failure
         if failure is None or failure.code not in _PASSING or attempt == task.tries:
             break
@@ -80,7 +91,7 @@ def _run(task: Task, watch: Watch | None) -> JobResult:
     return replace(result, attempts=attempt, seconds=round(time.monotonic() - began, 3))
 
 
-def _try(task: Task, watch: Watch | None) -> JobResult:
+def _try(task: Task, elsewhere: str | None, watch: Watch | None) -> JobResult:
     job = task.job
     result = JobResult(
         id=job.id,
@@ -90,6 +101,8 @@ def _try(task: Task, watch: Watch | None) -> JobResult:
         options=job.settings,
     )
     try:
+        if elsewhere is not None:
+            task = replace(task, job=job.told_from(elsewhere))
         return _convert(task, result, watch)
     except OciConvertError as error:
         return replace(result, failure=Failure.of(job.source, error))

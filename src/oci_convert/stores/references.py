@@ -43,6 +43,7 @@ __all__ = [
     "open_sink",
     "parse",
     "source_over",
+    "within",
 ]
 
 _LAYOUT: Final = "oci"
@@ -174,6 +175,18 @@ def bare(path: str | PathLike[str]) -> Reference:
     if "\0" in text:
         raise _invalid(text, "a path cannot contain a null character")
     return Reference(None, os.path.join(os.curdir, text) if text == "-" else text)
+
+
+def within(folder: str, text: str) -> str:
+    """The same reference, with a path that is not absolute taken from ``folder``."""
+    try:
+        found = parse(text)
+    except OciConvertError:  # whoever opens it says so
+        return text
+    if found.is_stream:
+        return text
+    before = "" if found.transport is None else f"{found.transport}:"
+    return before + os.path.join(folder, text.removeprefix(before))
 
 
 def open_files(reference: Reference, options: SourceOptions) -> Files:
