@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
-from oci_convert import Memory, Progress, convert, same_as, verify
+from oci_convert import BlobError, Memory, Progress, convert, open_images, same_as, verify
 from support.images import docker_image, files_below, layer, layout_files, write_dir, write_layout
 
 IMAGE = docker_image([layer(f"{i}", size=1_100_000) for i in range(4)])
 OTHER = docker_image([layer("other")])
+Watch = Callable[[Progress], None]
 
 
 class CancelledError(Exception):
     """What the caller raises; the library has no name for it."""
 
 
-def watched(started: Event, cancelled: Event) -> Callable[[Progress], None]:
+def watched(started: Event, cancelled: Event) -> Watch:
     """A progress that waits for the button once it has begun, so that no run is over too early."""
 
     def watch(_: Progress) -> None:
@@ -73,6 +76,89 @@ def test_a_run_that_another_thread_ends_leaves_nothing(
     report = convert("dir:source", reference, to=family, compress=compress)  # nothing is locked
     assert verify(reference).sound
     assert report.images[0].old is not None
+
+
+def open_below(folder: Path) -> list[str]:
+    """The files of a folder that this process has open."""
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            target = str(descriptor.readlink())
+            found += [target] if target.startswith(f"{folder}/") else []
+    return found
+
+
+def convert_to(target: str, family: str, compress: str, jobs: int) -> Callable[[Watch], object]:
+    return lambda watch: convert(
+        "dir:source", target, to=family, compress=compress, jobs=jobs, on_progress=watch
+    )
+
+
+READERS: dict[str, Callable[[Watch], object]] = {
+    **{
+        f"{target}, {compress}, {jobs}": convert_to(*TARGETS[target], compress, jobs)
+        for target in TARGETS
+        for compress in ("keep", "gzip", "none")
+        for jobs in (1, 4)
+    },
+    "sha512": lambda watch: convert(
+        "dir:source", "oci:target:a", to="oci", digest="sha512", on_progress=watch
+    ),
+    "a dry run": lambda watch: convert(
+        "dir:source", "oci:target:a", compress="none", dry_run=True, on_progress=watch
+    ),
+    "to memory": lambda watch: convert("dir:source", Memory(), on_progress=watch),
+    "verify": lambda watch: verify("dir:source", on_progress=watch),
+    "same_as": lambda watch: same_as("dir:source", "dir:source", on_progress=watch),
+}
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are not listed here")
+@pytest.mark.parametrize("reader", READERS)
+def test_a_run_that_is_ended_has_no_file_open(
+    reader: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while its error is known, which knows all frames that it has passed."""
+    monkeypatch.chdir(tmp_path)
+    write_dir(IMAGE, tmp_path / "source")
+    cancelled = Event()
+    cancelled.set()
+    with pytest.raises(CancelledError) as raised:
+        READERS[reader](watched(Event(), cancelled))
+    assert open_below(tmp_path) == []
+    assert raised.value.__traceback__ is not None
+
+
+def read_first_layer(reference: str) -> None:
+    with open_images(reference) as images, next(iter(images)).layers[0].open() as file:
+        file.read()
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "other bytes": lambda data: data[: len(data) // 2] + bytes(16) + data[len(data) // 2 + 16 :],
+    "too many": lambda data: data + bytes(2_000_000),
+    "too few": lambda data: data[:-1],
+}
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are not listed here")
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("options", [{}, {"compress": "none"}, {"digest": "sha512"}])
+def test_a_run_that_fails_has_no_file_open(
+    damage: str, options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    layer_file = write_dir(IMAGE, tmp_path / "source") / IMAGE.json["layers"][0]["digest"][7:]
+    layer_file.write_bytes(DAMAGES[damage](layer_file.read_bytes()))
+    for target in (f"oci:{tmp_path}/target:a", Memory()):
+        with pytest.raises(BlobError) as raised:
+            convert("dir:source", target, to="oci", **options)
+        assert open_below(tmp_path) == []
+        assert raised.value.__traceback__ is not None
+    with pytest.raises(BlobError) as raised:
+        read_first_layer("dir:source")
+    assert open_below(tmp_path) == []
+    assert raised.value.__traceback__ is not None
 
 
 def test_a_living_layout_keeps_its_images_and_gains_none(tmp_path: Path) -> None:

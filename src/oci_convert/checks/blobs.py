@@ -12,7 +12,7 @@ from oci_convert.errors import BlobError, OciConvertError
 from oci_convert.findings import Finding, Level
 from oci_convert.layers.compression import decompress
 from oci_convert.layers.recompress import wrong_diff_id
-from oci_convert.layers.streams import Tally
+from oci_convert.layers.streams import Tally, end
 from oci_convert.limits import inherited
 from oci_convert.progress import Progress
 from oci_convert.spec.digest import Digest
@@ -148,15 +148,19 @@ class BlobCheck:
 
     def _watched(self, node: Node) -> Iterator[bytes]:
         """The chunks of a blob, counted; they end when another thread has failed."""
-        for chunk in self._read(node):
-            if self._stop.is_set():
-                return
-            with self._lock:
-                self.bytes_read += len(chunk)
-                if self.on_progress is not None:
-                    place = (node.where, node.descriptor.digest, node.descriptor.size)
-                    self.on_progress(Progress(*place, len(chunk), self.bytes_read, self._total))
-            yield chunk
+        chunks = self._read(node)
+        try:
+            for chunk in chunks:
+                if self._stop.is_set():
+                    return
+                with self._lock:
+                    self.bytes_read += len(chunk)
+                    if self.on_progress is not None:
+                        place = (node.where, node.descriptor.digest, node.descriptor.size)
+                        self.on_progress(Progress(*place, len(chunk), self.bytes_read, self._total))
+                yield chunk
+        finally:
+            end(chunks)
 
     def _read(self, node: Node) -> Iterator[bytes]:
         try:

@@ -12,7 +12,7 @@ from oci_convert.conversion.source_plan import SourcePlan
 from oci_convert.errors import OciConvertError
 from oci_convert.layers.compression import codec_versions
 from oci_convert.layers.recompress import recompressed, unpacked
-from oci_convert.layers.streams import verified
+from oci_convert.layers.streams import end, verified
 from oci_convert.limits import inherited
 from oci_convert.options import Options
 from oci_convert.planning.decisions import (
@@ -293,8 +293,9 @@ class Transfer:
         """Bring a blob under a digest of another algorithm."""
         self._check_diff_ids(load)
         descriptor, place = load.descriptor, load.first.place
-        chunks = verified(self._watched(load), descriptor.name, descriptor.size, place)
-        digest, size = self.sink.put(chunks, place, algorithm=decision.algorithm)
+        with self._watched(load) as chunks:
+            read = verified(chunks, descriptor.name, descriptor.size, place)
+            digest, size = self.sink.put(read, place, algorithm=decision.algorithm)
         with self._lock:
             self._made[decision.outcome] = descriptor.model_copy(update={"digest": digest})
             self._bytes_written += size
@@ -334,19 +335,20 @@ class Transfer:
         descriptor, place = load.descriptor, load.first.place
         packed = decision.node.actual or Compression.NONE
         hashed_once = packed is Compression.NONE and decision.diff_id == descriptor.digest
-        chunks = recompressed(
-            verified(self._watched(load), descriptor.name, descriptor.size, place),
-            packed,
-            None if hashed_once else decision.diff_id,
-            decision.to,
-            place,
-            descriptor.size,
-            level=self._options.level,
-            fast=self._options.fast,
-            workers=self._workers(descriptor.size, decision.to),
-        )
         algorithm = self._options.digest or descriptor.name.algorithm
-        digest, size = self.sink.put(chunks, place, algorithm=algorithm)
+        with self._watched(load) as chunks:
+            made = recompressed(
+                verified(chunks, descriptor.name, descriptor.size, place),
+                packed,
+                None if hashed_once else decision.diff_id,
+                decision.to,
+                place,
+                descriptor.size,
+                level=self._options.level,
+                fast=self._options.fast,
+                workers=self._workers(descriptor.size, decision.to),
+            )
+            digest, size = self.sink.put(made, place, algorithm=algorithm)
         with self._lock:
             self._bytes_written += size
             self._layer_bytes += size
@@ -363,9 +365,12 @@ class Transfer:
         descriptor = move.node.descriptor
         chunks = move.source_plan.source.read(descriptor, move.place)
         packed = move.node.compression or Compression.NONE
-        for _ in unpacked(chunks, packed, diff_id, move.place, descriptor.size):
-            if self._stopped:
-                raise _StoppedError
+        try:
+            for _ in unpacked(chunks, packed, diff_id, move.place, descriptor.size):
+                if self._stopped:
+                    raise _StoppedError
+        finally:
+            end(chunks)
 
     # -- watching ---------------------------------------------------------------------------
 
@@ -382,10 +387,15 @@ class Transfer:
         if self._stopped:
             raise _StoppedError
 
-    def _watched(self, load: _Load) -> Iterator[bytes]:
+    @contextmanager
+    def _watched(self, load: _Load) -> Iterator[Iterator[bytes]]:
         """The chunks of a blob, counted."""
         source = load.first.source_plan.source
-        return watched(source.stream(load.descriptor), self._watch(load))
+        chunks = watched(source.stream(load.descriptor), self._watch(load))
+        try:
+            yield chunks
+        finally:
+            end(chunks)
 
     def _watch(self, load: _Load) -> Callable[[int], None]:
         """What counts bytes that were read; it ends the thread when another one has failed."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from oci_convert.layers.streams import CHUNK
+from oci_convert.layers.streams import CHUNK, end
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -69,6 +69,7 @@ class _Chunks(io.RawIOBase):
 
     def close(self) -> None:
         if not self.closed:
-            # A generator of chunks closes its file when it is closed.
-            self._rest, self._chunks = memoryview(b""), iter(())
+            chunks, self._chunks = self._chunks, iter(())
+            self._rest = memoryview(b"")
+            end(chunks)
         super().close()

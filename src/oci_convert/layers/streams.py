@@ -1,6 +1,7 @@
 """Streams are iterators of chunks; digest and length are checked while they flow.
 
-Nothing here keeps more than one chunk in memory.
+Nothing here keeps more than one chunk in memory. Whoever goes through chunks, and may raise on the
+way, ends them (:func:`end`).
 """
 
 from __future__ import annotations
@@ -11,10 +12,21 @@ from typing import BinaryIO, Final
 from oci_convert.errors import BlobError
 from oci_convert.spec.digest import CANONICAL, Digest, new_hash
 
-__all__ = ["CHUNK", "Tally", "read_chunks", "verified"]
+__all__ = ["CHUNK", "Tally", "end", "read_chunks", "verified"]
 
 CHUNK: Final = 1024 * 1024
 """Bytes read at a time: a block of the gzip writer, which then need not be put together."""
+
+
+def end(chunks: Iterable[bytes]) -> None:
+    """Let chunks close the file that they come from, if they have one and are not at its end.
+
+    To drop them is not enough after an error: it knows the frames that it has passed, and so the
+    chunks, and the file is open for as long as anybody keeps the error.
+    """
+    close = getattr(chunks, "close", None)  # a generator has it
+    if close is not None:
+        close()
 
 
 class Tally:
@@ -47,11 +59,14 @@ class Tally:
         they are too many.
         """
         size = None if expected is None else expected[1]
-        for chunk in chunks:
-            self.update(chunk)
-            if expected is not None and size is not None and self.size > size:
-                self.check(*expected, where)
-            yield chunk
+        try:
+            for chunk in chunks:
+                self.update(chunk)
+                if expected is not None and size is not None and self.size > size:
+                    self.check(*expected, where)
+                yield chunk
+        finally:
+            end(chunks)
         if expected is not None:
             self.check(*expected, where)
 

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, Protocol, Self, runtime_checkable
 
 from oci_convert.errors import BlobError, OciConvertError, StoreError
 from oci_convert.findings import Finding
-from oci_convert.layers.streams import read_chunks, verified
+from oci_convert.layers.streams import end, read_chunks, verified
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
@@ -265,9 +265,12 @@ def unwatched(_: int) -> None:
 
 def watched(chunks: Iterable[bytes], watch: Callable[[int], None]) -> Iterator[bytes]:
     """The same chunks, each told to ``watch`` by its size."""
-    for chunk in chunks:
-        watch(len(chunk))
-        yield chunk
+    try:
+        for chunk in chunks:
+            watch(len(chunk))
+            yield chunk
+    finally:
+        end(chunks)
 
 
 class Sink(Closing, ABC):
@@ -363,7 +366,11 @@ class Sink(Closing, ABC):
         ``watch`` is told the bytes that were read, as they are read; what it raises ends the work.
         With ``link``, source and target may become one file.
         """
-        self.put(watched(source.stream(descriptor), watch), where, expected=descriptor)
+        chunks = watched(source.stream(descriptor), watch)
+        try:
+            self.put(chunks, where, expected=descriptor)
+        finally:
+            end(chunks)
         return descriptor.size
 
     def scratch(self) -> BinaryIO | None:
