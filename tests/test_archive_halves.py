@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from oci_convert import OciConvertError, RefusedError, convert, inspect, verify
+from oci_convert import Memory, OciConvertError, RefusedError, convert, inspect, verify
 from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Compression
 from oci_convert.stores.docker_archive import DockerArchiveSource
 from support import archives
 from support.archives import Members, Saved, archive, blob, compact, in_memory
-from support.images import write_files
+from support.images import Image, Layer, layer, oci_image, write_files
 
 CODE = "oci-part-ignored"
 SAVED = Saved()
@@ -189,6 +192,87 @@ def test_what_two_readers_could_take_for_two_things_is_refused(name: str, tmp_pa
         convert(tmp_path / "app.tar", f"oci:{tmp_path}/new")
     assert caught.value.code == code
     assert not (tmp_path / "new").exists()
+
+
+# -- halves that name other images --------------------------------------------------------------
+
+IMAGES = [oci_image([Layer(one.tar, Compression.NONE)]) for one in map(layer, "abcd")]
+X, Y, Z, _ = IMAGES
+
+
+def halves(
+    entries: Sequence[tuple[Image, str | None]],
+    rows: Sequence[tuple[Image, Sequence[str] | None]],
+    held: Sequence[Image] = IMAGES,
+) -> Members:
+    """An archive with ``entries`` in its index.json, ``rows``, and the manifests of those held."""
+    listed = [it for it, _ in entries]
+    blobs = [it if it in held or it in listed else it.without(it.digest) for it in IMAGES]
+    made = archives.layout(blobs, [archives.entry(image, name) for image, name in entries])
+    return made | {"manifest.json": compact([archives.row_of(*row) for row in rows])}
+
+
+CONTRADICTING: dict[str, tuple[Members, list[str]]] = {
+    "the image of the row is in the archive": (halves([(X, "a:1")], [(Y, ["a:1"])]), [X.digest]),
+    "it is not": (halves([(X, "a:1")], [(Y, ["a:1"])], held=()), [X.digest]),
+    "it is listed under another name": (
+        halves([(X, "a:1"), (Y, "b:1")], [(Y, ["a:1"]), (Y, ["b:1"])]),
+        [X.digest],
+    ),
+    "each name is that of the other one": (
+        halves([(X, "a:1"), (Y, "b:1")], [(Y, ["a:1"]), (X, ["b:1"])]),
+        [X.digest, Y.digest],
+    ),
+    "two images have the name": (
+        halves([(X, "a:1"), (Y, "a:1")], [(Z, ["a:1"])]),
+        [X.digest, Y.digest],
+    ),
+    "two names of one row are those of others": (
+        halves([(X, "a:1"), (Y, "b:1")], [(Z, ["a:1", "b:1"])]),
+        [X.digest, Y.digest],
+    ),
+    "nothing contradicts": (halves([(X, "a:1")], [(X, ["a:1"]), (Y, None)]), []),
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTING)
+def test_an_image_that_gives_way_to_a_row_is_named(name: str, tmp_path: Path) -> None:
+    members, gone = CONTRADICTING[name]
+    path = tmp_path / "app.tar"
+    path.write_bytes(archive(members))
+    for findings in (verify(path).findings, convert(path, Memory(), to="oci").findings):
+        told = [finding.message for finding in findings if finding.code == CODE]
+        assert sorted({digest for digest in gone for one in told if digest in one}) == sorted(gone)
+        assert bool(told) == bool(gone)
+    if gone:
+        with pytest.raises(RefusedError):
+            convert(path, Memory(), to="oci", strict=True)
+
+
+NAMES = st.none() | st.sampled_from(["a:1", "b:1", "c:1"])
+NUMBERS = st.integers(0, len(IMAGES) - 1)
+LISTED = st.lists(st.tuples(NUMBERS, NAMES), max_size=4)
+TAGS = st.none() | st.lists(st.sampled_from(["a:1", "b:1"]), max_size=2)
+ROWS = st.lists(st.tuples(NUMBERS, TAGS), min_size=1, max_size=3)
+
+
+@given(LISTED, ROWS, st.sets(NUMBERS))
+def test_every_image_of_both_halves_is_read_or_named(
+    listed: list[tuple[int, str | None]],
+    rows: list[tuple[int, list[str] | None]],
+    held: set[int],
+) -> None:
+    members = halves(
+        [(IMAGES[i], name) for i, name in listed],
+        [(IMAGES[i], tags) for i, tags in rows],
+        [IMAGES[i] for i in held],
+    )
+    roots = DockerArchiveSource(in_memory(members), "app").roots()
+    told = " ".join(remark.message for root in roots for remark in root.remarks)
+    read = {root.descriptor.digest for root in roots}
+    assert all(IMAGES[i].digest in read or IMAGES[i].digest in told for i, _ in listed)
+    names = [archives.full(tag) for _, tags in rows for tag in tags or ()]
+    assert {root.name for root in roots} >= set(names)
 
 
 def test_a_sound_archive_is_told_nothing_of(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class DockerArchiveSource(FilesSource):
         self._built: dict[Digest, bytes] = {}
         self._faults: dict[Digest, OciConvertError] = {}
         rows = read_rows(files, label)
-        self._ignored = ""
+        self._ignored: tuple[Finding, ...] = ()
         layout = self._layout(rows) if is_layout(files) else None
         self.sparse: bool = layout is not None
         self.faults: Sequence[tuple[OciConvertError, str]] = () if layout is None else layout.faults
@@ -65,7 +65,8 @@ class DockerArchiveSource(FilesSource):
         except OciConvertError as error:
             if not rows or error.code not in DAMAGE:
                 raise
-            self._ignored = f"the OCI part of the archive was not used: {error.message}"
+            why = f"the OCI part of the archive was not used: {error.message}"
+            self._ignored = (Finding.of("oci-part-ignored", "", why),)
             return None
 
     def _read_roots(self, rows: list[Row], entries: IndexEntries | None) -> Iterator[Root]:
@@ -89,8 +90,7 @@ class DockerArchiveSource(FilesSource):
         remarks: tuple[Finding, ...] = ()
         try:
             built = build(row, self._row_files)
-            why = self._ignored or (self._entries and self._entries.replaced.get(row.where))
-            ignored = (Finding.of("oci-part-ignored", "", why),) if why else ()
+            ignored = self._ignored if self._entries is None else self._entries.remarks(row)
             descriptor, remarks = built.descriptor, (*ignored, *built.remarks)
             self._built[descriptor.name] = built.manifest
         except OciConvertError as error:

@@ -16,6 +16,7 @@ from typing import Final
 from oci_convert.documents.document import Role, read_document
 from oci_convert.documents.opaque import begins_object, look_inside
 from oci_convert.errors import BlobError, DocumentError, OciConvertError
+from oci_convert.findings import Finding
 from oci_convert.limits import limits
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import document_type
@@ -63,8 +64,8 @@ class IndexEntries:
         self._read: dict[Digest, dict[Digest, Manifest]] = {}
         self._images: dict[tuple[str, str], tuple[Manifest, ...] | None] = {}
         self._damage: dict[tuple[str, str], OciConvertError] = {}
-        self.replaced: dict[str, str] = {}
-        """Why rows, by their place, replace the entries that they stand for."""
+        self._replaced: dict[str, dict[str, None]] = {}
+        """Why rows, by their place, replace the entries that they stand for: each reason once."""
         self._algorithms: set[str] = set()
         self._called: dict[str, list[int]] = {}
         for i, entry in enumerate(self._entries):
@@ -91,12 +92,22 @@ class IndexEntries:
             if _may_be_called(entry, tag):
                 self._claimed.add(i)
                 return entry if tag is None else _completed(entry, tag)
-        self._replace(row, self._contradicting(row) if tag is None else [])
+        self._replace(row, self._contradicting(row) if tag is None and not alike else [])
         annotations = annotations_for(tag) if tag else {}
         found = [self._described[i] for i in alike] or [
             self._strays[i] for i in self._alike(row, self._strays, self._strays_by_config)
         ]
-        return Root(found[0], annotations, called(annotations)) if found else None
+        if not found:
+            return None
+        return Root(found[0], annotations, called(annotations), remarks=self.remarks(row))
+
+    def remarks(self, row: Row) -> tuple[Finding, ...]:
+        """What is worth telling of a row: which entries it replaces, whatever stands for it."""
+        reasons = self._replaced.get(row.where, ())
+        return tuple(
+            Finding.of("oci-part-ignored", "", f"the OCI manifest was not used: {why}")
+            for why in reasons
+        )
 
     def _contradicting(self, row: Row) -> list[int]:
         """The nameless entry that must have been meant for a row without a name: one that has its
@@ -112,8 +123,9 @@ class IndexEntries:
         self._claimed.update(entries)
         for i in entries:
             error = self._damage.get(self._key(self._described[i]))
-            why = "it does not agree with manifest.json" if error is None else error.message
-            self.replaced.setdefault(row.where, f"the OCI manifest was not used: {why}")
+            digest = self._described[i].digest
+            why = f"{digest} does not agree with manifest.json" if error is None else error.message
+            self._replaced.setdefault(row.where, {})[why] = None
 
     def unclaimed(self) -> list[Root]:
         """The entries that no row stands for."""
