@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci_convert.documents.document import Role, read_config, read_document, read_object
+from oci_convert.documents.document import (
+    DOCUMENT_MEMBERS,
+    Role,
+    read_config,
+    read_document,
+    read_object,
+)
 from oci_convert.errors import DocumentError
 from oci_convert.spec.media_types import Family, Kind
 from oci_convert.spec.models import Index, Manifest
@@ -282,11 +288,26 @@ def test_the_limit_of_the_size_can_be_raised() -> None:
     assert read_document(text, OCI_INDEX, size_limit=6 << 20).kind is Kind.INDEX
 
 
-MEMBERS = st.sampled_from(
-    ["schemaVersion", "mediaType", "config", "layers", "manifests", "fsLayers", "subject", "x"]
-)
+MEMBERS = st.sampled_from(sorted({*DOCUMENT_MEMBERS, *Role, "fsLayers", "x"}))
 VALUES: st.SearchStrategy[Any] = st.sampled_from(
-    [2, 1, None, "", "x", OCI_MANIFEST, OCI_INDEX, ENTRY, CONFIG, [], [ENTRY], [None], [[]], {}]
+    [
+        2,
+        1,
+        1.5,
+        True,
+        None,
+        "",
+        "x",
+        OCI_MANIFEST,
+        OCI_INDEX,
+        ENTRY,
+        CONFIG,
+        [],
+        [ENTRY],
+        [None],
+        [[]],
+        {},
+    ]
 )
 
 

@@ -24,6 +24,7 @@ from support.images import (
     digest_of,
     docker_image,
     image_list,
+    layer,
     layout_files,
     manifest,
     oci_image,
@@ -104,3 +105,26 @@ def test_an_embedded_blob_that_is_wrong_is_not_there() -> None:
         convert(store(app=image), Memory())
     assert refused.value.code == "wrong-data"
     assert not verify(store(app=image)).sound
+
+
+COPIES: dict[str, tuple[dict[str, Any], bool]] = {
+    "the same bytes under another digest": ({"digest": "sha512"}, True),
+    "other bytes": ({"compress": "zstd"}, False),
+    "other bytes under another digest": ({"compress": "none", "digest": "sha512"}, False),
+}
+
+
+@pytest.mark.parametrize(("options", "stays"), COPIES.values(), ids=COPIES)
+def test_the_copy_of_a_layer_stays_while_it_is_true_and_is_told_when_it_goes(
+    options: dict[str, Any], *, stays: bool
+) -> None:
+    copied = base64.b64encode(layer("a").data).decode()
+    source, target = store(app=oci_image([layer("a", more={"data": copied})])), Memory()
+    planned = convert(source, target, to="oci", dry_run=True, **options)
+    report = convert(source, target, to="oci", **options)
+    assert report.findings == planned.findings
+    told = [it.where for it in report.losses if it.code == "outdated-data-removed"]
+    assert told == ([] if stays else ["images[0].layers[0]"])
+    (made,) = json.loads(blobs(target)[report.images[0].new.digest])["layers"]
+    assert made.get("data") == (copied if stays else None)
+    assert verify(target).sound

@@ -15,7 +15,7 @@ import pytest
 from oci_convert.conversion.convert import convert
 from oci_convert.errors import DocumentError, OciConvertError
 from oci_convert.findings import CODES, Finding, Level
-from oci_convert.report import Failure, Report, read_map, read_pins
+from oci_convert.report import Change, Failure, Report, read_map, read_pins
 from oci_convert.spec.media_types import Compression
 from oci_convert.stores.memory import Memory
 from oci_convert.transform.translate import translate
@@ -29,6 +29,7 @@ from support.images import (
     layout_files,
     oci_image,
 )
+from support.runs import blobs
 
 REPORT = {
     "version", "source", "destination", "to", "dry_run", "images", "map", "findings", "failures",
@@ -48,6 +49,21 @@ TOTALS = {
     "bytes_down",
     "bytes_up",
 }
+
+
+def test_a_manifest_that_is_listed_twice_and_left_out_once_is_converted() -> None:
+    image = docker_image()
+    stated = [{"os": "linux", "architecture": "arm", "variant": it} for it in ("v6", "v7")]
+    for platforms in (stated, stated[::-1]):
+        entries = [{**image.descriptor.triple(), "platform": it} for it in platforms]
+        listed = image_list([image], manifests=entries)
+        target = Memory()
+        report = convert(
+            Memory(layout_files({"app": listed})), target, to="oci", platforms=["linux/arm/v7"]
+        )
+        (made,) = json.loads(blobs(target)[report.images[0].new.digest])["manifests"]
+        assert report.digest_map[image.digest].digest == made["digest"]
+        assert Change.DROPPED not in {row.change for row in report.map}
 
 
 def mixed() -> Image:

@@ -207,6 +207,12 @@ CODES: Final[dict[str, Code]] = {
         "were removed when the layer was recompressed, because they are no longer true.",
         '`{compress="keep"}` leaves the layer, and so its annotations, unchanged.',
     ),
+    "outdated-data-removed": Code(
+        Level.LOSS,
+        "A descriptor had an embedded copy of a blob that has become another one. The copy was "
+        "removed, as it has the bytes before; the blob itself is in the target.",
+        '`{compress="keep"}` leaves a layer, and so its copy, unchanged.',
+    ),
     "misused-empty-type": Code(
         Level.WARNING,
         "A descriptor has the media type of the empty blob, `application/vnd.oci.empty.v1+json`, "

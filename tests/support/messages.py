@@ -12,6 +12,7 @@ import os
 import re
 import shlex
 import sys
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -970,6 +971,11 @@ FINDINGS: Final[dict[str, Provoked]] = {
                 )
             ),
         ),
+    ),
+    "an embedded copy of a layer that is packed anew": Provoked(
+        "outdated-data-removed",
+        "convert oci:layout oci:new --compress zstd",
+        (layout(app=oci_image([layer("a", more={"data": b64encode(layer("a").data).decode()})])),),
     ),
     "a config that breaks its specification": Provoked(
         "config-problem",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import starmap
 
 from oci_convert.conversion.source_plan import SourcePlan
 from oci_convert.conversion.transfer import Moved
@@ -126,8 +127,11 @@ def _pinned(image: Image) -> str | None:
 
 
 def _rows(source_plans: Sequence[SourcePlan]) -> Iterator[MapRow]:
-    """One row for each distinct old descriptor, at its first place, parents first."""
-    seen: set[tuple[str, str, int]] = set()
+    """One row for each distinct old descriptor, parents first.
+
+    At its first place in the target: what is converted once may be left out elsewhere.
+    """
+    rows: dict[tuple[str, str, int], tuple[Visit, Decision | None, Rendered]] = {}
     for one in source_plans:
         decisions = {id(decision.node): decision for decision in one.decisions()}
         built = {id(p.image.node) for p in one.plan.images if p.image.root.built}
@@ -139,10 +143,12 @@ def _rows(source_plans: Sequence[SourcePlan]) -> Iterator[MapRow]:
         for visit in sorted(visits, key=lambda visit: visit.node.role is Role.BLOB):
             old = visit.node.old
             key = (old.media_type, old.digest, old.size)
-            if key in seen or visit.node.role is Role.SUBJECT or id(visit.node) in built:
+            if visit.node.role is Role.SUBJECT or id(visit.node) in built:
                 continue
-            seen.add(key)
-            yield _row(visit, decisions.get(id(visit.node)), one.rendered)
+            decision = decisions.get(id(visit.node))
+            if key not in rows or (rows[key][1] is None and decision is not None):
+                rows[key] = (visit, decision, one.rendered)
+    return starmap(_row, rows.values())
 
 
 def _row(visit: Visit, decision: Decision | None, rendered: Rendered) -> MapRow:

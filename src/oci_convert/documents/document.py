@@ -232,8 +232,9 @@ def _descriptors(document: Mapping[str, Any]) -> Iterator[tuple[Role, int, dict[
     """The descriptors of a document by role and number, without looking up where they stand."""
     for role in Role:
         found = document.get(role)
-        items = [found] if role in (Role.CONFIG, Role.SUBJECT) else found or ()
-        for i, item in enumerate(items):
+        if role in (Role.CONFIG, Role.SUBJECT):
+            found = [found]
+        for i, item in enumerate(found if isinstance(found, list) else ()):
             if isinstance(item, dict):
                 yield role, i, item
 

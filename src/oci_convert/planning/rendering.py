@@ -32,7 +32,7 @@ from oci_convert.report import Change
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.models import Descriptor
 from oci_convert.text.wording import Wording
-from oci_convert.transform.document_edits import REFERENCE_DIGEST, Child, edit
+from oci_convert.transform.document_edits import REFERENCE_DIGEST, Child, edit, embedded
 from oci_convert.tree.nodes import ConfigNode, DocumentNode
 
 __all__ = ["Rendered", "RenderedDocument", "render"]
@@ -209,12 +209,22 @@ class Rendered:
         reference = None if planned.reference is None else self.find(planned.reference)
         return Child(
             self.find(decision) or planned.slot.descriptor.renamed(self._media_type(decision)),
-            content=None if planned.slot.descriptor.data is None else self.raw(decision),
+            content=self._embedded(planned),
+            repacked=isinstance(decision, Recompress),
             platform=planned.platform,
             annotations=None if reference is None else {REFERENCE_DIGEST: str(reference.digest)},
             keeps=planned.keeps,
             without=planned.stale,
         )
+
+    def _embedded(self, planned: DescriptorPlan) -> bytes | None:
+        """The bytes for a copy of a blob in its descriptor, where it has one and they are known."""
+        descriptor = planned.slot.descriptor
+        if descriptor.data is None:
+            return None
+        if isinstance(planned.decision, Rehash):
+            return embedded(descriptor, planned.decision.node.where)
+        return self.raw(planned.decision)
 
     def _media_type(self, decision: Decision) -> str:
         """The media type in the target, also of what is not settled yet."""

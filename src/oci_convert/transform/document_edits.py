@@ -68,7 +68,9 @@ class Child(NamedTuple):
     new: Descriptor | None
     """Its new media type, digest and size; ``None`` removes the entry."""
     content: bytes | None = None
-    """Its new bytes, where they are a document: an embedded ``data`` is renewed with them."""
+    """Its new bytes, where they are known: an embedded ``data`` is renewed with them."""
+    repacked: bool = False
+    """Whether it gets other bytes, also where it is not known yet which."""
     platform: Mapping[str, object] | None = None
     """A platform for an entry that states none."""
     spliced: tuple[str, ...] | None = None
@@ -227,7 +229,7 @@ class _Edit:
         if old["size"] != new.size:
             self._editor.replace_number(target.at("size"), new.size)
         if "data" in old and "data" not in gone:
-            self._renew_data(slot, new, child.content)
+            self._renew_data(slot, new, child)
         if "annotations" in old and "annotations" not in gone:
             self._amend_annotations(slot, child)
         if child.platform is not None:
@@ -241,16 +243,20 @@ class _Edit:
         elif not stated.value:
             self._editor.replace(stated, platform)
 
-    def _renew_data(self, slot: Slot, new: Descriptor, content: bytes | None) -> None:
+    def _renew_data(self, slot: Slot, new: Descriptor, child: Child) -> None:
         data = slot.object.get("data")
         if data is None or not isinstance(data.value, str):
             return
-        if new.digest == slot.descriptor.digest:
+        if new.digest == slot.descriptor.digest and not child.repacked:
             return
-        if content is None:
-            self._editor.remove_members(slot.object, {"data"})
+        if child.content is not None:
+            self._editor.replace_string(data, base64.b64encode(child.content).decode("ascii"))
             return
-        self._editor.replace_string(data, base64.b64encode(content).decode("ascii"))
+        self._editor.remove_members(slot.object, {"data"})
+        if data.value:  # an empty one says nothing
+            where = f"{self._where}.{slot.label}".lstrip(".")
+            message = "the embedded copy was dropped: it has the bytes before"
+            self._findings.append(Finding.of("outdated-data-removed", where, message))
 
     def _amend_annotations(self, slot: Slot, child: Child) -> None:
         annotations = slot.object.get("annotations")
