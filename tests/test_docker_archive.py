@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from oci_convert import verify
 from oci_convert.documents.document import read_document
 from oci_convert.errors import BlobError, DocumentError, OciConvertError, StoreError
 from oci_convert.layers.compression import decompress, sniff
@@ -620,6 +621,57 @@ def test_two_files_of_one_layer_have_one_size() -> None:
     last = json.loads(bytes_of(members["manifest.json"]))[0]["Layers"][2]
     error = refused({**members, last: bytes_of(members[last]) + b"\0" * 512})
     assert error.code == "inconsistent-archive"
+
+
+# -- files that should be the same ----------------------------------------------------------------
+
+TWICE = Saved(tags=("twice:1",), layers=(LAYERS[0], LAYERS[0]))
+PATHS = json.loads(bytes_of(archives.crane_legacy(TWICE)["manifest.json"]))[0]["Layers"]
+OTHER_BYTES = LAYERS[0].tar[:-1] + b"x"
+
+
+def of_two_rows(second: bytes, **members: bytes) -> Members:
+    """Two images of one layer, each with a file of its own for it."""
+    body = json.loads(Saved(layers=LAYERS[:1]).config)
+    rows = [
+        {"Config": f"{i}.json", "RepoTags": [f"{i}:1"], "Layers": [path]}
+        for i, path in enumerate(PATHS)
+    ]
+    configs = {f"{i}.json": compact(body | {"author": str(i)}) for i in range(2)}
+    layers: Members = {PATHS[0]: LAYERS[0].tar, PATHS[1]: second}
+    return {**configs, **layers, "manifest.json": compact(rows), **members}
+
+
+DIFFERENT: dict[str, tuple[Members, list[bool]]] = {
+    "the same bytes": (of_two_rows(LAYERS[0].tar), [True, True]),
+    "one file by a link": ({**of_two_rows(b""), PATHS[1]: Link(f"../{PATHS[0]}")}, [True, True]),
+    "other bytes": (of_two_rows(OTHER_BYTES), [True, False]),
+    "another size": (of_two_rows(LAYERS[0].tar + bytes(512)), [True, False]),
+    "the first one is wrong": (
+        {**of_two_rows(LAYERS[0].tar), PATHS[0]: OTHER_BYTES},
+        [False, False],
+    ),
+    "a blob of the layout is what counts": (
+        of_two_rows(OTHER_BYTES, **{archives.blob(LAYERS[0].tar): LAYERS[0].tar}),
+        [True, False],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DIFFERENT)
+def test_no_file_of_a_layer_is_believed_for_another_one(name: str, tmp_path: Path) -> None:
+    members, sound = DIFFERENT[name]
+    path = tmp_path / "app.tar"
+    path.write_bytes(archive(members))
+    assert verify(path).sound == all(sound)
+    for i, expected in enumerate(sound):
+        assert verify(f"docker-archive:{path}:{i}:1").sound == expected
+
+
+def test_one_row_whose_files_differ_is_refused() -> None:
+    error = refused({**archives.crane_legacy(TWICE), PATHS[1]: OTHER_BYTES})
+    assert error.code == "inconsistent-archive"
+    assert f"{PATHS[1]} and {PATHS[0]}" in error.message
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from oci_convert.stores.docker_manifest_json import (
 )
 from oci_convert.stores.files import Files
 from oci_convert.stores.files_store import FilesSource
-from oci_convert.stores.oci_layout import OciLayoutSource, blob_name
+from oci_convert.stores.oci_layout import OciLayoutSource
 
 __all__ = ["DockerArchiveSource"]
 
@@ -103,10 +103,7 @@ class DockerArchiveSource(FilesSource):
         return self._roots
 
     def name(self, digest: Digest) -> str:
-        name = blob_name(digest)
-        if self.files.blob_size(name) is not None:
-            return name
-        return self._row_files.blobs.get(digest, name)
+        return self._row_files.where(digest)
 
     def _made(self, digest: Digest) -> bytes | None:
         """A manifest that was built from a row; raises what is wrong with the row."""

@@ -44,6 +44,7 @@ from oci_convert.stores.files import Files
 from oci_convert.stores.files.archive_errors import inconsistent, member_missing
 from oci_convert.stores.files.paths import check_length, cleaned
 from oci_convert.stores.layer_sources import agreed, docker_named, is_foreign, source_of
+from oci_convert.stores.oci_layout import blob_name
 
 __all__ = [
     "SOURCES",
@@ -164,7 +165,7 @@ class RowFiles:
 
     def __init__(self, files: Files) -> None:
         self.files = files
-        self.blobs: dict[Digest, str] = {}
+        self._blobs: dict[Digest, str] = {}
         """Where the configs and layers of built images are."""
         self._digests: dict[tuple[str, str], Digest] = {}
 
@@ -193,11 +194,28 @@ class RowFiles:
             list(pool.map(self.digest, dict.fromkeys(paths)))
 
     def keep(self, blob: Descriptor, path: str, where: str) -> None:
-        """Note where a blob is; of several files with one digest the first serves them all."""
-        first = self.blobs.setdefault(blob.name, path)
-        if first != path and self.size(first) != blob.size:
-            message = f"{path} and {first} should be the same, but differ in size"
-            raise inconsistent(message, where)
+        """Note where a blob is; of several files with one digest the first serves them all.
+
+        They are held against each other: what no longer is read must not be believed.
+        """
+        self._blobs.setdefault(blob.name, path)
+        first = self.where(blob.name)
+        if self.files.same(first, path):
+            return
+        if self.size(first) != blob.size:
+            differ = "differ in size"
+        elif self.digest(first) != self.digest(path):
+            differ = "hold different bytes"
+        else:
+            return
+        raise inconsistent(f"{path} and {first} should be the same, but {differ}", where)
+
+    def where(self, digest: Digest) -> str:
+        """The file of a blob: that of the layout, if the archive is one and has it."""
+        name = blob_name(digest)
+        if self.files.blob_size(name) is not None:
+            return name
+        return self._blobs.get(digest, name)
 
 
 class Built(NamedTuple):

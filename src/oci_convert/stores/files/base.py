@@ -75,6 +75,10 @@ class Files(ABC):
     def open(self, name: str) -> BinaryIO:
         """A regular file opened for reading; raises :class:`FileNotFoundError` if there is none."""
 
+    def same(self, name: str, other: str) -> bool:
+        """Whether two names are known to lead to one file."""
+        return name == other
+
     def blob_size(self, name: str) -> int | None:
         """:meth:`size` of a file whose digest will be checked: it may be a link to anywhere."""
         return self.size(name)

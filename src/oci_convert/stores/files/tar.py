@@ -208,6 +208,9 @@ class Tar(Files):
         member = self._resolved(name)
         return None if member is None else member.size
 
+    def same(self, name: str, other: str) -> bool:
+        return self._resolved(name) is self._resolved(other)
+
     def open(self, name: str) -> BinaryIO:
         member = self._resolved(name)
         if member is None:
