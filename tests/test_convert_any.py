@@ -213,6 +213,7 @@ DROPPED: Final = frozenset(
         "signature-orphaned",
         "sparse-index",
         "unknown-layer",
+        "zstd-twin-dropped",
     }
 )
 """Findings by which everything below a place is left behind."""
@@ -252,6 +253,10 @@ def assert_nothing_is_left(source: Memory, made: Run) -> None:
     there = reached(source.files)
     told = {it.where for it in found}
     gone = {it.where for it in found if it.code in DROPPED}
+    for twin in (it for it in found if it.code == "zstd-twin-dropped"):
+        taker = become[twin.message.split()[0]]
+        assert taker is not None
+        assert taker.digest in made.blobs
     # What is told at one place holds for all; what refers to an image is told by its digest.
     said = " ".join(it.message for it in found if it.code in DROPPED)
     dropped = {digest for digest, places in there.items() if gone & set(places) or digest in said}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from oci_convert.stores.memory import Memory
 from oci_convert.verification.verify import verify
 from support.images import (
     Image,
+    archive_of,
     attestation,
     cosign_signature,
     cosign_tag,
@@ -336,3 +338,86 @@ def test_what_only_looks_like_a_twin_is_kept() -> None:
         report, target = run(image_list([GZIP, image]), "docker")
         assert len(entries(report, target)) == 2
         assert "zstd-twin-dropped" not in codes(report)
+
+
+REFUSED = oci_image([layer("a"), layer("b", media_type="application/x-odd")])
+ZSTD_OF_TWO = oci_image([layer("a", Compression.ZSTD), layer("b", Compression.ZSTD)])
+ARM = oci_image([layer("arm")], platform="linux/arm64")
+ARM_ENTRY = {"architecture": "arm64", "os": "linux"}
+TWINS_GONE = {
+    "it is refused": image_list([REFUSED, ZSTD_OF_TWO, ARM]),
+    "it is refused, and stands behind": image_list([ZSTD_OF_TWO, REFUSED, ARM]),
+    "it is here in part": image_list([GZIP, ZSTD, ARM]).without(GZIP.layers[0].digest),
+    "it is listed for another platform": image_list(
+        [GZIP.with_entry(platform=ARM_ENTRY), ZSTD, ARM]
+    ),
+}
+
+
+@pytest.mark.parametrize("options", [{}, {"platforms": "linux/amd64"}, {"sparse": "keep"}])
+@pytest.mark.parametrize("case", TWINS_GONE)
+def test_a_twin_stays_if_the_other_one_goes(
+    case: str, options: dict[str, Any], tmp_path: Path
+) -> None:
+    index, target = TWINS_GONE[case], Memory()
+    rows = json.dumps(
+        [
+            {
+                "Config": blob_path(ARM.json["config"]["digest"]),
+                "RepoTags": ["app:1"],
+                "Layers": [blob_path(ARM.layers[0].digest)],
+            }
+        ]
+    ).encode()
+    source = tmp_path / "app.tar"
+    source.write_bytes(archive_of({**layout_files({"app:1": index}), "manifest.json": rows}))
+    report = convert(source, target, to="docker", **options)
+    assert "zstd-twin-dropped" not in codes(report)
+    assert (ZSTD_OF_TWO if REFUSED.digest in index.blobs else ZSTD).digest in report.digest_map
+    assert verify(target).sound or not verify(source).sound
+
+
+def blob_path(digest: str) -> str:
+    return f"blobs/{digest.replace(':', '/')}"
+
+
+def test_each_twin_is_judged_by_its_own_platform_and_by_all_that_stay() -> None:
+    """An image may be listed for several platforms, and several times."""
+    arm = ZSTD.with_entry(platform=ARM_ENTRY)
+    report, target = run(image_list([ZSTD, arm, GZIP]), "docker")
+    assert [entry["platform"]["architecture"] for entry in entries(report, target)] == [
+        "arm64",
+        "amd64",
+    ]
+    again = oci_image([layer("a", Compression.ZSTD)], annotations={"built": "again"})
+    report, target = run(image_list([ZSTD, again, GZIP]), "docker")
+    assert len(entries(report, target)) == 1
+    assert codes(report).count("zstd-twin-dropped") == 2
+
+
+ARCHITECTURES = st.sampled_from(["amd64", "arm64"])
+PACKINGS = st.sampled_from([Compression.GZIP, Compression.ZSTD, Compression.NONE])
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), PACKINGS, ARCHITECTURES, st.booleans()),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_of_each_image_that_docker_can_hold_one_is_in_the_list(
+    listed: list[tuple[str, Compression, str, bool]],
+) -> None:
+    images, held = [ARM], {(ARM.json["config"]["digest"], "arm64")}
+    for name, packing, architecture, odd in listed:
+        image = oci_image([layer(name, packing, media_type="application/x-odd" if odd else None)])
+        images.append(image.with_entry(platform={"architecture": architecture, "os": "linux"}))
+        if not odd:
+            held.add((image.json["config"]["digest"], architecture))
+    report, target = run(image_list(images), "docker")
+    found = set()
+    for entry in entries(report, target):
+        made = json.loads(target.files[blob_path(entry["digest"])])
+        found.add((made["config"]["digest"], entry["platform"]["architecture"]))
+    assert found == held

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from oci_convert.documents.document import Role, Slot
@@ -53,10 +53,13 @@ def plan_entries(
     ``document`` plans what an entry names, ``subject`` the subject of the index.
     """
     entries = _Entries(context, node, document)
-    plans = [
-        subject(node, slot, child) if slot.role is Role.SUBJECT else entries.entry(slot, child)
-        for slot, child in node.named
-    ]
+    made = {
+        id(slot): subject(node, slot, child)
+        if slot.role is Role.SUBJECT
+        else entries.entry(slot, child)
+        for slot, child in entries.in_turn()
+    }
+    plans = [made[id(slot)] for slot in node.document.slots]
     return entries.with_references(entries.with_absent(plans))
 
 
@@ -71,8 +74,14 @@ class _Entries:
         self._to_docker = self._moves and context.family is Family.DOCKER
         self._absent: set[int] = set()
         """The plans of entries that are wanted and not here."""
-        self._twins = dict(self._zstd_twins()) if self._to_docker else {}
-        """Of images that are there as gzip and as zstd: the one as gzip, by that as zstd."""
+        self._as_gzip: dict[int, object] = {}
+        """Where there are images as zstd: which image each other entry is, by its slot."""
+        self._as_zstd: dict[int, object] = {}
+        """Which image each entry as zstd is, and would be again if it were recompressed."""
+        self._stay: dict[object, str] = {}
+        """The images as gzip that stay, each with its digest."""
+        if self._to_docker:
+            self._look_for_twins()
 
     def _where(self, slot: Slot) -> str:
         return f"{self._node.where}.{slot.label}"
@@ -80,6 +89,10 @@ class _Entries:
     def _dropped(self, slot: Slot, child: Node, code: str, message: str) -> DescriptorPlan:
         self._find(code, self._where(slot), message)
         return DescriptorPlan(slot, Drop(child, code))
+
+    def in_turn(self) -> list[tuple[Slot, Node]]:
+        """What the index names; last what gives way to another entry, if that stays."""
+        return sorted(self._node.named, key=lambda named: id(named[0]) in self._as_zstd)
 
     def entry(self, slot: Slot, child: Node) -> DescriptorPlan:
         """What becomes of one entry; an absent one is left for :meth:`with_absent`."""
@@ -102,6 +115,8 @@ class _Entries:
             return DescriptorPlan(slot, decision)
         if node.kind is Kind.INDEX:
             return self._nested(slot, decision)
+        if id(slot) in self._as_gzip:
+            self._stay.setdefault(self._as_gzip[id(slot)], slot.descriptor.digest)
         added = self._added_platform(slot, node) if self._to_docker else None
         return DescriptorPlan(slot, decision, platform=added, stale=self._stale(slot, decision))
 
@@ -116,33 +131,27 @@ class _Entries:
             if not asked(platform):
                 told = platform or "an unknown platform"
                 return "platform-not-selected", f"{told} was not asked for"
-        twin = self._twins.get(slot.descriptor.digest)
+        twin = self._stay.get(self._as_zstd.get(id(slot)))
         if twin is not None:
             message = f"{twin} has the same layers as gzip, and took its place"
             return "zstd-twin-dropped", message
         obstacle = self._obstacle(slot, child)
         return ("", "") if obstacle is None else ("entry-dropped", obstacle)
 
-    def _zstd_twins(self) -> Iterator[tuple[str, str]]:
-        """Images that would become what another entry is already: the config is the same, too."""
+    def _look_for_twins(self) -> None:
+        """Note images that would become what another entry is: the config is the same, too."""
         packed = [
             {_compression(layer) for layer in child.layers()} for _, child in self._node.named
         ]
         asked = self._options.compress in (Compress.AUTO, Compress.GZIP)
         if not asked or not any(Compression.ZSTD in compressions for compressions in packed):
             return
-        seen: dict[object, tuple[Node, bool]] = {}
         for (slot, child), compressions in zip(self._node.named, packed, strict=True):
             platform = platform_or_none(child, slot.descriptor)
             config = child.config if isinstance(child, DocumentNode) else None
-            if platform is None or config is None or Compression.NONE in compressions:
-                continue
-            zstd = Compression.ZSTD in compressions
-            image = identity_of(platform), config.descriptor.digest
-            other, its = seen.setdefault(image, (child, zstd))
-            if zstd is not its:
-                pair = (child, other) if zstd else (other, child)
-                yield pair[0].descriptor.digest, str(pair[1].descriptor.digest)
+            if platform is not None and config is not None and Compression.NONE not in compressions:
+                noted = self._as_zstd if Compression.ZSTD in compressions else self._as_gzip
+                noted[id(slot)] = identity_of(platform), config.descriptor.digest
 
     def _planned(self, child: DocumentNode) -> Rewrite | RefusedError:
         """What becomes of what an entry names, or why the target cannot hold it."""
