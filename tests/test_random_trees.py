@@ -93,7 +93,8 @@ def _image(draw: st.DrawFn, forest: Forest) -> None:
     layers = draw(st.lists(st.sampled_from(LAYERS), min_size=1, max_size=2))
     make = draw(st.sampled_from([docker_image, oci_image]))
     platform = draw(st.sampled_from(["linux/amd64", "linux/arm64", "windows/amd64"]))
-    image = make(layers, platform=platform)
+    subjects = [None, *(made.entry for made in forest.made)]
+    image = make(layers, platform=platform, subject=draw(st.sampled_from(subjects)))
     forest.blobs.update(image.blobs)
     entry = {"mediaType": image.media_type, "digest": image.digest, "size": len(image.manifest)}
     forest.made.append(Made(entry))
@@ -186,6 +187,26 @@ def test_only_results_and_errors_of_ours_come_out(
     assert report.findings == dry[0].findings
     if report.images and verify(Memory(dict(files))).sound:
         assert verify(Memory(dict(target.files))).sound
+
+
+@settings(max_examples=200, deadline=None)
+@given(forests(), st.sampled_from(["docker", "oci"]), st.booleans(), st.sampled_from(KEEPS[:3]))
+def test_what_converts_by_itself_converts_beside_others(
+    files: dict[str, bytes], to: str, keep_extensions: bool, attestations: str
+) -> None:
+    given: dict[str, Any] = {
+        "to": to,
+        "keep_extensions": keep_extensions,
+        "attestations": attestations,
+    }
+    together = outcome(files, given)
+    if isinstance(together, str):
+        return
+    for found in together[0].findings:
+        name, left_out, _ = found.message.partition(" was left out: ")
+        if left_out:
+            with pytest.raises(OciConvertError):
+                convert(Memory(dict(files)).image(name.partition(" ")[0]), Memory(), **given)
 
 
 @settings(max_examples=60, deadline=None)

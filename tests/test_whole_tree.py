@@ -15,14 +15,19 @@ from oci_convert.spec.media_types import Family
 from support.images import (
     DOCKER,
     DOCKER_CONFIG,
+    DOCKER_MANIFEST,
+    EMPTY,
     OCI,
     OCI_CONFIG,
     REF_NAME,
+    Blob,
     Image,
     Layer,
+    archive_of,
     docker_image,
     image_list,
     layout_files,
+    manifest,
     oci_image,
     referrer,
     tar_of,
@@ -61,8 +66,8 @@ MIXTURES = list(
 )
 
 
-def mixed(manifest: str, config: str, layer: str, index: Family | None) -> Image:
-    make = docker_image if manifest == "docker" else oci_image
+def mixed(label: str, config: str, layer: str, index: Family | None) -> Image:
+    make = docker_image if label == "docker" else oci_image
     image = make([LAYERS[layer], Layer(tar_of({"top": "2"}))], config_type=config)
     return image if index is None else image_list([image], index)
 
@@ -177,9 +182,56 @@ def test_a_link_to_what_is_not_converted_is_told() -> None:
     assert "subject-not-carried" in codes(report)
 
 
-def test_a_cache_in_an_index_is_carried_as_it_is() -> None:
-    from support.images import Blob, manifest
+CHART = manifest(Blob(EMPTY, b"{}"), [Blob("application/vnd.example.chart", b"chart")])
+NO_SUBJECTS = {
+    "an artifact": CHART,
+    "an image of a layer that Docker has no type for": oci_image(
+        [Layer(TAR, media_type="application/x-odd")]
+    ),
+    "an index of neither": image_list([CHART]),
+}
 
+
+@pytest.mark.parametrize("keep_extensions", [False, True])
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("name", NO_SUBJECTS)
+def test_an_image_comes_along_whatever_becomes_of_its_subject(
+    name: str, listed: bool, keep_extensions: bool
+) -> None:
+    subject = NO_SUBJECTS[name]
+    image = oci_image(subject=subject.descriptor.triple())
+    images = {"image": image, "subject": subject, "other": oci_image(platform="linux/arm64")}
+    files = layout_files({"all": image_list(images.values())} if listed else images)
+    target = Memory()
+    report = convert(Memory(files), target, to="docker", keep_extensions=keep_extensions)
+    assert verify(target).sound
+    new = report.digest_map[image.digest]
+    made = json.loads(target.files[f"blobs/{new.digest.replace(':', '/')}"])
+    assert new.media_type == DOCKER_MANIFEST
+    if keep_extensions:
+        assert made["subject"]["digest"] == subject.digest
+    assert ("subject" in made) is ("subject-not-carried" in codes(report)) is keep_extensions
+    assert subject.digest not in report.digest_map
+
+
+def test_an_image_comes_along_whose_subject_is_here_in_part(tmp_path: Path) -> None:
+    """As in an archive of Docker 29, where that is no fault."""
+    subject = oci_image([Layer(tar_of({"subject": "1"}))], platform="linux/arm64")
+    image = oci_image(subject=subject.descriptor.triple())
+    index = image_list([image, subject]).without(subject.layers[0].digest)
+    named = [image.json["config"], *image.json["layers"]]
+    config, *layers = (f"blobs/{it['digest'].replace(':', '/')}" for it in named)
+    row = {"Config": config, "RepoTags": ["app:1"], "Layers": layers}
+    files = {**layout_files({"app:1": index}), "manifest.json": json.dumps([row]).encode()}
+    (tmp_path / "app.tar").write_bytes(archive_of(files))
+    for to in ("oci", "docker"):
+        target = Memory()
+        report = convert(tmp_path / "app.tar", target, to=to)
+        assert image.digest in report.digest_map
+        assert verify(target).sound
+
+
+def test_a_cache_in_an_index_is_carried_as_it_is() -> None:
     cache = manifest(Blob("application/vnd.buildkit.cacheconfig.v0", b"{}"), [], family=Family.OCI)
     index = image_list([docker_image(), cache, referrer(docker_image())])
     target = Memory()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from oci_convert.documents.document import Role, Slot
-from oci_convert.errors import BlobError, RefusedError
+from oci_convert.errors import BlobError, OciConvertError, RefusedError
 from oci_convert.planning.context import Context, missing_blob, no_image
 from oci_convert.planning.decisions import (
     Decision,
@@ -34,6 +34,7 @@ from oci_convert.transform.document_edits import (
     is_attestation,
     is_image,
     not_an_image,
+    strips,
 )
 from oci_convert.transform.layer_rules import Layer, LayerPlan, packing_annotations, plan_layer
 from oci_convert.tree.nodes import (
@@ -90,10 +91,10 @@ class Planner:
     def root(self, image: Image, *, has_entries: bool = True) -> PlannedImage:
         """What becomes of an image; raises :class:`OciConvertError` where that cannot be.
 
-        After a :class:`RefusedError` nothing of it is known or told. ``has_entries``: what an entry
-        says of an image has room in the target.
+        After that nothing of it is known or told. ``has_entries``: what an entry says of an image
+        has room in the target.
         """
-        with self._undone_if_refused():
+        with self._undone_if_it_fails():
             decision = self._root(image)
             if self._context.options.flatten and isinstance(decision, Rewrite):
                 from oci_convert.planning.flattening import flattened
@@ -102,12 +103,12 @@ class Planner:
             return PlannedImage(image, decision)
 
     @contextmanager
-    def _undone_if_refused(self) -> Iterator[None]:
-        """What is refused in here leaves no findings behind, and no decisions without theirs."""
+    def _undone_if_it_fails(self) -> Iterator[None]:
+        """What fails in here leaves no findings behind, and no decisions without theirs."""
         told, documents, layers = len(self._context.findings), len(self._memo), len(self._layers)
         try:
             yield
-        except RefusedError:
+        except OciConvertError:
             del self._context.findings[told:]
             while len(self._memo) > documents:
                 self._memo.popitem()
@@ -164,7 +165,7 @@ class Planner:
         return self._memo[id(node)]
 
     def _entry(self, node: DocumentNode) -> Rewrite:
-        with self._undone_if_refused():
+        with self._undone_if_it_fails():
             return self.document(node)
 
     def _document(self, node: DocumentNode) -> Rewrite:
@@ -201,14 +202,31 @@ class Planner:
 
     def subject(self, node: DocumentNode, slot: Slot, child: Node) -> DescriptorPlan:
         """What becomes of a subject: it follows what it names, where that comes along."""
-        target = self._documents.get(slot.descriptor.digest)
+        keeps = self._context.options.keep_extensions
+        if strips(node.document, self._family, keep_extensions=keeps):
+            return DescriptorPlan(slot, Keep(child))  # it goes, and what it names is as it may be
+        target = self._subject_or_none(slot.descriptor.digest)
         if target is not None:
             self.follows = True
-            return DescriptorPlan(slot, self.document(target))
-        if changes_family(node.document, self._family) and self._family is not Family.DOCKER:
+            return DescriptorPlan(slot, target)
+        if changes_family(node.document, self._family):
             message = f"the subject {slot.descriptor.digest} is not part of this conversion"
             self._context.find("subject-not-carried", f"{node.where}.subject", message)
         return DescriptorPlan(slot, Keep(child))
+
+    def _subject_or_none(self, digest: str) -> Rewrite | None:
+        """What becomes of a document that is a subject, if it is of the tree and can come along.
+
+        Why it cannot is told where it is an image or an entry, and no concern of what refers to it.
+        """
+        node = self._documents.get(digest)
+        if node is None:
+            return None
+        try:
+            return self._entry(node)
+        except OciConvertError:
+            del self._documents[digest]  # it is not tried again
+            return None
 
     def _config(self, node: DocumentNode, child: Node) -> Keep | Relabel | Rehash:
         old = child.descriptor.media_type

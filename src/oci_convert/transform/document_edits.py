@@ -44,6 +44,7 @@ __all__ = [
     "is_image",
     "is_loadable",
     "not_an_image",
+    "strips",
     "target_type",
 ]
 
@@ -101,6 +102,11 @@ def target_type(document: Document, family: Family) -> str:
 def changes_family(document: Document, family: Family) -> bool:
     """Whether ``document`` is of another family, so that more than media types may change."""
     return target_type(document, family) != document.media_type
+
+
+def strips(document: Document, family: Family, *, keep_extensions: bool) -> bool:
+    """Whether an edit removes what the Docker schema does not define, such as a ``subject``."""
+    return family is Family.DOCKER and not keep_extensions and changes_family(document, family)
 
 
 def home_of(document: Document, family: Family) -> Family:
@@ -164,7 +170,7 @@ class _Edit:
         self._document = document
         self._media_type = target_type(document, family)
         self._moves = changes_family(document, family)
-        self._strips = self._moves and family is Family.DOCKER and not keep_extensions
+        self._strips = strips(document, family, keep_extensions=keep_extensions)
         self._where = where
         self._editor = Editor(document.text, document.root.get("mediaType"))
         self._findings: list[Finding] = []
