@@ -61,7 +61,8 @@ def challenges(value: str) -> tuple[Challenge, ...]:
 
 def next_link(value: str) -> str | None:
     """Where a ``Link`` header says that the next page is, word for word."""
-    for target, parameters in _LINK.findall(value[:_LONGEST]):
+    # Looked at whole: what is cut off would be the rest of a list.
+    for target, parameters in _LINK.findall(value):
         for quoted, bare in _RELATION.findall(parameters):
             if "next" in (quoted or bare).lower().split():
                 return str(target)

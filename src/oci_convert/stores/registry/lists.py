@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from oci_convert.errors import OciConvertError, StoreError
 from oci_convert.stores.registry.calls import Call, Kind
@@ -50,24 +50,32 @@ class Lists(Remote):
 
     def _listed(self, call: Call, name: str) -> set[str]:
         found: set[str] = set()
-        for content in self._pages(call):
-            entries = content.get(name) or []  # registries in Go write null for an empty list
+        for page, answer in self._pages(call):
+            if answer.status != HTTPStatus.OK:
+                raise self._no_list(page, answer)
+            entries = read_object(page, answer).get(name)
+            entries = [] if entries is None else entries  # so registries in Go write an empty list
             if not isinstance(entries, list) or not all(isinstance(it, str) for it in entries):
-                raise bad_answer(call, f"with a list of {name} that is none")
-            before = len(found)
+                raise bad_answer(page, f"with a list of {name} that is none")
             found.update(entries)
-            if len(found) == before:
-                break  # a registry that knows no pages gives the same one for ever
         return found
 
-    def _pages(self, call: Call) -> Iterator[dict[str, Any]]:
-        for _ in range(_MOST_PAGES):
+    def _pages(self, call: Call) -> Iterator[tuple[Call, Answer]]:
+        """What a call is answered, and what is answered at the address that each page gives for the
+        next one; whether it is a page is for the caller to say.
+
+        A page may bring nothing new and have a next one all the same. An address that was asked
+        before ends it: a registry that knows no pages gives the same one for ever.
+        """
+        asked: set[str] = set()
+        while call.target not in asked:
+            if len(asked) == _MOST_PAGES:
+                raise bad_answer(call, f"with more than {_MOST_PAGES} pages")
+            asked.add(call.target)
             answer = self.host.ask(call)
-            if answer.status != HTTPStatus.OK:
-                raise self._no_list(call, answer)
-            yield read_object(call, answer)
+            yield call, answer
             link = next_link(answer.headers.get("Link", ""))
-            if link is None:
+            if not link:
                 return
             target = self.host.locate(call, link)
             if not target.startswith("/"):

@@ -16,7 +16,7 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Cell, Family, name_of
 from oci_convert.spec.media_types import Kind as BlobKind
 from oci_convert.stores.registry.calls import Kind
-from oci_convert.stores.registry.headers import media_type, next_link
+from oci_convert.stores.registry.headers import media_type
 from oci_convert.stores.registry.manifests import Fetched, Manifests
 from oci_convert.stores.registry.refusals import refused
 from oci_convert.stores.registry.remote import bad_answer
@@ -25,7 +25,6 @@ __all__ = ["Referrers", "referrers_tag"]
 
 _INDEX: Final = name_of(Cell(BlobKind.INDEX), Family.OCI) or ""
 _NO_API: Final = "no referrers API"
-_MOST_PAGES: Final = 1000
 _LONGEST_TAG: Final = 128
 _TRIES: Final = 3
 
@@ -66,21 +65,15 @@ class Referrers(Manifests):
         call = self._call(Kind.REFERRERS, "GET", f"referrers/{subject}", subject, headers=headers)
         call = replace(call, limit="index_size")
         pages: list[Fetched] = []
-        while len(pages) < _MOST_PAGES:
-            answer = self.host.ask(call)
+        for page, answer in self._pages(call):
             kind = media_type(answer.headers.get("Content-Type", ""))
             if answer.status != HTTPStatus.OK or kind != _INDEX:
                 if pages:
-                    raise bad_answer(call, "with a page of referrers that is none")
+                    raise bad_answer(page, "with a page of referrers that is none")
                 if answer.status == HTTPStatus.FORBIDDEN:
-                    raise refused(call, answer)
+                    raise refused(page, answer)
                 return ()
             pages.append(Fetched(answer.body, kind, Digest.of(answer.body)))
-            link = next_link(answer.headers.get("Link", ""))
-            target = link and self.host.locate(call, link)
-            if not target or not target.startswith("/") or target == call.target:
-                break
-            call = replace(call, target=target)
         return tuple(pages)
 
     def add_referrer(self, subject: Digest, entry: Mapping[str, Any]) -> None:
