@@ -316,6 +316,76 @@ def test_what_is_promised_holds_for_any_tree(
         assert restored.digest == image.digest
 
 
+SIGNED: Final = "application/vnd.cncf.notary.signature"
+
+
+def artifact(draw: st.DrawFn, subject: Image, blobs: dict[str, bytes]) -> Image:
+    """An artifact, or a signature, that refers to something and may have blobs of an image."""
+    signed: dict[str, Any] = {"artifactType": SIGNED} if draw(st.booleans()) else {}
+    data = draw(st.sampled_from([b"{}", b"a note", *blobs.values()]))
+    config = Blob(draw(st.sampled_from([EMPTY, "application/x-one", "application/x-two"])), b"{}")
+    blob = Blob(draw(st.sampled_from(["text/plain", "application/x-data"])), data)
+    return manifest(config, [blob], subject=subject.descriptor.triple(), **signed)
+
+
+@st.composite
+def notes_of(draw: st.DrawFn, image: Image, number: int) -> dict[str, Image]:
+    """What refers to an image in a store: alone, or in a list under the tag for it."""
+    blobs = {digest: data for digest, data in image.blobs.items() if data[:1] != b"{"}
+    notes = [artifact(draw, image, blobs) for _ in range(draw(st.integers(1, 3)))]
+    notes += [artifact(draw, notes[0], blobs)] if draw(st.booleans()) else []
+    if draw(st.booleans()):
+        return {image.digest.replace(":", "-"): image_list(notes)}
+    return {f"note{number}.{i}": note for i, note in enumerate(notes)}
+
+
+def assert_only_subjects_change(images: dict[str, Image], made: Run) -> None:
+    """No signature is re-pointed, and an artifact keeps all but what it refers to."""
+    blobs = {digest: data for image in images.values() for digest, data in image.blobs.items()}
+    for digest, raw in made.blobs.items():
+        signature = SIGNED.encode() in raw and b'"layers"' in raw
+        assert not signature or blobs.get(digest) == raw
+    become = {row.old.digest: row.new for row in made.report.map}
+    for digest, raw in blobs.items():
+        new = become.get(digest)
+        if b"application/x-" in raw and b'"layers"' in raw and new is not None:
+            old, document = json.loads(raw), json.loads(made.blobs[new.digest])
+            assert [document[name] for name in ("config", "layers")] == [
+                old[name] for name in ("config", "layers")
+            ]
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(trees, min_size=1, max_size=3),
+    st.sampled_from(["docker", "oci", "oci-rc2"]),
+    options_of_both_ways,
+    st.sampled_from(["auto", "keep", "drop"]),
+    st.sampled_from(["auto", "keep", "drop"]),
+    st.data(),
+)
+def test_what_refers_to_images_is_never_something_else(
+    found: list[Image],
+    to: str,
+    both_ways: dict[str, Any],
+    referrers: str,
+    signatures: str,
+    data: st.DataObject,
+) -> None:
+    images = {f"app{i}": image for i, image in enumerate(found)}
+    for i, image in enumerate(found):
+        if image.media_type not in ("", "invalid"):
+            images |= data.draw(notes_of(image, i))
+    source = Memory(layout_files(images))
+    made = run(source, to, {**both_ways, "referrers": referrers, "signatures": signatures})
+    if isinstance(made, OciConvertError):
+        event(made.code)
+        return
+    event("converted")
+    assert_nothing_is_left(source, made)
+    assert_only_subjects_change(images, made)
+
+
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(trees, min_size=1, max_size=3),

@@ -1,7 +1,8 @@
 """Random trees with every option that changes a digest: results, or errors of ours.
 
-The trees nest, repeat and miss images; attestations and referrers name anything that was made
-before them, also an attestation, a nested index, or what has another parent.
+The trees nest, repeat and miss images; attestations, signatures and referrers name anything that
+was made before them, also an attestation, a nested index, or what has another parent. Indexes list
+any of them, also under the tag for referrers of something.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Made:
 
     entry: dict[str, Any]
     attests: str | None = None
+    tag: str | None = None
+    """The name of a list of referrers."""
 
 
 @dataclass
@@ -62,9 +65,10 @@ class Forest:
         return {"mediaType": blob.media_type, "digest": blob.digest, "size": len(blob.data)}
 
     def files(self, roots: list[Made]) -> dict[str, bytes]:
+        named = {root.tag or f"image{i}": root for i, root in enumerate(roots)}
         entries = [
-            {**root.entry, "annotations": {"org.opencontainers.image.ref.name": f"image{i}"}}
-            for i, root in enumerate(roots)
+            {**root.entry, "annotations": {"org.opencontainers.image.ref.name": name}}
+            for name, root in named.items()
         ]
         index = {"schemaVersion": 2, "manifests": entries}
         blobs = {f"blobs/{digest.replace(':', '/')}": data for digest, data in self.blobs.items()}
@@ -78,9 +82,11 @@ def forests(draw: st.DrawFn) -> dict[str, bytes]:
     forest = Forest()
     _image(draw, forest)
     for _ in range(draw(st.integers(2, 9))):
-        draw(st.sampled_from([_image, _image, _attestation, _index, _index]))(draw, forest)
+        makes = [_image, _image, _attestation, _index, _index, _signature, _signature, _list]
+        draw(st.sampled_from(makes))(draw, forest)
     count = min(len(forest.made), draw(st.integers(1, 3)))
     roots = [draw(st.sampled_from(forest.made)) for _ in range(count)] + forest.made[-1:]
+    roots += [made for made in forest.made if made.tag is not None]
     unique = {root.entry["digest"]: root for root in roots}
     missing = draw(st.lists(st.sampled_from(sorted(forest.blobs)), max_size=1))
     for digest in missing if draw(st.booleans()) else ():
@@ -113,6 +119,31 @@ def _attestation(draw: st.DrawFn, forest: Forest) -> None:
         body["subject"] = subject.entry
     made = forest.add(f"{OCI}manifest.v1+json", body)
     made.attests = None if subject is None else subject.entry["digest"]
+
+
+SIGNED: Final = ("application/vnd.cncf.notary.signature", "application/vnd.dsse.envelope.v1+json")
+
+
+def _signature(draw: st.DrawFn, forest: Forest) -> None:
+    subject = draw(st.sampled_from(forest.made))
+    data = json.dumps({"signs": len(forest.made)}).encode()
+    body: dict[str, Any] = {"schemaVersion": 2, "mediaType": f"{OCI}manifest.v1+json"}
+    if draw(st.booleans()):
+        body |= {"artifactType": SIGNED[0], "config": forest.blob(EMPTY)}
+        body["layers"] = [forest.blob(Blob("application/jose+json", data))]
+    else:  # in the form of an image, as older tools write it
+        body["config"] = forest.blob(Blob(f"{OCI}config.v1+json", b"{}"))
+        body["layers"] = [forest.blob(Blob(SIGNED[1], data))]
+    forest.add(f"{OCI}manifest.v1+json", {**body, "subject": subject.entry})
+
+
+def _list(draw: st.DrawFn, forest: Forest) -> None:
+    """What refers to something, under the tag of a registry without the API for it."""
+    about = draw(st.sampled_from(forest.made)).entry["digest"]
+    listed = draw(st.lists(st.sampled_from(forest.made), min_size=1, max_size=4))
+    body: dict[str, Any] = {"schemaVersion": 2, "mediaType": f"{OCI}index.v1+json"}
+    body["manifests"] = [made.entry for made in listed]
+    forest.add(body["mediaType"], body).tag = about.replace(":", "-")
 
 
 def _index(draw: st.DrawFn, forest: Forest) -> None:
@@ -172,6 +203,18 @@ def outcome(files: dict[str, bytes], given: dict[str, Any]) -> tuple[Report, Mem
         return error.code
 
 
+def signatures(files: dict[str, bytes]) -> dict[str, bytes]:
+    """The documents that are signed, by the names of their files."""
+    return {
+        name: data
+        for name, data in files.items()
+        if data[:1] == b"{"
+        and b'"subject"' in data
+        and any(signed.encode() in data for signed in SIGNED)
+        and "manifests" not in json.loads(data)
+    }
+
+
 @settings(max_examples=300, deadline=None)
 @given(forests(), options)
 def test_only_results_and_errors_of_ours_come_out(
@@ -183,6 +226,7 @@ def test_only_results_and_errors_of_ours_come_out(
         assert got == dry
         return
     report, target = got
+    assert signatures(target.files).items() <= signatures(files).items(), "none is re-pointed"
     assert report.map == dry[0].map, "a dry run gives the digests of the run"
     assert report.findings == dry[0].findings
     if report.images and verify(Memory(dict(files))).sound:

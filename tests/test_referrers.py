@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 
 from oci_convert import Compression, Memory, OciConvertError, Report, convert, inspect, verify
 from support.images import (
+    EMPTY,
     OCI_INDEX,
     REF_NAME,
+    Blob,
     Image,
     Layer,
     Spelling,
@@ -24,6 +27,7 @@ from support.images import (
     image_list,
     layer,
     layout_files,
+    manifest,
     oci_image,
     referrer,
     tar_of,
@@ -341,3 +345,83 @@ def test_an_artifact_that_has_a_name_is_lost_under_it() -> None:
     assert lost.message.startswith(f"app-sbom ({note.digest}) ")
     (shown,) = inspect(source).images
     assert "named app-sbom" in shown.referrers[0].notes
+
+
+# -- what shares blobs with others ----------------------------------------------------------------
+
+PLAIN, PACKED = layer("shared", Compression.NONE), layer("shared", Compression.ZSTD)
+
+
+def sharing(image: Image, config: Blob, *blobs: Blob) -> Image:
+    return manifest(config, blobs, subject=image.descriptor.triple())
+
+
+def config_of(image: Image) -> bytes:
+    return image.blobs[image.json["config"]["digest"]]
+
+
+SHARED: dict[str, tuple[Image, Callable[[Image], list[Image]]]] = {
+    "two artifacts have one config under two types": (
+        OCI,
+        lambda image: [
+            sharing(image, Blob("application/spdx+json", b"{}"), Blob("text/plain", b"1")),
+            sharing(image, Blob("application/x-scan", b"{}"), Blob("text/plain", b"2")),
+        ],
+    ),
+    "an artifact has the blobs of the image as something else": (
+        OCI,
+        lambda image: [
+            sharing(
+                image,
+                Blob(EMPTY, b"{}"),
+                Blob("application/json", config_of(image)),
+                *(Blob("text/plain", image.blobs[it["digest"]]) for it in image.json["layers"]),
+            )
+        ],
+    ),
+    "an image has a layer that may be absent elsewhere": (
+        oci_image([layer("shared")]),
+        lambda image: [
+            oci_image(
+                [layer("shared", foreign=True, more={"urls": ["https://example.com"]})],
+                subject=image.descriptor.triple(),
+            )
+        ],
+    ),
+    "a variant has a layer that Docker cannot read": (
+        oci_image([PACKED]),
+        lambda image: [oci_image([PACKED, PLAIN], subject=image.descriptor.triple())],
+    ),
+    "a list has them": (
+        OCI,
+        lambda image: [
+            image_list(
+                [
+                    sharing(image, Blob("application/x-one", config_of(image))),
+                    sharing(image, Blob("application/x-two", config_of(image))),
+                ],
+                subject=image.descriptor.triple(),
+            )
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("to", ["oci", "docker"])
+@pytest.mark.parametrize(("image", "make"), SHARED.values(), ids=SHARED.keys())
+def test_nothing_of_a_referrer_changes_but_its_subject(
+    image: Image, make: Callable[[Image], list[Image]], to: str
+) -> None:
+    target = Memory()
+    notes = {f"note{number}" if number else "": note for number, note in enumerate(make(image))}
+    source = Memory(layout_files({"app": image, **notes}))
+    report = convert(source, target, to=to, referrers="keep")
+    for note in notes.values():
+        assert to == "docker" or report.digest_map[note.digest].digest == note.digest
+        listed = [entry["digest"] for entry in note.json.get("manifests", ())]
+        for digest in (note.digest, *listed):
+            old = json.loads(note.blobs[digest])
+            made = document(target, report.digest_map[digest].triple())
+            for name in ("config", "layers"):
+                assert made.get(name) == old.get(name)
+    assert verify(target).sound

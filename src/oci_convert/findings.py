@@ -355,8 +355,8 @@ CODES: Final[dict[str, Code]] = {
     ),
     "referrer-dropped": Code(
         Level.LOSS,
-        "A referrer of an image (an SBOM, for instance) was dropped: Docker has no subjects, or "
-        "the target holds only one image.",
+        "A referrer of an image (an SBOM, for instance) was dropped: Docker has no subjects, the "
+        "target holds only one image, or it is a list of signatures that were dropped.",
         '`{referrers="keep"}` keeps it if the target can hold it, `{referrers="fail"}` refuses.',
     ),
     "signature-orphaned": Code(

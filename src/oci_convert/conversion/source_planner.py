@@ -21,8 +21,8 @@ from oci_convert.planning.decide import (
 )
 from oci_convert.planning.decisions import Plan, PlannedImage
 from oci_convert.planning.platform_choice import PlatformChoice
-from oci_convert.planning.referrer_rules import kept_signatures
 from oci_convert.planning.rendering import render
+from oci_convert.planning.signature_rules import kept_signatures
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Root, Sink, Source

@@ -19,6 +19,7 @@ from oci_convert.options import OnLoss, Options
 from oci_convert.planning.context import Context
 from oci_convert.planning.decisions import (
     Decision,
+    Keep,
     LeftOut,
     Plan,
     PlannedImage,
@@ -89,11 +90,11 @@ def decide(
         has_entries=has_entries,
     )
     not_carried: frozenset[str] = frozenset()
-    plan, follows = planned(not_carried=not_carried)
+    plan, subjects = planned(not_carried=not_carried)
     # What refers to a document that does not come along keeps its digest. Which ones, is known now.
-    while follows and (gone := _subjects_not_carried(plan)):
+    while subjects and (gone := _not_carried(plan, subjects)):
         not_carried |= gone
-        plan, follows = planned(not_carried=not_carried)
+        plan, subjects = planned(not_carried=not_carried)
     _refuse(plan)
     return plan
 
@@ -111,8 +112,8 @@ def _planned(
     holds_referrers: bool,
     has_entries: bool,
     not_carried: frozenset[str],
-) -> tuple[Plan, bool]:
-    """A plan in which subjects that are ``not_carried`` stay as they are; and if others do not."""
+) -> tuple[Plan, Sequence[Rewrite | Keep]]:
+    """A plan, and what subjects become in it, but for those that are ``not_carried``."""
     context = Context(family, options, platforms, partial=tree.sparse)
     planner = Planner(tree, context, plain_layers=plain_layers, not_carried=not_carried)
     images, left_out = _decide_images(
@@ -146,20 +147,19 @@ def _planned(
     roots = (*(image.node for image in tree.images), *(referrer.node for referrer in referrers))
     remarks = (remark for root in roots for node in root.nodes() for remark in node.remarks)
     noted = (*context.findings, *findings, *rules.findings, *remarks, *configs)
-    return with_findings(plan, (*tree.remarks, *noted)), planner.follows
+    return with_findings(plan, (*tree.remarks, *noted)), planner.subjects
 
 
-def _subjects_not_carried(plan: Plan) -> frozenset[str]:
-    """The documents of the tree that are subjects in the target, but do not end there."""
+def _not_carried(plan: Plan, subjects: Sequence[Rewrite | Keep]) -> frozenset[str]:
+    """The subjects that do not end in the target."""
     there = included(plan.roots)
     known = {id(decision) for decision in there}
+    kept = {it.node.descriptor.digest for it in there if isinstance(it, Keep)}
     return frozenset(
-        child.slot.descriptor.digest
-        for decision in there
-        for child in decision.children
-        if child.slot.role is Role.SUBJECT
-        and isinstance(child.decision, Rewrite)
-        and id(child.decision) not in known
+        subject.node.descriptor.digest
+        for subject in subjects
+        if id(subject) not in known
+        and not (isinstance(subject, Keep) and subject.node.descriptor.digest in kept)
     )
 
 

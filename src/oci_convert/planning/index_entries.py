@@ -18,6 +18,7 @@ from oci_convert.planning.decisions import (
     kept,
     recompresses,
 )
+from oci_convert.planning.signature_rules import fate_of_signature, signature_of
 from oci_convert.report import Change
 from oci_convert.spec.media_types import Compression, Family, Kind, look_up
 from oci_convert.spec.platforms import identity_of
@@ -38,21 +39,29 @@ from oci_convert.tree.nodes import (
     platform_of,
     platform_or_none,
 )
+from oci_convert.tree.signed import Signed
 
 __all__ = ["plan_entries"]
 
 PlanDocument = Callable[[DocumentNode], Rewrite]
 PlanSubject = Callable[[DocumentNode, Slot, Node], DescriptorPlan]
+FindTarget = Callable[[str], Decision | None]
 
 
 def plan_entries(
-    context: Context, node: DocumentNode, document: PlanDocument, subject: PlanSubject
+    context: Context,
+    node: DocumentNode,
+    document: PlanDocument,
+    *,
+    subject: PlanSubject,
+    target: FindTarget,
 ) -> list[DescriptorPlan]:
     """Decide what becomes of each entry of an index.
 
-    ``document`` plans what an entry names, ``subject`` the subject of the index.
+    ``document`` plans what an entry names, ``subject`` the subject of the index; ``target`` says
+    what becomes of what the subject of an entry names.
     """
-    entries = _Entries(context, node, document)
+    entries = _Entries(context, node, document, target)
     made = {
         id(slot): subject(node, slot, child)
         if slot.role is Role.SUBJECT
@@ -64,10 +73,13 @@ def plan_entries(
 
 
 class _Entries:
-    def __init__(self, context: Context, node: DocumentNode, document: PlanDocument):
+    def __init__(
+        self, context: Context, node: DocumentNode, document: PlanDocument, target: FindTarget
+    ):
         self._context = context
         self._node = node
         self._plan_document = document
+        self._target = target
         self._options = context.options
         self._find = context.find
         self._moves = changes_family(node.document, context.family)
@@ -98,6 +110,9 @@ class _Entries:
         """What becomes of one entry; an absent one is left for :meth:`with_absent`."""
         if self._is_missed(slot, child):
             return self._missed(slot, child)
+        signed = signature_of(child)
+        if signed is not None:
+            return self._signature(slot, child, signed)
         if is_attestation(slot.descriptor):
             return self._attestation(slot, child)
         code, message = self._reason_to_drop(slot, child)
@@ -122,6 +137,17 @@ class _Entries:
 
     def _reason_to_drop(self, slot: Slot, child: Node) -> tuple[str, str]:
         """The code and the message of why an entry goes, or two empty texts."""
+        if unselected := self._unselected(slot, child):
+            return "platform-not-selected", unselected
+        twin = self._stay.get(self._as_zstd.get(id(slot)))
+        if twin is not None:
+            message = f"{twin} has the same layers as gzip, and took its place"
+            return "zstd-twin-dropped", message
+        obstacle = self._obstacle(slot, child)
+        return ("", "") if obstacle is None else ("entry-dropped", obstacle)
+
+    def _unselected(self, slot: Slot, child: Node) -> str:
+        """Why ``platforms`` leaves an entry out, if it does."""
         stated = slot.descriptor.platform is not None
         if self._options.platforms and (stated or child.kind is Kind.MANIFEST):
             platform = platform_of(child, slot.descriptor)
@@ -130,13 +156,8 @@ class _Entries:
             asked = platforms.asks_for if child.kind is Kind.INDEX else platforms.select
             if not asked(platform):
                 told = platform or "an unknown platform"
-                return "platform-not-selected", f"{told} was not asked for"
-        twin = self._stay.get(self._as_zstd.get(id(slot)))
-        if twin is not None:
-            message = f"{twin} has the same layers as gzip, and took its place"
-            return "zstd-twin-dropped", message
-        obstacle = self._obstacle(slot, child)
-        return ("", "") if obstacle is None else ("entry-dropped", obstacle)
+                return f"{told} was not asked for"
+        return ""
 
     def _look_for_twins(self) -> None:
         """Note images that would become what another entry is: the config is the same, too."""
@@ -186,11 +207,41 @@ class _Entries:
             self._find("nested-index-flattened", self._where(slot), message)
         return DescriptorPlan(slot, decision, spliced=self._to_docker)
 
-    # -- attestations -----------------------------------------------------------------------
+    # -- signatures and attestations --------------------------------------------------------
+
+    def _signature(self, slot: Slot, child: Node, signed: Signed) -> DescriptorPlan:
+        """It stays as it is, or goes. One of something that is not here has no place in Docker."""
+        annotations = slot.descriptor.annotations or {}
+        digest = signed.digest or annotations.get(REFERENCE_DIGEST)
+        fits_in = not self._becomes_docker(child)
+        fate = fate_of_signature(
+            self._options.signatures,
+            digest,
+            None if digest is None else self._target(digest),
+            self._context.rendered,
+            carried=fits_in,
+            holds=fits_in,
+            where=self._where(slot),
+        )
+        if unselected := self._unselected(slot, child):
+            return self._dropped(slot, child, "platform-not-selected", unselected)
+        if fate.code is not None:
+            message = f"{child.descriptor.digest} {fate.message}"
+            if not fate.stays:
+                return self._dropped(slot, child, fate.code, message)
+            self._find(fate.code, self._where(slot), message)
+        return DescriptorPlan(slot, kept(child))
+
+    def _becomes_docker(self, child: Node) -> bool:
+        """Whether an entry becomes one of Docker's, by its list or by itself."""
+        family = self._context.family
+        return family is Family.DOCKER and (
+            self._moves
+            or (isinstance(child, DocumentNode) and changes_family(child.document, family))
+        )
 
     def _attestation(self, slot: Slot, child: Node) -> DescriptorPlan:
         policy, digest = self._options.attestations, slot.descriptor.digest
-        family = self._context.family
         if policy is Policy.FAIL:
             raise RefusedError(
                 "the index has an attestation",
@@ -198,11 +249,7 @@ class _Entries:
                 where=self._where(slot),
                 remedy=Wording('{attestations="fail"} refuses this; choose keep or drop'),
             )
-        becomes_docker = family is Family.DOCKER and (
-            self._moves
-            or (isinstance(child, DocumentNode) and changes_family(child.document, family))
-        )
-        if policy is Policy.DROP or (policy is Policy.AUTO and becomes_docker):
+        if policy is Policy.DROP or (policy is Policy.AUTO and self._becomes_docker(child)):
             message = f"attestation {digest} dropped"
             return self._dropped(slot, child, "attestation-dropped", message)
         obstacle = self._obstacle(slot, child)
@@ -231,11 +278,13 @@ class _Entries:
     ) -> DescriptorPlan:
         named = (planned.slot.descriptor.annotations or {}).get(REFERENCE_DIGEST)
         image = images.get(named) if named is not None else None
+        node = planned.decision.node
         if image is None or planned.removed:
+            return planned
+        if signature_of(node) is not None:
             return planned
         if image.removed:
             message = f"attestation {planned.slot.descriptor.digest} dropped with its image"
-            node = planned.decision.node
             return self._dropped(planned.slot, node, "attestation-dropped", message)
         if self._change(image.decision) is Change.EDITED:
             message = f"its statement names {named}, the digest before the conversion"

@@ -8,10 +8,12 @@ from typing import NamedTuple
 
 from oci_convert.documents.document import Role, Slot
 from oci_convert.errors import BlobError, OciConvertError, RefusedError
+from oci_convert.options import Keep as Policy
 from oci_convert.planning.context import Context, missing_blob, no_image
 from oci_convert.planning.decisions import (
     Decision,
     DescriptorPlan,
+    Drop,
     Keep,
     PlannedImage,
     Recompress,
@@ -23,6 +25,7 @@ from oci_convert.planning.decisions import (
     same_bytes,
 )
 from oci_convert.planning.index_entries import plan_entries
+from oci_convert.planning.signature_rules import fate_of_signature
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import OCTET_STREAM, Compression, Family, Kind
 from oci_convert.spec.models import diff_ids_for
@@ -77,14 +80,12 @@ class Planner:
         self._memo: dict[int, Rewrite] = {}
         self._layers: dict[tuple[int, _Traits], Decision] = {}
         self._layer_plans: dict[object, LayerPlan] = {}
-        self._documents = {
-            node.descriptor.digest: node
-            for node in tree.documents()
-            if node.descriptor.digest not in not_carried
-        }
+        self._documents = {node.descriptor.digest: node for node in tree.documents()}
+        self._not_carried = set(not_carried)
+        self._roots = {id(image.node) for image in tree.images}
         self._built = {id(image.node) for image in tree.images if image.root.built}
-        self.follows: bool = False
-        """Whether a subject follows what it names."""
+        self.subjects: list[Rewrite | Keep] = []
+        """What subjects are taken to become."""
 
     # -- roots ------------------------------------------------------------------------------
 
@@ -149,6 +150,14 @@ class Planner:
         for refusal in self._context.refusals:
             if refusal.where.startswith(f"{node.where}."):
                 raise refusal
+        dropped = [it.decision.code for it in decision.children if isinstance(it.decision, Drop)]
+        if all(code.startswith("signature-") for code in dropped):
+            raise RefusedError(
+                "the entries of this index are signatures, and none of them stays",
+                code="not-an-image",
+                where=node.where,
+                remedy=Wording('{signatures="keep"} keeps them'),
+            )
         raise RefusedError(
             f"no entry of this index is an image that {self._family.label} supports",
             code="not-an-image",
@@ -172,7 +181,9 @@ class Planner:
         if changes_family(node.document, self._family) and not fits(node.document, self._family):
             raise not_an_image(node.document, node.where)
         if node.kind is Kind.INDEX:
-            children = plan_entries(self._context, node, self._entry, self.subject)
+            children = plan_entries(
+                self._context, node, self._entry, subject=self.subject, target=self._target
+            )
         else:
             traits = self._traits(node)
             children = [self._child(node, slot, child, traits) for slot, child in node.named]
@@ -201,32 +212,52 @@ class Planner:
         return DescriptorPlan(slot, layer, stale=self._stale(slot, layer))
 
     def subject(self, node: DocumentNode, slot: Slot, child: Node) -> DescriptorPlan:
-        """What becomes of a subject: it follows what it names, where that comes along."""
+        """What becomes of a subject: it follows what it names, where that comes along.
+
+        That of a signature never does: a signature that is asked for by name stays one of the old
+        digest.
+        """
         keeps = self._context.options.keep_extensions
         if strips(node.document, self._family, keep_extensions=keeps):
             return DescriptorPlan(slot, Keep(child))  # it goes, and what it names is as it may be
-        target = self._subject_or_none(slot.descriptor.digest)
-        if target is not None:
-            self.follows = True
+        target = self._target(slot.descriptor.digest)
+        if node.signed is not None and target is not None:
+            self._tell_of_old(node, slot.descriptor.digest, target)
+            return DescriptorPlan(slot, Keep(child))
+        if isinstance(target, Rewrite):
             return DescriptorPlan(slot, target)
         if changes_family(node.document, self._family):
             message = f"the subject {slot.descriptor.digest} is not part of this conversion"
             self._context.find("subject-not-carried", f"{node.where}.subject", message)
         return DescriptorPlan(slot, Keep(child))
 
-    def _subject_or_none(self, digest: str) -> Rewrite | None:
-        """What becomes of a document that is a subject, if it is of the tree and can come along.
+    def _target(self, digest: str) -> Rewrite | Keep | Drop | None:
+        """What becomes of a document that is a subject; ``None`` if it is not of this tree.
 
-        Why it cannot is told where it is an image or an entry, and no concern of what refers to it.
+        Why it cannot come along is told where it is an image or an entry, and no concern of what
+        refers to it.
         """
         node = self._documents.get(digest)
         if node is None:
             return None
+        if digest in self._not_carried:
+            return Drop(node, "subject-not-carried")
+        stays = node.signed is not None and id(node) not in self._roots
         try:
-            return self._entry(node)
+            target = kept(node) if stays else self._entry(node)
         except OciConvertError:
-            del self._documents[digest]  # it is not tried again
-            return None
+            self._not_carried.add(digest)  # it is not tried again
+            return self._target(digest)
+        self.subjects.append(target)
+        return target
+
+    def _tell_of_old(self, node: DocumentNode, digest: str, target: Decision) -> None:
+        rendered = self._context.rendered
+        fate = fate_of_signature(
+            Policy.KEEP, digest, target, rendered, carried=True, holds=True, where=node.where
+        )
+        if fate.code is not None:
+            self._context.find(fate.code, node.where, f"{node.descriptor.digest} {fate.message}")
 
     def _config(self, node: DocumentNode, child: Node) -> Keep | Relabel | Rehash:
         old = child.descriptor.media_type

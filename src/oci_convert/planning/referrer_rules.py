@@ -1,17 +1,16 @@
 """What becomes of the referrers of an image: included, re-pointed, or left behind.
 
-An unsigned referrer follows its subject: its ``subject`` gets the new digest. What is signed names
-the digest that it was made for, and is never re-pointed: it is included where that digest survives,
-else left behind.
+An unsigned referrer follows its subject: its ``subject`` gets the new digest. What is signed,
+also below an unsigned one, goes by :mod:`~oci_convert.planning.signature_rules`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from oci_convert.documents.document import Role
-from oci_convert.errors import OciConvertError, RefusedError
+from oci_convert.errors import OciConvertError
 from oci_convert.findings import Finding
 from oci_convert.options import Keep as Policy
 from oci_convert.options import Options
@@ -19,8 +18,8 @@ from oci_convert.planning.context import missing_blob
 from oci_convert.planning.decisions import (
     Decision,
     DescriptorPlan,
+    Drop,
     Keep,
-    Plan,
     PlannedImage,
     PlannedReferrer,
     Rewrite,
@@ -29,18 +28,24 @@ from oci_convert.planning.decisions import (
     kept,
 )
 from oci_convert.planning.rendering import Rendered
-from oci_convert.spec.media_types import Family
+from oci_convert.planning.signature_rules import (
+    fate_of_signature,
+    refuse_present,
+    signature_of,
+    told,
+)
+from oci_convert.spec.media_types import Family, Kind
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import CONTAINERD_NAME, REF_NAME
-from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import Child, edit
 from oci_convert.tree.nodes import DocumentNode, Node
 from oci_convert.tree.referrers import Referrer, own_name, subject_tag
 
-__all__ = ["SUBJECT_ANNOTATION", "ReferrerRules", "annotations_of", "kept_signatures"]
+__all__ = ["SUBJECT_ANNOTATION", "ReferrerRules", "annotations_of"]
 
 SUBJECT_ANNOTATION: Final = "io.containerd.manifest.subject"
 """By which Docker's archives say in ``index.json`` what an entry refers to."""
+_EMPTIED: Final = "dropped: none of its entries is left"
 
 
 class ReferrerRules:
@@ -63,8 +68,10 @@ class ReferrerRules:
         self._options = options
         self._rendered = rendered
         self._holds_referrers = holds_referrers
-        self._roots = [planned.decision for planned in images]
+        self._images = images
         self._made: dict[str, Decision] = {}
+        self._known: set[str] = set()
+        """The digests of all that the source has."""
         self._irreversible = {id(decision) for decision in irreversible}
         self.findings: list[Finding] = []
         self.irreversible: list[Decision] = []
@@ -80,103 +87,144 @@ class ReferrerRules:
         """
         planned: list[PlannedReferrer] = []
         if referrers or orphans:
-            there = in_order(self._roots)
-            self._made = {below.node.descriptor.digest: below for below in there}
+            self._note(in_order(planned.decision for planned in self._images))
+            roots = [planned.image.node for planned in self._images]
+            roots += [referrer.node for referrer in (*referrers, *orphans)]
+            self._known = {node.descriptor.digest for root in roots for node in root.nodes()}
         alone = {id(orphan) for orphan in orphans}
         for referrer in (*referrers, *orphans):
-            decision = self._decide(referrer, orphan=id(referrer) in alone)
+            if referrer.subject.signed:
+                decision = self._signature(referrer, orphan=id(referrer) in alone)
+            else:
+                decision = self._referrer(referrer)
             if decision is not None:
                 planned.append(PlannedReferrer(referrer, decision))
-                for below in included((decision,)):
-                    self._made[below.node.descriptor.digest] = below
+                self._note(included((decision,)))
         return tuple(planned)
 
-    def _decide(self, referrer: Referrer, *, orphan: bool) -> Decision | None:
-        """What becomes of it; ``None`` if it is left behind."""
-        subject = self._made.get(referrer.subject.digest or "")
-        node, signed = referrer.node, referrer.subject.signed
-        word = "signature" if signed else "referrer"
-        policy = self._options.signatures if signed else self._options.referrers
-        if policy is Policy.FAIL:
-            raise RefusedError(
-                f"there is a {word} of {_told(referrer.subject.digest)}",
-                code=f"{word}-present",
-                where=node.where,
-                remedy=Wording(f'{{{word}s="fail"}} refuses this; choose keep or drop'),
-            )
+    def _note(self, there: Iterable[Decision]) -> None:
+        """Remember what has become of documents. A blob may be something else where it is named."""
+        for decision in there:
+            if decision.node.kind in (Kind.INDEX, Kind.MANIFEST):
+                self._made.setdefault(decision.node.descriptor.digest, decision)
+
+    def _signature(self, referrer: Referrer, *, orphan: bool) -> Decision | None:
+        """What becomes of what is signed; ``None`` if it is left behind."""
+        node, digest = referrer.node, referrer.subject.digest
         # Nobody knows what becomes of what an orphan is for; towards Docker it has no place.
-        survives = self._survives(referrer, subject) or (
-            orphan and self._family is not Family.DOCKER
-        )
-        code = self._left_behind(policy, subject, signed=signed, survives=survives)
-        if code is None and signed and not survives:
-            self._tell("signature-names-old-digest", referrer, subject)
-        if code is not None:
-            self._tell(code, referrer, subject)
+        carried = orphan and self._family is not Family.DOCKER
+        if not self._stays(digest, node.where, called=_called(referrer), carried=carried):
             return None
         if node.absent is not None:
             raise missing_blob(node.absent)
-        if not signed:
-            return self._repointed(node)
-        return self._made.get(node.descriptor.digest) or kept(node)
+        return kept(node)
 
-    def _survives(self, referrer: Referrer, subject: Decision | None) -> bool:
-        """Whether what it refers to keeps its digest."""
-        new = None if subject is None else self._rendered.find(subject)
-        return new is not None and new.digest == referrer.subject.digest
+    def _referrer(self, referrer: Referrer) -> Decision | None:
+        """What becomes of what is not signed; ``None`` if it is left behind.
 
-    def _left_behind(
-        self, policy: Policy, subject: Decision | None, *, signed: bool, survives: bool
-    ) -> str | None:
-        """Under which code it is left behind, if it is."""
-        if policy is Policy.DROP:
-            return "signature-dropped" if signed else "referrer-dropped"
-        if signed:
-            stays = survives or policy is Policy.KEEP
-            if stays and not self._holds_referrers:
-                return "signature-dropped"
-            return None if stays else "signature-orphaned"
-        towards_docker = self._family is Family.DOCKER and not survives
-        if (
-            subject is None
-            or not self._holds_referrers
-            or (policy is Policy.AUTO and towards_docker)
-        ):
-            return "referrer-dropped"
+        An index is a list, where signatures obey their own policy.
+        """
+        node, digest = referrer.node, referrer.subject.digest
+        refuse_present(self._options.referrers, "referrer", digest, node.where)
+        gone = self._reason_to_leave(digest)
+        lists = node.kind is Kind.INDEX and any(map(signature_of, node.nodes()))
+        if gone is None or lists:
+            if node.absent is not None:
+                raise missing_blob(node.absent)
+            before = len(self.findings)
+            decision = self._repointed(node, digest, gone)
+            if not (isinstance(decision, Rewrite) and decision.is_emptied):
+                return decision
+            signatures = [it for it in self.findings[before:] if it.code != "referrer-dropped"]
+            self.findings[before:] = signatures
+        message = f"{_called(referrer)} {gone or _EMPTIED}"
+        self.findings.append(Finding.of("referrer-dropped", node.where, message))
         return None
 
-    def _tell(self, code: str, referrer: Referrer, subject: Decision | None) -> None:
-        node = referrer.node
-        why = _why(code, self._rendered, subject, referrer.subject.digest)
-        name, digest = own_name(referrer.root), node.descriptor.digest
-        told = digest if name is None else f"{name} ({digest})"
-        self.findings.append(Finding.of(code, node.where, f"{told} {why}"))
+    def _reason_to_leave(self, digest: str | None) -> str | None:
+        """Why what is not signed is left behind, if it is."""
+        policy, subject = self._options.referrers, self._made.get(digest or "")
+        new = None if subject is None else self._rendered.find(subject)
+        survives = new is not None and new.digest == digest
+        towards_docker = self._family is Family.DOCKER and not survives
+        stays = (
+            policy is not Policy.DROP
+            and subject is not None
+            and self._holds_referrers
+            and not (policy is Policy.AUTO and towards_docker)
+        )
+        return None if stays else f"dropped: it is for {told(digest)}"
+
+    def _stays(self, digest: str | None, where: str, *, called: str, carried: bool) -> bool:
+        """Whether a signature stays; what is to be told of it, is."""
+        fate = fate_of_signature(
+            self._options.signatures,
+            digest,
+            self._made.get(digest or ""),
+            self._rendered,
+            carried=carried,
+            holds=self._holds_referrers,
+            where=where,
+        )
+        if fate.code is not None:
+            self.findings.append(Finding.of(fate.code, where, f"{called} {fate.message}"))
+        return fate.stays
 
     # -- included ----------------------------------------------------------------------------
 
-    def _repointed(self, node: Node) -> Decision:
-        """Everything as it is, except that a ``subject`` follows what it names."""
+    def _repointed(self, node: Node, about: str | None, gone: str | None) -> Decision:
+        """Everything as it is, except that a ``subject`` follows what it names.
+
+        ``about`` is what a list of referrers is for. ``gone``: why all goes but signatures.
+        """
+        if not isinstance(node, DocumentNode) or node.signed is not None:
+            return kept(node)
         known = self._made.get(node.descriptor.digest)
         if known is not None:
             return known
-        if not isinstance(node, DocumentNode):
-            return kept(node)
         family = next(iter(sorted(node.document.families)), Family.OCI)
         children = []
-        for slot, child in node.named:
+        # A signature may be of what stands behind it.
+        named = sorted(enumerate(node.named), key=lambda pair: signature_of(pair[1][1]) is not None)
+        for at, (slot, child) in named:
             if slot.role is Role.SUBJECT:
                 target = self._made.get(slot.descriptor.digest) or Keep(child)
+            elif slot.role is Role.ENTRY:
+                target = self._entry(child, about, gone, f"{node.where}.{slot.label}")
             else:
-                target = self._repointed(child)
-            children.append(DescriptorPlan(slot, target))
-        decision = Rewrite(node, family, tuple(children))
-        self._judge(decision)
+                target = self._repointed(child, about, None)
+            children.append((at, DescriptorPlan(slot, target)))
+        ordered = (planned for _, planned in sorted(children, key=lambda pair: pair[0]))
+        decision = Rewrite(node, family, tuple(ordered))
+        if not decision.is_emptied:
+            self._judge(decision)
+            self._note((decision,))
+        return decision
+
+    def _entry(self, node: Node, about: str | None, gone: str | None, where: str) -> Decision:
+        """What becomes of an entry of an index that refers to something, or lists what does."""
+        digest = node.descriptor.digest
+        signed = signature_of(node)
+        if signed is not None:
+            of = signed.digest or about
+            carried = self._family is not Family.DOCKER and of not in self._known
+            if self._stays(of, where, called=digest, carried=carried):
+                return kept(node)
+            return Drop(node, self.findings[-1].code)
+        if gone is not None and node.kind is not Kind.INDEX:
+            self.findings.append(Finding.of("referrer-dropped", where, f"{digest} {gone}"))
+            return Drop(node, "referrer-dropped")
+        decision = self._repointed(node, about, gone)
+        if isinstance(decision, Rewrite) and decision.is_emptied:
+            return Drop(node, self.findings[-1].code)
         return decision
 
     def _judge(self, decision: Rewrite) -> None:
         """A referrer comes back as itself if what it names does, and the edit can be undone."""
         settled = self._rendered.find(decision) is not None
-        sound = settled and not any(
+        dropped = any(child.removed for child in decision.children)
+        sound = settled and not dropped
+        sound = sound and not any(
             id(child.decision) in self._irreversible for child in decision.children
         )
         if sound and self._rendered.document(decision).raw != decision.node.document.raw:
@@ -185,7 +233,8 @@ class ReferrerRules:
             self._irreversible.add(id(decision))
             self.irreversible.append(decision)
             code = "not-reversible" if settled else "not-reversible-repacked"
-            message = "converting back gives other bytes: its subject changes"
+            why = "an entry of it was dropped" if dropped else "its subject changes"
+            message = f"converting back gives other bytes: {why}"
             self.findings.append(Finding.of(code, decision.node.where, message))
 
     def _undone(self, decision: Rewrite) -> bytes | None:
@@ -198,22 +247,9 @@ class ReferrerRules:
             return None
 
 
-def _told(subject: str | None) -> str:
-    return subject or "something that is not here"
-
-
-def _why(code: str, rendered: Rendered, subject: Decision | None, old: str | None) -> str:
-    kept = "kept" if code == "signature-names-old-digest" else "dropped"
-    if old is None or code in ("signature-dropped", "referrer-dropped"):
-        return f"{kept}: it is for {_told(old)}"
-    new = None if subject is None else rendered.find(subject)
-    if subject is None:
-        became = "is not in the target"
-    elif new is None:
-        became = "has recompressed layers"
-    else:
-        became = f"is now {new.digest}"
-    return f"{kept}: it is for {old}, which {became}"
+def _called(referrer: Referrer) -> str:
+    name, digest = own_name(referrer.root), referrer.node.descriptor.digest
+    return digest if name is None else f"{name} ({digest})"
 
 
 def annotations_of(referrer: Referrer, made: Mapping[str, Descriptor]) -> dict[str, str]:
@@ -235,47 +271,3 @@ def annotations_of(referrer: Referrer, made: Mapping[str, Descriptor]) -> dict[s
     if annotations.get(SUBJECT_ANNOTATION) == old:
         annotations[SUBJECT_ANNOTATION] = str(new.digest)
     return annotations
-
-
-def kept_signatures(
-    plan: Plan,
-    rendered: Rendered,
-    signatures: Mapping[str, tuple[str, bytes]],
-    *,
-    holds_signatures: bool,
-) -> tuple[dict[str, bytes], list[Finding]]:
-    """The ``signature-N`` files that go with the images of a plan, and what is told of the others.
-
-    ``signatures`` are those of the source: by name, the digest spoken of and the bytes.
-    ``holds_signatures``: the target has such files, too.
-
-    Raises :class:`RefusedError` (``signature-present``).
-    """
-    policy = plan.options.signatures
-    if not signatures:
-        return {}, []
-    made = {below.node.descriptor.digest: below for below in plan.decisions()}
-    found: dict[str, bytes] = {}
-    findings: list[Finding] = []
-    for name, (digest, data) in signatures.items():
-        if policy is Policy.FAIL:
-            raise RefusedError(
-                f"there is a signature of {digest}",
-                code="signature-present",
-                where=name,
-                remedy=Wording('{signatures="fail"} refuses this; choose keep or drop'),
-            )
-        decision = made.get(digest)
-        new = None if decision is None else rendered.find(decision)
-        survives = new is not None and new.digest == digest
-        wanted = policy is not Policy.DROP and (survives or policy is Policy.KEEP)
-        stays = wanted and holds_signatures
-        if stays:
-            found[name] = data
-        if not (stays and survives):
-            dropped = wanted or policy is Policy.DROP
-            gone = "signature-dropped" if dropped else "signature-orphaned"
-            code = "signature-names-old-digest" if stays else gone
-            message = f"signature {_why(code, rendered, decision, digest)}"
-            findings.append(Finding.of(code, name, message))
-    return found, findings

@@ -18,6 +18,7 @@ from oci_convert.spec.models import Descriptor, ImageConfig, Platform
 from oci_convert.stores.base import Root
 from oci_convert.text.brief import Brief
 from oci_convert.transform.document_edits import is_image
+from oci_convert.tree.signed import Signed
 
 __all__ = [
     "BlobNode",
@@ -250,6 +251,8 @@ class DocumentNode(Node):
     """Parallel to the slots of :attr:`document`."""
     upgraded_from: Original | None = None
     """What the source has in the place of :attr:`document`."""
+    signed: Signed | None = None
+    """What a signature is for: by its subject, and that of an entry also by its payload."""
 
     @property
     def old(self) -> Descriptor:

@@ -51,6 +51,7 @@ from oci_convert.tree.nodes import (
     UnreadableNode,
     UnreadNode,
 )
+from oci_convert.tree.signed import Signed, is_signed, signed_digest, subject_of
 
 if TYPE_CHECKING:
     from oci_convert.transform.image_v1 import MeasuredLayer
@@ -339,8 +340,21 @@ class _Reader:
             for slot in document.slots
         )
         return DocumentNode(
-            **blob.fields, document=document, children=children, upgraded_from=original
+            **blob.fields,
+            document=document,
+            children=children,
+            upgraded_from=original,
+            signed=self._signed(blob, document),
         )
+
+    def _signed(self, blob: _Blob, document: Document) -> Signed | None:
+        """What a signature is for. Whoever asks of a root knows more: the store may tell it."""
+        if not is_signed(document):
+            return None
+        stated = subject_of(document)
+        if stated is None and blob.role is Role.ENTRY:
+            return Signed(signed_digest(self.source, document))
+        return Signed(stated)
 
     def _is_next(self, slot: Slot) -> bool:
         """Whether what a descriptor names is a document that will be read."""

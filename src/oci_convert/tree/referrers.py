@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, NamedTuple
 
-from oci_convert.documents.document import Document, Role, read_document
+from oci_convert.documents.document import Document, read_document
 from oci_convert.documents.opaque import begins_object
 from oci_convert.errors import OciConvertError, overlook
 from oci_convert.limits import limits
@@ -26,7 +26,7 @@ from oci_convert.stores.base import Root, Source
 from oci_convert.transform.document_edits import is_loadable
 from oci_convert.tree.nodes import DocumentNode, Image, Node, Tree
 from oci_convert.tree.reader import Faults, read_node, read_tree
-from oci_convert.tree.signed import is_signed, may_be_signed, signed_digest
+from oci_convert.tree.signed import is_signed, may_be_signed, signed_digest, subject_of
 
 __all__ = [
     "Referrer",
@@ -235,10 +235,10 @@ class _Sorter:
         """What a document says that it refers to: by its ``subject``, or in what was signed."""
         if document is None:
             return None
-        for slot in document.slots:
-            if slot.role is Role.SUBJECT:
-                return slot.descriptor.digest
-        return signed_digest(self._source, document) if is_signed(document) else None
+        stated = subject_of(document)
+        if stated is None and is_signed(document):
+            return signed_digest(self._source, document)
+        return stated
 
     def _of_that_name(self, root: Root) -> str | None:
         """The image that has the name of a referrer; without names, the only one that there is."""
@@ -276,4 +276,4 @@ class _Sorter:
 
 def _is_image(document: Document) -> bool:
     """Whether somebody may run it, or one of what it lists: no artifact, and no signature."""
-    return document.kind is Kind.INDEX or is_loadable(document)
+    return not is_signed(document) and (document.kind is Kind.INDEX or is_loadable(document))

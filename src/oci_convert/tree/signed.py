@@ -11,7 +11,7 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from oci_convert.documents.document import Document, Role, read_object
 from oci_convert.errors import OciConvertError
@@ -19,7 +19,7 @@ from oci_convert.limits import limits
 from oci_convert.spec.digest import Digest
 from oci_convert.stores.base import Source
 
-__all__ = ["is_signed", "may_be_signed", "signed_digest"]
+__all__ = ["Signed", "is_signed", "may_be_signed", "signed_digest", "subject_of"]
 
 _SIGNATURE: Final = (
     r"application/vnd\.dev\.(?:sigstore|cosign)\..+"
@@ -31,13 +31,22 @@ _MARKS: Final = (b"vnd.dev.sigstore", b"vnd.dev.cosign", b"vnd.cncf.notary", b"v
 _SIMPLE: Final = "application/vnd.dev.cosign.simplesigning.v1+json"
 
 
+class Signed(NamedTuple):
+    """That a document is a signature, or carries a signed statement."""
+
+    digest: str | None
+    """What it was made for; ``None`` if it does not say."""
+
+
 def may_be_signed(raw: bytes) -> bool:
-    """Whether the bytes of a document name a type of signed statements."""
-    return any(mark in raw for mark in _MARKS)
+    """Whether the bytes of a document may name a type of signed statements."""
+    return any(mark in raw for mark in _MARKS) or b"\\u" in raw
 
 
 def is_signed(document: Document) -> bool:
     """Whether a document is a signature, or carries a signed statement."""
+    if not may_be_signed(document.raw):  # asked of every document
+        return False
     return any(re.fullmatch(_SIGNATURE, media_type) for media_type in _types(document))
 
 
@@ -47,6 +56,12 @@ def _types(document: Document) -> Iterator[str]:
     for slot in document.slots:
         if slot.role in (Role.CONFIG, Role.LAYER):
             yield slot.descriptor.media_type
+
+
+def subject_of(document: Document) -> Digest | None:
+    """The digest that a document states as its subject."""
+    subjects = (slot for slot in document.slots if slot.role is Role.SUBJECT)
+    return next((slot.descriptor.name for slot in subjects), None)
 
 
 def signed_digest(source: Source, document: Document) -> Digest | None:
