@@ -549,6 +549,11 @@ REFUSED: Final[dict[str, Provoked]] = {
         "convert oci:layout dir:new --to docker",
         (layout(app=image_list([ARTIFACT])),),
     ),
+    "an index of signatures for Docker": Provoked(
+        "not-an-image",
+        "convert oci:layout:app dir:new --to docker",
+        (layout(app=image_list([cosign_signature(OCI)])),),
+    ),
     "an artifact for docker load": Provoked(
         "not-an-image",
         "convert oci:layout docker-archive:new.tar --to oci",
@@ -1127,6 +1132,11 @@ FINDINGS: Final[dict[str, Provoked]] = {
     ),
     "a signature of what changes": Provoked(
         "signature-orphaned", "convert oci:layout oci:new", (images(SIGNED),)
+    ),
+    "a list of signatures of what changes": Provoked(
+        "referrer-dropped",
+        "convert oci:layout oci:new",
+        (images({"app": ONE, ONE.digest.replace(":", "-"): image_list([cosign_signature(ONE)])}),),
     ),
     "a signature that is left out": Provoked(
         "signature-dropped", "convert oci:layout oci:new --signatures drop", (images(SIGNED),)

@@ -150,20 +150,14 @@ class Planner:
         for refusal in self._context.refusals:
             if refusal.where.startswith(f"{node.where}."):
                 raise refusal
+        message = f"no entry of this index is an image that {self._family.label} supports"
+        remedy = Wording("convert to oci, or copy it unchanged")
         dropped = [it.decision.code for it in decision.children if isinstance(it.decision, Drop)]
         if all(code.startswith("signature-") for code in dropped):
-            raise RefusedError(
-                "the entries of this index are signatures, and none of them stays",
-                code="not-an-image",
-                where=node.where,
-                remedy=Wording('{signatures="keep"} keeps them'),
-            )
-        raise RefusedError(
-            f"no entry of this index is an image that {self._family.label} supports",
-            code="not-an-image",
-            where=node.where,
-            remedy="convert to oci, or copy it unchanged",
-        )
+            message = "the entries of this index are signatures, and none of them stays"
+            if self._family is not Family.DOCKER:
+                remedy = Wording('{signatures="keep"} keeps them')
+        raise RefusedError(message, code="not-an-image", where=node.where, remedy=remedy)
 
     # -- documents --------------------------------------------------------------------------
 
