@@ -96,11 +96,12 @@ def test_a_root_of_any_type_is_asked_for(fake: FakeRegistry) -> None:
     assert ";" not in ACCEPT
 
 
-def test_a_type_is_read_without_its_parameters_and_left_to_the_body() -> None:
+def test_a_label_is_read_without_its_parameters_and_the_body_knows_better() -> None:
     with known_as("a proxy that mislabels") as fake, client() as registry:
         load(fake, "team/app", "1", OCI)
         fetched = registry.repository(repository(fake)).manifest("1")
-        assert (fetched.media_type, fetched.digest) == (DOCKER_MANIFEST, OCI.digest)
+        assert (fetched.label, fetched.media_type) == (DOCKER_MANIFEST, OCI_MANIFEST)
+        assert (fetched.digest, fetched.head().media_type) == (OCI.digest, OCI_MANIFEST)
 
 
 def test_a_digest_need_not_be_stated() -> None:

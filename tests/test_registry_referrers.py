@@ -13,9 +13,11 @@ from oci_convert.spec.digest import Digest
 from oci_convert.stores import RegistryClient, RegistryImage, RegistryOptions
 from oci_convert.stores.registry.reference import Repository
 from registry.faults import Fault
+from registry.messages import Reply, Request
 from registry.personality import PERSONALITIES
 from registry.server import FakeRegistry
 from support.images import (
+    DOCKER_LIST,
     OCI_INDEX,
     Image,
     cosign_signature,
@@ -218,6 +220,61 @@ def test_a_registry_that_fails_there_says_how_to_do_without(fake: FakeRegistry) 
         assert caught.value.code == "registry-failed"
         assert 'signatures="drop"' in caught.value.remedy
         assert convert(source, Memory(), to="oci", referrers="drop", signatures="drop").images
+
+
+LABELS = ["application/json", "text/plain", None, DOCKER_LIST, "a/b; charset=utf-8"]
+
+
+def labelled(fake: FakeRegistry, label: str | None) -> None:
+    """Let a proxy before the registry call everything that is read by one name."""
+    usual = fake.protocol.answer
+
+    def answer(request: Request) -> Reply:
+        reply = usual(request)
+        reads = request.method == "GET" and "/blobs/" not in request.path and reply.status == 200
+        return reply.with_headers({"Content-Type": label}) if reads else reply
+
+    fake.protocol.answer = answer  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize("way", ["the specification", "distribution 2.8"])
+def test_a_wrong_label_hides_no_referrers(way: str, label: str | None) -> None:
+    with FakeRegistry(PERSONALITIES[way]) as fake:
+        publish(fake, LIST, *UNSIGNED)
+        labelled(fake, label)
+        report = converted(at(fake), Memory())
+    assert changed(report, *UNSIGNED) == changed(on_disk(), *UNSIGNED)
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_wrong_label_does_not_keep_from_adding_to_a_list(label: str | None) -> None:
+    with FakeRegistry(PERSONALITIES["distribution 2.8"]) as fake:
+        publish(fake, LIST, SBOM)
+        labelled(fake, label)
+        other = referrer(LIST, "another")
+        with RegistryClient() as client:
+            host, _, path = f"{fake.host}/team/app".partition("/")
+            remote = client.repository(Repository(host, path), push=True)
+            put(fake, other)
+            remote.add_referrer(Digest(LIST.digest), other.descriptor.triple())
+        assert set(listed(fake, "team/app", LIST.digest)) == {SBOM.digest, other.digest}
+
+
+def test_a_list_that_is_called_one_and_is_none_is_refused() -> None:
+    with FakeRegistry() as fake:
+        publish(fake, LIST, SBOM)
+        usual = fake.protocol.answer
+
+        def answer(request: Request) -> Reply:
+            reply = usual(request)
+            wrong = "/referrers/" in request.path
+            return Reply(200, reply.headers, LIST.manifest) if wrong else reply
+
+        fake.protocol.answer = answer  # type: ignore[method-assign]
+        with pytest.raises(OciConvertError) as caught:
+            converted(at(fake), Memory())
+    assert caught.value.code == "contradictory-media-type"
 
 
 def test_a_list_that_is_none_does_not_count() -> None:

@@ -29,7 +29,18 @@ from oci_convert.stores.registry.client import RemoteRepository
 from oci_convert.stores.registry.uploads import Placed
 from registry import PERSONALITIES, FakeRegistry, Fault
 from registry.messages import Request
-from support.images import Image, Layer, digest_of, docker_image, image_list, layout_files, tar_of
+from registry.personality import Personality
+from support.images import (
+    DOCKER_LIST,
+    OCI_MANIFEST,
+    Image,
+    Layer,
+    digest_of,
+    docker_image,
+    image_list,
+    layout_files,
+    tar_of,
+)
 from support.registries import client, load
 
 PLATFORMS = ("linux/amd64", "linux/arm64", "linux/s390x", "linux/ppc64le", "linux/386")
@@ -84,6 +95,20 @@ def test_inside_a_repository_only_documents_move(registry: FakeRegistry) -> None
     assert not report.findings
     near = convert(Memory(layout_files({"app": LIST})), Memory(), to="oci")
     assert report.images[0].new.digest == near.images[0].new.digest
+
+
+@pytest.mark.parametrize("checks_type", [True, False])
+@pytest.mark.parametrize("label", ["application/json", "text/plain", OCI_MANIFEST])
+def test_what_is_replaced_is_kept_as_what_it_is_and_not_by_its_label(
+    label: str, checks_type: bool
+) -> None:
+    with FakeRegistry(Personality(serves_as=label, checks_type=checks_type)) as registry:
+        load(registry, "team/app", "1", LIST)
+        name = f"docker://{registry.host}/team/app:1"
+        convert(name, name, to="oci", force=True)
+        stored = registry.content.repository("team/app")
+        kept = stored.tags[f"1-before-{LIST.digest.partition(':')[2][:12]}"]
+        assert (kept, stored.manifests[kept].media_type) == (LIST.digest, DOCKER_LIST)
 
 
 def test_what_a_registry_warns_of_is_told() -> None:

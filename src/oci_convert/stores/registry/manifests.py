@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
+from oci_convert.documents.document import type_of
 from oci_convert.errors import BlobError, OciConvertError
 from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.spec.media_types import SPELLINGS
@@ -56,9 +57,17 @@ class Fetched:
     """A document as a registry gave it, verified."""
 
     raw: bytes = field(repr=False)
-    media_type: str
-    """Of ``Content-Type``, without parameters: the body may know better."""
+    label: str
+    """Of ``Content-Type``, without parameters: a registry or a proxy may be wrong about it."""
     digest: Digest
+
+    @property
+    def media_type(self) -> str:
+        """What the document is, as it says itself; its label where that cannot be read."""
+        try:
+            return type_of(self.raw)
+        except OciConvertError:
+            return self.label
 
     def head(self) -> Head:
         """What a registry would say of it."""

@@ -21,9 +21,10 @@ from oci_convert.stores.registry.manifests import Fetched, Manifests
 from oci_convert.stores.registry.refusals import refused
 from oci_convert.stores.registry.remote import bad_answer
 
-__all__ = ["Referrers", "referrers_tag"]
+__all__ = ["INDEX", "Referrers", "referrers_tag"]
 
-_INDEX: Final = name_of(Cell(BlobKind.INDEX), Family.OCI) or ""
+INDEX: Final = name_of(Cell(BlobKind.INDEX), Family.OCI) or ""
+"""The type of a list of referrers."""
 _NO_API: Final = "no referrers API"
 _LONGEST_TAG: Final = 128
 _TRIES: Final = 3
@@ -45,9 +46,9 @@ class Referrers(Manifests):
     def referrers(self, subject: Digest, *, tagged: bool = True) -> tuple[Fetched, ...]:
         """Indexes of everything that speaks of ``subject``, one for each page of the list.
 
-        Only an answer that is an OCI index counts: some registries say 200 and show a page for
-        people. A registry without the API has an index under a tag, or nothing; without ``tagged``
-        it is not asked for.
+        Only an answer that is an OCI index counts, by what it says itself or by its label: some
+        registries say 200 and show a page for people. A registry without the API has an index
+        under a tag, or nothing; without ``tagged`` it is not asked for.
         """
         # Behind one host, repositories may be of several makes.
         if (self.repository, _NO_API) not in self._known:
@@ -57,23 +58,24 @@ class Referrers(Manifests):
             self._known.add((self.repository, _NO_API))
             self._known.add((self.repository.host, _NO_API))
         found = self.find_manifest(referrers_tag(subject)) if tagged else None
-        return (found,) if found is not None and found.media_type == _INDEX else ()
+        return (found,) if found is not None and _is_list(found) else ()
 
     def _from_api(self, subject: Digest) -> tuple[Fetched, ...]:
         """The pages of the API, at least one; none where there is no API."""
-        headers = {"Accept": _INDEX}
+        headers = {"Accept": INDEX}
         call = self._call(Kind.REFERRERS, "GET", f"referrers/{subject}", subject, headers=headers)
         call = replace(call, limit="index_size")
         pages: list[Fetched] = []
         for page, answer in self._pages(call):
-            kind = media_type(answer.headers.get("Content-Type", ""))
-            if answer.status != HTTPStatus.OK or kind != _INDEX:
+            label = media_type(answer.headers.get("Content-Type", ""))
+            found = Fetched(answer.body, label, Digest.of(answer.body))
+            if answer.status != HTTPStatus.OK or not _is_list(found):
                 if pages:
                     raise bad_answer(page, "with a page of referrers that is none")
                 if answer.status == HTTPStatus.FORBIDDEN:
                     raise refused(page, answer)
                 return ()
-            pages.append(Fetched(answer.body, kind, Digest.of(answer.body)))
+            pages.append(found)
         return tuple(pages)
 
     def add_referrer(self, subject: Digest, entry: Mapping[str, Any]) -> None:
@@ -93,20 +95,20 @@ class Referrers(Manifests):
                     return
                 entries.append(dict(entry))
                 raw = json.dumps(index, separators=(",", ":"), ensure_ascii=False).encode()
-                self.put_manifest(raw, _INDEX, tag=tag)
+                self.put_manifest(raw, INDEX, tag=tag)
         raise self._no_index(tag, "referrer-lost", "others write it all the time: try again later")
 
     def _index_under(self, tag: str) -> dict[str, Any]:
         found = self.find_manifest(tag)
         if found is None:
-            return {"schemaVersion": 2, "mediaType": _INDEX, "manifests": []}
+            return {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
         try:
             index = json.loads(found.raw)
         except (ValueError, RecursionError):
             index = None
         entries = index.get("manifests", []) if isinstance(index, dict) else None
         fine = isinstance(entries, list) and all(isinstance(it, dict) for it in entries)
-        if found.media_type != _INDEX or not fine:
+        if found.media_type != INDEX or not fine:
             raise self._no_index(tag, "referrers-tag-taken", "move what is there to another tag")
         return dict(index)
 
@@ -117,3 +119,8 @@ class Referrers(Manifests):
             where=f"docker://{self.repository}:{tag}",
             remedy=remedy,
         )
+
+
+def _is_list(found: Fetched) -> bool:
+    """Whether a document is a list of referrers, or is called one: then its reader judges it."""
+    return INDEX in (found.label, found.media_type)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import BinaryIO, Final
 
-from oci_convert.documents.document import Role, read_document, type_of
+from oci_convert.documents.document import Role, read_document
 from oci_convert.errors import BlobError, OciConvertError, StoreError
 from oci_convert.layers.chunk_reader import ChunkReader
 from oci_convert.spec.digest import Digest
@@ -19,7 +19,7 @@ from oci_convert.stores.registry.client import RemoteRepository
 from oci_convert.stores.registry.lists import shortened
 from oci_convert.stores.registry.manifests import MEDIA_TYPES, Fetched
 from oci_convert.stores.registry.reference import EveryTag, ImageReference
-from oci_convert.stores.registry.referrers import referrers_tag
+from oci_convert.stores.registry.referrers import INDEX, referrers_tag
 from oci_convert.stores.traffic import Traffic
 from oci_convert.text.wording import Wording
 
@@ -103,7 +103,7 @@ class RegistrySource(Source):
         tag = referrers_tag(subject.name)
         tagged = self._listed is None or self._is_elsewhere(tag)
         for page in remote.referrers(subject.name, tagged=tagged):
-            listed = read_document(page.raw, page.media_type, f"{self.label}@{subject.digest}")
+            listed = read_document(page.raw, INDEX, f"{self.label}@{subject.digest}")
             found += [
                 Root(slot.descriptor.model_copy(update={"annotations": None}))
                 for slot in listed.slots
@@ -121,19 +121,16 @@ class RegistrySource(Source):
         return tag in self._listed and not chosen
 
     def _media_type(self, found: Fetched, target: str) -> str:
-        """What a document says that it is; a proxy may label it wrongly, or answer by itself."""
-        try:
-            return type_of(found.raw)
-        except OciConvertError:
-            if found.media_type in MEDIA_TYPES:
-                return found.media_type  # whoever reads it will say what is wrong with it
-            raise StoreError(
-                f"the registry answers with {found.media_type or 'something'} in the place of a "
-                "manifest",
-                code="bad-registry-answer",
-                store=f"{self.label}{'@' if ':' in target else ':'}{target}",
-                remedy="check that this is a registry; it, or a proxy before it, may be broken",
-            ) from None
+        """What a document is; a proxy may answer by itself, with something that is none."""
+        media_type = found.media_type
+        if media_type in MEDIA_TYPES:
+            return media_type  # if it is only a label, whoever reads it will say what is wrong
+        raise StoreError(
+            f"the registry answers with {media_type or 'something'} in the place of a manifest",
+            code="bad-registry-answer",
+            store=f"{self.label}{'@' if ':' in target else ':'}{target}",
+            remedy="check that this is a registry; it, or a proxy before it, may be broken",
+        )
 
     def prefetch(self, descriptors: Sequence[Descriptor]) -> None:
         wanted = [one for one in descriptors if one.digest not in self._documents]
