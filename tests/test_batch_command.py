@@ -154,6 +154,31 @@ WRONG = {
         2,
     ),
     "YAML that is no job": ("j.yaml", "- a: 1\n\n- b\n", "invalid-job", 1),
+    "a date that there is not": (
+        "j.yaml",
+        "- {source: a, destination: 'oci:b'}\n- {source: a, options: {level: 2024-02-30}}\n",
+        "invalid-job",
+        2,
+    ),
+    "a number that is none": ("j.yaml", "- {options: {jobs: !!int ''}}\n", "invalid-job", 1),
+    "half a character in a source": (
+        "j.jsonl",
+        '{"source": "\\ud800", "destination": "oci:b"}\n',
+        "invalid-job",
+        1,
+    ),
+    "half a character in an id": (
+        "j.jsonl",
+        '{"source": "a", "destination": "oci:b", "id": "\\ud800"}\n',
+        "invalid-job",
+        1,
+    ),
+    "a member twice": (
+        "j.jsonl",
+        '{"source": "a", "source": "b", "destination": "oci:b"}\n',
+        "invalid-job",
+        1,
+    ),
 }
 
 
@@ -171,7 +196,19 @@ def test_many_jobs_may_share_a_layout(tmp_path: Path) -> None:
     assert all(line.job for line in lines(text, "jobs.csv", tmp_path))
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n1,2\n"])
+@pytest.mark.parametrize("text", ["- " + "[" * 3000, "a: 1"])
+def test_yaml_that_is_no_list_of_jobs_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^jobs\.yaml: "):
+        lines(text, "jobs.yaml", tmp_path)
+
+
+def test_members_of_jobs_in_yaml_are_the_text_that_stands_there(tmp_path: Path) -> None:
+    text = "- {source: 12:30, destination: 1.10, id: 010, options: {to: oci, level: 3}}\n"
+    (line,) = lines(text, "jobs.yaml", tmp_path)
+    assert line.job == Job("12:30", "1.10", OCI.but(level=3), "010")
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "source,destination,source\na,oci:b,c\n"])
 def test_a_csv_without_names_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="line 1"):
         lines(text, "jobs.csv", tmp_path)
@@ -291,6 +328,40 @@ def test_a_file_of_skopeo_sync_is_read_as_it_is(registry: FakeRegistry, tmp_path
         f"{base}/team/web/ui@{digest}",
         f"{base}/team/app:1.10",
     ]
+
+
+@pytest.mark.parametrize(
+    "tag", ["1.10", "010", "1_000", "0x10", "1e3", "yes", "off", "null", "2024-01-15", "2024-02-30"]
+)
+def test_tags_in_a_file_of_skopeo_are_the_text_that_stands_there(tag: str, tmp_path: Path) -> None:
+    (tmp_path / "sync.yaml").write_text(f"h.example: {{images: {{team/app: [{tag}]}}}}\n")
+    assert targets(str(tmp_path / "sync.yaml"), "oci:out:{tag}") == [f"oci:out:{tag}"]
+
+
+def test_patterns_in_a_file_of_skopeo_are_the_text_that_stands_there(
+    registry: FakeRegistry, tmp_path: Path
+) -> None:
+    regex = "images-by-tag-regex: {team/app: 1.10}"
+    (tmp_path / "sync.yaml").write_text(f'"{registry.host}": {{{regex}}}\n')
+    assert targets(str(tmp_path / "sync.yaml"), "oci:out:{tag}") == [
+        "oci:out:1.10",
+        "oci:out:1.10-rc1",
+    ]
+
+
+@pytest.mark.parametrize("nothing", ["", "[]", "null", "~"])
+def test_no_tags_in_a_file_of_skopeo_are_all_of_them(
+    nothing: str, registry: FakeRegistry, tmp_path: Path
+) -> None:
+    shared = f"&tags {{other/job: {nothing}}}"
+    (tmp_path / "sync.yaml").write_text(f'"{registry.host}": {{images: {{<<: {shared}}}}}\n')
+    assert targets(str(tmp_path / "sync.yaml"), "oci:out:{tag}") == ["oci:out:1"]
+
+
+def test_a_file_of_skopeo_that_is_too_deep_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "sync.yaml").write_text("{" * 3000)
+    with pytest.raises(UsageError, match="this is no YAML"):
+        targets(str(tmp_path / "sync.yaml"), "oci:out")
 
 
 def test_settings_in_a_file_of_skopeo_that_have_no_effect_are_told(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -182,6 +184,30 @@ def test_a_line_that_is_no_result_is_named(tmp_path: Path) -> None:
     with pytest.raises(OciConvertError, match="line 3") as caught:
         list(read_results(results))
     assert caught.value.code == "not-results"
+
+
+def test_a_line_that_is_no_result_is_named_where_it_is_resumed(
+    layout: Path, tmp_path: Path
+) -> None:
+    job = copies(layout, 1)[0]
+    (tmp_path / "r.jsonl").write_text(json.dumps({"id": job.id, "status": "weird"}) + "\n")
+    with pytest.raises(OciConvertError, match=r"r\.jsonl: oci:") as told:
+        list(convert_many([job], results=tmp_path / "r.jsonl"))
+    assert told.value.code == "not-results"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are Unicode elsewhere")
+def test_a_file_whose_name_is_no_unicode_has_a_result_and_a_record(tmp_path: Path) -> None:
+    archive = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.tar"))
+    archive.write_bytes(save_tar({"app:1": docker_image([layer("a")])}))
+    jobs = [Job(str(archive), f"oci:{tmp_path}/out:a", FAST)]
+    results, records = tmp_path / "r.jsonl", tmp_path / "records"
+    assert set(statuses(convert_many(jobs, results=results, records=records)).values()) == {
+        JobStatus.DONE
+    }
+    assert len(list(records.iterdir())) == 1
+    assert [it.status for it in convert_many(jobs, results=results)] == [JobStatus.UNCHANGED]
+    assert len(list(read_results(results))) == 1
 
 
 def test_records_hold_what_a_report_says(layout: Path, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def read_jobs(
 def _values(file: TextIO, name: str) -> Iterator[tuple[int, Any]]:
     """What stands in each line, not looked at yet; an error for one that cannot be read."""
     if name.endswith(_YAML):
-        yield from entries(file.read(), name)
+        yield from entries(file.read(), name, "options")
         return
     first = file.readline()
     while first.isspace():
@@ -76,9 +76,23 @@ def _values(file: TextIO, name: str) -> Iterator[tuple[int, Any]]:
     for number, text in enumerate(file, 1):
         if not text.isspace():
             try:
-                yield number, json.loads(text)
+                yield number, json.loads(text, object_pairs_hook=_once)
+            except OciConvertError as error:
+                yield number, error
             except (ValueError, RecursionError):
                 yield number, _wrong("this is no JSON", 'write {"source": …, "destination": …}')
+
+
+def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; raises for a member that is there twice, of which one would be passed over."""
+    names = [name for name, _ in members]
+    if (name := _twice(names)) is not None:
+        raise _wrong(f"it says {name} twice", "say it once")
+    return dict(members)
+
+
+def _twice(names: Sequence[str]) -> str | None:
+    return next((name for name in names if name and names.count(name) > 1), None)
 
 
 def _csv(file: TextIO, name: str) -> Iterator[tuple[int, Any]]:
@@ -93,6 +107,13 @@ def _csv(file: TextIO, name: str) -> Iterator[tuple[int, Any]]:
             code="invalid-job",
             where=f"{name}: line 1",
             remedy="begin it with: source,destination",
+        )
+    if (twice := _twice(names)) is not None:
+        raise UsageError(
+            f"the first line of a CSV names {twice} twice",
+            code="invalid-job",
+            where=f"{name}: line 1",
+            remedy="each column has its own name",
         )
     while True:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -82,9 +83,11 @@ class Job(Brief):
         for name, text in texts.items():
             if not isinstance(text, str) or not text:
                 raise _invalid(f"the job has no {name}", f"{name} is a reference or a path")
+            _check_text(text, name)
         number = value.get("id", "")
         if isinstance(number, bool) or not isinstance(number, str | int):
             raise _invalid("the id is neither a text nor a number", "leave it out, or mend it")
+        _check_text(str(number), "id")
         options = value.get("options") or {}
         if not isinstance(options, Mapping):
             raise _invalid("the options are no object", 'write {"to": "oci"}')
@@ -95,6 +98,14 @@ class Job(Brief):
             raise _invalid("for is no list of profiles", 'write "for": "lambda"')
         found = names_in(names)
         return cls(str(texts["source"]), str(texts["destination"]), merged, str(number), found)
+
+
+def _check_text(text: str, name: str) -> None:
+    """Raise for half of a character, as JSON can spell it, unless it is part of a file's name."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise _invalid(f"the {name} is no text: {text!r}", "spell it in UTF-8") from None
 
 
 def _listed() -> str:

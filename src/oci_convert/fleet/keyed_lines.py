@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from oci_convert.plain import spelled_out
 from oci_convert.stores.base import Closing
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def temporary_database() -> sqlite3.Connection:
 
 
 class KeyedLines(Closing):
-    """Two numbers for each key; the last ones count. A context manager."""
+    """Two numbers for each key, as JSON spells it; the last ones count. A context manager."""
 
     def __init__(self) -> None:
         self._database = temporary_database()
@@ -40,13 +41,15 @@ class KeyedLines(Closing):
     def fill(self, lines: Iterable[tuple[str, int, int]]) -> None:
         """Note many."""
         self._database.execute("BEGIN")
-        self._database.executemany("INSERT OR REPLACE INTO lines VALUES (?, ?, ?)", lines)
+        rows = ((spelled_out(key), at, size) for key, at, size in lines)
+        self._database.executemany("INSERT OR REPLACE INTO lines VALUES (?, ?, ?)", rows)
         self._database.execute("COMMIT")
 
     def find(self, key: str) -> tuple[int, int] | None:
         """The numbers of a key."""
         query = "SELECT at, size FROM lines WHERE key = ?"
-        found: tuple[int, int] | None = self._database.execute(query, (key,)).fetchone()
+        row = self._database.execute(query, (spelled_out(key),)).fetchone()
+        found: tuple[int, int] | None = row
         return found
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from oci_convert.errors import StoreError
 from oci_convert.fleet.keyed_lines import temporary_database
 from oci_convert.fleet.results import JobResult, JobStatus
+from oci_convert.plain import spelled_out
 from oci_convert.report import Failure
 from oci_convert.stores.base import Closing
 from oci_convert.stores.registry.reference import SCHEME
@@ -32,14 +33,14 @@ class Names(Closing):
         if not result.status.good or result.destination.startswith(SCHEME):
             return result
         for image in result.images:
-            entry = result.destination, image.name or ""
-            digest = str(image.new.digest)
+            entry = spelled_out(result.destination), image.name or ""
+            digest, own = str(image.new.digest), spelled_out(result.id)
             self._database.execute(
-                "INSERT OR IGNORE INTO names VALUES (?, ?, ?, ?)", (*entry, digest, result.id)
+                "INSERT OR IGNORE INTO names VALUES (?, ?, ?, ?)", (*entry, digest, own)
             )
             query = "SELECT digest, job FROM names WHERE target = ? AND name = ?"
             other, job = self._database.execute(query, entry).fetchone()
-            if image.name and other != digest and job != result.id:
+            if image.name and other != digest and job != own:
                 return replace(
                     result, status=JobStatus.FAILED, failure=_same_name(result, image.name, job)
                 )

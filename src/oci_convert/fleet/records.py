@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from oci_convert.fleet.results import JobResult
+from oci_convert.plain import spelled_out
 from oci_convert.spec.digest import Digest
 from oci_convert.stores.files.system import system_errors
 
@@ -25,7 +26,8 @@ def write_record(folder: Path, result: JobResult) -> None:
     if result.report is None:
         return
     shown = _UNFIT.sub("-", result.id)[:_LONGEST].strip("-.")
-    path = folder / f"{shown}-{Digest.of(result.id.encode()).encoded[:12]}.json"
+    whole = Digest.of(spelled_out(result.id).encode())
+    path = folder / f"{shown}-{whole.encoded[:12]}.json"
     with system_errors():
         folder.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")

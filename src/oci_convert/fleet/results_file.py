@@ -32,6 +32,7 @@ class ResultsFile(Closing):
 
     def __init__(self, path: Path, *, resume: bool = True) -> None:
         check_parent(path, Wording("{results}"))
+        self._path = path
         with system_errors():
             self._file = path.open("a+b" if resume else "w+b")
         self._earlier = KeyedLines()
@@ -47,7 +48,8 @@ class ResultsFile(Closing):
         at = self._earlier.find(identity)
         if at is None:
             return None
-        return JobResult.from_json(json.loads(os.pread(self._file.fileno(), at[1], at[0])))
+        value = json.loads(os.pread(self._file.fileno(), at[1], at[0]))
+        return JobResult.from_json(value, f"{self._path}: {identity}")
 
     def write(self, result: JobResult) -> None:
         """Add a line, which then survives the end of this process."""

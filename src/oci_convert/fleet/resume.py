@@ -9,6 +9,7 @@ from pathlib import Path
 
 from oci_convert.fleet.jobs import Job
 from oci_convert.fleet.results import JobResult
+from oci_convert.plain import spelled_out
 from oci_convert.spec.digest import Digest
 from oci_convert.stores.base import SourceStore
 from oci_convert.stores.files.system import system_errors
@@ -26,8 +27,8 @@ def state_when_done(job: Job, earlier: JobResult | None) -> str | None:
     """
     if earlier is None or not earlier.status.good or earlier.options != job.settings:
         return None
-    same = (earlier.source, earlier.destination) == (job.source, job.destination)
-    return earlier.state if same else None
+    here = spelled_out([job.source, job.destination])  # as lines of results are
+    return earlier.state if here == [earlier.source, earlier.destination] else None
 
 
 def state_of(text: str, source: SourceStore) -> str:

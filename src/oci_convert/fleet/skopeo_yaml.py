@@ -23,6 +23,9 @@ from oci_convert.stores.registry.reference import (
 __all__ = ["Unused", "images_of", "unused"]
 
 _SETTINGS: Final = ("credentials", "tls-verify", "cert-dir")
+_NOTHING: Final[tuple[Any, ...]] = (None, "", "~", "null", [])
+"""What stands where nothing is said; scalars are texts here."""
+_FALSE: Final = ("false", "no", "off")
 
 
 class Unused(NamedTuple):
@@ -45,7 +48,8 @@ def unused(path: Path) -> Iterator[Unused]:
     for host, registry in content.items():
         for name, value in _mapping(registry, host, path).items():
             # Certificates are checked anyway.
-            has_effect = value is False if name == "tls-verify" else bool(value)
+            is_false = str(value).lower() in _FALSE
+            has_effect = is_false if name == "tls-verify" else value not in (*_NOTHING, {})
             if name in _SETTINGS and has_effect:
                 yield Unused(where.get((host, name), 1), host, name)
 
@@ -88,10 +92,10 @@ def _wanted(content: Mapping[str, Any], path: Path) -> Iterator[tuple[str, str |
 
 
 def _listed(repository: str, tags: object, path: Path) -> Iterator[tuple[str, str | None]]:
-    texts = [tags] if isinstance(tags, str) else tags
-    if texts is None or texts == []:
+    if tags in _NOTHING:
         yield _checked(f"{repository}:*", path), None
         return
+    texts = [tags] if isinstance(tags, str) else tags
     if not isinstance(texts, list):
         raise _invalid(f"the tags of {repository} are no list", str(path))
     for text in texts:

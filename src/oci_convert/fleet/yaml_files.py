@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from oci_convert.errors import UsageError
 
 __all__ = ["document", "entries", "lines"]
 
+_TEXT: Final = "tag:yaml.org,2002:str"
+_MERGE: Final = "tag:yaml.org,2002:merge"
 
-def entries(text: str, name: str) -> Iterator[tuple[int, Any]]:
-    """The entries of a list in YAML, each with its line."""
+
+def entries(text: str, name: str, typed: str) -> Iterator[tuple[int, Any]]:
+    """The entries of a list in YAML, each with its line; an error for one that says nothing.
+
+    Members of an entry are the text that stands there, but for what stands below ``typed``.
+    """
     yaml = _yaml(name)
     loader = yaml.SafeLoader(text)
     try:
@@ -19,19 +25,32 @@ def entries(text: str, name: str) -> Iterator[tuple[int, Any]]:
         if not isinstance(node, yaml.SequenceNode):
             raise _invalid("the YAML is no list of jobs", name)
         for item in node.value:
-            yield item.start_mark.line + 1, loader.construct_object(item, deep=True)
-    except yaml.YAMLError as error:
+            for key, value in item.value if isinstance(item, yaml.MappingNode) else ():
+                if isinstance(value, yaml.ScalarNode) and key.value != typed:
+                    value.tag = _TEXT
+            try:
+                entry = loader.construct_object(item, deep=True)
+            except Exception as error:  # a value that is none of its type has it raise anything
+                entry = _invalid(_told(error), "")
+            yield item.start_mark.line + 1, entry
+    except (yaml.YAMLError, RecursionError) as error:
         raise _invalid(_told(error), name) from error
     finally:
         loader.dispose()
 
 
 def document(text: str, name: str) -> Any:
-    """What a YAML document says. Raises :class:`UsageError` (``invalid-job``, ``no-yaml``)."""
+    """What a YAML document says, in which every scalar is the text that stands there: ``1.10``.
+
+    Raises :class:`UsageError` (``invalid-job``, ``no-yaml``).
+    """
     yaml = _yaml(name)
+    every = yaml.SafeLoader.yaml_implicit_resolvers
+    merges = {first: [it for it in every[first] if it[0] == _MERGE] for first in every}
+    loader: Any = type("Texts", (yaml.SafeLoader,), {"yaml_implicit_resolvers": merges})
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        return yaml.load(text, Loader=loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _invalid(_told(error), name) from error
 
 
