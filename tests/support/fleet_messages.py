@@ -94,6 +94,8 @@ FILES: Final[dict[str, Provoked]] = {
         "source,destination\na,oci:out:1\nb,oci:out:1\n", "csv"
     ),
     "a CSV of jobs without names": wrong("oci:a,oci:b\n", "csv"),
+    "a CSV of jobs with a column twice": wrong("source,destination,source\na,oci:b,c\n", "csv"),
+    "a member of a job that is there twice": wrong('{"source": "a", "source": "b"}\n'),
     "a CSV of jobs with too many values": wrong("source,destination\na,oci:b,c\n", "csv"),
     "a YAML of jobs that is no list": wrong("source: a\n", "yaml"),
     "a YAML of jobs that cannot be read": wrong("- a: [\n", "yaml"),
@@ -112,7 +114,7 @@ FILES: Final[dict[str, Provoked]] = {
     "a file of skopeo sync that is not there": Provoked("cannot-read", "sync no.yaml oci:out"),
     "a file of skopeo sync that is a list": skopeo("- a\n"),
     "a file of skopeo sync with something unknown": skopeo("quay.io: {images-by-semver: {}}\n"),
-    "a file of skopeo sync whose tags are a number": skopeo("quay.io: {images: {a: 1}}\n"),
+    "a file of skopeo sync whose tags are no list": skopeo("quay.io: {images: {a: {b: 1}}}\n"),
     "a pattern of tags that is none": Provoked(
         "invalid-option", "sync docker://registry.example/app:* oci:out --tags ("
     ),
