@@ -231,6 +231,10 @@ CONTRADICTING: dict[str, tuple[Members, list[str]]] = {
         halves([(X, "a:1"), (Y, "b:1")], [(Z, ["a:1", "b:1"])]),
         [X.digest, Y.digest],
     ),
+    "the image of the row is listed without a name": (
+        halves([(X, None), (Y, "a:1")], [(X, ["a:1"])]),
+        [Y.digest],
+    ),
     "nothing contradicts": (halves([(X, "a:1")], [(X, ["a:1"]), (Y, None)]), []),
 }
 

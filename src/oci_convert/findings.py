@@ -348,6 +348,20 @@ CODES: Final[dict[str, Code]] = {
         "An index was replaced by its only image, as `{flatten=True}` asked.",
         "`{dumps(originals=True)}` keeps the original index.",
     ),
+    "entry-not-carried": Code(
+        Level.LOSS,
+        "The entry of an image in `index.json` says something of it that is not in the target: "
+        "a `dir:` and a registry have no such entry, and `urls` of an image that changed serve "
+        "the bytes from before.",
+        "Convert to an OCI layout or an archive, whose entries say the same; keep the source.",
+    ),
+    "list-not-carried": Code(
+        Level.LOSS,
+        "`index.json` says something of itself, beside its images (annotations, a member that "
+        "nobody knows), that is not in the target: it has no `index.json`, or one that says "
+        "something else.",
+        "Convert into a new OCI layout or an archive, which takes it; keep the source.",
+    ),
     "platform-not-selected": Code(
         Level.INFO,
         "An entry was dropped because `{platforms}` did not select it.",

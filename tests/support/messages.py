@@ -172,6 +172,13 @@ def layout(name: str = "layout", /, **images: Image) -> Step:
     return lambda: write_files(layout_files(named), Path(name))
 
 
+def annotate(name: str, annotations: Mapping[str, str]) -> None:
+    """Let the index.json of a layout say something of itself."""
+    path = Path(name) / "index.json"
+    index = json.loads(path.read_bytes()) | {"annotations": dict(annotations)}
+    path.write_text(json.dumps(index))
+
+
 def images(named: Mapping[str, Image]) -> Step:
     return lambda: write_files(layout_files(named), Path("layout"))
 
@@ -960,6 +967,16 @@ FINDINGS: Final[dict[str, Provoked]] = {
         "schema1-upgraded",
         "convert dir:app oci:new",
         (lambda: write_files(schema1.dir_files(schema1.pretty(schema1.body())), Path("app")),),
+    ),
+    "an entry that says more than a folder can": Provoked(
+        "entry-not-carried",
+        "convert oci:layout dir:new --to oci",
+        (layout(app=OCI.with_entry(annotations={"org.opencontainers.image.created": "2024"})),),
+    ),
+    "a list that says something of itself": Provoked(
+        "list-not-carried",
+        "convert oci:layout dir:new --to oci",
+        (layout(app=OCI), partial(annotate, "layout", {"com.example.release": "42"})),
     ),
     "annotations of packed bytes": Provoked(
         "packing-annotations-removed",

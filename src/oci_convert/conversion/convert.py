@@ -207,7 +207,9 @@ class _Conversion:
             )
         if distinct and (self._ref is not None or not target.names):
             first, *others = (one for one in self.source_plans if one.plan.images)
-            first.only_first()
+            # In refs/ a name is a file: one image, and one entry.
+            listed = target.many_images and self._settings.family is not Family.OCI_RC2
+            first.only_one(has_entries=listed)
             for other in others:
                 other.without_images()
         for one in self.source_plans:

@@ -26,7 +26,8 @@ def without_old_digests(source_plans: Sequence[SourcePlan]) -> None:
         (one, [_true(one, *both) for both in zip(one.roots, one.plan.images, strict=True)])
         for one in source_plans
     ]
-    taken = Counter(pair(root.annotations) for _, roots in named for root in roots)
+    images = {(pair(it.annotations), it.descriptor.digest) for _, roots in named for it in roots}
+    taken = Counter(names for names, _ in images)
     for one, roots in named:
         one.roots = [
             new if taken[pair(new.annotations)] == 1 else old

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from oci_convert.errors import OciConvertError
 from oci_convert.findings import Finding
 from oci_convert.planning.decide import with_findings
-from oci_convert.planning.decisions import Decision, Outcome, Plan
+from oci_convert.planning.decisions import Decision, Outcome, Plan, PlannedImage
 from oci_convert.planning.referrer_rules import annotations_of
 from oci_convert.planning.rendering import Rendered, render
 from oci_convert.spec.models import Descriptor
-from oci_convert.spec.names import is_ref_name, pair, referrer_kind, renamed
+from oci_convert.spec.names import NAMES, is_ref_name, pair, referrer_kind, renamed
 from oci_convert.stores.base import Root, Source
+from oci_convert.stores.layout_index_text import said_by
 from oci_convert.tree.referrers import cosign_tag
 
 __all__ = ["SourcePlan"]
@@ -51,10 +53,16 @@ class SourcePlan:
             self._ordered = (self.plan, self.plan.decisions())
         return self._ordered[1]
 
-    def only_first(self) -> None:
-        """Keep the first image alone: the others are the same one under other names."""
-        self.plan = replace(self.plan, images=self.plan.images[:1])
-        self.roots = self.roots[:1]
+    def only_one(self, *, has_entries: bool) -> None:
+        """Keep the first image alone: the others are the same one under other names.
+
+        With ``has_entries`` also those whose entries say something else beside their names.
+        """
+        kept: dict[str, tuple[Root, PlannedImage]] = {}
+        for root, planned in zip(self.roots, self.plan.images, strict=True):
+            kept.setdefault(_said_beside_names(root) if has_entries else "", (root, planned))
+        self.roots = [root for root, _ in kept.values()]
+        self.plan = replace(self.plan, images=tuple(planned for _, planned in kept.values()))
 
     def without_images(self) -> None:
         """Keep what is told of it: its images are those of another source."""
@@ -64,8 +72,9 @@ class SourcePlan:
     def rename(self, ref: str) -> None:
         """Let its one image be called ``ref`` in the target, and what has its name."""
         self.ref = ref
-        first = self.roots[0]
-        self.roots = [replace(first, annotations=renamed(first.annotations, ref))]
+        self.roots = [
+            replace(root, annotations=renamed(root.annotations, ref)) for root in self.roots
+        ]
         if not is_ref_name(ref):
             where = self.plan.images[0].image.node.where
             message = f"{ref!r} is outside the grammar of image names"
@@ -103,5 +112,15 @@ class SourcePlan:
 
     def _entry(self, root: Root, decision: Decision) -> Descriptor:
         """The descriptor of what became of a root, as it stands in an ``index.json``."""
-        new = self.rendered.descriptor(decision)
-        return root.descriptor.but(media_type=new.media_type, digest=new.digest, size=new.size)
+        old, new = root.descriptor, self.rendered.descriptor(decision)
+        entry = old.but(media_type=new.media_type, digest=new.digest, size=new.size)
+        if new.digest == old.digest:
+            return entry
+        raw = self.rendered.raw(decision) if old.data else None
+        data = None if raw is None else base64.b64encode(raw).decode("ascii")
+        return entry.but(urls=None, data=data)  # what both were is no longer true
+
+
+def _said_beside_names(root: Root) -> str:
+    others = {key: text for key, text in root.annotations.items() if key not in NAMES}
+    return said_by(replace(root, annotations=others).entry)

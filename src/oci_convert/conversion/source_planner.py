@@ -20,12 +20,14 @@ from oci_convert.planning.decide import (
     with_findings,
 )
 from oci_convert.planning.decisions import Plan, PlannedImage
+from oci_convert.planning.entry_losses import entry_losses
 from oci_convert.planning.platform_choice import PlatformChoice
 from oci_convert.planning.rendering import render
 from oci_convert.planning.signature_rules import kept_signatures
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Root, Sink, Source
+from oci_convert.stores.contents import INDEX
 from oci_convert.stores.files.system import system_errors
 from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import is_attestation
@@ -76,6 +78,8 @@ class SourcePlanner:
     plans: list[SourcePlan] = field(default_factory=list)
     _numbers: Counter[str] = field(default_factory=Counter)
     """How many referrers and signatures were numbered."""
+    _unstated: Sequence[str] | None = None
+    """What the target cannot say of what the list of images says of itself, once it was told."""
 
     def plan(self, roots: Sequence[Root], *, named: bool) -> None:
         """Plan ``roots``: those that were ``named``, or all that there are."""
@@ -114,7 +118,7 @@ class SourcePlanner:
             with system_errors():
                 tree = self._read(roots, found)
                 plan = self._decided(tree, found, orphans, whole_store=whole_store)
-                self.plans.append(self._finished(plan))
+                self.plans.append(self._finished(plan, whole_store=whole_store))
         except OciConvertError as error:
             self.settings.fail(self.origin, error.within(self.source.label))
         else:
@@ -193,7 +197,7 @@ class SourcePlanner:
         wanted = Policy.AUTO in (options.referrers, options.signatures)
         return wanted and not self._seeks_referrers() and not sink.shares(self.source)
 
-    def _finished(self, plan: Plan) -> SourcePlan:
+    def _finished(self, plan: Plan, *, whole_store: bool) -> SourcePlan:
         """The plan with what is restored, and with the files of signatures that go along."""
         settings = self.settings
         if settings.record is not None:
@@ -208,12 +212,26 @@ class SourcePlanner:
             self.source.signatures(),
             holds_signatures=settings.sink.capabilities.signatures,
         )
-        plan = with_findings(plan, findings)
+        plan = with_findings(plan, [*findings, *self._not_listed(plan, whole_store=whole_store)])
         if self.source.remote and self._passes_over_referrers():
             plan = with_findings(plan, map(_not_sought, plan.images))
         if settings.options.on_loss is OnLoss.FAIL:
             refuse_losses(plan)
         return SourcePlan(self.origin, self.source, plan, signatures)
+
+    def _not_listed(self, plan: Plan, *, whole_store: bool) -> list[Finding]:
+        """What the list of images says of them, or of itself, and the target does not say."""
+        sink = self.settings.sink
+        has_entries = sink.capabilities.entries
+        lost = entry_losses(plan, render(plan), self.settings.family, has_entries=has_entries)
+        if not whole_store or not self.source.statements:
+            return lost
+        if self._unstated is None:
+            self._unstated = sink.state(self.source.statements)
+        if self._unstated:
+            message = f"it says of itself what the target does not: {', '.join(self._unstated)}"
+            lost.append(Finding.of("list-not-carried", INDEX, message))
+        return lost
 
 
 def _not_sought(planned: PlannedImage) -> Finding:

@@ -107,6 +107,15 @@ def compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def representable(value: object) -> bool:
+    """Whether a value that was read can be written as JSON: not with a number such as 1e999."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+    return True
+
+
 def scan(raw: bytes, *, size_limit: int | None = None, where: str = "") -> tuple[str, Value]:
     """Read one JSON value; returns the decoded text and the value with its positions.
 

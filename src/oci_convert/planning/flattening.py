@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Final
 
 from oci_convert.errors import RefusedError
 from oci_convert.planning.context import Context, no_image
 from oci_convert.planning.decisions import Decision, DescriptorPlan, PlannedImage, Rewrite
 from oci_convert.spec.media_types import Family, Kind
 from oci_convert.spec.models import Platform
-from oci_convert.spec.names import CONTAINERD_NAME, KIND, REF_NAME
+from oci_convert.spec.names import NAMES
 from oci_convert.spec.platforms import disagree
 from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import changes_family, is_attestation
@@ -19,9 +18,6 @@ from oci_convert.tree.choosing import how_to_choose
 from oci_convert.tree.nodes import DocumentNode, Image, platform_of, platform_or_none
 
 __all__ = ["flattened"]
-
-_NAMES: Final = frozenset({REF_NAME, CONTAINERD_NAME, KIND})
-"""Annotations of an entry that say what it is called, or what it is for another one."""
 
 
 def flattened(context: Context, image: Image, root: Rewrite, *, has_entries: bool) -> PlannedImage:
@@ -48,7 +44,7 @@ def flattened(context: Context, image: Image, root: Rewrite, *, has_entries: boo
             annotations |= {
                 name: value
                 for name, value in (entry.annotations or {}).items()
-                if name not in only.stale | _NAMES
+                if name not in only.stale | NAMES
             }
         decision = only.decision
     if decision is root:

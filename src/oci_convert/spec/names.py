@@ -18,6 +18,7 @@ from oci_convert.text.suggestion import did_you_mean, nearest
 __all__ = [
     "CONTAINERD_NAME",
     "KIND",
+    "NAMES",
     "REF_NAME",
     "annotations_for",
     "called",
@@ -36,6 +37,8 @@ __all__ = [
 REF_NAME: Final = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME: Final = "io.containerd.image.name"
 KIND: Final = "kind"
+NAMES: Final = frozenset({REF_NAME, CONTAINERD_NAME, KIND})
+"""Annotations of an entry that say what it is called, or what it is for another one."""
 _REFERRER_KIND: Final = re.compile(
     r"(?:dev\.cosignproject\.cosign|dev\.hauler)/(?P<kind>sigs|atts|sboms|referrers)(?:/.*)?"
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from io import BytesIO
 from types import TracebackType
-from typing import BinaryIO, Final, Protocol, Self, runtime_checkable
+from typing import Any, BinaryIO, Final, Protocol, Self, runtime_checkable
 
 from oci_convert.errors import BlobError, OciConvertError, StoreError
 from oci_convert.findings import Finding
@@ -39,6 +39,7 @@ __all__ = [
     "SourceStore",
     "Store",
     "at_a_time",
+    "stated",
     "unwatched",
     "watched",
 ]
@@ -142,6 +143,10 @@ class Source(Closing, ABC):
     """What is wrong with the list of its images itself, although it could be read; and what it was
     read as, where that is proved."""
 
+    statements: Mapping[str, Any] = {}
+    """What the list of its images says of itself: the members of an ``index.json`` beside those
+    that list them, as plain data."""
+
     remote: bool = False
     """Every read is a request to somewhere else: what descriptors state is believed, and nothing is
     read that is not needed."""
@@ -241,6 +246,13 @@ class Source(Closing, ABC):
             store=self.label,
             remedy="check with inspect whether it is the right store",
         )
+
+
+def stated(statements: Mapping[str, Any]) -> dict[str, Any]:
+    """Each statement by what people call it, annotations one by one."""
+    annotations = statements.get("annotations") or {}
+    others = {name: value for name, value in statements.items() if name != "annotations"}
+    return others | {f"annotation {name}": text for name, text in annotations.items()}
 
 
 _FAR: Final = 4
@@ -379,6 +391,13 @@ class Sink(Closing, ABC):
         For what a run must keep for a while. ``None`` where the target is on no disk.
         """
         return None
+
+    def state(self, statements: Mapping[str, Any]) -> Sequence[str]:
+        """Let the list of images say of itself what that of a source says; returns what it cannot.
+
+        Called before the first blob, once for each source that is converted as a whole.
+        """
+        return list(stated(statements))
 
     def sign(self, name: str, data: bytes) -> None:
         """Let a file with a signature appear with the image; for sinks that hold such files."""

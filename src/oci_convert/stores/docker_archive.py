@@ -55,8 +55,12 @@ class DockerArchiveSource(FilesSource):
         layout = self._layout(rows) if is_layout(files) else None
         self.sparse: bool = layout is not None
         self.faults: Sequence[tuple[OciConvertError, str]] = () if layout is None else layout.faults
+        if layout is not None:
+            self.statements = layout.statements
         self._entries = None if layout is None else IndexEntries(layout, self._row_files)
         self._roots = _distinct(self._read_roots(rows, self._entries))
+        if self._entries is not None:
+            self._roots += self._entries.unclaimed(self._roots)
 
     def _layout(self, rows: list[Row]) -> OciLayoutSource | None:
         """The OCI part of the archive, unless it is damaged and there are rows to use instead."""
@@ -84,7 +88,6 @@ class DockerArchiveSource(FilesSource):
         named = [entries.by_name(row, tag) for row, tag in wanted]
         for (row, tag), root in zip(wanted, named, strict=True):
             yield root or entries.by_content(row, tag) or self._build(row, tag)
-        yield from entries.unclaimed()
 
     def _build(self, row: Row, tag: str | None) -> Root:
         remarks: tuple[Finding, ...] = ()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
@@ -33,6 +34,7 @@ from oci_convert.spec.names import (
 from oci_convert.stores.base import Root
 from oci_convert.stores.docker_manifest_json import Row, RowFiles
 from oci_convert.stores.layer_sources import is_foreign
+from oci_convert.stores.layout_index_text import said_by
 from oci_convert.stores.oci_layout import OciLayoutSource, blob_name
 
 __all__ = ["DAMAGE", "IndexEntries"]
@@ -91,15 +93,16 @@ class IndexEntries:
             entry = self._entries[i]
             if _may_be_called(entry, tag):
                 self._claimed.add(i)
-                return entry if tag is None else _completed(entry, tag)
+                found = entry if tag is None else _completed(entry, tag)
+                return replace(found, remarks=self.remarks(row))
         self._replace(row, self._contradicting(row) if tag is None and not alike else [])
         annotations = annotations_for(tag) if tag else {}
-        found = [self._described[i] for i in alike] or [
+        others = [self._described[i] for i in alike] or [
             self._strays[i] for i in self._alike(row, self._strays, self._strays_by_config)
         ]
-        if not found:
+        if not others:
             return None
-        return Root(found[0], annotations, called(annotations), remarks=self.remarks(row))
+        return Root(others[0], annotations, called(annotations), remarks=self.remarks(row))
 
     def remarks(self, row: Row) -> tuple[Finding, ...]:
         """What is worth telling of a row: which entries it replaces, whatever stands for it."""
@@ -127,9 +130,13 @@ class IndexEntries:
             why = f"{digest} does not agree with manifest.json" if error is None else error.message
             self._replaced.setdefault(row.where, {})[why] = None
 
-    def unclaimed(self) -> list[Root]:
-        """The entries that no row stands for."""
-        return [self._entries[i] for i in self._free()]
+    def unclaimed(self, read: Sequence[Root]) -> list[Root]:
+        """The entries that no row stands for and that say something else than what was read."""
+        known = {said_by(root.entry) for root in read}
+        found: dict[str, Root] = {}
+        for i in self._free():
+            found.setdefault(said_by(self._described[i]), self._entries[i])
+        return [root for said, root in found.items() if said not in known]
 
     def _free(self) -> list[int]:
         return [i for i in range(len(self._entries)) if i not in self._claimed]

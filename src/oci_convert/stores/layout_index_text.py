@@ -14,20 +14,19 @@ from typing import Any, Final
 
 from oci_convert.documents.document import read_document
 from oci_convert.documents.json_editor import Editor
-from oci_convert.documents.json_reader import Array, Object, compact
+from oci_convert.documents.json_reader import Array, Object, compact, representable
 from oci_convert.errors import OciConvertError
 from oci_convert.limits import limits
 from oci_convert.spec.media_types import Cell, Family, Kind, name_of
 from oci_convert.spec.models import Descriptor, Index
-from oci_convert.spec.names import identity
+from oci_convert.spec.names import identity, renamed
 from oci_convert.stores.base import Root
 from oci_convert.stores.contents import INDEX
 from oci_convert.stores.files.base import Files
 
-__all__ = ["IndexReader", "LayoutIndex", "entry_text"]
+__all__ = ["IndexReader", "LayoutIndex", "carried", "entry_text", "said_by"]
 
 _TYPE: Final = str(name_of(Cell(Kind.INDEX), Family.OCI))
-_EMPTY: Final = f'{{"schemaVersion":2,"mediaType":"{_TYPE}","manifests":[]}}'.encode()
 _SPACE: Final = " \t\n\r"
 _LEADING: Final = re.compile(f"[{_SPACE}]*")
 
@@ -65,11 +64,14 @@ class LayoutIndex:
         start: int,
         entries: Sequence[Descriptor],
         faults: Sequence[tuple[OciConvertError, str]] = (),
+        statements: Mapping[str, Any] = {},
     ) -> None:
         self.text = text
         self.entries = entries
         self.faults = faults
         """What is wrong with it although it can be read."""
+        self.statements = statements
+        """What it says of itself: its members, but those that list the images."""
         self._start = start
         """Where its object begins."""
 
@@ -85,13 +87,15 @@ class LayoutIndex:
             settle=lambda *fault: faults.append(fault),
         )
         if isinstance(index.model, Index):
-            return cls(index.text, index.root.start, index.model.manifests or (), faults)
+            entries = index.model.manifests or ()
+            return cls(index.text, index.root.start, entries, faults, _statements(index.model))
         raise faults[0][0]  # it calls itself a manifest, and is one
 
     @classmethod
-    def empty(cls) -> LayoutIndex:
-        """The index of a new layout."""
-        return cls.read(_EMPTY, INDEX)
+    def empty(cls, statements: Mapping[str, Any] = {}) -> LayoutIndex:
+        """The index of a new layout, which states that of itself."""
+        members = {"schemaVersion": 2, "mediaType": _TYPE, "manifests": [], **statements}
+        return cls.read(compact(members).encode(), INDEX)
 
     @cached_property
     def raw(self) -> bytes:
@@ -106,45 +110,47 @@ class LayoutIndex:
     # -- changes ----------------------------------------------------------------------------
 
     def merged(self, roots: Iterable[Root]) -> LayoutIndex:
-        """With ``roots`` added; an entry of the same name gives way where it stands.
+        """With ``roots`` added; entries of the same name give way where they stand.
 
-        Among ``roots`` several may have one name: what refers to an image, for instance.
+        Among ``roots`` several may have one name: entries that say different things of one image,
+        or what refers to it. What has no name gives way to nothing.
         """
+        wanted: dict[object, dict[str, tuple[int, str]]] = {}
+        for number, root in enumerate(roots):
+            text = entry_text(root, root.annotations)
+            same_name = wanted.setdefault(_key(root.entry), {})
+            same_name.setdefault(_in_order(text), (number, text))
         replaced: dict[int, str] = {}
-        fresh: dict[object, str] = {}
         gone: set[int] = set()
-        placed: dict[object, str] = {}
-        for root in roots:
-            key, text = _key(root.entry), entry_text(root, root.annotations)
-            another = placed.setdefault(key, root.descriptor.digest) != root.descriptor.digest
-            if another or key not in self._positions:
-                fresh[key, root.descriptor.digest] = text
-                continue
-            first, *others = self._positions[key]
-            if self.entries[first] != _entry(text):
-                replaced[first] = text
-            gone.update(others)
-        return self.edited(replaced, gone, list(fresh.values()))
+        fresh: list[tuple[int, str]] = []
+        for key, new in wanted.items():
+            places = self._positions.get(key, ())
+            free = [i for i in places if new.pop(said_by(self.entries[i]), None) is None]
+            texts = list(new.values())
+            replaced |= zip(free, (text for _, text in texts), strict=False)
+            gone.update(free[len(texts) :])
+            fresh += texts[len(free) :]
+        return self.edited(replaced, gone, [text for _, text in sorted(fresh)])
 
-    def renamed(
-        self, root: Root, annotations: Mapping[str, str], *, keep: bool = False
-    ) -> LayoutIndex:
-        """With other annotations for one of its images; with ``keep`` for one more entry of it.
+    def renamed(self, root: Root, name: str, *, keep: bool = False) -> LayoutIndex:
+        """With another name for one of its images; with ``keep`` for one more entry of it.
 
         An entry that has the new name gives way.
         """
-        entry = root.descriptor.model_copy(update={"annotations": dict(annotations)})
-        text = compact(entry.model_dump(mode="json", by_alias=True, exclude_unset=True))
-        bearers = self._positions.get(_key(entry), [])
-        if _key(entry) == _key(root.descriptor):
+        mine = self._entries_of(root)
+        new = [
+            Root.of(
+                entry.model_copy(update={"annotations": renamed(entry.annotations or {}, name)})
+            )
+            for entry in (self.entries[i] for i in mine)
+        ]
+        if _key(new[0].descriptor) == _key(root.descriptor):
             return self
-        if not keep:
-            mine = self._entries_of(root)
-            return self.edited({mine[0]: text}, [*mine[1:], *bearers])
-        if not bearers:
-            return self.edited(fresh=[text])
-        first, *others = bearers
-        return self.edited({} if self.entries[first] == entry else {first: text}, others)
+        if keep:
+            return self.merged(new)
+        texts = [entry_text(it, it.annotations) for it in new]
+        bearers = self._positions.get(_key(new[0].descriptor), ())
+        return self.edited(dict(zip(mine, texts, strict=True)), bearers)
 
     def without(self, root: Root) -> LayoutIndex:
         """Without the entry of one of its images."""
@@ -229,7 +235,7 @@ class LayoutIndex:
 
     def _next(self, text: str, entries: Sequence[Descriptor], **known: Any) -> LayoutIndex:
         """What this one becomes; what is known of it need not be looked up again."""
-        new = LayoutIndex(text, self._start, entries)
+        new = LayoutIndex(text, self._start, entries, statements=self.statements)
         vars(new).update({name: value for name, value in known.items() if value is not None})
         return new
 
@@ -288,8 +294,27 @@ def _counted(at: int, separators: Iterable[str], texts: Iterable[str]) -> list[t
 
 
 def _key(entry: Descriptor) -> object:
-    """What identifies an entry: its names, or its digest where it has none."""
-    return identity(entry.annotations or {}) or entry.digest
+    """What identifies an entry: its names, or all that it says where it has none."""
+    return identity(entry.annotations or {}) or said_by(entry)
+
+
+def said_by(entry: Descriptor) -> str:
+    """What an entry says, in whatever order it does."""
+    return _in_order(entry_text(Root.of(entry), entry.annotations or {}))
+
+
+def _in_order(text: str) -> str:
+    return json.dumps(json.loads(text), sort_keys=True)
+
+
+def _statements(index: Index) -> dict[str, Any]:
+    known = index.model_dump(include={"artifact_type", "subject", "annotations"}, exclude_none=True)
+    return known | (index.model_extra or {})
+
+
+def carried(statements: Mapping[str, Any]) -> dict[str, Any]:
+    """What another index can state of itself, too: not its subject, which may become another."""
+    return {name: it for name, it in _writable(statements).items() if name != "subject"}
 
 
 def _entry(text: str) -> Descriptor:
@@ -298,11 +323,20 @@ def _entry(text: str) -> Descriptor:
 
 def entry_text(root: Root, annotations: Mapping[str, str]) -> str:
     """The JSON text of an entry, in the order of the specification's Go structs."""
-    entry = root.descriptor.triple()
+    top = root.descriptor
+    entry = top.triple()
+    if top.urls:
+        entry["urls"] = list(top.urls)
     if annotations:
         entry["annotations"] = dict(annotations)
-    if root.descriptor.platform is not None:
-        entry["platform"] = root.descriptor.platform.model_dump(by_alias=True, exclude_unset=True)
-    if root.descriptor.artifact_type is not None:
-        entry["artifactType"] = root.descriptor.artifact_type
-    return compact(entry)
+    if top.data is not None:
+        entry["data"] = top.data
+    if top.platform is not None:
+        entry["platform"] = _writable(top.platform.model_dump(by_alias=True))
+    if top.artifact_type is not None:
+        entry["artifactType"] = top.artifact_type
+    return compact(entry | _writable(top.model_extra or {}))
+
+
+def _writable(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if representable(value)}

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from oci_convert.documents.document import DESCRIPTOR_MEMBERS, read_object, refuse_case_variants
+from oci_convert.documents.json_reader import compact
 from oci_convert.errors import OciConvertError, StoreError, UsageError
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor, LayoutHeader, validate
 from oci_convert.spec.names import REF_NAME, find, renamed
-from oci_convert.stores.base import Capabilities, Root
+from oci_convert.stores.base import Capabilities, Root, stated
 from oci_convert.stores.contents import INDEX
 from oci_convert.stores.files import Files, WritableFiles
 from oci_convert.stores.files_store import FilesSink, FilesSource
-from oci_convert.stores.layout_index_text import IndexReader, LayoutIndex, entry_text
+from oci_convert.stores.layout_index_text import IndexReader, LayoutIndex, carried, entry_text
 
 __all__ = ["HEADER", "OciLayoutSink", "OciLayoutSource", "blob_name"]
 
@@ -43,6 +44,7 @@ class OciLayoutSource(FilesSource):
         self._refs = self._read_refs() if self.index is None else []
         faults = () if self.index is None else self.index.faults
         self.faults: Sequence[tuple[OciConvertError, str]] = faults
+        self.statements = {} if self.index is None else self.index.statements
 
     def _check_header(self) -> None:
         if self.files.size("oci-layout") is None:
@@ -99,6 +101,7 @@ class OciLayoutSink(FilesSink):
         self.capabilities: Capabilities = Capabilities(
             families=frozenset({family}) if self._refs else frozenset({Family.OCI, Family.DOCKER})
         )
+        self._stated: Mapping[str, Any] = {}
         # What cannot be read fails now, not after the last blob.
         for error, _ in OciLayoutSource(files, label, self._reader).faults:
             raise error
@@ -134,6 +137,20 @@ class OciLayoutSink(FilesSink):
                     remedy="give the destination a REF of letters, digits, '.', '_' and '-'",
                 )
 
+    def state(self, statements: Mapping[str, Any]) -> Sequence[str]:
+        """A new layout says what its first source says; one that has images says what it said."""
+        if self._refs:
+            return super().state(statements)
+        old = self._reader.read(self.files, self.label)
+        if old is None and not self._stated:
+            self._stated = carried(statements)
+        there = stated(self._stated if old is None else old.statements)
+        return [
+            name
+            for name, value in stated(statements).items()
+            if name not in there or compact(there[name]) != compact(value)
+        ]
+
     def commit(self, roots: Sequence[Root]) -> None:
         self.check(roots)
         if self.files.size("oci-layout") is None:
@@ -148,7 +165,7 @@ class OciLayoutSink(FilesSink):
 
     def _write_index(self, roots: Sequence[Root]) -> None:
         old = self._reader.read(self.files, self.label)  # somebody else may have been faster
-        self._replace_index(old, (old or LayoutIndex.empty()).merged(roots))
+        self._replace_index(old, (old or LayoutIndex.empty(self._stated)).merged(roots))
 
     def _replace_index(self, old: LayoutIndex | None, new: LayoutIndex) -> None:
         if new is not old:
@@ -165,9 +182,8 @@ class OciLayoutSink(FilesSink):
         with self.files.locked():
             layout = OciLayoutSource(self.files, self.label, self._reader)
             root = find(layout.roots(), ref, self.label)
-            annotations = {} if name is None else renamed(root.annotations, name)
             if name is not None:
-                self.check([replace(root, annotations=annotations)])
+                self.check([replace(root, annotations=renamed(root.annotations, name))])
             if layout.index is None:
                 self._rename_file(root, name, keep=keep)
             else:
@@ -175,7 +191,7 @@ class OciLayoutSink(FilesSink):
                     layout.index,
                     layout.index.without(root)
                     if name is None
-                    else layout.index.renamed(root, annotations, keep=keep),
+                    else layout.index.renamed(root, name, keep=keep),
                 )
             self.settle()
         return root.descriptor
