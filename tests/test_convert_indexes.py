@@ -16,6 +16,7 @@ from oci_convert.errors import (
 from oci_convert.report import Change
 from oci_convert.spec.media_types import Family
 from oci_convert.stores.memory import Memory
+from oci_convert.verification.verify import verify
 from support.images import (
     DOCKER,
     DOCKER_MANIFEST,
@@ -96,6 +97,73 @@ def test_attestations_are_kept_dropped_or_refused_as_asked() -> None:
             convert(store(app=index), target, to=to, attestations="fail")
         assert refused.value.code == "attestation-present"
         assert target.files == {}
+
+
+IMAGE, OTHER = platforms("linux/amd64", "linux/arm64")
+NESTED = image_list([OTHER])
+SPEAKING = attestation(IMAGE)
+SUBJECT = NESTED.descriptor.triple()
+WITH_SUBJECT = image_list([OTHER, attestation(IMAGE)], subject=IMAGE.descriptor.triple())
+ATTESTED: dict[str, tuple[Image, dict[str, Any], list[Image | None]]] = {
+    "for a nested index": (image_list([IMAGE, NESTED, attestation(NESTED)]), {}, []),
+    "for a nested index, and for the one for it": (
+        image_list([IMAGE, NESTED, attestation(attestation(NESTED)), attestation(NESTED)]),
+        {},
+        [],
+    ),
+    "for what a nested index lists": (
+        image_list([IMAGE, image_list([NESTED]), attestation(OTHER)]),
+        {},
+        [OTHER],
+    ),
+    "for an attestation of an image that goes": (
+        image_list([attestation(SPEAKING), SPEAKING, IMAGE, OTHER, attestation(OTHER)]),
+        {"platforms": "linux/arm64"},
+        [OTHER],
+    ),
+    "for an attestation": (
+        image_list([attestation(SPEAKING), SPEAKING, IMAGE, OTHER]),
+        {},
+        [SPEAKING, IMAGE],
+    ),
+    "for a subject": (image_list([IMAGE, attestation(NESTED)], subject=SUBJECT), {}, []),
+    "for a subject that stays": (
+        image_list([IMAGE, attestation(NESTED)], subject=SUBJECT),
+        {"keep_extensions": True},
+        [None],
+    ),
+    "for the subject of a nested index": (
+        image_list([OTHER, WITH_SUBJECT]),
+        {"keep_extensions": True},
+        [],
+    ),
+    "for the subject of a nested index, which is an entry, too": (
+        image_list([IMAGE, image_list([IMAGE, SPEAKING], subject=IMAGE.descriptor.triple())]),
+        {"keep_extensions": True},
+        [IMAGE],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ATTESTED)
+def test_an_attestation_names_what_the_list_has_or_goes(name: str) -> None:
+    index, options, named = ATTESTED[name]
+    report, target = run(index, "docker", attestations="keep", **options)
+    found = [
+        entry["annotations"]["vnd.docker.reference.digest"]
+        for entry in entries(report, target)
+        if "annotations" in entry
+    ]
+    new = [None if of is None else report.digest_map[of.digest].digest for of in named]
+    assert found == [SUBJECT["digest"] if it is None else it for it in new]
+    assert not [it for it in verify(target).findings if it.code == "dangling-reference"]
+    listed = [
+        made
+        for made in index.documents.values()
+        if b"in-toto" in made and digest_of(made) not in report.digest_map
+    ]
+    assert codes(report).count("attestation-dropped") == len(listed)
+    assert {it.level for it in report.findings if it.code == "attestation-dropped"} <= {"loss"}
 
 
 def test_a_nested_index_gives_way_to_its_entries_in_docker() -> None:

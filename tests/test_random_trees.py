@@ -150,11 +150,13 @@ def _index(draw: st.DrawFn, forest: Forest) -> None:
     if not forest.made:
         return
     chosen = draw(st.lists(st.sampled_from(forest.made), min_size=1, max_size=4))
+    if draw(st.booleans()):  # with what the attestations are for, as a sound index has it
+        chosen += [of for of in forest.made if of.entry["digest"] in {it.attests for it in chosen}]
     docker = draw(st.integers(0, 3)) == 0
     media_type = DOCKER_LIST if docker else f"{OCI}index.v1+json"
     entries = [_entry(draw, made) for made in chosen]
     body: dict[str, Any] = {"schemaVersion": 2, "mediaType": media_type, "manifests": entries}
-    if not docker and draw(st.integers(0, 5)) == 0:
+    if draw(st.integers(0, 5)) == 0:
         body["subject"] = draw(st.sampled_from(forest.made)).entry
     forest.add(media_type, body)
 
@@ -242,6 +244,7 @@ def test_what_converts_by_itself_converts_beside_others(
         "to": to,
         "keep_extensions": keep_extensions,
         "attestations": attestations,
+        "signatures": "keep",  # else what is beside a signature decides whether it stays
     }
     together = outcome(files, given)
     if isinstance(together, str):
@@ -321,7 +324,25 @@ def attested(forest: Forest, image: Made) -> Made:
     return made
 
 
-def listed(forest: Forest, *made: Made) -> Made:
+def attested_in_the_form_of_an_image(forest: Forest, image: Made) -> Made:
+    """An attestation as BuildKit has long written it."""
+    data = json.dumps({"of": image.entry["digest"]}).encode()
+    rootfs = {"type": "layers", "diff_ids": [digest_of(data)]}
+    config = {"architecture": "unknown", "os": "unknown", "config": {}, "rootfs": rootfs}
+    made = forest.add(
+        f"{OCI}manifest.v1+json",
+        {
+            "schemaVersion": 2,
+            "mediaType": f"{OCI}manifest.v1+json",
+            "config": forest.blob(Blob(f"{OCI}config.v1+json", json.dumps(config).encode())),
+            "layers": [forest.blob(Blob("application/vnd.in-toto+json", data))],
+        },
+    )
+    made.attests = image.entry["digest"]
+    return made
+
+
+def listed(forest: Forest, *made: Made, subject: Made | None = None) -> Made:
     """An index over images and attestations, each attestation with its annotations."""
     entries = [
         one.entry
@@ -336,9 +357,8 @@ def listed(forest: Forest, *made: Made) -> Made:
         for one in made
     ]
     media_type = f"{OCI}index.v1+json"
-    return forest.add(
-        media_type, {"schemaVersion": 2, "mediaType": media_type, "manifests": entries}
-    )
+    body: dict[str, Any] = {"schemaVersion": 2, "mediaType": media_type, "manifests": entries}
+    return forest.add(media_type, body if subject is None else body | {"subject": subject.entry})
 
 
 def _one_image(forest: Forest) -> Made:
@@ -391,6 +411,47 @@ def test_an_attestation_names_what_its_recompressed_image_becomes(
             if entry["digest"] == new.digest
         ]
         assert entry["annotations"]["vnd.docker.reference.digest"] == named
+
+
+@st.composite
+def attested_trees(draw: st.DrawFn) -> dict[str, bytes]:
+    """The files of a layout of indexes, each with attestations of anything that it names."""
+    forest = Forest()
+    _image(draw, forest)
+    _image(draw, forest)
+    for _ in range(draw(st.integers(1, 3))):
+        here = [made for made in forest.made if made.attests is None]
+        members = draw(st.lists(st.sampled_from(here), min_size=1, max_size=2))
+        subject = draw(st.sampled_from([None, None, *here]))
+        for _ in range(draw(st.integers(1, 2))):
+            named = members if subject is None else [*members, subject]
+            make = draw(st.sampled_from([attested, attested_in_the_form_of_an_image]))
+            members.append(make(forest, draw(st.sampled_from(named))))
+        listed(forest, *draw(st.permutations(members)), subject=subject)
+    return forest.files(forest.made[-1:])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    attested_trees(),
+    st.fixed_dictionaries(
+        {
+            "to": st.sampled_from(["docker", "oci"]),
+            "attestations": st.sampled_from(["keep", "auto"]),
+            "keep_extensions": st.booleans(),
+            "compress": st.sampled_from(["auto", "zstd"]),
+            "platforms": st.sampled_from([(), ("linux/amd64",)]),
+        }
+    ),
+)
+def test_attestations_follow_or_go(files: dict[str, bytes], given: dict[str, Any]) -> None:
+    assert not [it for it in verify(Memory(dict(files))).findings if it.code in REFERENCES]
+    made = outcome(files, given)
+    if not isinstance(made, str):
+        assert not [it for it in verify(made[1]).findings if it.code in REFERENCES]
+
+
+REFERENCES: Final = ("dangling-reference", "blob-missing")
 
 
 def test_an_index_that_states_another_platform_is_left_out() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from oci_convert.documents.document import Role, Slot
@@ -29,6 +30,7 @@ from oci_convert.transform.document_edits import (
     fits,
     is_attestation,
     not_an_image,
+    strips,
 )
 from oci_convert.transform.layer_rules import Compress, packing_annotations
 from oci_convert.tree.nodes import (
@@ -69,7 +71,10 @@ def plan_entries(
         for slot, child in entries.in_turn()
     }
     plans = [made[id(slot)] for slot in node.document.slots]
-    return entries.with_references(entries.with_absent(plans))
+    stripped = strips(
+        node.document, context.family, keep_extensions=context.options.keep_extensions
+    )
+    return entries.with_references(entries.with_absent(plans), subject_stays=not stripped)
 
 
 class _Entries:
@@ -197,6 +202,11 @@ class _Entries:
         return None
 
     def _nested(self, slot: Slot, decision: Rewrite) -> DescriptorPlan:
+        if self._to_docker and decision.node.document.model.subject is not None:
+            # Its entries come without it, so that none of them is any longer beside its subject.
+            nested = _Entries(self._context, decision.node, self._plan_document, self._target)
+            children = nested.with_references(decision.children, subject_stays=False)
+            decision = replace(decision, children=tuple(children))
         if decision.is_emptied:
             asked = bool(self._options.platforms)
             code = "platform-not-selected" if asked else "entry-dropped"
@@ -261,31 +271,47 @@ class _Entries:
         # Its annotations are the link to its image: BuildKit writes them into Docker lists, too.
         return DescriptorPlan(slot, decision, keeps=frozenset({"annotations"}))
 
-    def with_references(self, plans: list[DescriptorPlan]) -> list[DescriptorPlan]:
+    def with_references(
+        self, plans: Sequence[DescriptorPlan], *, subject_stays: bool
+    ) -> list[DescriptorPlan]:
         """The same plans, where attestations name what their images become, or go with them."""
+        made = list(plans)
+        speaking: dict[str, list[int]] = {}
+        for i, planned in enumerate(made):
+            named = (planned.slot.descriptor.annotations or {}).get(REFERENCE_DIGEST)
+            stays = not planned.removed and signature_of(planned.decision.node) is None
+            if named is not None and stays:
+                speaking.setdefault(named, []).append(i)
+        if not speaking:
+            return made
+        here = Counter(it.slot.descriptor.digest for it in _listed(made, subject=subject_stays))
+        gone = [it.slot.descriptor.digest for it in made if not here[it.slot.descriptor.digest]]
+        while gone:
+            for i in speaking.pop(named := gone.pop(), ()):
+                made[i] = self._orphaned(made[i], named)
+                digest = made[i].slot.descriptor.digest
+                here[digest] -= 1
+                if not here[digest]:  # another attestation may be for this one
+                    gone.append(digest)
         images: dict[str, DescriptorPlan] = {}
-        for planned in plans:
-            digest = planned.slot.descriptor.digest
-            if planned.slot.role is Role.ENTRY and (digest not in images or not planned.removed):
-                images[digest] = planned
-        for planned in plans:  # an index of attestations may have their image as its subject
-            if planned.slot.role is Role.SUBJECT:
-                images.setdefault(planned.slot.descriptor.digest, planned)
-        return [self._with_reference(planned, images) for planned in plans]
+        for planned in _listed(made, subject=subject_stays):
+            images.setdefault(planned.slot.descriptor.digest, planned)
+        for named, positions in speaking.items():
+            for i in positions if named in images else ():
+                made[i] = self._following(made[i], images[named], named)
+        return made
 
-    def _with_reference(
-        self, planned: DescriptorPlan, images: Mapping[str, DescriptorPlan]
+    def _orphaned(self, planned: DescriptorPlan, named: str) -> DescriptorPlan:
+        """What becomes of an attestation of what the index does not list in the target."""
+        message = (
+            f"attestation {planned.slot.descriptor.digest} dropped with {named}, which it is for"
+        )
+        return self._dropped(planned.slot, planned.decision.node, "attestation-dropped", message)
+
+    def _following(
+        self, planned: DescriptorPlan, image: DescriptorPlan, named: str
     ) -> DescriptorPlan:
-        named = (planned.slot.descriptor.annotations or {}).get(REFERENCE_DIGEST)
-        image = images.get(named) if named is not None else None
-        node = planned.decision.node
-        if image is None or planned.removed:
-            return planned
-        if signature_of(node) is not None:
-            return planned
-        if image.removed:
-            message = f"attestation {planned.slot.descriptor.digest} dropped with its image"
-            return self._dropped(planned.slot, node, "attestation-dropped", message)
+        """What becomes of an attestation of what the index lists in the target."""
         if self._change(image.decision) is Change.EDITED:
             message = f"its statement names {named}, the digest before the conversion"
             self._find("attestation-names-old-digest", self._where(planned.slot), message)
@@ -405,6 +431,24 @@ class _Entries:
             message = f"{name} dropped: it describes layers before they were recompressed"
             self._find("packing-annotations-removed", self._where(slot), message)
         return stale
+
+
+def _listed(plans: Sequence[DescriptorPlan], *, subject: bool) -> Iterator[DescriptorPlan]:
+    """What an index names in the target, also in the place of nested indexes.
+
+    ``subject``: its own subject is there, too.
+    """
+    left, followed = list(reversed(plans)), set[int]()
+    while left:
+        planned = left.pop()
+        if not planned.spliced:
+            if planned.included:
+                yield planned
+        elif id(planned.decision) not in followed:
+            followed.add(id(planned.decision))
+            left += reversed(planned.decision.children)
+    if subject:
+        yield from (planned for planned in plans if planned.slot.role is Role.SUBJECT)
 
 
 def _compression(layer: Node) -> Compression | None:
