@@ -23,7 +23,7 @@ from oci_convert.stores.registry.referrers import referrers_tag
 from oci_convert.stores.registry.uploads import Placed
 from oci_convert.stores.traffic import Traffic
 from registry import PERSONALITIES, FakeRegistry, Fault, Personality
-from registry.messages import Request
+from registry.messages import Reply, Request
 from registry.personality import Chunks, Framing, ReferrersApi
 from support.images import (
     DOCKER_LIST,
@@ -464,6 +464,32 @@ def test_a_blob_of_the_same_registry_is_mounted(fake: FakeRegistry) -> None:
     assert fake.log.lines() == [f"POST /v2/other/app/blobs/uploads/?mount={BIG}&from=team/app 201"]
     assert BIG in fake.content.repository("other/app").blobs
     assert remote.access.traffic.bytes_up == 0
+
+
+@pytest.mark.parametrize("stated", [None, str(Digest.of(b"")), str(Digest.of(b"", "sha512"))])
+@pytest.mark.parametrize("does", [True, False])
+def test_a_mount_is_believed_that_states_the_digest_or_has_the_blob(
+    fake: FakeRegistry, stated: str | None, *, does: bool
+) -> None:
+    """Some registries take a manifest whose blobs they do not have: nobody else would see it."""
+    fake.content.add_blob("team/app", DATA)
+    usual = fake.protocol.answer
+
+    def answer(request: Request) -> Reply:
+        if "mount=" not in request.target:
+            return usual(request)
+        reply = usual(request) if does else Reply(201, {"Location": "/v2/"})
+        return reply.with_headers({"Docker-Content-Digest": stated})
+
+    fake.protocol.answer = answer  # type: ignore[method-assign]
+    with client() as registry:
+        remote = registry.repository(repository(fake, "other/app"), push=True)
+        placed = remote.put_blob(
+            BIG, len(DATA), chunks_of(DATA, CHUNK), mount_from=repository(fake)
+        )
+    believed = does and stated != Digest.of(b"")
+    assert placed is (Placed.MOUNTED if believed else Placed.UPLOADED)
+    assert BIG in fake.content.repository("other/app").blobs
 
 
 def no_chunks() -> list[bytes]:

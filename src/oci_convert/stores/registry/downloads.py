@@ -20,7 +20,7 @@ from oci_convert.stores.registry.failures import failed
 from oci_convert.stores.registry.headers import content_range
 from oci_convert.stores.registry.manifests import Head, head_of
 from oci_convert.stores.registry.refusals import TryAgain, refused
-from oci_convert.stores.registry.remote import Remote, bad_answer
+from oci_convert.stores.registry.remote import Remote, bad_answer, stated_digest
 from oci_convert.stores.registry.retries import Retries
 from oci_convert.stores.registry.transport import Answer, Response
 
@@ -42,6 +42,20 @@ class Downloads(Remote):
             raise refused(call, answer)
         self._known.add(self._key(digest))
         return head_of(call, answer)
+
+    def not_taken(self, call: Call, answer: Answer, digest: Digest) -> str | None:
+        """What is wrong with an answer that says that a blob was taken or mounted; ``None`` if it
+        is true.
+
+        An answer that does not state a digest to compare is not believed: the blob is asked for.
+        """
+        stated = stated_digest(call, answer)
+        if stated is None or stated.algorithm != digest.algorithm:
+            there = self.head_blob(digest) is not None
+            return None if there else "that it took a blob, and has not got it"
+        if stated != digest:
+            return f"that {stated.short()} is what hashes to {digest.short()}"
+        return None
 
     def blob(self, digest: Digest, size: int | None, *, verify: bool = True) -> Iterator[bytes]:
         """The chunks of a blob, none of them empty.

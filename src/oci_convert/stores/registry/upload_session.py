@@ -20,7 +20,7 @@ from oci_convert.stores.registry.downloads import Downloads
 from oci_convert.stores.registry.headers import last_received
 from oci_convert.stores.registry.outgoing import Chunks, Outgoing, ReadingError
 from oci_convert.stores.registry.refusals import TryAgain, refused, words_of
-from oci_convert.stores.registry.remote import bad_answer, stated_digest
+from oci_convert.stores.registry.remote import bad_answer
 from oci_convert.stores.registry.retries import Retries
 from oci_convert.stores.registry.transport import Answer
 
@@ -207,13 +207,9 @@ class UploadSession:
     def _check_end(self, call: Call, answer: Answer, digest: Digest) -> None:
         if answer.status != HTTPStatus.CREATED:
             raise self._refused(call, answer)
-        stated = stated_digest(call, answer)
-        if stated is None or stated.algorithm != digest.algorithm:
-            if self._remote.head_blob(digest) is None:
-                raise TryAgain(bad_answer(call, "that it took a blob, and has not got it"))
-        elif stated != digest:
-            how = f"that {stated.short()} is what hashes to {digest.short()}"
-            raise TryAgain(bad_answer(call, how))
+        wrong = self._remote.not_taken(call, answer, digest)
+        if wrong is not None:
+            raise TryAgain(bad_answer(call, wrong))
 
     def _refused(self, call: Call, answer: Answer) -> Exception:
         error = refused(call, answer)

@@ -75,7 +75,10 @@ class Uploads(Downloads):
         return replace(self.access, scopes=self.access.scopes | {scope(source)})
 
     def _mount(self, digest: Digest, source: Repository) -> tuple[bool, str | None]:
-        """Whether a blob was mounted, and the session that the registry opened instead."""
+        """Whether a blob was mounted, and the session that the registry opened instead.
+
+        One that is not there although the registry says so is not mounted: it can be uploaded.
+        """
         query = urlencode({"mount": digest, "from": source.name}, safe=":/")
         call = self._call(Kind.UPLOAD, "POST", f"blobs/uploads/?{query}", digest)
         call = replace(call, access=self._mounting(source))
@@ -87,4 +90,5 @@ class Uploads(Downloads):
             return False, None  # we may not read there; whether we may write here, comes out next
         if answer.status == HTTPStatus.ACCEPTED:
             return False, self.host.locate(call, answer.headers.get("Location", ""))
-        return answer.status == HTTPStatus.CREATED, None
+        made = answer.status == HTTPStatus.CREATED
+        return made and self.not_taken(call, answer, digest) is None, None
