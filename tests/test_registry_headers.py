@@ -15,6 +15,7 @@ from oci_convert.stores.registry.headers import (
     last_received,
     media_type,
     next_link,
+    number,
     retry_after,
     warning_texts,
 )
@@ -108,6 +109,14 @@ WAITS = {
 @pytest.mark.parametrize("value", WAITS)
 def test_how_long_to_wait_is_a_number_or_a_date(value: str) -> None:
     assert retry_after(value, NOW) == WAITS[value]
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [("0", 0), ("1024", 1024), ("9" * 5000, None), ("-1", None), ("1.5", None), ("٣", None)],
+)
+def test_a_number_is_one_that_can_mean_something(value: str, read: int | None) -> None:
+    assert number(value) == read
 
 
 @pytest.mark.parametrize(

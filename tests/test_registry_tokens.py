@@ -29,6 +29,7 @@ from support.images import DOCKER_MANIFEST, docker_image
 from support.registries import chunks_of, client, load, repository
 
 ONE = docker_image()
+HUGE = {"expires_in": 10**400}
 USERS = {"me": "s3cr3t"}
 ME = Auth.basic("me", "s3cr3t")
 BASIC = f"Basic {base64.b64encode(b'me:s3cr3t').decode()}"
@@ -396,7 +397,13 @@ class Clock:
 
 @pytest.mark.parametrize(
     ("answer", "life"),
-    [({"expires_in": 300}, 300), ({}, 60), ({"expires_in": "x"}, 60), ({"expires_in": 0}, 60)],
+    [
+        ({"expires_in": 300}, 300),
+        ({}, 60),
+        ({"expires_in": "x"}, 60),
+        (HUGE, 31_536_000),
+        ({"expires_in": 0}, 60),
+    ],
 )
 def test_a_token_is_renewed_after_four_fifths_of_its_life(
     answer: dict[str, Any], life: int

@@ -18,6 +18,8 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oci_convert.errors import OciConvertError, StoreError, UsageError
 from oci_convert.spec.digest import Digest
@@ -28,12 +30,18 @@ from oci_convert.stores.registry.pace import Pace
 from oci_convert.stores.registry.proxies import Proxies, Proxy
 from oci_convert.stores.registry.reference import Repository
 from oci_convert.stores.registry.secret import Secret, UserPassword
-from oci_convert.stores.registry.transport import Origin, _connections, _Open, origin_of
+from oci_convert.stores.registry.transport import (
+    Origin,
+    Transport,
+    _connections,
+    _Open,
+    origin_of,
+)
 from registry import FakeRegistry, Fault, Htpasswd
 from registry.messages import Reply, Request
 from support.certificates import OPENSSL, Certificates, make_certificates
 from support.images import docker_image
-from support.registries import chunks_of, client, load, repository
+from support.registries import chunks_of, client, load, quick, repository
 
 ONE = docker_image()
 LAYER = ONE.layers[0]
@@ -190,6 +198,70 @@ def test_an_address_has_an_origin_or_is_none_of_ours() -> None:
     assert str(Origin("https", "quay.io", 443)) == "https://quay.io"
     for other in ("ftp://a/", "https://", "/v2/", "https://u@h/", "https://h:x/", "https://[::1"):
         assert origin_of(other) is None
+
+
+HOSTS = {
+    "my_bucket.s3.example": True,
+    "registry.example.": True,
+    "a-.example": True,
+    "[fe80::1%25lo]": True,
+    "exa mple": False,
+    "%00": False,
+    "a\x00b": False,
+    "\xad": False,
+    "\xfc.example": False,
+    "xn--\x7f": False,
+    "a..b": False,
+    "*": False,
+    "[::g]": False,
+    "[1.2.3.4]": False,
+    "a" * 64: False,
+    "a." * 127 + "aa": False,
+    "1.2.3.4\\@evil.example": False,
+}
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_host_that_can_be_none_is_no_origin(host: str) -> None:
+    """What others would do with it is an error of theirs, which nobody here expects."""
+    assert (origin_of(f"https://{host}/x") is not None) == HOSTS[host]
+
+
+@pytest.fixture(scope="module")
+def transport() -> Iterator[Transport]:
+    transport = Transport(quick(), Proxies())
+    yield transport
+    transport.close()
+
+
+@given(st.text(max_size=12) | st.text("[]:%.-_a1@/\\\0 \xad", max_size=12))
+def test_every_origin_has_a_channel(transport: Transport, host: str) -> None:
+    found = origin_of(f"http://{host}")
+    if found is not None:
+        transport.channel(found[0], ours=False)
+
+
+@pytest.mark.parametrize("host", [host for host, fine in HOSTS.items() if not fine])
+def test_a_redirect_to_what_is_no_host_is_told(fake: FakeRegistry, host: str) -> None:
+    data = Digest.of(b"x")
+    usual, location = fake.protocol.answer, f"https://{host}/x?key=s3cr3t"
+
+    def answer(request: Request) -> Reply:
+        if "/blobs/" in request.path and request.method == "GET":
+            return Reply(307, {"Location": location})
+        opened = usual(request)
+        return opened.with_headers({"Location": location}) if request.method == "POST" else opened
+
+    fake.protocol.answer = answer  # type: ignore[method-assign]
+    with client() as registry:
+        remote = registry.repository(repository(fake), push=True)
+        with pytest.raises(StoreError) as read:
+            list(remote.blob(data, 1))
+        with pytest.raises(StoreError) as written:
+            remote.put_blob(data, 1, chunks_of(b"x"))
+    for caught in (read, written):
+        assert caught.value.code == "redirect-refused"
+        assert "s3cr3t" not in str(caught.value)
 
 
 # -- TLS ----------------------------------------------------------------------------------------

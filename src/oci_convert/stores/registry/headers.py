@@ -20,6 +20,7 @@ __all__ = [
     "last_received",
     "media_type",
     "next_link",
+    "number",
     "retry_after",
     "warning_texts",
 ]
@@ -67,6 +68,11 @@ def next_link(value: str) -> str | None:
             if "next" in (quoted or bare).lower().split():
                 return str(target)
     return None
+
+
+def number(value: str) -> int | None:
+    """The number that a header is; ``None`` for anything else, or one that can mean nothing."""
+    return int(value) if re.fullmatch("[0-9]{1,18}", value) else None
 
 
 def retry_after(value: str, now: datetime | None = None) -> float | None:

@@ -351,4 +351,4 @@ def _bare(url: str) -> str:
     found = origin_of(url)
     if found is None and "@" in url:
         return "an address that holds credentials"
-    return str(found[0]) if found else "an address that is neither http nor https"
+    return str(found[0]) if found else "something that is no address of http or https"

@@ -16,7 +16,7 @@ from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.spec.media_types import SPELLINGS
 from oci_convert.spec.media_types import Kind as BlobKind
 from oci_convert.stores.registry.calls import Call, Kind
-from oci_convert.stores.registry.headers import media_type
+from oci_convert.stores.registry.headers import media_type, number
 from oci_convert.stores.registry.lists import Lists
 from oci_convert.stores.registry.refusals import TryAgain, refused, words_of
 from oci_convert.stores.registry.remote import bad_answer, stated_digest
@@ -201,11 +201,10 @@ class Manifests(Lists):
 
 def head_of(call: Call, answer: Answer) -> Head:
     """What the headers of an answer say."""
-    length = answer.headers.get("Content-Length", "")
     return Head(
         stated_digest(call, answer),
         media_type(answer.headers.get("Content-Type", "")),
-        int(length) if length.isascii() and length.isdigit() else None,
+        number(answer.headers.get("Content-Length", "")),
     )
 
 

@@ -29,6 +29,8 @@ __all__ = ["Authorizer", "Trade", "Wish"]
 _CLIENT: Final = "oci-convert"
 _LIFE: Final = 60.0
 """Seconds that a token lives of which nothing is said."""
+_LONGEST_LIFE: Final = 365 * 24 * 3600.0
+"""Seconds that a token lives at most, whatever is stated: it may be more than a float holds."""
 _RENEWED_AT: Final = 0.8
 _FRESH_UNTIL: Final = 0.5
 _NO_OAUTH: Final = frozenset({400, 401, 404, 405})
@@ -200,7 +202,8 @@ class Authorizer:
         if isinstance(refresh, str) and refresh:
             self._refresh = refresh
         stated = content.get("expires_in")
-        life = float(stated) if isinstance(stated, int | float) and stated > 0 else _LIFE
+        told = stated if isinstance(stated, int | float) and stated > 0 else _LIFE
+        life = min(told, _LONGEST_LIFE)
         return _Token(
             f"Bearer {text}",
             asked + life * _FRESH_UNTIL,

@@ -5,10 +5,12 @@ Nothing is tried again here, no redirect is followed, no credential is known.
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from threading import Lock, local
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -32,6 +34,8 @@ Body = bytes | Iterable[bytes] | None
 """What is sent; chunks need a ``Content-Length`` among the headers, or go as they come."""
 
 PORTS: Final = {"http": 80, "https": 443}
+_NAME: Final = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
+_LONGEST_NAME: Final = 254
 _NEVER: Final = Retry(total=False)
 """Made once for all requests: trying again is for those who know what was asked."""
 _BLOCK: Final = 1024 * 1024
@@ -70,17 +74,32 @@ class Origin(NamedTuple):
 def origin_of(url: str) -> tuple[Origin, str] | None:
     """The origin of an absolute address and what is asked of it; ``None`` if it is none of ours.
 
-    An address that is not http or https is none, and neither is one that holds credentials.
+    An address that is not http or https is none, and neither is one that holds credentials, or
+    whose host can be none: what it would do further down, nobody says.
     """
     try:
         parts = urlsplit(url)
         port = parts.port or PORTS[parts.scheme]
     except (ValueError, KeyError):
         return None
-    if not parts.hostname or "@" in parts.netloc:
+    if not parts.hostname or not _is_host(parts.hostname) or "@" in parts.netloc:
         return None
     query = f"?{parts.query}" if parts.query else ""
     return Origin(parts.scheme, parts.hostname, port), f"{parts.path or '/'}{query}"
+
+
+def _is_host(host: str) -> bool:
+    """Whether a host, in lower case and without brackets, can be one.
+
+    Names may have underscores and a dot at the end here: they are not ours to choose.
+    """
+    if ":" not in host:
+        return len(host) <= _LONGEST_NAME and _NAME.fullmatch(host) is not None
+    try:
+        IPv6Address(host)
+    except ValueError:
+        return False
+    return host.isascii()
 
 
 class _Sending(local):

@@ -17,7 +17,7 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import OCTET_STREAM
 from oci_convert.stores.registry.calls import Call, Kind
 from oci_convert.stores.registry.downloads import Downloads
-from oci_convert.stores.registry.headers import last_received
+from oci_convert.stores.registry.headers import last_received, number
 from oci_convert.stores.registry.outgoing import Chunks, Outgoing, ReadingError
 from oci_convert.stores.registry.refusals import TryAgain, refused, words_of
 from oci_convert.stores.registry.remote import bad_answer
@@ -118,8 +118,8 @@ class UploadSession:
         answer = self._host.attempt(call)
         if answer.status != HTTPStatus.ACCEPTED:
             raise refused(call, answer)
-        least = answer.headers.get("OCI-Chunk-Min-Length", "")
-        return self._located(call, answer), int(least) if least.isascii() and least.isdigit() else 0
+        least = number(answer.headers.get("OCI-Chunk-Min-Length", ""))
+        return self._located(call, answer), least or 0
 
     def _at_once(self, location: str, outgoing: Outgoing, expected: tuple[Digest, int]) -> None:
         digest, size = expected
