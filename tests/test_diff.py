@@ -39,6 +39,7 @@ from support.images import (
     manifest,
     minimal_config,
     oci_image,
+    opaque,
     referrer,
     save_tar,
     write_files,
@@ -424,6 +425,55 @@ def test_a_conversion_is_never_different(image: Image, to: str, compress: str) -
     assert found.answer is not Verdict.DIFFERENT
     top = json.loads(target.files["index.json"])["manifests"][0]["digest"]
     assert (found.answer is Verdict.EQUAL) is (top == image.digest)
+
+
+CHART = manifest(Blob("application/x-chart", b"{}"), [Blob("text/plain", b"chart")])
+OTHER_CHART = manifest(Blob("application/x-chart", b"{}"), [Blob("text/plain", b"other")])
+UNCOUNTED = oci_image([layer("a")], config=minimal_config([]))
+ARTIFACTS = (CHART, OTHER_CHART, UNCOUNTED, image_list([CHART]), opaque(b"no document", "text/x"))
+NAMES = ("", "example.com/app{i}:1", "example.com/app{i}:1@{digest}", "example.com/app{i}@{digest}")
+
+
+@given(
+    st.lists(
+        st.tuples(images() | st.sampled_from(ARTIFACTS), st.sampled_from(NAMES)),
+        min_size=1,
+        max_size=3,
+        unique_by=lambda it: it[0].digest,
+    ),
+    st.sampled_from([None, "sha256", "sha512"]),
+)
+def test_what_gets_other_digests_is_the_same(
+    found: list[tuple[Image, str]], digest: str | None
+) -> None:
+    named = {
+        name.format(i=i, digest=image.digest) or f"{i}": image
+        for i, (image, name) in enumerate(found)
+    }
+    source, target = Memory(layout_files(named)), Memory()
+    convert(source, target, to="oci", digest=digest)
+    for sides in ((source, target), (target, source), (target, target)):
+        answer = diff(*sides)
+        assert answer.same, list(answer)
+        assert "config" not in "".join(it.message for it in answer.findings)
+
+
+@pytest.mark.parametrize("digest", ["sha256", "sha512"])
+def test_other_bytes_are_different_whatever_names_them(digest: str) -> None:
+    target = Memory()
+    convert(store(OTHER_CHART), target, to="oci", digest=digest)
+    for sides in ((store(CHART), target), (target, store(CHART))):
+        found = diff(*sides)
+        assert [it.kind.value for it in found if it.content] == ["layer"]
+
+
+def test_a_digest_in_a_name_is_no_other_name() -> None:
+    names = {"example.com/a:1": ONE, f"example.com/b:1@{ARM.digest}": ARM}
+    source, target = Memory(layout_files(names)), Memory()
+    convert(source, target, to="docker")
+    assert same_as(source, target)
+    swapped = {"example.com/a:1": ARM, "example.com/b:1": ONE}
+    assert not same_as(source, Memory(layout_files(swapped)))
 
 
 @given(images(), images())

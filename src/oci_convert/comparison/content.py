@@ -14,6 +14,7 @@ from oci_convert.comparison.store_view import Layer, Variant
 from oci_convert.documents.alignment import aligned
 from oci_convert.documents.document import read_object
 from oci_convert.documents.json_diff import ABSENT, MemberPair, differing
+from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Kind
 from oci_convert.tree.walk import Visit
 
@@ -119,8 +120,8 @@ def layer_pairs(left: Variant, right: Variant) -> LayerPairs:
 
     The digest of a layer helps where only one of the configs names as many as there are layers.
     """
-    known = {
-        layer.node.descriptor.digest: layer.diff_id
+    known: dict[str, Digest] = {
+        layer.digest: layer.diff_id
         for layer in (*left.layers, *right.layers)
         if layer.diff_id is not None
     }

@@ -195,7 +195,7 @@ class _Run:
     def _note_believed(self, layers: LayerPairs) -> None:
         """Layers that count as the same although their content was not read."""
         for left, right in layers.same if self.measured else ():
-            alike = left.node.descriptor.digest == right.node.descriptor.digest
+            alike = left.digest == right.digest
             for side, layer in ((self.left, left), (self.right, right)):
                 if not layer.measured and not (alike and layer.node.present):
                     message = f"{layer.node.descriptor.digest} {_unseen(layer)}"

@@ -6,6 +6,7 @@ the configs, so that a comparison does not depend on what documents state.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,11 +16,12 @@ from oci_convert.checks.blobs import BlobCheck, check_all
 from oci_convert.comparison.difference import CompanionValue, LayerValue
 from oci_convert.errors import DocumentError
 from oci_convert.findings import Finding, Level
+from oci_convert.layers.streams import Tally
 from oci_convert.progress import Progress
-from oci_convert.spec.digest import Digest
+from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.spec.media_types import Compression, Kind, look_up
-from oci_convert.spec.models import Platform
-from oci_convert.spec.names import called, normalised
+from oci_convert.spec.models import Descriptor, Platform
+from oci_convert.spec.names import called, normalised, unpinned
 from oci_convert.spec.platforms import disagree
 from oci_convert.stores.base import Source
 from oci_convert.stores.opening import SourceLike, opened
@@ -42,6 +44,8 @@ class Layer:
     """What the config says that it unpacks to; ``None`` if there is not one for each layer."""
     measured: bool
     """Whether it was unpacked, and is what the config says."""
+    digest: Digest
+    """What its bytes hash to, for all layers by one algorithm if they were read."""
 
     @property
     def node(self) -> Node:
@@ -51,7 +55,7 @@ class Layer:
     @property
     def content(self) -> str:
         """What two layers that are the same have in common."""
-        return self.diff_id or self.node.descriptor.digest
+        return self.diff_id or self.digest
 
     @property
     def compression(self) -> Compression | None:
@@ -196,12 +200,14 @@ class OpenSide:
         source, check = self.source, None
         side = Side(self.reference, source.label)
         with _within(source):
+            said = self._said_by(other)
             if not documents_only:
-                but = self._said_by(other) if source.remote else ()
+                but = said if source.remote else ()
                 _, check = check_all(self._whole(), source, jobs, on_progress, but=but)
                 side.faults += _faults(check, source.label)
+            blobs = _Blobs(source, check, said)
             for image in self.tree.images:
-                _read_image(side, image, check)
+                _read_image(side, image, blobs)
         side.not_compared += _speaking(self.referrers, source)
         if not side.images:
             raise source.empty()
@@ -262,15 +268,42 @@ def _speaking(referrers: Sequence[Referrer], source: Source) -> Iterator[NotComp
         yield NotCompared("signature", Digest.of(data), name, subject=subject)
 
 
-def _read_image(side: Side, image: Image, check: BlobCheck | None) -> None:
+@dataclass(frozen=True, slots=True)
+class _Blobs:
+    """The blobs of a side, and what is known of their bytes."""
+
+    source: Source
+    check: BlobCheck | None
+    """``None`` if documents are trusted."""
+    said: frozenset[str]
+    """The digests of which the other side says the same."""
+
+    def digest(self, blob: Descriptor, *, present: bool) -> Digest:
+        """The digest of a blob by the algorithm of all; its own if that says enough, or nobody
+        reads it.
+        """
+        name = blob.name
+        if name.algorithm == CANONICAL or name in self.said or self.check is None or not present:
+            return name
+        tally = Tally()
+        deque(tally.through(self.source.stream(blob)), maxlen=0)
+        return tally.digest
+
+    def is_measured(self, blob: Descriptor) -> bool:
+        """Whether a layer was unpacked, and is what the config says."""
+        return self.check is not None and bool(self.check.unpacked.get(blob.digest))
+
+
+def _read_image(side: Side, image: Image, blobs: _Blobs) -> None:
     root, node = image.root, image.node
     name = called(root.annotations)
-    named = Named(name or node.where, None if name is None else normalised(name))
+    # A digest in a name goes when it is no longer true, and makes it no other name.
+    named = Named(name or node.where, None if name is None else normalised(unpinned(name)[0]))
     named.indexes += filter(is_index_of_images, walk(node, root.descriptor))
     for visit in listed(node, root.descriptor):
         other = _not_compared(visit)
         if other is None:
-            named.variants.append(_variant(named.label, visit, check, built=root.built))
+            named.variants.append(_variant(named.label, visit, blobs, built=root.built))
         else:
             side.not_compared.append(other)
     if named.variants:
@@ -291,24 +324,29 @@ def _not_compared(visit: Visit) -> NotCompared | None:
     return None
 
 
-def _variant(label: str, visit: Visit, check: BlobCheck | None, *, built: bool) -> Variant:
+def _variant(label: str, visit: Visit, blobs: _Blobs, *, built: bool) -> Variant:
     node, blob = visit.node, visit.node.descriptor
     if not isinstance(node, DocumentNode):
-        return Variant(label, visit, None, None, blob.name, (), blob.media_type)
-    layers, config = tuple(_layers(visit, node, check)), node.config
+        named = blobs.digest(blob, present=node.present)
+        return Variant(label, visit, None, None, named, (), blob.media_type)
+    layers, config = tuple(_layers(visit, node, blobs)), node.config
     if config is None:
-        named = node.children[0].descriptor.name
+        first = node.children[0]
+        named = blobs.digest(first.descriptor, present=first.present)
         return Variant(label, visit, None, None, named, layers, node.artifact_type)
     image_id = Digest.of(config.raw)
     return Variant(label, visit, visit.platform, config.raw, image_id, layers, built=built)
 
 
-def _layers(visit: Visit, node: DocumentNode, check: BlobCheck | None) -> Iterator[Layer]:
+def _layers(visit: Visit, node: DocumentNode, blobs: _Blobs) -> Iterator[Layer]:
     for i, (slot, child, diff_id) in enumerate(node.contents()):
+        blob = child.descriptor
+        # What is no layer is not unpacked, whatever a config says of it.
+        content = diff_id if child.kind is Kind.LAYER else None
         yield Layer(
             position=i,
             visit=Visit(child, slot.descriptor, slot, visit),
-            # What is no layer is not unpacked, whatever a config says of it.
-            diff_id=diff_id if child.kind is Kind.LAYER else None,
-            measured=check is not None and bool(check.unpacked.get(child.descriptor.digest)),
+            diff_id=content,
+            measured=blobs.is_measured(blob),
+            digest=blob.name if content else blobs.digest(blob, present=child.present),
         )
