@@ -377,13 +377,23 @@ def test_what_refers_to_images_is_never_something_else(
         if image.media_type not in ("", "invalid"):
             images |= data.draw(notes_of(image, i))
     source = Memory(layout_files(images))
-    made = run(source, to, {**both_ways, "referrers": referrers, "signatures": signatures})
+    options = {**both_ways, "referrers": referrers, "signatures": signatures}
+    made = run(source, to, options)
     if isinstance(made, OciConvertError):
         event(made.code)
         return
     event("converted")
     assert_nothing_is_left(source, made)
     assert_only_subjects_change(images, made)
+    homes = {home_of(image, to) for image in found}
+    told = any(it.code.startswith("not-reversible") for it in made.report.findings)
+    if len(homes) > 1 or made.report.losses:
+        return
+    # What is not told comes back.
+    back = run(made.target, homes.pop(), options)
+    event(f"told of the way back: {told}")
+    if not told and isinstance(back, Run):
+        assert {image.digest for image in images.values()} <= back.blobs.keys()
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -195,11 +196,68 @@ def test_what_speaks_of_nothing_here_is_an_image_of_its_own() -> None:
 
 def test_there_and_back_gives_the_referrer_its_bytes() -> None:
     there, back = Memory(), Memory()
-    report = convert(store(), there, to="oci", signatures="drop")
-    assert report.reversible
+    report = convert(store(), there, to="oci", signatures="drop", referrers="keep")
+    assert [it.code for it in report.findings] == ["signature-dropped"]
     convert(there, back, to="docker", referrers="keep")
     assert SBOM.digest in {entry["digest"] for entry in entries(back).values()}
-    assert not [found for found in report.findings if found.code == "not-reversible"]
+
+
+def listed(image: Image, *notes: Image) -> dict[str, Image]:
+    return {"app": image, image.digest.replace(":", "-"): image_list(notes)}
+
+
+LEFT_ON_THE_WAY_BACK: dict[str, tuple[dict[str, Image], list[str]]] = {
+    "a referrer": ({"app": IMAGE, "": SBOM}, ["referrers[0]"]),
+    "one of a referrer": (
+        {"app": IMAGE, "": SBOM, "note": referrer(SBOM, "2")},
+        ["referrers[0]", "referrers[1]"],
+    ),
+    "a list": (listed(IMAGE, SBOM), ["referrers[0]"]),
+    "one of what is in a list": (
+        {**listed(IMAGE, SBOM), "note": referrer(SBOM, "2")},
+        ["referrers[0]", "referrers[1]"],
+    ),
+    "one of what is in a Docker list": (
+        {"app": image_list([IMAGE]), "": SBOM},
+        ["referrers[0]"],
+    ),
+    "only that of a Docker image": (
+        {"app": IMAGE, "other": oci_image(), "": referrer(oci_image()), "note": SBOM},
+        ["referrers[1]"],
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("images", "places"), LEFT_ON_THE_WAY_BACK.values(), ids=LEFT_ON_THE_WAY_BACK.keys()
+)
+def test_what_is_left_on_the_way_back_is_not_called_reversible(
+    images: dict[str, Image], places: list[str]
+) -> None:
+    source, there = Memory(layout_files(images)), Memory()
+    report = convert(source, there, to="oci")
+    assert codes(report) == [("not-reversible", place) for place in places]
+    back = convert(there, Memory(), to="docker")
+    assert {place for code, place in codes(back) if code == "referrer-dropped"} >= set(places)
+    with pytest.raises(OciConvertError) as refused:
+        convert(source, Memory(), to="oci", require_reversible=True)
+    assert refused.value.message == "converting back with the same options drops it"
+    kept = convert(source, Memory(), to="oci", referrers="keep", require_reversible=True)
+    assert codes(kept) == []
+
+
+def test_a_referrer_that_holds_what_it_refers_to_comes_back() -> None:
+    data = base64.b64encode(IMAGE.manifest).decode()
+    note = referrer(IMAGE, "1").json
+    note["subject"]["data"] = data
+    raw = Spelling.COMPACT.write(note)
+    blobs = {**referrer(IMAGE, "1").blobs, digest_of(raw): raw}
+    holding = Image(raw, SBOM.media_type, blobs, {digest_of(raw): raw})
+    source, there, back = Memory(layout_files({"app": IMAGE, "": holding})), Memory(), Memory()
+    report = convert(source, there, to="oci", referrers="keep")
+    assert codes(report) == []
+    convert(there, back, to="docker", referrers="keep")
+    assert holding.digest in {entry["digest"] for entry in entries(back).values()}
 
 
 def test_a_referrer_of_a_recompressed_image_gets_the_new_digest() -> None:

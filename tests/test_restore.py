@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -16,6 +16,7 @@ from oci_convert.errors import (
     OciConvertError,
     RefusedError,
 )
+from oci_convert.spec.media_types import Family
 from oci_convert.stores.memory import Memory
 from support.images import (
     OCI_INDEX,
@@ -26,7 +27,9 @@ from support.images import (
     docker_image,
     image_list,
     layer,
+    layout_files,
     oci_image,
+    referrer,
 )
 from support.runs import (
     IMAGE,
@@ -67,6 +70,42 @@ def test_a_record_of_a_docker_image_kept_what_oci_says_otherwise(tmp_path: Path)
     assert json.loads(record)["originals"] == {}
     back = convert(between, Memory(), to="docker", restore=record)
     assert back.images[0].new.digest == image.digest
+
+
+SBOM = referrer(IMAGE)
+OTHER = oci_image([layer("other")])
+MIXED = image_list([IMAGE, OTHER], Family.OCI)
+"""An index of OCI goes back to OCI, and so its Docker child does not."""
+NAMED = {"app": MIXED}
+TAG = IMAGE.digest.replace(":", "-")
+IN_LIST = image_list([SBOM])
+
+
+def _with_data(note: Image) -> Image:
+    return note.with_entry(data=base64.b64encode(note.manifest).decode())
+
+
+FOLLOWING: Final[dict[str, dict[str, Image]]] = {
+    "a referrer": {**NAMED, "": SBOM},
+    "one of a referrer": {**NAMED, "": SBOM, "note": referrer(SBOM, "2")},
+    "a list of referrers": {**NAMED, TAG: IN_LIST},
+    "a list that holds them": {**NAMED, TAG: image_list([_with_data(SBOM)])},
+    "one of what is in a list": {**NAMED, TAG: IN_LIST, "": referrer(SBOM, "2")},
+    "an image": {**NAMED, "debug": oci_image([layer("d")], subject=IMAGE.descriptor.triple())},
+    "an index": {**NAMED, "debug": image_list([OTHER], subject=IMAGE.descriptor.triple())},
+    "an artifact in the index": {"app": image_list([OTHER, IMAGE, SBOM], Family.OCI)},
+}
+
+
+@pytest.mark.parametrize("images", FOLLOWING.values(), ids=FOLLOWING.keys())
+def test_what_follows_its_subject_follows_it_back(images: dict[str, Image]) -> None:
+    source, between, target = Memory(layout_files(images)), Memory(), Memory()
+    report = convert(source, between, to="oci")
+    assert all(report.digest_map[it.digest].digest != it.digest for it in images.values())
+    record = report.dumps(originals=True).encode()
+    convert(between, target, to="oci", restore=record)
+    assert blobs(target) == blobs(source)
+    assert target.files["index.json"] == source.files["index.json"]
 
 
 def _forge(record: Any, change: Callable[[Any], object]) -> bytes:

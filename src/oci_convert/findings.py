@@ -93,9 +93,11 @@ CODES: Final[dict[str, Code]] = {
     "not-reversible": Code(
         Level.WARNING,
         "Converting back would not give the bytes of this document: something in it was removed, "
-        "added or corrected. Where that is a loss, a finding of its own says so.",
+        "added or corrected, or it is a referrer that converting back drops. Where that is a loss, "
+        "a finding of its own says so.",
         "`{dumps(originals=True)}` keeps the original bytes, and `{restore=FILE}` brings them "
-        "back. `{require_reversible=True}` refuses.",
+        'back. `{referrers="keep"}` keeps referrers both ways. `{require_reversible=True}` '
+        "refuses.",
     ),
     "not-reversible-repacked": Code(
         Level.WARNING,

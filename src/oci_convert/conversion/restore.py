@@ -6,6 +6,7 @@ converting it again gives the very document that it replaces, and if every blob 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -34,10 +35,11 @@ from oci_convert.spec.media_types import SCHEMA1, SCHEMA1_SIGNED
 from oci_convert.spec.models import Descriptor
 from oci_convert.stores.base import Sink
 from oci_convert.text.wording import Wording
-from oci_convert.transform.document_edits import home_of
+from oci_convert.transform.document_edits import Child, edit, home_of
 
 __all__ = ["restore_originals"]
 
+_Again = Callable[[Document, Rewrite], bytes | None]
 _SCHEMA1: Final = (SCHEMA1, SCHEMA1_SIGNED)
 _OTHER_RECORD: Final = "give the record of the conversion that made the image"
 
@@ -62,14 +64,14 @@ class _Restoration:
     def plan(self) -> Plan:
         images = []
         for planned in self._plan.images:
-            restored = self._restored(planned.decision)
+            restored = self._restored(planned.decision, self._converted)
             self._check_family(restored)
             images.append(planned._replace(decision=restored))
         referrers = tuple(
-            planned._replace(decision=self._restored(planned.decision))
+            planned._replace(decision=self._restored(planned.decision, self._renamed))
             for planned in self._plan.referrers
         )
-        irreversible = (self._restored(decision) for decision in self._plan.irreversible)
+        irreversible = (self._made.get(id(it), it) for it in self._plan.irreversible)
         return replace(
             self._plan,
             images=tuple(images),
@@ -83,29 +85,32 @@ class _Restoration:
             why = f"its original is {root.original.media_type}, and {{to}} is {family}"
             raise _mismatch(root.node.where, why, "convert to the format of the original")
 
-    def _restored(self, decision: Decision) -> Decision:
-        """What takes the place of a decision: an original, or the same over restored children."""
+    def _restored(self, decision: Decision, again: _Again) -> Decision:
+        """What takes the place of a decision: an original, or the same over restored children.
+
+        ``again`` converts an original.
+        """
         if not isinstance(decision, Rewrite):
             return decision
         known = self._made.get(id(decision))
         if known is None:
-            children = tuple(self._child(child) for child in decision.children)
+            children = tuple(self._child(child, again) for child in decision.children)
             pairs = zip(children, decision.children, strict=True)
             same = all(new is old for new, old in pairs)
             made = decision if same else replace(decision, children=children)
             old = self._record.olds.get(decision.node.descriptor.digest)
-            known = made if old is None else self._original(made, old)
+            known = made if old is None else self._original(made, old, again)
             self._made[id(decision)] = known
         return known
 
-    def _child(self, planned: DescriptorPlan) -> DescriptorPlan:
-        decision = self._restored(planned.decision)
-        reference = None if planned.reference is None else self._restored(planned.reference)
+    def _child(self, planned: DescriptorPlan, again: _Again) -> DescriptorPlan:
+        decision, reference = self._restored(planned.decision, again), planned.reference
+        reference = None if reference is None else self._restored(reference, again)
         if decision is planned.decision and reference is planned.reference:
             return planned
         return replace(planned, decision=decision, reference=reference)
 
-    def _original(self, decision: Rewrite, old: Descriptor) -> Restore:
+    def _original(self, decision: Rewrite, old: Descriptor, again: _Again) -> Restore:
         where = decision.node.where
         layers = (one for one in included((decision,)) if isinstance(one, Recompress))
         for layer in layers:
@@ -115,19 +120,17 @@ class _Restoration:
         raw = self._record.originals[old.digest]
         if Digest.of(raw, old.name.algorithm) != old.digest:
             raise _mismatch(where, f"its original does not have the digest {old.digest}")
-        options = self._record.planned()
-        settle = overlook if options.repair else refuse
+        settle = overlook if self._record.planned().repair else refuse
         try:
             original = read_document(raw, old.media_type, where, settle=settle)
         except DocumentError as error:
             raise _mismatch(where, error.message) from None
         self._refuse_missing(original, decision)
-        home = home_of(decision.node.document, self._plan.family)
         try:
-            again = convert_again(original, decision, home, options, self._rendered)
+            made = again(original, decision)
         except OciConvertError as error:
             raise _mismatch(where, error.message) from None
-        if again != decision.node.document.raw:
+        if made != decision.node.document.raw:
             raise _mismatch(where, "converting its original again does not give this document")
         new = decision.node.descriptor.model_copy(
             update={"media_type": original.media_type, "digest": old.name, "size": len(raw)}
@@ -135,6 +138,21 @@ class _Restoration:
         # The original names its nested indexes.
         children = tuple(replace(child, spliced=False) for child in decision.children)
         return Restore(decision.node, original, new, children)
+
+    def _converted(self, original: Document, decision: Rewrite) -> bytes | None:
+        """What the conversion of an image, or of something in it, gives."""
+        home = home_of(decision.node.document, self._plan.family)
+        return convert_again(original, decision, home, self._record.planned(), self._rendered)
+
+    def _renamed(self, original: Document, decision: Rewrite) -> bytes:
+        """What the conversion of a referrer gives: only documents have other names in it."""
+        names: dict[str, Child] = {}
+        for child in decision.children:
+            node, new = child.decision.node, self._rendered.find(child.decision)
+            if new is not None:
+                names[new.digest] = Child(node.descriptor, content=node.stored)
+        children = [names.get(it.descriptor.digest, Child(it.descriptor)) for it in original.slots]
+        return edit(original, decision.family, children, where=decision.node.where).raw
 
     def _refuse_missing(self, original: Document, decision: Rewrite) -> None:
         """What an original names must come along, or be in the target already."""

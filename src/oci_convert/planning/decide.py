@@ -303,10 +303,13 @@ def refuse_irreversible(plan: Plan) -> None:
 
 def _why_irreversible(plan: Plan, where: str) -> str:
     here = [found for found in plan.findings if found.where.startswith(where)]
-    if any((found.code, found.where) == ("not-reversible-repacked", where) for found in here):
-        return WHY_IRREVERSIBLE["not-reversible-repacked"]
+    own = (found for found in here if found.code in WHY_IRREVERSIBLE and found.where == where)
+    told = next(own, None)
+    message = WHY_IRREVERSIBLE["not-reversible"] if told is None else told.message
+    if message != WHY_IRREVERSIBLE["not-reversible"]:
+        return message
     causes = (found.message for found in here if found.code not in WHY_IRREVERSIBLE)
-    return ": ".join([WHY_IRREVERSIBLE["not-reversible"], *islice(causes, 1)])
+    return ": ".join([message, *islice(causes, 1)])
 
 
 def refuse_losses(plan: Plan) -> None:

@@ -214,7 +214,7 @@ class Planner:
         keeps = self._context.options.keep_extensions
         if strips(node.document, self._family, keep_extensions=keeps):
             return DescriptorPlan(slot, Keep(child))  # it goes, and what it names is as it may be
-        target = self._target(slot.descriptor.digest)
+        target = self._target(slot.descriptor.digest, child)
         if node.signed is not None and target is not None:
             self._tell_of_old(node, slot.descriptor.digest, target)
             return DescriptorPlan(slot, Keep(child))
@@ -225,14 +225,14 @@ class Planner:
             self._context.find("subject-not-carried", f"{node.where}.subject", message)
         return DescriptorPlan(slot, Keep(child))
 
-    def _target(self, digest: str) -> Rewrite | Keep | Drop | None:
+    def _target(self, digest: str, child: Node | None = None) -> Rewrite | Keep | Drop | None:
         """What becomes of a document that is a subject; ``None`` if it is not of this tree.
 
         Why it cannot come along is told where it is an image or an entry, and no concern of what
-        refers to it.
+        refers to it. ``child`` is a node of it: on the way back no tree has it.
         """
-        node = self._documents.get(digest)
-        if node is None:
+        node = self._documents.get(digest, child)
+        if not isinstance(node, DocumentNode):
             return None
         if digest in self._not_carried:
             return Drop(node, "subject-not-carried")
@@ -241,7 +241,7 @@ class Planner:
             target = kept(node) if stays else self._entry(node)
         except OciConvertError:
             self._not_carried.add(digest)  # it is not tried again
-            return self._target(digest)
+            return Drop(node, "subject-not-carried")
         self.subjects.append(target)
         return target
 

@@ -37,7 +37,7 @@ from oci_convert.planning.signature_rules import (
 from oci_convert.spec.media_types import Family, Kind
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import CONTAINERD_NAME, REF_NAME
-from oci_convert.transform.document_edits import Child, edit
+from oci_convert.transform.document_edits import Child, edit, home_of
 from oci_convert.tree.nodes import DocumentNode, Node
 from oci_convert.tree.referrers import Referrer, own_name, subject_tag
 
@@ -72,6 +72,8 @@ class ReferrerRules:
         self._made: dict[str, Decision] = {}
         self._known: set[str] = set()
         """The digests of all that the source has."""
+        self._from_docker: set[str] = set()
+        """Those of documents that converting back makes Docker's, and of what refers to them."""
         self._irreversible = {id(decision) for decision in irreversible}
         self.findings: list[Finding] = []
         self.irreversible: list[Decision] = []
@@ -91,6 +93,8 @@ class ReferrerRules:
             roots = [planned.image.node for planned in self._images]
             roots += [referrer.node for referrer in (*referrers, *orphans)]
             self._known = {node.descriptor.digest for root in roots for node in root.nodes()}
+            for planned_image in self._images:
+                self._note_home(planned_image.decision.node)
         alone = {id(orphan) for orphan in orphans}
         for referrer in (*referrers, *orphans):
             if referrer.subject.signed:
@@ -134,6 +138,7 @@ class ReferrerRules:
             before = len(self.findings)
             decision = self._repointed(node, digest, gone)
             if not (isinstance(decision, Rewrite) and decision.is_emptied):
+                self._judge_way_back(decision, digest)
                 return decision
             signatures = [it for it in self.findings[before:] if it.code != "referrer-dropped"]
             self.findings[before:] = signatures
@@ -143,17 +148,21 @@ class ReferrerRules:
 
     def _reason_to_leave(self, digest: str | None) -> str | None:
         """Why what is not signed is left behind, if it is."""
-        policy, subject = self._options.referrers, self._made.get(digest or "")
-        new = None if subject is None else self._rendered.find(subject)
-        survives = new is not None and new.digest == digest
-        towards_docker = self._family is Family.DOCKER and not survives
+        policy = self._options.referrers
+        towards_docker = self._family is Family.DOCKER and not self._survives(digest)
         stays = (
             policy is not Policy.DROP
-            and subject is not None
+            and digest in self._made
             and self._holds_referrers
             and not (policy is Policy.AUTO and towards_docker)
         )
         return None if stays else f"dropped: it is for {told(digest)}"
+
+    def _survives(self, digest: str | None) -> bool:
+        """Whether a document keeps its digest."""
+        subject = self._made.get(digest or "")
+        new = None if subject is None else self._rendered.find(subject)
+        return new is not None and new.digest == digest
 
     def _stays(self, digest: str | None, where: str, *, called: str, carried: bool) -> bool:
         """Whether a signature stays; what is to be told of it, is."""
@@ -230,17 +239,38 @@ class ReferrerRules:
         if sound and self._rendered.document(decision).raw != decision.node.document.raw:
             sound = self._undone(decision) == decision.node.document.raw
         if not sound:
-            self._irreversible.add(id(decision))
-            self.irreversible.append(decision)
             code = "not-reversible" if settled else "not-reversible-repacked"
             why = "an entry of it was dropped" if dropped else "its subject changes"
-            message = f"converting back gives other bytes: {why}"
-            self.findings.append(Finding.of(code, decision.node.where, message))
+            self._tell_irreversible(code, decision, f"converting back gives other bytes: {why}")
+
+    def _note_home(self, node: Node) -> None:
+        """Remember what converting back makes Docker's."""
+        document = node.document_or_none
+        if document is not None and home_of(document, self._family) is Family.DOCKER:
+            self._from_docker |= {below.descriptor.digest for below in node.nodes()}
+
+    def _judge_way_back(self, decision: Decision, digest: str | None) -> None:
+        """A referrer does not come back where the same options leave it behind."""
+        auto = self._options.referrers is Policy.AUTO
+        if not (auto and digest in self._from_docker) or self._survives(digest):
+            return
+        self._from_docker |= {below.descriptor.digest for below in decision.node.nodes()}
+        if id(decision) not in self._irreversible:
+            message = "converting back with the same options drops it"
+            self._tell_irreversible("not-reversible", decision, message)
+
+    def _tell_irreversible(self, code: str, decision: Decision, message: str) -> None:
+        self._irreversible.add(id(decision))
+        self.irreversible.append(decision)
+        self.findings.append(Finding.of(code, decision.node.where, message))
 
     def _undone(self, decision: Rewrite) -> bytes | None:
         """The edited document with every name put back."""
         edited = self._rendered.reread(decision)
-        olds = [Child(child.slot.descriptor) for child in decision.children]
+        olds = [
+            Child(child.slot.descriptor, content=child.decision.node.stored)
+            for child in decision.children
+        ]
         try:
             return edit(edited, decision.family, olds, where=decision.node.where).raw
         except OciConvertError:

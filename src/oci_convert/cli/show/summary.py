@@ -129,7 +129,10 @@ def _reversible(report: Report) -> Text:
         return told or Text("no image")
     if report.reversible:
         back = Text("reversible", Style.GOOD) + ": converting back gives the same bytes"
-        back = back + (" of the images" if report.losses else "")
+        # What refers to the images may not come back as itself.
+        codes = {"not-reversible", "not-reversible-repacked"}
+        others = report.losses or any(found.code in codes for found in report.findings)
+        back = back + (" of the images" if others else "")
         return joined("; ", [told, back])
     back = Text("not reversible", Style.WARNING)
     if reasons := list(_reasons(report)):
