@@ -6,11 +6,13 @@ import getpass
 import io
 import json
 import pickle
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -20,6 +22,7 @@ from oci_convert.cli.registry_options import Registries
 from oci_convert.stores.registry.image import image_of, set_images
 from registry.faults import Fault
 from registry.gate import Htpasswd
+from registry.messages import Request
 from registry.personality import PERSONALITIES
 from registry.server import FakeRegistry
 from support.command import Command
@@ -304,3 +307,47 @@ def test_what_the_options_say_reaches_workers_and_references_as_text(fake: FakeR
         assert image_of(at(fake), destination=True).client is shared
     finally:
         set_images()
+
+
+UNANSWERED: dict[str, tuple[str, tuple[str, ...]]] = {
+    "the manifests of a list": ("/manifests/sha256:", ("inspect", "{source}:1")),
+    "the manifests of two lists": ("/manifests/sha256:", ("diff", "{source}:1", "{source}:2")),
+    "several tags": ("/manifests/", ("convert", "{source}:*", "oci:new", "--to", "oci")),
+    "layers": ("/blobs/", ("convert", "{source}:1", "oci:new", "--to", "oci")),
+    "layers that are verified": ("/blobs/", ("verify", "{source}:1")),
+    "mounts": ("/blobs/uploads/", ("convert", "{source}:1", "{other}:1", "--to", "oci")),
+}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("path", "command"), UNANSWERED.values(), ids=UNANSWERED)
+def test_a_signal_ends_a_run_that_waits_for_a_registry(
+    path: str, command: tuple[str, ...], number: int, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    """Also in threads that the main one waits for; the registry would be silent for a minute."""
+    put(fake, LIST, "2")
+    asked = Event()
+
+    def waits(request: Request) -> bool:
+        asked.set() if path in request.path else None
+        return path in request.path
+
+    fake.faults.when(waits, Fault.SILENT, 100)
+    source, other = at(fake, "team/app"), at(fake, "other/app")
+    arguments = [part.format(source=source, other=other) for part in command]
+    with subprocess.Popen(
+        [sys.executable, "-m", "oci_convert", *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert asked.wait(30)
+            process.send_signal(number)
+            _, told = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert told == "error: stopped; the target has the complete image or none\n"
+    assert process.returncode == 128 + number
+    assert not list(tmp_path.iterdir())

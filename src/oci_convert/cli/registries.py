@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any, Final
 
 from oci_convert.cli.show.terminal import tell
+from oci_convert.cli.signals import when_stopped
 from oci_convert.errors import OciConvertError, UsageError
 from oci_convert.limits import parse_size
 from oci_convert.stores.registry.auth import Auth
@@ -77,6 +78,7 @@ class Connections:
                 proxies = Proxies.from_environment(os.environ)
                 client = RegistryClient(self._auth(option), self._options, proxies)
                 self._clients[option] = client
+                when_stopped(client.close)
             return client
 
     def close(self) -> None:

@@ -6,9 +6,10 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from types import ModuleType
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from oci_convert.cli.show import complain
 from oci_convert.cli.show.terminal import tell
@@ -19,6 +20,9 @@ from oci_convert.errors import OciConvertError, UsageError
 
 __all__ = ["main"]
 
+_SIGNAL: Final = 128
+"""What a shell adds to the number of the signal that ended a command."""
+
 
 def main() -> NoReturn:
     """Run the command line of this process and exit with its status."""
@@ -26,8 +30,18 @@ def main() -> NoReturn:
     _without_plugins()
     listen()
     status = _run()
+    if status > _SIGNAL:
+        _leave(status)
     gc.freeze()  # at its end, the interpreter would look through everything once more
     sys.exit(status)
+
+
+def _leave(status: int) -> NoReturn:
+    """Exit without waiting for threads: one may wait for work that nobody gives it any more."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(status)
 
 
 def _without_plugins() -> None:
@@ -51,7 +65,7 @@ def _run() -> int:
         if stopped is None:
             return _failed(error)
         complain("stopped; the target has the complete image or none")
-        return 128 + stopped.number
+        return _SIGNAL + stopped.number
     return status
 
 

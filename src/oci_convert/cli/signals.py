@@ -17,11 +17,12 @@ from oci_convert.operating_system import system, wake_main_thread
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-__all__ = ["StoppedError", "in_two_stages", "listen", "stopped_by"]
+__all__ = ["StoppedError", "in_two_stages", "listen", "stopped_by", "when_stopped"]
 
 _AGAIN: Final = 0.02
 """Seconds after which the main thread is woken again."""
 _NUMBERS: Final = (signal.SIGINT, signal.SIGTERM)
+_endings: Final[list[Callable[[], None]]] = []
 
 
 class StoppedError(BaseException):
@@ -40,6 +41,14 @@ def stopped_by(error: BaseException | None) -> StoppedError | None:
     while error is not None and not isinstance(error, StoppedError):
         error = error.__context__
     return error
+
+
+def when_stopped(end: Callable[[], None]) -> None:
+    """Let a signal call ``end``, in another thread, once the main thread has heard of it.
+
+    The main thread waits for others before it ends; they wait for a registry, perhaps for minutes.
+    """
+    _endings.append(end)
 
 
 def listen() -> None:
@@ -65,6 +74,8 @@ def _pass_on(reader: int) -> None:
     """
     (number,) = os.read(reader, 1)
     _raise_in_main_thread(number)
+    for end in _endings:
+        end()
 
 
 def _raise_in_main_thread(number: int) -> None:

@@ -127,18 +127,26 @@ class _Open:
 
     def __init__(self) -> None:
         self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._is_over = False
         self._lock = Lock()
 
     def add(self, sock: socket.socket | None) -> None:
         if sock is not None:
             with self._lock:
                 self._sockets.add(sock)
+                if self._is_over:  # it was connected meanwhile
+                    _shut(sock)
 
     def shut(self) -> None:
         with self._lock:
+            self._is_over = True
             for sock in list(self._sockets):
-                with suppress(OSError):
-                    sock.shutdown(socket.SHUT_RDWR)
+                _shut(sock)
+
+
+def _shut(sock: socket.socket) -> None:
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
 
 
 class _AtOnce(HTTPConnection):
