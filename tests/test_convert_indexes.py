@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oci_convert.conversion.convert import convert
 from oci_convert.errors import (
@@ -387,6 +390,151 @@ def test_what_a_target_without_entries_cannot_hold_is_named(family: str, tmp_pat
     (loss,) = (it for it in report.losses if it.code == "index-flattened")
     assert "the platform of its entry, linux/arm64/v8" in loss.message
     assert ("version=43" in loss.message) is (family == "oci")
+
+
+def saying(mark: str, *names: str) -> dict[str, Any]:
+    """Members of an entry or an index, each with words that nothing else has."""
+    every = {
+        "annotations": {f"key-{mark}": f"text-{mark}", "common": f"common-{mark}"},
+        "artifactType": f"application/type-{mark}",
+        "urls": [f"https://example.com/{mark}"],
+        "platform": {"architecture": "arm64", "os": "linux", "variant": f"variant-{mark}"},
+        "subject": Image(mark.encode(), OCI_MANIFEST, {}, {}).descriptor.triple(),
+        f"x-{mark}": True,
+    }
+    return {name: every[name] for name in names}
+
+
+def words(members: dict[str, Any]) -> set[str]:
+    """What in such members nothing else says."""
+    found = re.findall(r"[a-z/]+-[a-z0-9]+|https:[a-z0-9./]+|sha256:[0-9a-f]+", json.dumps(members))
+    return set(found)
+
+
+MEMBERS = st.sets(st.sampled_from(["annotations", "artifactType", "urls", "platform", "x-"]))
+
+
+@given(
+    levels=st.lists(st.tuples(MEMBERS, MEMBERS | st.just({"subject"})), min_size=1, max_size=3),
+    top=MEMBERS,
+    options=st.fixed_dictionaries(
+        {
+            "to": st.sampled_from(["oci", "docker"]),
+            "keep_extensions": st.booleans(),
+            "flatten": st.booleans(),
+        }
+    ),
+    entries=st.booleans(),
+)
+def test_all_that_is_said_is_in_the_target_or_told(
+    levels: list[tuple[set[str], set[str]]],
+    top: set[str],
+    options: dict[str, Any],
+    entries: bool,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Of an image below indexes: by what names each of them, and by each of itself."""
+
+    def members(chosen: set[str], mark: str) -> dict[str, Any]:
+        return saying(mark, *(f"x-{mark}" if name == "x-" else name for name in sorted(chosen)))
+
+    image, said = oci_image(platform="linux/arm64").with_entry(platform=None), set[str]()
+    for i, (of_entry, of_index) in enumerate(levels):
+        entry = members(of_entry, f"e{i}")
+        index = members(of_index - {"urls", "platform"}, f"i{i}")
+        said |= words(entry) | words(index)
+        image = image_list([image.with_entry(**entry)], Family.OCI, **index)
+    root = members(top, "r")
+    said |= words(root) if entries else set()  # else it is told by its names
+    files = layout_files({"app": image})
+    listed = json.loads(files["index.json"])
+    [only] = listed["manifests"]
+    named = {**root.pop("annotations", {}), **only["annotations"]}
+    only |= {**root, "annotations": named}
+    source = Memory({**files, "index.json": json.dumps(listed).encode()})
+    target: Any = Memory()
+    if not entries:
+        target = f"dir:{tmp_path_factory.mktemp('to')}/app"
+    report = convert(source, target, **options)
+    made = target.files if entries else dict(enumerate(read_files(target[4:])))
+    texts = [data.decode(errors="replace") for data in made.values()]
+    texts += [it.message for it in report.findings if it.level in ("loss", "info")]
+    for it in report.findings:  # of an entry in index.json, `urls` are told by their name
+        if it.code == "entry-not-carried" and "urls" in it.message:
+            texts += [f"https://example.com/{mark}" for mark in ("e0", "r")]
+    assert not {word for word in said if not any(word in text for text in texts)}
+
+
+def read_files(folder: str) -> list[bytes]:
+    return [path.read_bytes() for path in Path(folder).iterdir() if path.is_file()]
+
+
+NEW: dict[str, Any] = {"x-new": 1}
+LOST: dict[str, tuple[Image, dict[str, Any], dict[str, Any], str]] = {
+    "an entry's annotation that the root overrides": (
+        image_list([oci_image().with_entry(annotations={"k": "entry"})]),
+        {"annotations": {"k": "root"}},
+        {},
+        "the annotations of its entry: k=entry",
+    ),
+    "a platform of the root": (
+        image_list([oci_image()]),
+        {"platform": ARM},
+        {},
+        "the platform of an index, linux/arm64/v8",
+    ),
+    "members of the root": (
+        image_list([oci_image()]),
+        {"artifactType": "application/x", **NEW},
+        {},
+        "the artifactType of an index, application/x; x-new of an index",
+    ),
+    "members of the index": (
+        image_list([oci_image()], **NEW),
+        {},
+        {"to": "docker"},
+        "x-new of the index",
+    ),
+    "annotations of the index that would stay": (
+        image_list([oci_image()], annotations={"a": "b"}),
+        {},
+        {"to": "docker", "keep_extensions": True},
+        "the annotations of the index: a=b",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_what_a_flattened_index_loses_is_named(name: str) -> None:
+    index, root, options, lost = LOST[name]
+    files = layout_files({"app": index.with_entry(**root)})
+    listed = json.loads(files["index.json"])
+    listed["manifests"][0] |= {key: it for key, it in root.items() if key != "annotations"}
+    source = Memory({**files, "index.json": json.dumps(listed).encode()})
+    report = convert(source, Memory(), flatten=True, **options)
+    messages = [it.message for it in report.losses if it.code == "index-flattened"]
+    assert messages == [f"index replaced by its only image; lost: {lost}"]
+
+
+def test_what_an_entry_says_of_its_image_stays_true_of_it() -> None:
+    said = saying("e", "urls", "artifactType", "x-e")
+    _, target = run(image_list([oci_image().with_entry(**said)]), "oci", flatten=True)
+    (entry,) = json.loads(target.files["index.json"])["manifests"]
+    assert {name: entry[name] for name in said} == said
+
+
+def test_what_is_said_of_a_nested_index_is_named_where_its_entries_replace_it() -> None:
+    nested = image_list([oci_image()], **NEW).with_entry(
+        annotations={"a": "b"}, urls=["https://example.com/"], platform=ARM
+    )
+    report, _ = run(image_list([nested]), "docker")
+    (message,) = (it.message for it in report.losses if it.code == "nested-index-flattened")
+    assert message.split("; lost: ")[1].split("; ") == [
+        "x-new of the index",
+        "the platform of the index, linux/arm64/v8",
+        "the annotations of its entry: a=b",
+        "the urls of its entry, https://example.com/",
+    ]
 
 
 def test_each_index_that_goes_is_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from oci_convert.documents.document import Document
 from oci_convert.errors import BlobError, RefusedError
 from oci_convert.findings import Finding
 from oci_convert.options import Options
@@ -9,6 +10,7 @@ from oci_convert.planning.platform_choice import PlatformChoice
 from oci_convert.planning.rendering import Rendered
 from oci_convert.spec.media_types import Family, Kind
 from oci_convert.text.wording import Wording
+from oci_convert.transform.document_edits import strips
 from oci_convert.tree.nodes import Node
 
 __all__ = ["Context", "missing_blob", "no_image"]
@@ -41,6 +43,10 @@ class Context:
     def find(self, code: str, where: str, message: str) -> None:
         """Note a finding."""
         self.findings.append(Finding.of(code, where, message))
+
+    def strips(self, document: Document) -> bool:
+        """Whether what Docker does not define goes from a document, and is told to be removed."""
+        return strips(document, self.family, keep_extensions=self.options.keep_extensions)
 
 
 def no_image(node: Node) -> RefusedError:

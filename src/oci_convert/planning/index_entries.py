@@ -20,8 +20,15 @@ from oci_convert.planning.decisions import (
     recompresses,
 )
 from oci_convert.planning.signature_rules import fate_of_signature, signature_of
+from oci_convert.planning.statements import (
+    lost_annotations,
+    lost_with,
+    said_beside,
+    said_by_index,
+)
 from oci_convert.report import Change
 from oci_convert.spec.media_types import Compression, Family, Kind, look_up
+from oci_convert.spec.models import Descriptor
 from oci_convert.spec.platforms import identity_of
 from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import (
@@ -30,7 +37,6 @@ from oci_convert.transform.document_edits import (
     fits,
     is_attestation,
     not_an_image,
-    strips,
 )
 from oci_convert.transform.layer_rules import Compress, packing_annotations
 from oci_convert.tree.nodes import (
@@ -71,10 +77,8 @@ def plan_entries(
         for slot, child in entries.in_turn()
     }
     plans = [made[id(slot)] for slot in node.document.slots]
-    stripped = strips(
-        node.document, context.family, keep_extensions=context.options.keep_extensions
-    )
-    return entries.with_references(entries.with_absent(plans), subject_stays=not stripped)
+    subject_stays = not context.strips(node.document)
+    return entries.with_references(entries.with_absent(plans), subject_stays=subject_stays)
 
 
 class _Entries:
@@ -213,9 +217,20 @@ class _Entries:
             message = "none of its entries was selected" if asked else "none of its entries is left"
             return self._dropped(slot, decision.node, code, message)
         if self._to_docker:
-            message = "nested index replaced by its entries"
+            lost = list(self._lost_with_index(slot.descriptor, decision))
+            message = lost_with("nested index replaced by its entries", lost)
             self._find("nested-index-flattened", self._where(slot), message)
         return DescriptorPlan(slot, decision, spliced=self._to_docker)
+
+    def _lost_with_index(self, entry: Descriptor, decision: Rewrite) -> Iterator[str]:
+        """What a nested index says of itself, and what is said of it, that no entry of it says."""
+        stripped = self._context.strips(decision.node.document)
+        yield from said_by_index(decision.node, stripped=stripped)
+        listed = (it.slot.descriptor.platform for it in decision.children if it.included)
+        if entry.platform is not None and any(it != entry.platform for it in listed):
+            yield f"the platform of the index, {entry.platform}"
+        yield from lost_annotations("its entry", entry.annotations or {})
+        yield from said_beside("its entry", entry)
 
     # -- signatures and attestations --------------------------------------------------------
 

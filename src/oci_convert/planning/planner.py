@@ -37,7 +37,6 @@ from oci_convert.transform.document_edits import (
     is_attestation,
     is_image,
     not_an_image,
-    strips,
 )
 from oci_convert.transform.layer_rules import Layer, LayerPlan, packing_annotations, plan_layer
 from oci_convert.tree.nodes import (
@@ -211,8 +210,7 @@ class Planner:
         That of a signature never does: a signature that is asked for by name stays one of the old
         digest.
         """
-        keeps = self._context.options.keep_extensions
-        if strips(node.document, self._family, keep_extensions=keeps):
+        if self._context.strips(node.document):
             return DescriptorPlan(slot, Keep(child))  # it goes, and what it names is as it may be
         target = self._target(slot.descriptor.digest, child)
         if node.signed is not None and target is not None:
