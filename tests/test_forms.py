@@ -22,6 +22,7 @@ from oci_convert.stores.memory import Memory
 from support.images import (
     Image,
     Spelling,
+    cosign_signature,
     docker_image,
     image_list,
     layer,
@@ -110,6 +111,11 @@ UNUSUAL: Final = {
     "zstd": ("docker", image_list([oci_image([layer("a")], platform="linux/amd64"), ZSTD])),
     "an entry without a platform": ("oci", image_list([A.with_entry(platform=None)], DOCKER)),
     "an index in an index": ("oci", image_list([listed("a")], Family.OCI)),
+    "a subject": ("oci", oci_image([layer("a")], subject=A.descriptor.triple())),
+    "a signature": (
+        "oci",
+        image_list([ZSTD, cosign_signature(ZSTD).with_entry(platform=ZSTD.entry["platform"])]),
+    ),
 }
 
 
