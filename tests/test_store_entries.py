@@ -100,6 +100,15 @@ def test_a_name_that_is_given_is_that_of_all_entries_that_differ(tmp_path: Path)
     assert [it.get("platform") for it in found] == [AMD, ARM, None]
 
 
+def test_so_is_it_of_those_of_several_sources(tmp_path: Path) -> None:
+    members: list[Json] = [{"platform": AMD}, {"platform": ARM, "urls": ["x:y"]}, {"platform": AMD}]
+    for i, said_of_it in enumerate(members):
+        write_files(files([entry(OCI, f"{i}", **said_of_it)]), tmp_path / f"{i}")
+    convert([f"oci:{tmp_path}/{i}" for i in range(3)], f"oci:{tmp_path}/out:new", on_loss="fail")
+    found = json.loads((tmp_path / "out/index.json").read_bytes())["manifests"]
+    assert found == [entry(OCI, "new", **it) for it in members[:2]]
+
+
 def test_addresses_and_copies_are_not_those_of_another_document() -> None:
     data = base64.b64encode(DOCKER.manifest).decode()
     source = Memory(files([entry(DOCKER, "a", urls=["https://example.com"], data=data)]))

@@ -206,12 +206,12 @@ class _Conversion:
                 remedy=f"choose one of {', '.join(names)}",
             )
         if distinct and (self._ref is not None or not target.names):
-            first, *others = (one for one in self.source_plans if one.plan.images)
             # In refs/ a name is a file: one image, and one entry.
             listed = target.many_images and self._settings.family is not Family.OCI_RC2
-            first.only_one(has_entries=listed)
-            for other in others:
-                other.without_images()
+            known: set[str] = set()
+            for one in self.source_plans:
+                if one.plan.images:
+                    one.without_known(known, has_entries=listed)
         for one in self.source_plans:
             if self._ref is not None and one.roots:
                 one.rename(self._ref)

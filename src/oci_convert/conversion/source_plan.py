@@ -53,21 +53,21 @@ class SourcePlan:
             self._ordered = (self.plan, self.plan.decisions())
         return self._ordered[1]
 
-    def only_one(self, *, has_entries: bool) -> None:
-        """Keep the first image alone: the others are the same one under other names.
+    def without_known(self, known: set[str], *, has_entries: bool) -> None:
+        """Keep the first of all images: the others are the same one under other names.
 
         With ``has_entries`` also those whose entries say something else beside their names.
+        ``known`` is what those that are kept say, in this source and those before it.
         """
-        kept: dict[str, tuple[Root, PlannedImage]] = {}
+        kept: list[tuple[Root, PlannedImage]] = []
         for root, planned in zip(self.roots, self.plan.images, strict=True):
-            kept.setdefault(_said_beside_names(root) if has_entries else "", (root, planned))
-        self.roots = [root for root, _ in kept.values()]
-        self.plan = replace(self.plan, images=tuple(planned for _, planned in kept.values()))
-
-    def without_images(self) -> None:
-        """Keep what is told of it: its images are those of another source."""
-        self.plan = replace(self.plan, images=(), referrers=())
-        self.roots = ()
+            said = _said_beside_names(root) if has_entries else ""
+            if said not in known:
+                known.add(said)
+                kept.append((root, planned))
+        self.roots = [root for root, _ in kept]
+        images = tuple(planned for _, planned in kept)
+        self.plan = replace(self.plan, images=images, referrers=self.plan.referrers if kept else ())
 
     def rename(self, ref: str) -> None:
         """Let its one image be called ``ref`` in the target, and what has its name."""
