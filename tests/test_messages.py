@@ -113,6 +113,7 @@ REMOVED: Final = {
 UNHEARD: Final = {
     "archive-broken": "what fails first is told; this ends the threads that go on writing",
     "decompression-bomb": "it takes a layer beyond a GiB; tests/test_compression.py has one",
+    "missing-referrer": "it takes a registry; tests/test_registry_referrers.py has one",
     "referrers-not-sought": "it takes a registry; tests/test_registry_store.py has one",
     "registry-warning": "it takes a registry; tests/test_registry_store.py has one",
     "unreadable": "it takes a disk that fails; tests/test_faults_system.py has one",

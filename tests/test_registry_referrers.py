@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,18 +13,21 @@ from oci_convert.spec.digest import Digest
 from oci_convert.stores import RegistryClient, RegistryImage, RegistryOptions
 from oci_convert.stores.registry.reference import Repository
 from registry.faults import Fault
-from registry.messages import Reply, Request
+from registry.messages import Reply, Request, failure
 from registry.personality import PERSONALITIES
 from registry.server import FakeRegistry
 from support.images import (
     DOCKER_LIST,
+    EMPTY,
     OCI_INDEX,
+    Blob,
     Image,
     cosign_signature,
     cosign_tag,
     docker_image,
     image_list,
     layout_files,
+    manifest,
     oci_image,
     referrer,
 )
@@ -37,6 +40,14 @@ NOTE = referrer(CHILD, "about a child")
 REMARK = referrer(SBOM, "about the packages")
 SIGNATURE = cosign_signature(LIST)
 UNSIGNED = (SBOM, NOTE, REMARK)
+SIGNED = manifest(
+    Blob(EMPTY, b"{}"),
+    [Blob("text/plain", b"bundle")],
+    artifactType="application/vnd.dev.sigstore.bundle.v0.3+json",
+    subject=LIST.descriptor.triple(),
+)
+Answer = Callable[[Reply], Reply]
+"""What becomes of a sound answer."""
 
 
 @pytest.fixture(params=WAYS)
@@ -259,6 +270,157 @@ def test_a_wrong_label_does_not_keep_from_adding_to_a_list(label: str | None) ->
             put(fake, other)
             remote.add_referrer(Digest(LIST.digest), other.descriptor.triple())
         assert set(listed(fake, "team/app", LIST.digest)) == {SBOM.digest, other.digest}
+
+
+# -- what is listed and cannot be read ----------------------------------------------------------
+
+UNREADABLE: dict[str, tuple[str, Answer]] = {
+    "it fails": ("registry-failed", lambda _: Reply(500)),
+    "not now": ("registry-failed", lambda _: Reply(503)),
+    "too many requests": ("too-many-requests", lambda _: Reply(429)),
+    "not for us": ("registry-denied", lambda _: failure(403, "DENIED")),
+    "other bytes": ("digest-mismatch", lambda it: Reply(200, it.headers, b"{}")),
+    "no bytes": ("digest-mismatch", lambda it: Reply(200, it.headers, b"")),
+}
+"""By what becomes of the request for a referrer: the code of the error."""
+
+
+def instead(fake: FakeRegistry, path: str, answer: Answer) -> None:
+    """Let whatever is at the end of a path be answered in another way."""
+    usual = fake.protocol.answer
+
+    def answered(request: Request) -> Reply:
+        reply = usual(request)
+        return answer(reply) if request.method == "GET" and request.path.endswith(path) else reply
+
+    fake.protocol.answer = answered  # type: ignore[method-assign]
+
+
+def impatient(source: str, **options: Any) -> Report:
+    with RegistryClient(options=RegistryOptions(retries=0)) as client:
+        return convert(RegistryImage(source, client), Memory(), **{"to": "oci", **options})
+
+
+@pytest.mark.parametrize("way", ["the specification", "distribution 2.8"])
+@pytest.mark.parametrize("what", UNREADABLE)
+@pytest.mark.parametrize(
+    "lost", [SBOM, NOTE, REMARK, SIGNED], ids=["image", "child", "chain", "signed"]
+)
+def test_what_refers_to_an_image_and_cannot_be_read_is_an_error(
+    way: str, what: str, lost: Image
+) -> None:
+    code, answer = UNREADABLE[what]
+    with FakeRegistry(PERSONALITIES[way]) as fake:
+        publish(fake, LIST, *UNSIGNED, SIGNED)
+        instead(fake, lost.digest, answer)
+        with pytest.raises(OciConvertError) as caught:
+            impatient(at(fake))
+        assert caught.value.code == code
+        assert caught.value.store == f"docker://{fake.host}/team/app@{lost.digest}"
+        assert 'signatures="drop"' in caught.value.remedy
+        report = impatient(at(fake), keep_going=True)
+        assert ([it.code for it in report.failures], report.images) == ([code], ())
+        assert impatient(at(fake), referrers="drop", signatures="drop").images
+
+
+def test_of_an_image_that_failed_for_one_of_them_nothing_is_converted() -> None:
+    with FakeRegistry() as fake:
+        publish(fake, LIST, *UNSIGNED)
+        tags = fake.content.repository("team/app").tags
+        for name in tags.keys() - {"1"}:
+            del tags[name]  # those of lists: the API has them
+        put(fake, oci_image(), "2")
+        instead(fake, NOTE.digest, lambda _: Reply(503))
+        report = impatient(at(fake, "team/app:*"), keep_going=True)
+    assert [it.code for it in report.failures] == ["registry-failed"]
+    assert [it.new.digest for it in report.images] == [oci_image().digest]
+    assert not any(changed(report, *UNSIGNED).values())
+
+
+STATED: dict[str, tuple[str, dict[str, Any]]] = {
+    "too small": ("wrong-size", {"size": 5}),
+    "too large": ("blob-truncated", {"size": 50_000}),
+    "beyond the limit": ("document-too-large", {"size": 50_000_000}),
+    "of another kind": ("contradictory-media-type", {"mediaType": OCI_INDEX}),
+}
+
+
+@pytest.mark.parametrize("wrong", STATED)
+def test_a_descriptor_that_lies_is_an_error(wrong: str) -> None:
+    code, members = STATED[wrong]
+    with FakeRegistry() as fake:
+        publish(fake, LIST, SBOM, NOTE)
+        entries = [SBOM.descriptor.triple() | members]
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
+        body = json.dumps(index).encode()
+        instead(fake, f"referrers/{LIST.digest}", lambda it: Reply(200, it.headers, body))
+        with pytest.raises(OciConvertError) as caught:
+            impatient(at(fake))
+        assert caught.value.code == code
+        assert caught.value.store.startswith(f"docker://{fake.host}/team/app")
+
+
+@pytest.mark.parametrize("way", ["the specification", "distribution 2.8"])
+@pytest.mark.parametrize("options", [{}, {"referrers": "keep"}, {"referrers": "fail"}], ids=str)
+@pytest.mark.parametrize(("dead", "where"), [(SBOM, "images[0]"), (NOTE, "images[0].manifests[1]")])
+def test_what_is_listed_and_gone_is_told_and_ends_nothing(
+    way: str, options: dict[str, Any], dead: Image, where: str
+) -> None:
+    with FakeRegistry(PERSONALITIES[way]) as fake:
+        publish(fake, LIST, dead)
+        instead(fake, dead.digest, lambda _: failure(404, "MANIFEST_UNKNOWN"))
+        report = impatient(at(fake), **options)
+        assert [(it.code, it.where) for it in report.findings] == [("missing-referrer", where)]
+        assert dead.digest in report.findings[0].message
+        assert (len(report.images), dead.digest in report.pins) == (1, False)
+        with pytest.raises(OciConvertError) as caught:
+            impatient(at(fake), strict=True)
+        assert caught.value.code == "missing-referrer"
+        told = {
+            it.code
+            for image in inspect(at(fake)).images
+            for one in image.walk()
+            for it in one.findings
+        }
+        assert "missing-referrer" in told
+
+
+def test_what_is_gone_keeps_nothing_else_behind() -> None:
+    with FakeRegistry() as fake:
+        publish(fake, LIST, *UNSIGNED)
+        instead(fake, REMARK.digest, lambda _: failure(404, "MANIFEST_UNKNOWN"))
+        report = converted(at(fake), Memory())
+    assert changed(report, SBOM, NOTE) == changed(on_disk(), SBOM, NOTE)
+    assert codes(report) == ["missing-referrer"]
+
+
+def test_inspect_says_what_it_cannot_read() -> None:
+    with FakeRegistry() as fake:
+        publish(fake, LIST, *UNSIGNED)
+        instead(fake, SBOM.digest, lambda _: failure(403, "DENIED"))
+        (image,) = inspect(at(fake)).images
+        told = [it for one in image.walk() for it in one.findings]
+        assert [(it.code, it.level, it.where) for it in told] == [
+            ("registry-denied", "error", "images[0]")
+        ]
+        assert SBOM.digest in told[0].message
+        assert NOTE.digest in {one.digest for one in image.walk()}
+
+
+def test_a_listed_signature_whose_payload_cannot_be_read_is_an_error() -> None:
+    """It has no subject: only its payload says what it is for."""
+    (payload,) = SIGNATURE.blobs.keys() - SIGNATURE.documents - {SIGNATURE.json["config"]["digest"]}
+    with FakeRegistry(PERSONALITIES["distribution 2.8"]) as fake:
+        publish(fake, LIST)
+        put(fake, SIGNATURE)
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX}
+        raw = json.dumps(index | {"manifests": [SIGNATURE.descriptor.triple()]}).encode()
+        fake.content.add_manifest("team/app", raw, OCI_INDEX, LIST.digest.replace(":", "-"))
+        assert codes(impatient(at(fake))) == ["signature-orphaned"]
+        instead(fake, payload, lambda _: Reply(503))
+        with pytest.raises(OciConvertError) as caught:
+            impatient(at(fake))
+    assert caught.value.code == "registry-failed"
 
 
 def test_a_list_that_is_called_one_and_is_none_is_refused() -> None:

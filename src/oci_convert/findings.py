@@ -284,6 +284,13 @@ CODES: Final[dict[str, Code]] = {
         'It is still at the source, under the old digest. `{referrers="keep"}` or '
         '`{signatures="keep"}` looks for it; with "drop" for both, it is not missed.',
     ),
+    "missing-referrer": Code(
+        Level.WARNING,
+        "A registry lists something as a referrer of the image that it does not have. There is "
+        "nothing to convert: it was deleted, or never pushed, and the list is out of date.",
+        "Push the referrer (a signature, an SBOM) again if it is wanted; `{strict=True}` refuses.",
+        fault=True,
+    ),
     "entry-dropped": Code(
         Level.LOSS,
         "An entry was removed from an index because the target format has no such content.",

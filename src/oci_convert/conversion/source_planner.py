@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from oci_convert.conversion.source_plan import SourcePlan
-from oci_convert.errors import OciConvertError, StoreError
+from oci_convert.errors import BlobError, OciConvertError, StoreError
 from oci_convert.findings import Finding
 from oci_convert.options import Keep as Policy
 from oci_convert.options import OnLoss, Options
@@ -148,11 +148,10 @@ class SourcePlanner:
     def _decided(
         self, tree: Tree, found: SortedRoots, orphans: Sequence[Orphan], *, whole_store: bool
     ) -> Plan:
-        if self._seeks_referrers():
-            self._seek_referrers(tree, found)
+        tree, sought = self._sought(tree, found)
         digests: set[str] = {node.descriptor.digest for node in tree.documents()}
         read = partial(read_node, self.source, found.known, faults=self._faults)
-        referrers, others = referrers_of(digests, found.referrers, read, self._numbers)
+        referrers, others = referrers_of(digests, [*found.referrers, *sought], read, self._numbers)
         target = self.settings.sink.capabilities
         plan = decide(
             tree,
@@ -171,10 +170,15 @@ class SourcePlanner:
         found.referrers = others
         return plan
 
-    def _seek_referrers(self, tree: Tree, found: SortedRoots) -> None:
+    def _sought(
+        self, tree: Tree, found: SortedRoots
+    ) -> tuple[Tree, Sequence[tuple[Root, Subject]]]:
+        """The tree with what is remarked on its referrers, and those that had to be looked for."""
+        if not self._seeks_referrers():
+            return tree, ()
         try:
-            seek_referrers(self.source, tree, found)
-        except StoreError as error:
+            return seek_referrers(self.source, tree, found)
+        except (BlobError, StoreError) as error:
             if error.code == "registry-unauthorized":
                 raise
             raise error.but(remedy=_UNSOUGHT) from None

@@ -170,8 +170,9 @@ class Source(Closing, ABC):
     def roots(self) -> Sequence[Root]:
         """Every image, in the order of the store."""
 
-    def referrers(self, subjects: Sequence[Descriptor]) -> Sequence[Root]:
-        """What refers to ``subjects`` and is not listed by :meth:`roots`.
+    def referrers(self, subjects: Sequence[Descriptor]) -> Sequence[tuple[str, Root]]:
+        """What refers to ``subjects`` and is not listed by :meth:`roots`, each once, with the
+        digest of the subject that it is listed for.
 
         For stores that would have to ask for each of them, and do so only here.
         """

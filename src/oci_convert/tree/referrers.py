@@ -18,12 +18,13 @@ from typing import Final, NamedTuple
 from oci_convert.documents.document import Document, read_document
 from oci_convert.documents.opaque import begins_object
 from oci_convert.errors import OciConvertError, overlook
-from oci_convert.limits import limits
+from oci_convert.findings import Finding
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Kind, document_type
 from oci_convert.spec.names import called, pair, referrer_kind
 from oci_convert.stores.base import Root, Source
 from oci_convert.transform.document_edits import is_loadable
+from oci_convert.tree.look import refuse_large
 from oci_convert.tree.nodes import DocumentNode, Image, Node, Tree
 from oci_convert.tree.reader import Faults, read_node, read_tree
 from oci_convert.tree.signed import is_signed, may_be_signed, signed_digest, subject_of
@@ -131,19 +132,47 @@ def sort_roots(source: Source, roots: Sequence[Root]) -> SortedRoots:
     return found
 
 
-def seek_referrers(source: Source, tree: Tree, found: SortedRoots) -> None:
-    """Add what refers to a tree, also in a chain, and is not among the roots of its source."""
-    subjects = [node.descriptor for node in tree.documents()]
+def seek_referrers(
+    source: Source, tree: Tree, found: SortedRoots, faults: Faults = Faults.REFUSE
+) -> tuple[Tree, list[tuple[Root, Subject]]]:
+    """What refers to a tree, also in a chain, and is not among the roots of its source.
+
+    With it comes the tree, with a remark on what is listed and not there: such lists go stale.
+    Raises :class:`OciConvertError` for what cannot be read, unless ``faults`` are noted.
+    """
+    sorter = _Sorter(source, found.known, strict=True)
+    places: dict[str | None, str] = {it.descriptor.digest: it.where for it in tree.documents()}
     seen = {root.descriptor.digest for root, _ in found.referrers}
+    sought: list[tuple[Root, Subject]] = []
+    unread: list[OciConvertError] = []
+    dead: list[Finding] = []
+    subjects = [node.descriptor for node in tree.documents()]
     while subjects:
-        asked = [root for root in source.referrers(subjects) if root.descriptor.digest not in seen]
-        more, about = sort_roots(source, asked), {subject.digest for subject in subjects}
-        # A list may be wrong: what counts is what a referrer says itself.
-        near = [(root, subject) for root, subject in more.referrers if subject.digest in about]
-        found.referrers += near
-        found.known |= more.known
-        subjects = [root.descriptor for root, _ in near]
+        about, near = {subject.digest for subject in subjects}, len(sought)
+        for listed_for, root in source.referrers(subjects):
+            digest, where = root.descriptor.digest, places[listed_for]
+            if digest in seen:
+                continue
+            try:
+                subject = sorter.subject(root)
+            except OciConvertError as error:
+                if error.code == "blob-missing" and error.digest == digest:
+                    message = f"{digest} is listed as a referrer, and is not there"
+                    dead.append(Finding.of("missing-referrer", where, message))
+                    continue
+                message = f"the referrer {digest} cannot be read: {error.message}"
+                if faults is not Faults.NOTE:
+                    raise error.but(message=message) from None
+                unread.append(error.but(store="", where=where, message=message))
+                continue
+            # A list may be wrong: what counts is what a referrer says itself.
+            if subject is not None and subject.digest in about:
+                sought.append((root, subject))
+                places[digest] = places[subject.digest]
+        subjects = [root.descriptor for root, _ in sought[near:]]
         seen |= {subject.digest for subject in subjects}
+    remarks = tuple(dict.fromkeys((*tree.remarks, *dead)))
+    return replace(tree, faults=(*tree.faults, *unread), remarks=remarks), sought
 
 
 def referrers_of(
@@ -186,10 +215,10 @@ def read_images(
     found = sort_roots(source, [root for root in everything if not named or root not in roots])
     tops = list(roots) if named else found.images
     tree = read_tree(source, tops, known=found.known, faults=faults)
-    seek_referrers(source, tree, found)
+    tree, sought = seek_referrers(source, tree, found, faults)
     digests: set[str] = {node.descriptor.digest for node in tree.documents()}
     read = partial(read_node, source, found.known, faults=faults)
-    referrers, others = referrers_of(digests, found.referrers, read)
+    referrers, others = referrers_of(digests, [*found.referrers, *sought], read)
     if not named and others:
         rest = [root for root, _ in others]
         alone = read_tree(source, rest, first=len(tops), known=found.known, faults=faults)
@@ -204,11 +233,16 @@ def with_referrers(tree: Tree, referrers: Iterable[Referrer]) -> Tree:
 
 
 class _Sorter:
-    """Says what the roots of a store refer to, by all that they tell."""
+    """Says what the roots of a store refer to, by all that they tell.
 
-    def __init__(self, source: Source, known: dict[Digest, bytes]) -> None:
+    ``strict``: they were listed as referrers, and what cannot be read of them is an error. Else it
+    may be an image as well, of which nobody is sure to ask.
+    """
+
+    def __init__(self, source: Source, known: dict[Digest, bytes], *, strict: bool = False) -> None:
         self._source = source
         self._known = known
+        self._strict = strict
 
     def subject(self, root: Root) -> Subject | None:
         """What a root refers to; ``None`` for an image."""
@@ -237,7 +271,7 @@ class _Sorter:
             return None
         stated = subject_of(document)
         if stated is None and is_signed(document):
-            return signed_digest(self._source, document)
+            return signed_digest(self._source, document, strict=self._strict)
         return stated
 
     def _of_that_name(self, root: Root) -> str | None:
@@ -256,21 +290,25 @@ class _Sorter:
     def _document(self, root: Root) -> Document | None:
         """The document of a root, unless it can have no subject or cannot be trusted."""
         descriptor = root.descriptor
-        if root.built or descriptor.size > limits().document_size:
+        where = f"{self._source.label}@{descriptor.digest}"
+        if root.built:
             return None
         try:
+            refuse_large(descriptor, where)
             vouched = document_type(descriptor.media_type) is not None
             if not (vouched or begins_object(self._source.head(descriptor))):
                 return None
-            raw = b"".join(self._source.read(descriptor, self._source.label))
+            raw = b"".join(self._source.read(descriptor, where))
             self._known[descriptor.name] = raw
             # Most documents have no subject, and reading them twice would double the work.
             tells = b"subject" in raw or b"\\u" in raw or may_be_signed(raw)
             if not tells and subject_tag(root) is None:
                 return None
             # Whether its faults can be read over is for its reader to say.
-            return read_document(raw, descriptor.media_type, settle=overlook)
+            return read_document(raw, descriptor.media_type, where, settle=overlook)
         except (OciConvertError, OSError):
+            if self._strict:
+                raise
             return None
 
 

@@ -11,6 +11,7 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from oci_convert.documents.document import Document, Role, read_object
@@ -64,10 +65,11 @@ def subject_of(document: Document) -> Digest | None:
     return next((slot.descriptor.name for slot in subjects), None)
 
 
-def signed_digest(source: Source, document: Document) -> Digest | None:
+def signed_digest(source: Source, document: Document, *, strict: bool = False) -> Digest | None:
     """The digest that a signature in the form of an image speaks of, by its payload.
 
-    ``None`` if none of its layers says it, or can be trusted.
+    ``None`` if none of its layers says it, or can be trusted; ``strict`` raises for one that cannot
+    be read.
     """
     for slot in document.slots:
         described = slot.descriptor
@@ -77,9 +79,12 @@ def signed_digest(source: Source, document: Document) -> Digest | None:
         if described.size <= limits().document_size:
             try:
                 raw = b"".join(source.read(described, source.label))
-                return Digest(read(raw))
-            except (OciConvertError, OSError, LookupError, TypeError, ValueError):
+            except (OciConvertError, OSError):
+                if strict:
+                    raise
                 continue
+            with suppress(OciConvertError, LookupError, TypeError, ValueError):
+                return Digest(read(raw))
     return None
 
 

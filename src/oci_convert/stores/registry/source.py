@@ -89,14 +89,21 @@ class RegistrySource(Source):
         name = f"{self._reference.repository}:{tag}"
         return Root(descriptor, {REF_NAME: tag, CONTAINERD_NAME: name}, name)
 
-    def referrers(self, subjects: Sequence[Descriptor]) -> Sequence[Root]:
+    def referrers(self, subjects: Sequence[Descriptor]) -> Sequence[tuple[str, Root]]:
         """By the API, else by the tag that stands for it; and what cosign tags.
 
         What some registries answer to requests that they do not know is learnt from the first.
         """
         first = [self._referrers(subject) for subject in subjects[:1]]
         found = [*first, *self._together(self._referrers, subjects[1:])]
-        return list({root.descriptor.digest: root for some in found for root in some}.values())
+        listed = zip(subjects, found, strict=True)
+        return list(
+            {
+                root.descriptor.digest: (subject.digest, root)
+                for subject, some in listed
+                for root in some
+            }.values()
+        )
 
     def _referrers(self, subject: Descriptor) -> list[Root]:
         remote, found = self.remote_repository, []
