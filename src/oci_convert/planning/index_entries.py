@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from oci_convert.documents.document import Role, Slot
 from oci_convert.errors import BlobError, RefusedError
@@ -382,14 +383,17 @@ class _Entries:
     def _speaks_of_unselected(self, slot: Slot) -> bool:
         """Whether an attestation belongs to an image that ``platforms`` leaves out."""
         named = (slot.descriptor.annotations or {}).get(REFERENCE_DIGEST)
-        unwanted = [
-            self._unwanted(other, node)
-            for other, node in self._node.named
-            if other.role is Role.ENTRY
-            and other.descriptor.digest == named
-            and not is_attestation(other.descriptor)
-        ]
+        unwanted = [self._unwanted(*image) for image in self._images.get(named or "", ())]
         return bool(unwanted) and all(unwanted)
+
+    @cached_property
+    def _images(self) -> Mapping[str, list[tuple[Slot, Node]]]:
+        """The entries that are no attestations, by their digests: each attestation asks."""
+        found: dict[str, list[tuple[Slot, Node]]] = {}
+        for slot, child in self._node.named:
+            if slot.role is Role.ENTRY and not is_attestation(slot.descriptor):
+                found.setdefault(slot.descriptor.digest, []).append((slot, child))
+        return found
 
     def with_absent(self, plans: list[DescriptorPlan]) -> list[DescriptorPlan]:
         """The same plans, where absent entries stay or go, as is asked: by default they go from an
