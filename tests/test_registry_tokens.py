@@ -17,6 +17,7 @@ from oci_convert.errors import StoreError
 from oci_convert.spec.digest import Digest
 from oci_convert.stores.registry.auth import Auth, Found
 from oci_convert.stores.registry.calls import scope
+from oci_convert.stores.registry.mask import Mask
 from oci_convert.stores.registry.reference import Repository
 from oci_convert.stores.registry.secret import Secret, UserPassword
 from oci_convert.stores.registry.tokens import Authorizer
@@ -383,13 +384,13 @@ class Clock:
         self.status = 200
         found = Found(UserPassword("me", Secret("s3cr3t")), "this run")
         self.authorizer = Authorizer(
-            "registry.example", found, lambda: found, self.trade, lambda: self.now
+            "registry.example", found, lambda: found, self.trade, Mask(), lambda: self.now
         )
 
     def trade(self, *_: Any, **__: Any) -> Answer:
         self.asked += 1
         body = {"token": f"t{self.asked}", **self.answer}
-        return Answer(self.status, {}, json.dumps(body).encode())
+        return Answer(self.status, {}, Mask(), json.dumps(body).encode())
 
     def header(self, *, fresh: bool = False) -> str | None:
         return self.authorizer.header(Wish(), fresh=fresh)

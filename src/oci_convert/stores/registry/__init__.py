@@ -4,6 +4,7 @@ Nothing but this package opens a socket, and nothing else imports urllib3, which
 first client and not before. From the bottom up::
 
     reference, headers, secret, traffic      values; they know nobody
+    mask                                     what registries say, without what is secret
     auth_files, credential_helpers, auth     who we are
     options, proxies, tls, transport         how bytes travel
     pace, tokens, refusals, host             one registry: when to wait, what to try again

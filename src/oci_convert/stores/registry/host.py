@@ -22,6 +22,7 @@ from oci_convert.stores.registry.auth import Found, Keychain
 from oci_convert.stores.registry.calls import Access, Call, Kind
 from oci_convert.stores.registry.failures import failed
 from oci_convert.stores.registry.headers import retry_after, warning_texts
+from oci_convert.stores.registry.mask import Mask
 from oci_convert.stores.registry.options import RegistryOptions
 from oci_convert.stores.registry.pace import Pace
 from oci_convert.stores.registry.reference import Repository, is_loopback
@@ -74,6 +75,8 @@ class Host:
         self.options = options
         self.pace = pace
         self.origin: Origin = transport.origin(repository)
+        self.mask: Mask = transport.mask
+        """What everything passes that this registry says, before it is shown."""
         self._transport = transport
         self._keychain = keychain
         self._channel = transport.channel(self.origin, ours=True)
@@ -95,7 +98,7 @@ class Host:
         with self._lock:
             authorizer = self._authorizers.get(found.credential)
             if authorizer is None:
-                authorizer = Authorizer(self.name, found, find_again, self.trade)
+                authorizer = Authorizer(self.name, found, find_again, self.trade, self.mask)
                 self._authorizers[found.credential] = authorizer
         return authorizer
 
@@ -190,7 +193,8 @@ class Host:
         url = _joined(f"{here}{target}", location)
         found = self.allowed(url, here)
         if found is None:
-            raise self._led_astray(call, f"it leads to {_bare(url)}")
+            raise self._led_astray(call, f"it leads to {self._bare(url)}")
+        self.mask.add_query(location)
         return found
 
     def _send(
@@ -211,9 +215,10 @@ class Host:
         except HTTPError as error:
             raise failed(error, origin, call.where, reached=self._reached) from None
         self._reached = True
-        if "Warning" in response.headers:
+        # A token server may repeat the token that it gives: nobody knows it before it was read.
+        if "Warning" in response.headers and call.kind is not Kind.TOKEN:
             for text in warning_texts(response.headers["Warning"]):
-                traffic.warn(text)
+                traffic.warn(self.mask.told(text))
         return sent, response
 
     def read(self, response: Response, call: Call) -> Answer:
@@ -235,7 +240,7 @@ class Host:
         if size > most:
             response.close()
             if failure:
-                return Answer(response.status, response.headers)
+                return Answer(response.status, response.headers, self.mask)
             raise StoreError(
                 f"the answer of the registry is larger than {most} bytes",
                 code="answer-too-large",
@@ -243,7 +248,7 @@ class Host:
                 remedy=f"check that this is a registry; {raised_by(call.limit)}",
             )
         call.access.traffic.down(len(body))
-        return Answer(response.status, response.headers, body)
+        return Answer(response.status, response.headers, self.mask, body)
 
     def trade(
         self,
@@ -260,7 +265,7 @@ class Host:
         call = Call(access, Kind.TOKEN, method, url, headers=headers, body=body)
         if found is None:
             raise StoreError(
-                f"the registry sends us for a token to {_bare(url)}, where no password may go",
+                f"the registry sends us for a token to {self._bare(url)}, where no password may go",
                 code="realm-refused",
                 store=call.where,
                 remedy=Wording(
@@ -283,7 +288,11 @@ class Host:
         to a host of ``plain_http``, or from this machine to this machine.
         """
         found = origin_of(url)
-        if found is None or found[0].scheme == "https" or found[0] == self.origin:
+        if found is None or found[0] == self.origin:
+            return found
+        if self.mask.hides(found[0].host):
+            return None  # errors could not name it
+        if found[0].scheme == "https":
             return found
         origin = found[0]
         plain = origin.address in self.options.plain_http
@@ -300,13 +309,15 @@ class Host:
             raise self._led_astray(call, "it has no Location", _BROKEN)
         base = call.target if "://" in call.target else f"{self.origin}{call.target}"
         url = _joined(base, location)
+        if call.kind is Kind.UPLOAD:
+            self.mask.add_query(location)
         found = origin_of(url)
         if found is not None and found[0].host == self.origin.host:
             same_port = found[0].port == self.origin.port
             if same_port or found[0] == Origin("http", self.origin.host, 80):
                 return found[1]
         if self.allowed(url, self.origin) is None:
-            raise self._led_astray(call, f"it leads to {_bare(url)}")
+            raise self._led_astray(call, f"it leads to {self._bare(url)}")
         return url
 
     def _aim(self, call: Call) -> tuple[Origin, str]:
@@ -315,7 +326,7 @@ class Host:
             return self.origin, call.target
         found = self.allowed(call.target, self.origin)
         if found is None:
-            raise self._led_astray(call, f"it leads to {_bare(call.target)}")
+            raise self._led_astray(call, f"it leads to {self._bare(call.target)}")
         return found
 
     def _passing(self, call: Call, response: Response, sent: float | None) -> TryAgain:
@@ -329,6 +340,17 @@ class Host:
         if wait is not None and wait <= self.options.longest_wait:
             self.pace.hold(wait)
         return TryAgain(refused(call, answer), wait)
+
+    def _bare(self, url: str) -> str:
+        """Where an address leads, without its path and query, which may hold what is secret."""
+        found = origin_of(url)
+        if found is None and "@" in url:
+            return "an address that holds credentials"
+        return (
+            self.mask.told(str(found[0]))
+            if found
+            else "something that is no address of http or https"
+        )
 
     def _led_astray(self, call: Call, why: str, remedy: str = _TO_HTTPS) -> StoreError:
         return StoreError(
@@ -344,11 +366,3 @@ def _joined(base: str, location: str) -> str:
         return urljoin(base, location)
     except ValueError:
         return location
-
-
-def _bare(url: str) -> str:
-    """Where an address leads, without its path and query, which may hold what is secret."""
-    found = origin_of(url)
-    if found is None and "@" in url:
-        return "an address that holds credentials"
-    return str(found[0]) if found else "something that is no address of http or https"

@@ -36,7 +36,9 @@ class Lists(Remote):
         found = sorted(self._listed(call, "tags"))
         wrong = next((tag for tag in found if not is_tag(tag)), None)
         if wrong is not None:
-            raise bad_answer(call, f"with a tag that is none: {wrong[:80]!r}")
+            raise bad_answer(
+                call, f"with a tag that is none: {self.host.mask.masked(wrong)[:80]!r}"
+            )
         return found
 
     def catalog(self) -> list[str]:
@@ -57,6 +59,8 @@ class Lists(Remote):
             entries = [] if entries is None else entries  # so registries in Go write an empty list
             if not isinstance(entries, list) or not all(isinstance(it, str) for it in entries):
                 raise bad_answer(page, f"with a list of {name} that is none")
+            if self.host.mask.hides("\0".join(entries)):
+                raise bad_answer(page, f"with a list of {name} that repeats our credentials")
             found.update(entries)
         return found
 

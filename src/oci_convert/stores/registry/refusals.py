@@ -1,13 +1,13 @@
 """What registries refuse, and what goes wrong on the way, as errors that say what to do.
 
-What a registry says is repeated, bounded and fit to be shown; what is secret is taken out first, as
-some registries repeat what they were sent.
+What a registry says is repeated as its :class:`Mask` tells it: bounded, fit to be shown, and
+without what is secret.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
@@ -16,15 +16,11 @@ from oci_convert.errors import OciConvertError, StoreError
 from oci_convert.stores.registry.calls import Call, Kind
 from oci_convert.stores.registry.headers import media_type, retry_after
 from oci_convert.stores.registry.transport import Answer
-from oci_convert.text.printable import printable
 from oci_convert.text.wording import Wording
 
 __all__ = ["TryAgain", "Words", "no_repository", "refused", "unexpected", "words_of"]
 
-_LONGEST: Final = 300
 _MOST: Final = 5
-_SHORTEST_SECRET: Final = 4
-"""Characters: what is shorter would be found in every other word."""
 _LIMITS: Final = ("RateLimit-Limit", "X-RateLimit-Limit", "RateLimit-Policy")
 
 
@@ -48,30 +44,28 @@ class Words:
     text: str
     """One line, bounded; empty if it says nothing."""
     digests: tuple[str, ...] = ()
-    """What it names in the details, such as blobs that are not there."""
+    """What it names in the details, such as blobs that are not there: to look for, not to show."""
 
     def quoted(self) -> str:
         """The text as the end of a sentence."""
         return f": {self.text}" if self.text else ""
 
 
-def words_of(answer: Answer, secrets: Collection[str] = ()) -> Words:
-    """What an answer says, whatever its body is; without any of the ``secrets``."""
+def words_of(answer: Answer) -> Words:
+    """What an answer says, whatever its body is."""
     text = answer.body[: 64 * 1024].decode("utf-8", "replace")
-    for secret in secrets:
-        if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, "…")
+    line = answer.mask.told
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
-        return Words(frozenset(), "" if _is_page(answer, text) else _line(text))
+        return Words(frozenset(), "" if _is_page(answer, text) else line(text))
     errors = content.get("errors") if isinstance(content, dict) else None
     if not isinstance(errors, list):
-        return Words(frozenset(), _line(text))
+        return Words(frozenset(), line(text))
     told = [error for error in errors if isinstance(error, dict)][:_MOST]
     return Words(
         frozenset(str(error.get("code", "")).upper() for error in told),
-        _line("; ".join(filter(None, map(_told, told)))),
+        line("; ".join(filter(None, map(_told, told)))),
         tuple(digest for error in told for digest in _digests(error.get("detail"))),
     )
 
@@ -95,17 +89,12 @@ def _digests(detail: object) -> list[str]:
     """The digests of a detail: a text, an object, or a list of either."""
     found = detail if isinstance(detail, list) else [detail]
     texts = [it.get("digest") or it.get("Digest") if isinstance(it, dict) else it for it in found]
-    return [_line(text) for text in texts if isinstance(text, str) and ":" in text]
-
-
-def _line(text: str) -> str:
-    line = printable(" ".join(text.split()))
-    return line if len(line) <= _LONGEST else line[:_LONGEST] + "…"
+    return [text for text in texts if isinstance(text, str) and ":" in text]
 
 
 def refused(call: Call, answer: Answer) -> OciConvertError:
     """The error for a status that is no answer to the call, by its status and its codes."""
-    words = words_of(answer, call.access.authorizer.secrets())
+    words = words_of(answer)
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return call.access.authorizer.rejected(call.where, words.quoted())
     if answer.status in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
@@ -140,7 +129,7 @@ def no_repository(call: Call, words: Words) -> OciConvertError:
 
 def unexpected(call: Call, answer: Answer, words: Words | None = None) -> OciConvertError:
     """The error for a status that means nothing here."""
-    words = words or words_of(answer, call.access.authorizer.secrets())
+    words = words or words_of(answer)
     verb = {"GET": "read", "HEAD": "look for"}.get(call.method, "write")
     asked = "upload a blob" if call.kind is Kind.UPLOAD else f"{verb} the {call.kind}"
     return StoreError(
@@ -182,7 +171,7 @@ def _denied(call: Call, words: Words) -> OciConvertError:
 
 def _too_many(call: Call, answer: Answer, words: Words) -> OciConvertError:
     limits = [answer.headers[name] for name in _LIMITS if name in answer.headers]
-    limit = f" (its limit is {_line(limits[0])})" if limits else ""
+    limit = f" (its limit is {answer.mask.told(limits[0])})" if limits else ""
     wait = retry_after(answer.headers.get("Retry-After", ""))
     later = f"in {wait:.0f} s" if wait else "later"
     return StoreError(
@@ -197,14 +186,14 @@ def _too_many(call: Call, answer: Answer, words: Words) -> OciConvertError:
 
 def _manifest_refused(call: Call, answer: Answer, words: Words) -> OciConvertError:
     if words.codes & {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"}:
-        which = ", ".join(words.digests[:_MOST]) or "a blob of this manifest"
+        which = ", ".join(map(answer.mask.told, words.digests[:_MOST])) or "a blob of this manifest"
         return StoreError(
             f"the registry says that it has not got {which}{words.quoted()}",
             code="manifest-blob-unknown",
             store=call.where,
             remedy="start the run again; if it stays so, the registry lost what it had taken",
         )
-    types = _media_types(call.body)
+    types = answer.mask.told(_media_types(call.body))
     return StoreError(
         f"the registry refuses this manifest with {_status(answer)}{words.quoted()}"
         + (f"; its media types are {types}" if types else ""),
@@ -227,4 +216,4 @@ def _media_types(body: object) -> str:
         entries = content.get(name)
         within += entries if isinstance(entries, list) else []
     types = [it.get("mediaType") for it in within if isinstance(it, dict)]
-    return _line(", ".join(dict.fromkeys(it for it in types if isinstance(it, str))))
+    return ", ".join(dict.fromkeys(it for it in types if isinstance(it, str)))

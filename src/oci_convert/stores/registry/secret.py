@@ -52,10 +52,13 @@ class UserPassword:
     user: str
     password: Secret
 
+    def pair(self) -> str:
+        """Both as one text: a secret, too."""
+        return f"{self.user}:{self.password.reveal()}"
+
     def header(self) -> str:
         """The value of an ``Authorization`` header that holds them: a secret, too."""
-        pair = f"{self.user}:{self.password.reveal()}".encode("utf-8", "surrogateescape")
-        return f"Basic {b64encode(pair).decode()}"
+        return f"Basic {b64encode(self.pair().encode('utf-8', 'surrogateescape')).decode()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,8 +132,9 @@ class RegistrySource(Source):
         media_type = found.media_type
         if media_type in MEDIA_TYPES:
             return media_type  # if it is only a label, whoever reads it will say what is wrong
+        told = self.remote_repository.host.mask.told(media_type)
         raise StoreError(
-            f"the registry answers with {media_type or 'something'} in the place of a manifest",
+            f"the registry answers with {told or 'something'} in the place of a manifest",
             code="bad-registry-answer",
             store=f"{self.label}{'@' if ':' in target else ':'}{target}",
             remedy="check that this is a registry; it, or a proxy before it, may be broken",

@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 from oci_convert.errors import OciConvertError, StoreError
 from oci_convert.stores.registry.auth import Found
 from oci_convert.stores.registry.headers import challenges
+from oci_convert.stores.registry.mask import Mask
 from oci_convert.stores.registry.reference import Repository
 from oci_convert.stores.registry.secret import IdentityToken, RegistryToken, UserPassword
 from oci_convert.stores.registry.transport import Answer
@@ -93,11 +94,13 @@ class Authorizer:
         found: Found,
         find_again: Callable[[], Found],
         trade: Trade,
+        mask: Mask,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._host = host
         self._find_again = find_again
         self._trade = trade
+        self._mask = mask
         self._clock = clock
         self._found = found
         self._fixed: str | None = None
@@ -114,6 +117,7 @@ class Authorizer:
 
     def _take(self, found: Found) -> None:
         self._found = found
+        self._mask.add(found.credential)
         if isinstance(found.credential, RegistryToken):
             self._fixed = f"Bearer {found.credential.token.reveal()}"
 
@@ -140,6 +144,7 @@ class Authorizer:
         for it in offered:
             realm = it.parameters.get("realm", "")
             if it.scheme == "bearer" and realm and self._fixed is None:
+                self._mask.add_query(realm)
                 self._service = _Service(realm, it.parameters.get("service", ""))
                 wanted = frozenset(it.parameters.get("scope", "").split())
                 self._extra[wish.scopes] = self._extra.get(wish.scopes, frozenset()) | wanted
@@ -200,7 +205,9 @@ class Authorizer:
             )
         refresh = content.get("refresh_token")
         if isinstance(refresh, str) and refresh:
+            self._mask.add_token(refresh)
             self._refresh = refresh
+        self._mask.add_token(text)
         stated = content.get("expires_in")
         told = stated if isinstance(stated, int | float) and stated > 0 else _LIFE
         life = min(told, _LONGEST_LIFE)
@@ -271,16 +278,6 @@ class Authorizer:
         if self._found.credential is None:
             return "log in with an account that has that right: no credentials were found"
         return f"the account of {self._found.origin} needs that right"
-
-    def secrets(self) -> frozenset[str]:
-        """Everything that must not be repeated in an error, whoever repeats it."""
-        known = [self._fixed, self._refresh, *(token.header for token in self._tokens.values())]
-        credential = self._found.credential
-        if isinstance(credential, UserPassword):
-            known += [credential.password.reveal(), credential.header()]
-        elif credential is not None:
-            known.append(credential.token.reveal())
-        return frozenset(text.rpartition(" ")[2] for text in known if text)
 
 
 def _object(answer: Answer) -> dict[str, Any]:

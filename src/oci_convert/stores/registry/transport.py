@@ -1,6 +1,6 @@
 """How bytes travel: origins, pools of connections, proxies, timeouts. One request, one answer.
 
-Nothing is tried again here, no redirect is followed, no credential is known.
+Nothing is tried again here, no redirect is followed, and credentials are only kept out of logs.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from urllib3 import connectionpool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import Retry, Timeout
 
+from oci_convert.stores.registry.mask import Mask
 from oci_convert.stores.registry.options import RegistryOptions
 from oci_convert.stores.registry.proxies import Proxies, Proxy
 from oci_convert.stores.registry.reference import Repository, is_loopback
@@ -51,6 +52,8 @@ class Answer:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     """By names of any case."""
+    mask: Mask
+    """What its words have to pass before they are shown."""
     body: bytes = field(repr=False, default=b"")
 
 
@@ -103,23 +106,37 @@ def _is_host(host: str) -> bool:
 
 
 class _Sending(local):
-    """Whether this thread sends a request of ours."""
+    """Whether this thread sends a request of ours: its mask."""
 
-    now = False
+    mask: Mask | None = None
 
 
 _sending: Final = _Sending()
+_LOGGERS: Final = (
+    "connection",
+    "connectionpool",
+    "contrib.pyopenssl",
+    "http2.connection",
+    "poolmanager",
+    "response",
+    "util.retry",
+)
+"""Those of urllib3: a filter is not asked of what other loggers below it log."""
 
 
-def _without_query(record: Any) -> bool:
-    """Cut the queries of our addresses out of what urllib3 logs: those of redirects hold keys."""
-    if _sending.now and isinstance(record.args, tuple):
-        bare = (it.partition("?")[0] if isinstance(it, str) else it for it in record.args)
-        record.args = tuple(bare)
+def _masked(record: Any) -> bool:
+    """Take what is secret out of what urllib3 logs of our requests: headers and addresses hold it.
+
+    An exception repeats what the message says.
+    """
+    if _sending.mask is not None:
+        record.msg, record.args = _sending.mask.masked(record.getMessage()), ()
+        record.exc_info = record.exc_text = None
     return True
 
 
-connectionpool.log.addFilter(_without_query)
+for _name in _LOGGERS:
+    connectionpool.log.manager.getLogger(f"urllib3.{_name}").addFilter(_masked)
 
 
 class _Open:
@@ -197,9 +214,14 @@ class Channel:
     """Sends requests to one origin over connections that it keeps."""
 
     def __init__(
-        self, pool: urllib3.HTTPConnectionPool, prefix: str, options: RegistryOptions
+        self,
+        pool: urllib3.HTTPConnectionPool,
+        prefix: str,
+        options: RegistryOptions,
+        mask: Mask,
     ) -> None:
         self._pool = pool
+        self._mask = mask
         self._prefix = prefix
         """What stands before a target: nothing, but for a proxy that forwards."""
         self._timeout = Timeout(connect=options.connect_timeout, read=options.read_timeout)
@@ -221,7 +243,7 @@ class Channel:
         """
         chunks = body is not None and not isinstance(body, bytes)
         timeout = self._sending if chunks else self._timeout
-        before, _sending.now = _sending.now, True
+        before, _sending.mask = _sending.mask, self._mask
         try:
             return self._pool.urlopen(
                 method,
@@ -236,7 +258,7 @@ class Channel:
                 decode_content=False,
             )
         finally:
-            _sending.now = before  # the chunks of a body may come from another request
+            _sending.mask = before  # the chunks of a body may come from another request
 
     def close(self) -> None:
         """Close the connections that are kept."""
@@ -249,6 +271,10 @@ class Transport:
     def __init__(self, options: RegistryOptions, proxies: Proxies) -> None:
         self._options = options
         self._proxies = proxies
+        self.mask: Mask = Mask()
+        """What is secret in this run."""
+        for proxy in filter(None, (proxies.http, proxies.https)):
+            self.mask.add(proxy.credentials)
         self._channels: dict[tuple[Origin, bool], Channel] = {}
         self._opened = _Open()
         self._lock = Lock()
@@ -290,7 +316,9 @@ class Transport:
         )
         plain, tls = _connections(self._opened, verified="assert_hostname" not in special)
         pool.ConnectionCls = tls if secure else plain
-        return Channel(pool, "" if secure or proxy is None else str(origin), self._options)
+        return Channel(
+            pool, "" if secure or proxy is None else str(origin), self._options, self.mask
+        )
 
     def _manager(self, proxy: Proxy | None) -> urllib3.PoolManager:
         if proxy is None:
