@@ -44,6 +44,7 @@ def bundle(subject: Image) -> Image:
         Blob(EMPTY, b"{}"),
         [Blob("application/vnd.dev.sigstore.bundle.v0.3+json", b"{}")],
         subject=subject.descriptor.triple(),
+        artifactType="application/vnd.dev.sigstore.bundle.v0.3+json",
     )
 
 

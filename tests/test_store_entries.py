@@ -197,6 +197,15 @@ def test_a_folder_of_one_image_names_what_it_cannot_say(tmp_path: Path, keep_goi
     convert(plain, f"dir:{tmp_path}/plain", to="oci", on_loss="fail")
 
 
+def test_when_buildkit_made_an_image_is_no_loss(tmp_path: Path) -> None:
+    created = {"org.opencontainers.image.created": "2026-01-01T00:00:00Z"}
+    for more, level in (({}, "info"), ({"x": "1"}, "loss")):
+        source = Memory(files([entry(OCI, "a", annotations={**created, **more})]))
+        report = convert(source, f"dir:{tmp_path}/{level}", to="oci")
+        (found,) = (it for it in report.findings if it.code == "entry-not-carried")
+        assert found.level == level
+
+
 def test_a_layout_of_before_1_0_names_annotations() -> None:
     source = Memory(files([entry(OCI, "a", platform=AMD, annotations={"x": "1"})], **SAID))
     report = convert(source, Memory(), to="oci-rc2")

@@ -228,6 +228,15 @@ CODES: Final[dict[str, Code]] = {
         "Ask the producer of the image to fix it; runtimes may refuse it.",
         fault=True,
     ),
+    "missing-field": Code(
+        Level.WARNING,
+        "A manifest or an index lacks a field that its specification requires: `layers`, or "
+        "`manifests`, the `artifactType` of an artifact with an empty config and, of Docker, "
+        "`mediaType` and the `platform` of an entry. It is kept, or gets what the target needs.",
+        "Ask the producer of the image to fix it; other tools may refuse it, and so does "
+        "`{strict=True}`.",
+        fault=True,
+    ),
     "invalid-value": Code(
         Level.WARNING,
         "A value breaks the grammar of the specification: a media type or an `artifactType` that "
@@ -361,7 +370,8 @@ CODES: Final[dict[str, Code]] = {
         Level.LOSS,
         "The entry of an image in `index.json` says something of it that is not in the target: "
         "a `dir:` and a registry have no such entry, and `urls` of an image that changed serve "
-        "the bytes from before.",
+        "the bytes from before. Where that is only the time at which BuildKit made the image, it "
+        "is no loss: the config says it, too.",
         "Convert to an OCI layout or an archive, whose entries say the same; keep the source.",
     ),
     "list-not-carried": Code(

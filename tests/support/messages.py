@@ -1168,6 +1168,11 @@ FINDINGS: Final[dict[str, Provoked]] = {
         "convert dir:app oci:new",
         (folder(ONE), lambda: Path("app/signature-1").write_bytes(b"signed")),
     ),
+    "an artifact of no type": Provoked(
+        "missing-field",
+        "verify oci:layout",
+        (layout(app=manifest(Blob(EMPTY, b"{}"), [Blob("text/plain", b"note")])),),
+    ),
     "values that break the grammar": Provoked(
         "invalid-value",
         "verify oci:layout",

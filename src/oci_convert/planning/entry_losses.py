@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
 
 from oci_convert.documents.json_reader import representable
-from oci_convert.findings import Finding
+from oci_convert.findings import Finding, Level
 from oci_convert.planning.decisions import Plan
 from oci_convert.planning.rendering import Rendered
 from oci_convert.spec.media_types import Family
@@ -14,6 +16,9 @@ from oci_convert.stores.base import Root
 from oci_convert.tree.nodes import DocumentNode, Node, platform_or_none
 
 __all__ = ["entry_losses"]
+
+_CREATED: Final = "annotation org.opencontainers.image.created"
+"""BuildKit writes it into every entry; the config of the image says when it was made, too."""
 
 
 def entry_losses(
@@ -38,7 +43,8 @@ def entry_losses(
         lost += _unwritable(root) if has_entries else _unsaid(root, node)
         if lost:
             message = f"its entry in index.json says what the target does not: {', '.join(lost)}"
-            findings.append(Finding.of("entry-not-carried", node.where, message))
+            found = Finding.of("entry-not-carried", node.where, message)
+            findings.append(replace(found, level=Level.INFO) if lost == [_CREATED] else found)
     return findings
 
 

@@ -51,6 +51,10 @@ def broken_rules(config: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(runtime, dict):
         yield from _runtime(runtime)
     rootfs = config.get("rootfs")
+    if rootfs is None:
+        yield "rootfs is missing"
+    elif isinstance(rootfs, dict) and "diff_ids" not in rootfs:
+        yield "rootfs.diff_ids is missing"
     if isinstance(rootfs, dict) and rootfs.get("type") != "layers":
         kind = rootfs.get("type")
         yield "rootfs.type is missing" if kind is None else f"rootfs.type is {kind!r}, not layers"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from oci_convert.documents.document import Role
+from oci_convert.documents.document import Document, Role
 from oci_convert.errors import DocumentError
 from oci_convert.findings import Finding, Level
 from oci_convert.spec.grammar import broken_values, is_media_type
-from oci_convert.spec.models import Descriptor, ImageConfig, diff_ids_for
+from oci_convert.spec.media_types import EMPTY_CONFIG, Family, Kind
+from oci_convert.spec.models import Descriptor, ImageConfig, Manifest, diff_ids_for
 from oci_convert.spec.platforms import disagree, runs_elsewhere
 from oci_convert.tree.nodes import DocumentNode, Node
 
@@ -20,17 +21,37 @@ _NAMED_OTHERWISE: Final = frozenset({"misspelled-media-type", "mislabelled-docum
 
 
 def value_findings(node: DocumentNode) -> Iterator[Finding]:
-    """The values in a manifest or an index that break the specification's grammar."""
+    """What a manifest or an index lacks, and its values that break the specification's grammar."""
+    for message in _missing(node.document):
+        yield Finding.of("missing-field", node.where, message)
     stated = node.document.model.artifact_type
     if stated and not is_media_type(stated):
         message = f"artifactType is no media type: {stated!r}"
         yield Finding.of("invalid-value", node.where, message)
+    in_docker_list = node.kind is Kind.INDEX and Family.DOCKER in node.document.families
     for slot, child in node.named:
         where = f"{node.where}.{slot.label}"
+        unstated = slot.descriptor.platform is None and child.kind is not Kind.INDEX
+        if in_docker_list and unstated:
+            message = "it has no platform, as entries of a Docker list must"
+            yield Finding.of("missing-field", where, message)
         told = any(remark.code in _NAMED_OTHERWISE for remark in child.remarks)
         for message in broken_values(slot.descriptor):
             if not (told and message.startswith("mediaType")):
                 yield Finding.of("invalid-value", where, message)
+
+
+def _missing(document: Document) -> Iterator[str]:
+    """A sentence for each member that a document must have, and has not."""
+    model, is_index = document.model, document.kind is Kind.INDEX
+    what, listed = ("an index", "manifests") if is_index else ("a manifest", "layers")
+    if listed not in document.root.value:
+        yield f"it has no {listed}, as {what} must"
+    if Family.DOCKER in document.families and not model.media_type:
+        yield "it has no mediaType, as documents of Docker must"
+    empty = isinstance(model, Manifest) and model.config.media_type == EMPTY_CONFIG
+    if empty and not model.artifact_type:
+        yield "it has no artifactType, as a manifest with an empty config must"
 
 
 def config_findings(node: DocumentNode) -> Iterator[Finding]:
