@@ -16,6 +16,7 @@ from typing import IO, Any
 import pytest
 
 from oci_convert import (
+    BlobError,
     Memory,
     OciConvertError,
     UsageError,
@@ -335,6 +336,30 @@ def test_an_archive_that_can_seek_is_read_again_and_by_several_threads_at_once()
         tuple(sorted(targets[0].files.items()))
     }
     assert verify(archive).sound
+
+
+def image_with_a_broken_layer() -> Memory:
+    files = layout_files({"app": DOCKER})
+    digest = DOCKER.layers[0].digest[7:]
+    return Memory({**files, f"blobs/sha256/{digest}": bytes(len(DOCKER.layers[0].data))})
+
+
+@pytest.mark.parametrize("make", [io.BytesIO, on_disk, offset])
+@pytest.mark.parametrize("rest", [0, 100_000])
+def test_a_file_with_others_bytes_is_written_over_only_by_a_whole_archive(
+    make: Callable[[bytes], Any], rest: int
+) -> None:
+    with make(b"precious" + bytes(rest)) as file, io.BytesIO() as expected:
+        start = file.tell()
+        with pytest.raises(BlobError):
+            convert(image_with_a_broken_layer(), DockerArchive(file))
+        file.seek(start)
+        assert file.read() == b"precious" + bytes(rest)
+        file.seek(start)
+        convert(Memory(layout_files({"app": DOCKER})), DockerArchive(file))
+        convert(Memory(layout_files({"app": DOCKER})), DockerArchive(expected))
+        file.seek(start)
+        assert file.read() == expected.getvalue()
 
 
 def test_a_stream_is_read_once() -> None:

@@ -68,12 +68,30 @@ class Borrowed:
         with suppress(AttributeError):
             self.file.flush()
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether nothing follows where it stood; also of one that cannot seek."""
+        if self._start is None:
+            return True
+        try:
+            return bool(self.file.seek(0, os.SEEK_END) <= self._start)
+        except _UNSUPPORTED:
+            return True
+        finally:
+            with suppress(*_UNSUPPORTED):
+                self.file.seek(self._start)
+
     def take_back(self) -> None:
         """Undo all that was written, if it can seek."""
         if self._start is not None:
             with suppress(*_UNSUPPORTED):
                 self.file.seek(self._start)
                 self.file.truncate()
+
+    def end_here(self) -> None:
+        """Let nothing follow what was written, if it can do that."""
+        with suppress(*_UNSUPPORTED):
+            self.file.truncate()
 
 
 def _position(file: Any) -> int | None:

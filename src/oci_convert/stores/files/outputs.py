@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from oci_convert.errors import StoreError, UsageError
+from oci_convert.layers.streams import read_chunks
 from oci_convert.operating_system import wait_for_reader
 from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.borrowed import Borrowed
-from oci_convert.stores.files.file import File
+from oci_convert.stores.files.file import File, write_all
 from oci_convert.stores.files.run_folder import RunFolder, flush
 from oci_convert.stores.files.system import system_errors
 from oci_convert.text.wording import Wording
@@ -151,7 +152,8 @@ class GivenFile(Output):
     """A file object of the caller's, written from where it stands.
 
     Nothing in it is changed once it is written, so that it need not be able to seek; if it can, a
-    failed run leaves it as it was.
+    failed run leaves it as it was: what would be written over others' bytes waits in a scratch file
+    until it is whole.
     """
 
     rewritable = False
@@ -160,8 +162,12 @@ class GivenFile(Output):
         self._file = file
         self._scratch = scratch
         self._begun = False
+        self._waiting: BinaryIO | None = None
 
     def begin(self) -> BinaryIO:
+        if not self._file.is_at_end:
+            self._waiting = self._scratch()
+            return self._waiting
         self._begun = True
         return self._file  # type: ignore[return-value]  # what is not rewritable is only written
 
@@ -169,6 +175,11 @@ class GivenFile(Output):
         return self._scratch()
 
     def finish(self) -> None:
+        if self._waiting is not None:
+            self._waiting.seek(0)
+            for chunk in read_chunks(self._waiting):
+                write_all(self._file, chunk)  # type: ignore[arg-type]  # it is only written
+            self._file.end_here()
         self._file.flush()
 
     def undo(self) -> None:
@@ -176,4 +187,6 @@ class GivenFile(Output):
             self._file.take_back()
 
     def close(self) -> None:
-        """The file is closed by the caller who opened it."""
+        """The file itself is closed by the caller who opened it."""
+        if self._waiting is not None:
+            self._waiting.close()
