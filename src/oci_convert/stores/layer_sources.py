@@ -48,8 +48,9 @@ def agreed(
     if not (of_layer and source.size == layer.size and _same(layer, source, hashed, telling)):
         level = Level.LOSS if telling else Level.WARNING
         message = (
-            f"LayerSources describes {source.digest} ({source.media_type}), but the file holds "
-            f"{layer.digest}; the file is used" + (", without its urls" if source.urls else "")
+            f"LayerSources describes {source.digest} ({source.media_type}, {source.size} bytes), "
+            f"but the file holds {layer.digest} ({layer.size} bytes); the file is used"
+            + (", without its urls" if source.urls else "")
         )
         return layer, Finding("layer-source-unused", level, where, message)
     if not telling:

@@ -170,8 +170,9 @@ def _kept_as_is(layer: Layer, family: Family) -> LayerPlan:
     meaning = look_up(layer.media_type)
     known = meaning is not None and (layer.media_type == IN_TOTO or family in meaning.families)
     if family is Family.DOCKER and not layer.at_home and not known:
+        name = layer.media_type or "(none)"
         raise RefusedError(
-            f"unknown layer type {layer.media_type}, for which Docker has no media type",
+            f"unknown layer type {name}, for which Docker has no media type",
             code="unknown-layer",
             where=layer.where,
             remedy="convert to oci, which keeps it unchanged",
