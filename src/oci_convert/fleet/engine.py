@@ -16,27 +16,27 @@ from concurrent.futures import (
 from contextlib import ExitStack
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
-from itertools import islice
 from os import PathLike
 from pathlib import Path
 from threading import Event
-from typing import Final
+from typing import Final, TypeAlias
 
-from oci_convert.errors import OciConvertError, StoreError, UsageError
+from oci_convert.errors import StoreError, UsageError
 from oci_convert.fleet.dask_executor import that_answers
 from oci_convert.fleet.jobs import Chunk, Job, Task
-from oci_convert.fleet.names import Names
+from oci_convert.fleet.names import Names, names_of
 from oci_convert.fleet.records import write_record
 from oci_convert.fleet.results import Answer, JobResult, JobStatus, Summary
 from oci_convert.fleet.results_file import ResultsFile
 from oci_convert.fleet.resume import state_when_done
 from oci_convert.fleet.work import Watch, run_chunk, working_folder
 from oci_convert.limits import limits
-from oci_convert.report import Failure
 from oci_convert.text.wording import Wording
 from oci_convert.version import __version__
 
 __all__ = ["Fleet", "convert_many"]
+
+_Work: TypeAlias = Callable[[Chunk], Answer]
 
 _LASTING: Final = 1.0
 """Seconds for which jobs are sent at once to an executor that is not ours, to which it costs to
@@ -114,10 +114,11 @@ class _Sent:
 class Fleet:
     """One run of many jobs: iterating over it carries them out, once.
 
-    It takes what :func:`convert_many` does; ``watch`` is told of jobs by our own threads.
+    It takes what :func:`convert_many` does; ``watch`` is told of jobs by our own threads. Among
+    ``jobs`` there may be results: of what no job could be made of.
     """
 
-    jobs: Iterable[Job]
+    jobs: Iterable[Job | JobResult]
     _: KW_ONLY
     executor: Executor | None = None
     workers: int = 16
@@ -138,13 +139,16 @@ class Fleet:
         self._window = self.window or 2 * self._workers
         self._chunk = self.chunk or (1 if self.executor is None else None)
         self._size = self._chunk or 1
-        self._work = run_chunk if self.watch is None else partial(run_chunk, watch=self.watch)
         self._stopping = Event()
         self._file: ResultsFile | None = None
         self._again: deque[_Sent] = deque()
         self._is_alone = False
         """Whether what is under way has its last try, in which nothing else may end its worker."""
         self._pending: dict[Future[Answer], _Sent] = {}
+        self._known: JobResult | None = None
+        """What is known without that anything is sent."""
+        self._broken: Exception | None = None
+        """What the jobs ended with, if that was not their end."""
 
     def stop(self) -> None:
         """Begin no more jobs; those that run come to their end, others are ``skipped``."""
@@ -153,29 +157,37 @@ class Fleet:
     def __iter__(self) -> Iterator[JobResult]:
         began = time.monotonic()
         with ExitStack() as stack:
+            self._names = stack.enter_context(Names())
             if self.results is not None:
                 file = ResultsFile(Path(self.results), resume=self.resume)
                 self._file = stack.enter_context(file)
+            work: _Work = run_chunk if self.watch is None else partial(run_chunk, watch=self.watch)
             executor = self.executor
             if executor is None:
+                work = partial(work, give=self._names.claim)
                 executor = ThreadPoolExecutor(self._workers, thread_name_prefix="job")
                 stack.callback(executor.shutdown, cancel_futures=True)
             stack.callback(self._cancel)
-            names = stack.enter_context(Names())
-            for result in self._results(that_answers(executor)):
-                yield self._told(result, names)
-            self.summary.complete = not self._stopping.is_set()
+            for result in self._results(that_answers(executor), work):
+                yield self._told(result)
+            self.summary.complete = not self._stopping.is_set() and self._broken is None
             self.summary.seconds = round(time.monotonic() - began, 3)
             if self._file is not None:
                 self._file.end(self.summary)
+            if self._broken is not None:
+                raise self._broken
 
     def _cancel(self) -> None:
         for future in self._pending:
             future.cancel()
 
-    def _results(self, executor: Executor) -> Iterator[JobResult]:
+    def _results(self, executor: Executor, work: _Work) -> Iterator[JobResult]:
         while True:
-            self._send(executor)
+            self._send(executor, work)
+            if self._known is not None:
+                known, self._known = self._known, None
+                yield known
+                continue
             if not self._pending:
                 break
             done, _ = wait(self._pending, _LOOK_UP, FIRST_COMPLETED)
@@ -186,8 +198,8 @@ class Fleet:
         while self._again:
             yield from map(_skipped, self._again.popleft().tasks)
 
-    def _send(self, executor: Executor) -> None:
-        """Fill the window."""
+    def _send(self, executor: Executor, work: _Work) -> None:
+        """Fill the window, up to what needs not be sent."""
         while len(self._pending) < self._window and not self._stopping.is_set():
             alone = bool(self._again) and self._again[0].losses == _MOST_LOSSES - 1
             if self._pending and (alone or self._is_alone):
@@ -198,18 +210,43 @@ class Fleet:
             self._is_alone = alone
             chunk = Chunk(__version__, limits(), sent.tasks, working_folder())
             try:
-                future = executor.submit(self._work, chunk)
+                future = executor.submit(work, chunk)
             except Exception as error:
                 raise _broken(error) from error
             self._pending[future] = sent
 
     def _next(self) -> _Sent:
-        return _Sent(tuple(self._task(job) for job in islice(self._left, self._size)))
+        """The next jobs, up to what is no job that can be carried out."""
+        tasks: list[Task] = []
+        while len(tasks) < self._size and self._known is None:
+            try:
+                job = next(self._left, None)
+            except Exception as error:  # what is under way still has its results
+                self._broken, self._left = error, iter(())
+                break
+            if job is None or self._stopping.is_set():
+                break
+            if isinstance(job, JobResult):
+                self._known = job
+                break
+            task = self._task(job)
+            try:
+                self._names.claim(job, task.names)
+            except StoreError as error:
+                self._known = JobResult.without_run(job, JobStatus.FAILED, error)
+            else:
+                tasks.append(task)
+        return _Sent(tuple(tasks))
 
     def _task(self, job: Job) -> Task:
-        """The job with what the source was, if it was done with the same options."""
+        """The job with what the source was, if it was done with the same options, and with the
+        names that it needs, as far as they are known.
+        """
         earlier = None if self._file is None else self._file.earlier(job.id)
-        return Task(job, max(1, self.attempts), state_when_done(job, earlier))
+        state = state_when_done(job, earlier)
+        done = earlier.images if earlier is not None and state is not None else ()
+        names = names_of(job, done)
+        return Task(job, max(1, self.attempts), state, names)
 
     def _ended(self, sent: _Sent, future: Future[Answer]) -> Iterator[JobResult]:
         if future.cancelled() and self._stopping.is_set():
@@ -226,10 +263,17 @@ class Fleet:
             raise _other_version(answer.version)
         self._adapt(answer.results)
         yield from answer.results
+        for task in answer.asking:
+            try:
+                self._names.claim(task.job, task.names)
+            except StoreError as error:
+                yield JobResult.without_run(task.job, JobStatus.FAILED, error)
+            else:
+                self._again.append(_Sent((task,), sent.losses))
 
     def _adapt(self, results: Sequence[JobResult]) -> None:
         """Send as many jobs at once as take about a second, and at most twice as many as before."""
-        if self._chunk is None:
+        if self._chunk is None and results:
             each = sum(result.seconds for result in results) / len(results)
             self._size = max(1, min(2 * self._size, int(_LASTING / max(each, _SHORTEST))))
 
@@ -243,15 +287,15 @@ class Fleet:
             self._again.extend(_Sent((task,), losses) for task in sent.tasks)
             return
         for task in sent.tasks:
-            yield _without(task, JobStatus.LOST, losses, _loss(losses, error))
+            yield JobResult.without_run(task.job, JobStatus.LOST, _loss(losses, error), losses)
 
-    def _told(self, result: JobResult, names: Names) -> JobResult:
+    def _told(self, result: JobResult) -> JobResult:
         """Write a result down; one that is unchanged says what the earlier one said."""
         unknown = result.status is JobStatus.UNCHANGED and not result.images
         if self._file is not None and unknown:
             earlier = self._file.earlier(result.id)
             result = result if earlier is None else result.as_before(earlier)
-        result = names.checked(result)
+        result = self._names.checked(result)
         if self._file is not None:
             self._file.write(result)
         if self.records is not None and result.report is not None:
@@ -265,23 +309,7 @@ class Fleet:
 
 
 def _skipped(task: Task) -> JobResult:
-    return _without(task, JobStatus.SKIPPED, 0, None)
-
-
-def _without(
-    task: Task, status: JobStatus, attempts: int, error: OciConvertError | None
-) -> JobResult:
-    """The result of a job that nobody carried out."""
-    job = task.job
-    return JobResult(
-        id=job.id,
-        source=job.source,
-        destination=job.destination,
-        status=status,
-        failure=None if error is None else Failure.of(job.source, error),
-        options=job.settings,
-        attempts=attempts,
-    )
+    return JobResult.without_run(task.job, JobStatus.SKIPPED)
 
 
 def _loss(losses: int, error: BaseException) -> StoreError:

@@ -12,6 +12,7 @@ from typing import Any, Final, TextIO
 from oci_convert.errors import OciConvertError, UsageError
 from oci_convert.fleet.jobs import Job
 from oci_convert.fleet.keyed_lines import KeyedLines
+from oci_convert.fleet.names import name_of
 from oci_convert.fleet.yaml_files import entries
 from oci_convert.options import Options
 from oci_convert.profiles.schema import profile_of
@@ -191,7 +192,10 @@ def checked(lines: Iterator[Line], name: str) -> Iterator[Line]:
 
 def _twin(seen: KeyedLines, job: Job, number: int) -> OciConvertError | None:
     keys = {f"id {job.id}": f"the id {job.id}"}
-    if _holds_one(job.destination):
+    name = name_of(job)
+    if name is not None:
+        keys[f"name {name}"] = f"the destination {SCHEME}{name}"
+    elif _holds_one(job.destination):
         keys[f"to {job.destination}"] = f"the destination {job.destination}"
     for key, what in keys.items():
         found = seen.find(key)
@@ -204,7 +208,7 @@ def _twin(seen: KeyedLines, job: Job, number: int) -> OciConvertError | None:
 def _holds_one(destination: str) -> bool:
     """Whether what is written there is one image, so that another one would replace it."""
     if destination.startswith(SCHEME):
-        return "{tag}" not in destination
+        return False
     target = sink_store(destination)
     return target.ref is not None or not (
         isinstance(target, Reference) and target.transport in ("oci", None)

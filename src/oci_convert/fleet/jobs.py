@@ -125,6 +125,8 @@ class Task:
     """How often it is tried when something fails that may pass."""
     state: str | None = None
     """What the source was when the job was done with these options; ``None``: it was not."""
+    names: tuple[str, ...] = ()
+    """Of images in registries that are this job's, and no other one's of the run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
-from oci_convert.errors import DocumentError
+from oci_convert.errors import DocumentError, OciConvertError
+from oci_convert.fleet.jobs import Job, Task
 from oci_convert.plain import Plain, adapter, dumped, spelled_out
 from oci_convert.report import ConvertedImage, Failure, Report
 from oci_convert.spec.models import first_fault
@@ -111,6 +112,21 @@ class JobResult(Plain):
             size=earlier.size,
         )
 
+    @classmethod
+    def without_run(
+        cls, job: Job, status: JobStatus, error: OciConvertError | None = None, attempts: int = 0
+    ) -> JobResult:
+        """The result of a job that nobody carried out."""
+        return cls(
+            id=job.id,
+            source=job.source,
+            destination=job.destination,
+            status=status,
+            failure=None if error is None else Failure.of(job.source, error),
+            options=job.settings,
+            attempts=attempts,
+        )
+
     def line(self) -> str:
         """The line of a file of results, with its end."""
         return json.dumps(self.to_json(), ensure_ascii=False, separators=(",", ":")) + "\n"
@@ -180,6 +196,8 @@ class Answer:
 
     version: str
     results: tuple[JobResult, ...]
+    asking: tuple[Task, ...] = ()
+    """What needs names first that other jobs may have; nothing of it has been written."""
 
 
 def losses_of(report: Report) -> dict[str, int]:

@@ -5,11 +5,13 @@ The engine asks what the source was when a job was done; the worker compares it 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from oci_convert.fleet.jobs import Job
 from oci_convert.fleet.results import JobResult
 from oci_convert.plain import spelled_out
+from oci_convert.report import ConvertedImage
 from oci_convert.spec.digest import Digest
 from oci_convert.stores.base import SourceStore
 from oci_convert.stores.files.system import system_errors
@@ -17,7 +19,7 @@ from oci_convert.stores.opening import opened
 from oci_convert.stores.references import Reference
 from oci_convert.stores.registry.reference import SCHEME
 
-__all__ = ["digests_at", "state_of", "state_when_done"]
+__all__ = ["are_at", "state_of", "state_when_done"]
 
 
 def state_when_done(job: Job, earlier: JobResult | None) -> str | None:
@@ -51,12 +53,13 @@ def state_of(text: str, source: SourceStore) -> str:
     return digests[0] if len(digests) == 1 else Digest.of("\n".join(digests).encode())
 
 
-def digests_at(destination: str) -> list[str]:
-    """The digests of what is there, as a run that was killed, or lost, may have written it."""
+def are_at(destination: str, images: Sequence[ConvertedImage]) -> bool:
+    """Whether these are there, as a run that was killed, or lost, may have written them."""
     if destination.startswith(SCHEME):
         from oci_convert.stores.registry.image import current_digest
 
-        found = current_digest(destination, destination=True)
-        return [] if found is None else [found]
+        return bool(images) and all(
+            current_digest(f"{SCHEME}{it.name}", destination=True) == it.new.digest for it in images
+        )
     with opened(destination) as (_, _, roots):
-        return [root.descriptor.digest for root in roots]
+        return [root.descriptor.digest for root in roots] == [it.new.digest for it in images]

@@ -6,16 +6,16 @@ A module-level function over plain values, so that any engine can send it anywhe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from oci_convert.errors import OciConvertError
 from oci_convert.fleet.jobs import Chunk, Job, Task
 from oci_convert.fleet.results import Answer, JobResult, JobStatus, losses_of
-from oci_convert.fleet.resume import digests_at, state_of
+from oci_convert.fleet.resume import are_at, state_of
 from oci_convert.limits import limited
 from oci_convert.options import Options
 from oci_convert.profiles.conversion import convert_for
@@ -27,6 +27,7 @@ from oci_convert.stores.base import SinkStore, SourceStore
 from oci_convert.stores.known import Known
 from oci_convert.stores.opening import sink_store, source_store
 from oci_convert.stores.references import Reference
+from oci_convert.stores.registry.image import RegistryImage
 from oci_convert.stores.registry.reference import SCHEME
 from oci_convert.text.wording import Wording
 from oci_convert.version import __version__
@@ -34,11 +35,13 @@ from oci_convert.version import __version__
 if TYPE_CHECKING:
     from oci_convert.stores.local import OciLayout
 
-__all__ = ["Watch", "run_chunk", "working_folder"]
+__all__ = ["Give", "Watch", "run_chunk", "working_folder"]
 
 Watch = Callable[[Job, Progress | None], None]
 """Told how far a job is, and with ``None`` when it begins and when it ends. What it raises while
 blobs are read ends the job."""
+Give = Callable[[Job, Sequence[str]], None]
+"""Gives a job names in registries; raises if another one has them."""
 
 _PASSING: Final = frozenset(
     {
@@ -59,16 +62,27 @@ _layers: Final = Known()
 """What this process has compressed: layers that images share are compressed once."""
 
 
-def run_chunk(chunk: Chunk, watch: Watch | None = None) -> Answer:
+class _AskingError(Exception):
+    """Names are needed that the job has not been given."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__()
+        self.names = tuple(names)
+
+
+def run_chunk(chunk: Chunk, watch: Watch | None = None, give: Give | None = None) -> Answer:
     """Carry out the jobs of a chunk, one after the other; what goes wrong is in the results.
 
-    A worker of another version does nothing and says so.
+    A worker of another version does nothing and says so. Without ``give``, as at a worker that is
+    elsewhere, a job that needs more names than its task has is given back.
     """
     if chunk.version != __version__:
         return Answer(__version__, ())
     elsewhere = None if chunk.folder == working_folder() else chunk.folder
     with limited(chunk.limits):
-        return Answer(__version__, tuple(_run(task, elsewhere, watch) for task in chunk.tasks))
+        ended = [_run(task, elsewhere, watch, give) for task in chunk.tasks]
+    results = tuple(it for it in ended if isinstance(it, JobResult))
+    return Answer(__version__, results, tuple(it for it in ended if isinstance(it, Task)))
 
 
 def working_folder() -> str:
@@ -79,11 +93,18 @@ def working_folder() -> str:
         return ""
 
 
-def _run(task: Task, elsewhere: str | None, watch: Watch | None) -> JobResult:
-    """The result of a task, which may have been made in a folder ``elsewhere``."""
+def _run(
+    task: Task, elsewhere: str | None, watch: Watch | None, give: Give | None
+) -> JobResult | Task:
+    """The result of a task, which may have been made in a folder ``elsewhere``; or the task, with
+    the names that it asks for.
+    """
     began = time.monotonic()
     for attempt in range(1, task.tries + 1):
-        result = _try(task, elsewhere, watch)
+        try:
+            result = _try(task, elsewhere, watch, give)
+        except _AskingError as asking:
+            return replace(task, names=asking.names)
         failure = result.failure
         if failure is None or failure.code not in _PASSING or attempt == task.tries:
             break
@@ -91,7 +112,7 @@ def _run(task: Task, elsewhere: str | None, watch: Watch | None) -> JobResult:
     return replace(result, attempts=attempt, seconds=round(time.monotonic() - began, 3))
 
 
-def _try(task: Task, elsewhere: str | None, watch: Watch | None) -> JobResult:
+def _try(task: Task, elsewhere: str | None, watch: Watch | None, give: Give | None) -> JobResult:
     job = task.job
     result = JobResult(
         id=job.id,
@@ -103,9 +124,11 @@ def _try(task: Task, elsewhere: str | None, watch: Watch | None) -> JobResult:
     try:
         if elsewhere is not None:
             task = replace(task, job=job.told_from(elsewhere))
-        return _convert(task, result, watch)
+        return _convert(task, result, watch, give)
     except OciConvertError as error:
         return replace(result, failure=Failure.of(job.source, error))
+    except _AskingError:
+        raise
     except Exception as error:  # one job must not end the others
         return replace(result, failure=_unforeseen(job, error))
     finally:
@@ -120,12 +143,14 @@ def _unforeseen(job: Job, error: Exception) -> Failure:
     return Failure(job.source, kind, "internal-error", job.id, words, remedy)
 
 
-def _convert(task: Task, result: JobResult, watch: Watch | None) -> JobResult:
+def _convert(task: Task, result: JobResult, watch: Watch | None, give: Give | None) -> JobResult:
     job = task.job
     if watch is not None:
         watch(job, None)
     state = None
     source, target = _source(job.source), _target(job.destination)
+    if isinstance(target, RegistryImage):
+        target = target.claiming(partial(_claim, task, give))
     if task.state is not None or not job.source.startswith(SCHEME):
         state = state_of(job.source, source)
         if state == task.state:
@@ -137,7 +162,7 @@ def _convert(task: Task, result: JobResult, watch: Watch | None) -> JobResult:
             raise
         planned = job.options.but(dry_run=True, force=True)
         report = _converted(job, source, target, planned, watch)
-        if [image.new.digest for image in report.images] != digests_at(job.destination):
+        if not are_at(job.destination, report.images):
             raise
         return _told(replace(result, status=JobStatus.UNCHANGED), report, state)
     if report.failures:
@@ -145,6 +170,15 @@ def _convert(task: Task, result: JobResult, watch: Watch | None) -> JobResult:
     else:
         result = replace(result, status=JobStatus.DONE)
     return _told(result, report, state)
+
+
+def _claim(task: Task, give: Give | None, names: Sequence[str]) -> None:
+    """Let the job have names, which are given by whoever knows all jobs."""
+    if set(names) <= set(task.names):
+        return
+    if give is None:
+        raise _AskingError(names)
+    give(task.job, names)
 
 
 def _converted(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from copy import copy
 from functools import cache
 from typing import TypeAlias
 
@@ -19,7 +20,7 @@ from oci_convert.stores.registry.reference import (
     parse_destination,
     parse_source,
 )
-from oci_convert.stores.registry.sink import RegistrySink, SinkSettings
+from oci_convert.stores.registry.sink import Claim, RegistrySink, SinkSettings
 from oci_convert.stores.registry.source import RegistrySource
 from oci_convert.text.brief import brief
 
@@ -63,11 +64,18 @@ class RegistryImage:
         self._verify_written = verify_written
         self._tags = tags
         self._inspect_layers = inspect_layers
+        self._claim: Claim | None = None
 
     @property
     def client(self) -> RegistryClient:
         """What has the connections: the client that was given, or an anonymous one."""
         return self._client or _anonymous()
+
+    def claiming(self, claim: Claim) -> RegistryImage:
+        """The same, whose sink tells ``claim`` what its images will be called before it writes."""
+        other = copy(self)
+        other._claim = claim
+        return other
 
     def source(self, options: SourceOptions = SourceOptions()) -> Source:
         """Open it for reading: nothing is asked for yet."""
@@ -104,6 +112,7 @@ class RegistryImage:
             force=options.force,
             keep_original=self._keep_original,
             verify_written=self._verify_written,
+            claim=self._claim,
         )
         repository = self.client.repository(reference.repository, push=True)
         return RegistrySink(repository, reference, settings)

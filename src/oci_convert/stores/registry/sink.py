@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from oci_convert.documents.document import Document, read_document
 from oci_convert.errors import BlobError, StoreError, UsageError
@@ -24,10 +25,14 @@ from oci_convert.stores.registry.uploads import Placed
 from oci_convert.stores.traffic import Traffic
 from oci_convert.text.wording import Wording
 
-__all__ = ["RegistrySink", "SinkSettings"]
+__all__ = ["Claim", "RegistrySink", "SinkSettings"]
 
 _BEFORE = 12
 """Digits of the digest in the tag that keeps a replaced image."""
+
+
+Claim: TypeAlias = Callable[[Sequence[str]], None]
+"""Raises for names that images must not have: ``HOST/REPOSITORY:TAG``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +45,8 @@ class SinkSettings:
     """Give what is replaced another tag, so that no garbage collection takes it."""
     verify_written: bool = False
     """Read what the tag names once more, after it was pushed."""
+    claim: Claim | None = None
+    """Told what the images will be called before anything is written."""
 
 
 class RegistrySink(Sink):
@@ -98,7 +105,13 @@ class RegistrySink(Sink):
 
     def check(self, roots: Sequence[Root]) -> None:
         """Refuse tags that exist, unless they may be replaced: the first requests of a run."""
-        tags = {self._tag(root): root for root in roots if not root.referrer}
+        tags: dict[str, Root] = {}
+        for root in roots:
+            if not root.referrer:
+                tag = self._tag(root)
+                self._refuse_twins(tags.setdefault(tag, root), root, tag)
+        if self._settings.claim is not None:
+            self._settings.claim([f"{self._reference.repository}:{tag}" for tag in tags])
         if self._settings.force and not self._settings.keep_original:
             return
         for tag, root in tags.items():
@@ -118,6 +131,16 @@ class RegistrySink(Sink):
                     ),
                 )
             self._replaced[tag] = found
+
+    def _refuse_twins(self, first: Root, second: Root, tag: str) -> None:
+        if first.descriptor.digest != second.descriptor.digest:
+            names = " and ".join(filter(None, (called(it.annotations) for it in (first, second))))
+            raise UsageError(
+                f"two images would have the tag {tag}: {names}",
+                code="same-name",
+                where=str(self._reference),
+                remedy="convert them one by one, each with its own tag",
+            )
 
     def name_of(self, root: Root) -> str | None:
         """The reference of the image, without its transport."""
