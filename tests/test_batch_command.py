@@ -16,7 +16,7 @@ from unittest import mock
 
 import pytest
 
-from oci_convert import Options, UsageError, inspect
+from oci_convert import Options, StoreError, UsageError, inspect, read_results
 from oci_convert.cli import fleet_progress
 from oci_convert.cli.fleet_progress import Board, CancelledError
 from oci_convert.fleet.job_files import checked, read_jobs
@@ -27,6 +27,7 @@ from oci_convert.fleet.tags import TagChoice
 from oci_convert.progress import Progress
 from registry import FakeRegistry
 from registry.gate import Htpasswd
+from registry.messages import Reply, Request, failure
 from support.command import Command
 from support.images import docker_image, layer, oci_image, save_tar, write_dir, write_layout
 from support.registries import client, load, use
@@ -286,6 +287,99 @@ ALL = TagChoice()
 
 def targets(source: str, destination: str, choice: TagChoice = ALL) -> list[str]:
     return [job.destination for job in jobs_of(source, destination, OCI, choice)]
+
+
+def with_catalog(fake: FakeRegistry, *names: str) -> None:
+    """Let the registry list these repositories, whatever it has."""
+    usual = fake.protocol.answer
+
+    def answer(request: Request) -> Reply:
+        if request.path == "/v2/_catalog":
+            body = json.dumps({"repositories": names}).encode()
+            return Reply(200, {"Content-Type": "application/json"}, body)
+        if "denied" in request.path:
+            return failure(403, "DENIED")
+        return usual(request)
+
+    mock.patch.object(fake.protocol, "answer", answer).start()
+
+
+UNLISTED = {
+    "a repository without tags": ("team/none", "no-such-repository"),
+    "a repository that one may not see": ("team/denied", "registry-denied"),
+    "a name that is none": ("team/../x", "bad-registry-answer"),
+    "a name with a query": ("team/app?x=1#y", "bad-registry-answer"),
+    "a name with a tag": ("team/a:b", "bad-registry-answer"),
+    "a name with a digest": ("team/a@sha256:00", "bad-registry-answer"),
+    "half a character": ("team/\ud800", "bad-registry-answer"),
+    "another line": ("team/a\r\nX: y", "bad-registry-answer"),
+}
+
+
+@pytest.mark.parametrize("case", UNLISTED)
+def test_what_cannot_be_listed_is_a_failure_and_the_rest_goes_on(
+    case: str, registry: FakeRegistry, command: Command, here: Path
+) -> None:
+    name, code = UNLISTED[case]
+    with_catalog(registry, "team/app", name, "team/web/ui")
+    source = f"docker://{registry.host}/team/**"
+    with mock.patch("oci_convert.cli.registry_options.Registries.share"):
+        ended = command("sync", source, "oci:out/**", "--results", "r.jsonl", "-j", "1")
+    assert ended.status == 1
+    assert "5 done, 1 failed" in ended.err
+    results = {it.source: it for it in read_results("r.jsonl")}
+    failed = [it for it in results.values() if it.failure is not None]
+    assert [it.failure.code for it in failed if it.failure] == [code]
+    assert failed[0].source.startswith(f"docker://{registry.host}/team/")
+    asked = {it.path for it in registry.log.requests if it.path.endswith("/tags/list")}
+    names = (
+        ["team/app", "team/web/ui"]
+        if code == "bad-registry-answer"
+        else ["team/app", name, "team/web/ui"]
+    )
+    assert asked == {f"/v2/{name}/tags/list" for name in names}
+
+
+def test_after_what_cannot_be_listed_fail_fast_begins_no_more(
+    registry: FakeRegistry, command: Command, here: Path
+) -> None:
+    with_catalog(registry, "team/none", "team/web/ui")
+    source = f"docker://{registry.host}/team/**"
+    with mock.patch("oci_convert.cli.registry_options.Registries.share"):
+        ended = command("sync", source, "oci:out/**", "--fail-fast")
+    assert ended.status == 1
+    assert "1 job: 1 failed" in ended.err
+
+
+def test_a_tag_that_gets_too_long_is_a_failure_and_the_rest_goes_on(
+    registry: FakeRegistry,
+) -> None:
+    load(registry, "team/app", "x" * 126, docker_image([layer("x")]))
+    base = f"docker://{registry.host}/team/app"
+    found = list(jobs_of(f"{base}:*", f"{base}:{{tag}}-oci", OCI, ALL))
+    failed = [it for it in found if isinstance(it, JobResult)]
+    assert (len(found), [it.source for it in failed]) == (5, [f"{base}:{'x' * 126}"])
+
+
+def test_a_source_that_is_none_is_told_before_anything_runs(here: Path, command: Command) -> None:
+    (here / "wrong.yaml").write_text("- a\n")
+    for source in ("wrong.yaml", "docker:///**"):
+        ended = command("sync", "in", source, "oci:out", "--quiet")
+        assert ended.status == 2, ended.err
+    assert not (here / "out").exists()
+
+
+def test_what_ran_is_told_where_jobs_end_with_an_error(here: Path, command: Command) -> None:
+    def broken(source: str, *_: object) -> Iterator[Job]:
+        yield Job(source, "oci:out:a", OCI.but(fsync=False))
+        raise StoreError("it broke", code="cannot-read")
+
+    with mock.patch("oci_convert.fleet.listing.jobs_of", broken):
+        ended = command("sync", "oci:in:a", "oci:out:a", "--results", "r.jsonl")
+    assert ended.status == 1
+    assert "1 job: 1 done" in ended.err
+    assert ended.err.endswith("error: it broke\n")
+    assert [it.status for it in read_results("r.jsonl")] == [JobStatus.DONE]
 
 
 def test_every_tag_goes_where_its_template_says(registry: FakeRegistry) -> None:

@@ -128,6 +128,21 @@ def test_no_more_jobs_are_taken_than_there_is_room_for(layout: Path) -> None:
     assert len(taken) <= 10 + 3 + 3
 
 
+def test_what_is_under_way_has_results_where_jobs_end_with_an_error(
+    layout: Path, tmp_path: Path
+) -> None:
+    def jobs() -> Iterator[Job]:
+        yield from copies(layout, 3)
+        raise ZeroDivisionError
+
+    results = tmp_path / "r.jsonl"
+    with pytest.raises(ZeroDivisionError):
+        list(convert_many(jobs(), workers=3, window=3, results=results))
+    assert len(list(read_results(results))) == 3
+    last = json.loads(results.read_text().splitlines()[-1])["summary"]
+    assert (last["complete"], last["jobs"]) == (False, {"done": 3})
+
+
 # -- results and resuming -----------------------------------------------------------------------
 
 

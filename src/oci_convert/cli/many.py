@@ -17,11 +17,14 @@ from oci_convert.cli.show.words import bytes_of, count_of
 from oci_convert.cli.signals import in_two_stages
 from oci_convert.cli.spelling import spelled
 from oci_convert.cli.status import DONE, FAILED
+from oci_convert.errors import OciConvertError
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from oci_convert.cli.fleet_progress import Board
     from oci_convert.cli.registry_options import Registries
+    from oci_convert.fleet.engine import Fleet
     from oci_convert.fleet.jobs import Job
     from oci_convert.fleet.results import JobResult, Summary
 
@@ -81,7 +84,7 @@ class How:
 
 
 def carry_out(
-    jobs: Iterable[Job],
+    jobs: Iterable[Job | JobResult],
     how: How,
     registries: Registries,
     *,
@@ -102,7 +105,7 @@ def carry_out(
 
 
 def _run(
-    jobs: Iterable[Job],
+    jobs: Iterable[Job | JobResult],
     how: How,
     registries: Registries,
     executor: Executor | None,
@@ -113,7 +116,6 @@ def _run(
     from oci_convert.fleet.engine import Fleet
 
     signals: list[int] = []
-    failures: list[JobResult] = []
     with board(total, wanted=not how.quiet) as shown:
         fleet = Fleet(
             jobs,
@@ -136,21 +138,38 @@ def _run(
             registries.close()
 
         with in_two_stages(stop, cancel):
-            for result in fleet:
-                shown.add(result)
-                if result.failure is not None and len(failures) < _SHOWN:
-                    failures.append(result)
-                if result.status.good and not how.as_json:
-                    _say(result, how)
+            failures, broken = _follow(fleet, shown, how)
     for result in failures:
         _tell(result)
-    if not how.quiet:
-        _sum_up(fleet.summary, how, len(failures))
-    if how.as_json:
-        print_json(fleet.summary.to_json())
+    if broken is None or fleet.summary.total:
+        _conclude(fleet.summary, how, len(failures))
+    if broken is not None:
+        raise broken
     if signals:
         raise typer.Exit(128 + signals[0])
     raise typer.Exit(FAILED if fleet.summary.bad or wrong else DONE)
+
+
+def _follow(fleet: Fleet, shown: Board, how: How) -> tuple[list[JobResult], OciConvertError | None]:
+    """Let the jobs run; the first failures, and the error that ended the run before its end."""
+    failures: list[JobResult] = []
+    try:
+        for result in fleet:
+            shown.add(result)
+            if result.failure is not None and len(failures) < _SHOWN:
+                failures.append(result)
+            if result.status.good and not how.as_json:
+                _say(result, how)
+    except OciConvertError as error:
+        return failures, error
+    return failures, None
+
+
+def _conclude(summary: Summary, how: How, told: int) -> None:
+    if not how.quiet:
+        _sum_up(summary, how, told)
+    if how.as_json:
+        print_json(summary.to_json())
 
 
 def _say(result: JobResult, how: How) -> None:

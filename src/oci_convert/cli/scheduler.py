@@ -16,6 +16,7 @@ from oci_convert.fleet.dask_executor import DaskExecutor
 
 if TYPE_CHECKING:
     from oci_convert.fleet.jobs import Job
+    from oci_convert.fleet.results import JobResult
 
 __all__ = ["cluster", "only_registries"]
 
@@ -98,7 +99,7 @@ def _refuse_plain(address: str, *, insecure: bool) -> None:
     )
 
 
-def only_registries(jobs: Iterable[Job]) -> Iterator[Job]:
+def only_registries(jobs: Iterable[Job | JobResult]) -> Iterator[Job | JobResult]:
     """The same jobs; raises for one that reads or writes a path, which workers may not have."""
     for job in jobs:
         for reference in (job.source, job.destination):

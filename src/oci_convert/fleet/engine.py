@@ -36,7 +36,7 @@ from oci_convert.version import __version__
 
 __all__ = ["Fleet", "convert_many"]
 
-_Work: TypeAlias = Callable[[Chunk], Answer]
+_Work: TypeAlias = Callable[..., Answer]
 
 _LASTING: Final = 1.0
 """Seconds for which jobs are sent at once to an executor that is not ours, to which it costs to

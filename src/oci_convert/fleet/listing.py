@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from oci_convert.errors import UsageError
+from oci_convert.errors import OciConvertError, UsageError
 from oci_convert.fleet.jobs import Job
-from oci_convert.fleet.skopeo_yaml import images_of
-from oci_convert.fleet.tags import TagChoice, images_in
+from oci_convert.fleet.results import JobResult, JobStatus
+from oci_convert.fleet.skopeo_yaml import images_of, wanted
+from oci_convert.fleet.tags import TagChoice, Unlisted, images_in
 from oci_convert.options import Options
 from oci_convert.stores.collections import stores_in
 from oci_convert.stores.registry.reference import (
@@ -19,7 +21,7 @@ from oci_convert.stores.registry.reference import (
     parse_source,
 )
 
-__all__ = ["is_yaml", "jobs_of"]
+__all__ = ["check_source", "is_yaml", "jobs_of"]
 
 _BELOW: Final = "/**"
 _TAG: Final = "{tag}"
@@ -34,28 +36,46 @@ def jobs_of(
     options: Options,
     choice: TagChoice,
     targets: tuple[str, ...] = (),
-) -> Iterator[Job]:
-    """A job for each image of ``source``, as they are found.
+) -> Iterator[Job | JobResult]:
+    """A job for each image of ``source``, as they are found; a failed result for what cannot be
+    listed, or has no name in the destination.
 
     ``source`` is a reference to every tag or every repository, a folder of archives, layouts and
     ``dir:`` images, a file of ``skopeo sync``, or anything that is converted in one piece. In
     ``destination``, ``{tag}`` is the tag of the source, ``/**`` at the end its repository (below
     the one that was named) with its tag, and ``{name}`` the path of a store below the folder.
     """
-    if source.startswith(SCHEME):
-        prefix = _prefix(source)
-        for image in images_in(source, choice):
-            yield Job(str(image), _target(destination, image, prefix), options, targets=targets)
-    elif is_yaml(source):
-        for image in images_of(Path(source), choice):
-            yield Job(str(image), _target(destination, image, ""), options, targets=targets)
+    if source.startswith(SCHEME) or is_yaml(source):
+        if is_yaml(source):
+            prefix, images = "", images_of(Path(source), choice)
+        else:
+            prefix, images = _prefix(source), images_in(source, choice)
+        for image in images:
+            text = image.reference if isinstance(image, Unlisted) else str(image)
+            job = Job(text, destination, options, targets=targets)
+            try:
+                yield replace(job, destination=_target(destination, image, prefix), id="")
+            except OciConvertError as error:
+                yield JobResult.without_run(job, JobStatus.FAILED, error)
     elif Path(source).is_dir():
-        for store in stores_in(source):
-            name = _shortened(Path(store.path), Path(source))
-            yield Job(str(store), destination.replace(_NAME, name), options, targets=targets)
+        try:
+            for store in stores_in(source):
+                name = _shortened(Path(store.path), Path(source))
+                yield Job(str(store), destination.replace(_NAME, name), options, targets=targets)
+        except OciConvertError as error:
+            job = Job(source, destination, options, targets=targets)
+            yield JobResult.without_run(job, JobStatus.FAILED, error)
     else:
         name = _shortened(Path(source.rpartition(":")[2]), Path())
         yield Job(source, destination.replace(_NAME, name), options, targets=targets)
+
+
+def check_source(source: str) -> None:
+    """Raise for a source that is none, as far as that can be seen before anything is asked."""
+    if source.startswith(SCHEME):
+        parse_source(source)
+    elif is_yaml(source):
+        wanted(Path(source))
 
 
 def is_yaml(source: str) -> bool:
@@ -71,7 +91,9 @@ def _prefix(source: str) -> str:
     return "" if isinstance(every, ImageReference) else f"{getattr(every, 'prefix', '')}/"
 
 
-def _target(destination: str, image: ImageReference, prefix: str) -> str:
+def _target(destination: str, image: ImageReference | Unlisted, prefix: str) -> str:
+    if isinstance(image, Unlisted):
+        raise image.error
     tag = image.tag
     if destination.endswith(_BELOW):
         name = image.repository.name.removeprefix(prefix)

@@ -114,7 +114,7 @@ def names_of(job: Job, done: Sequence[ConvertedImage] = ()) -> tuple[str, ...]:
 
 def _taken(name: str, job: str) -> StoreError:
     return StoreError(
-        f"the name {name} is that of the image of another job ({job})",
+        f"the image of another job has this name ({job})",
         code="same-name",
         where=f"{SCHEME}{name}",
         remedy="choose a name for each image; nothing of this one was written",

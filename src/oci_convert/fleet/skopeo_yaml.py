@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from oci_convert.errors import OciConvertError, UsageError
-from oci_convert.fleet.tags import TagChoice, compiled, images_in
+from oci_convert.fleet.tags import TagChoice, Unlisted, compiled, images_in
 from oci_convert.fleet.yaml_files import document, lines
 from oci_convert.stores.files.system import cannot_read
 from oci_convert.stores.registry.reference import (
@@ -20,7 +20,7 @@ from oci_convert.stores.registry.reference import (
     parse_source,
 )
 
-__all__ = ["Unused", "images_of", "unused"]
+__all__ = ["Unused", "images_of", "unused", "wanted"]
 
 _SETTINGS: Final = ("credentials", "tls-verify", "cert-dir")
 _NOTHING: Final[tuple[Any, ...]] = (None, "", "~", "null", [])
@@ -40,7 +40,7 @@ class Unused(NamedTuple):
 def unused(path: Path) -> Iterator[Unused]:
     """The settings in the file that would change something, in their order.
 
-    Raises as :func:`images_of` does.
+    Raises as :func:`wanted` does.
     """
     text = _text(path)
     content = _mapping(document(text, str(path)), "", path)
@@ -54,14 +54,18 @@ def unused(path: Path) -> Iterator[Unused]:
                 yield Unused(where.get((host, name), 1), host, name)
 
 
-def images_of(path: Path, choice: TagChoice) -> Iterator[ImageReference]:
-    """Every image that the file means.
+def wanted(path: Path) -> list[tuple[str, str | None]]:
+    """A reference for each entry of the file, with the pattern of its tags.
 
-    Raises :class:`UsageError` (``invalid-job``) for what is no such file, before it asks anything.
+    Raises :class:`UsageError` (``invalid-job``) for what is no such file.
     """
     content = document(_text(path), str(path))
-    wanted = list(_wanted(_mapping(content, "", path), path))
-    for text, pattern in wanted:
+    return list(_wanted(_mapping(content, "", path), path))
+
+
+def images_of(path: Path, choice: TagChoice) -> Iterator[ImageReference | Unlisted]:
+    """Every image that the file means; raises as :func:`wanted` does, before it asks anything."""
+    for text, pattern in wanted(path):
         yield from images_in(text, choice if pattern is None else TagChoice(f".*(?:{pattern}).*"))
 
 

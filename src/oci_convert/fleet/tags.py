@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from oci_convert.errors import UsageError
+from oci_convert.errors import OciConvertError, StoreError, UsageError
 from oci_convert.stores.registry.reference import (
+    SCHEME,
     EveryRepository,
     EveryTag,
     ImageReference,
@@ -16,10 +17,11 @@ from oci_convert.stores.registry.reference import (
     parse_source,
 )
 
-__all__ = ["TagChoice", "compiled", "images_in"]
+__all__ = ["TagChoice", "Unlisted", "compiled", "images_in"]
 
 _COMPANION: Final = re.compile(r"sha(?:256|512)-[0-9a-f]{64}.*")
 """Tags that stand for what refers to an image: they are converted with it, or not at all."""
+_SHOWN: Final = 80
 _PARTS: Final = re.compile(r"(\d+)")
 
 
@@ -73,8 +75,20 @@ def _version(tag: str) -> list[tuple[bool, int, str]]:
     ]
 
 
-def images_in(text: str, choice: TagChoice) -> Iterator[ImageReference]:
-    """The images that a reference to a registry means: one, every tag, or every repository."""
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """What could not be listed, and why."""
+
+    reference: str
+    """Every tag of a repository, or every repository."""
+    error: OciConvertError
+
+
+def images_in(text: str, choice: TagChoice) -> Iterator[ImageReference | Unlisted]:
+    """The images that a reference to a registry means: one, every tag, or every repository.
+
+    A repository that cannot be listed is no end of the others.
+    """
     reference = parse_source(text)
     if isinstance(reference, ImageReference):
         yield reference
@@ -83,15 +97,40 @@ def images_in(text: str, choice: TagChoice) -> Iterator[ImageReference]:
 
     client = image_of(text).client
     if isinstance(reference, EveryTag):
-        repositories = [reference.repository]
+        every = [text]
     else:
-        names = client.catalog(reference.host)
-        repositories = [
-            Repository(reference.host, name) for name in names if _is_below(name, reference)
-        ]
-    for repository in repositories:
-        for tag in choice.of(client.repository(repository).tags()):
+        try:
+            names = client.catalog(reference.host)
+        except OciConvertError as error:
+            yield Unlisted(text, error)
+            return
+        every = [f"{SCHEME}{reference.host}/{it}:*" for it in names if _is_below(it, reference)]
+    for each in every:
+        try:
+            repository = _repository(each)
+            tags = choice.of(client.repository(repository).tags())
+        except OciConvertError as error:
+            yield Unlisted(each, error)
+            continue
+        for tag in tags:
             yield ImageReference(repository, tag)
+
+
+def _repository(every_tag: str) -> Repository:
+    """The repository of which every tag is meant, as registries write them in their catalogs."""
+    try:
+        found = parse_source(every_tag)
+    except UsageError:
+        found = None
+    if isinstance(found, EveryTag):
+        return found.repository
+    host, _, name = every_tag.removeprefix(SCHEME).removesuffix(":*").partition("/")
+    raise StoreError(
+        f"the registry lists {name[:_SHOWN]!r}, which is no name of a repository",
+        code="bad-registry-answer",
+        where=host,
+        remedy="the registry, or a proxy before it, may be broken",
+    )
 
 
 def _is_below(name: str, every: EveryRepository) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from oci_convert.cli.many import How
     from oci_convert.cli.registry_options import Registries
     from oci_convert.fleet.jobs import Job
+    from oci_convert.fleet.results import JobResult
     from oci_convert.options import Options
 
 __all__ = ["sync"]
@@ -79,16 +80,18 @@ def sync(
     Example: oci-convert sync archives/ oci:layout
     """
     from oci_convert.fleet.job_files import check_destination
-    from oci_convert.fleet.listing import jobs_of
+    from oci_convert.fleet.listing import check_source, jobs_of
     from oci_convert.fleet.tags import TagChoice
 
     wanted = how.profiles
     check_destination(_example(dest), options, wanted)
+    for source in sources:
+        check_source(source)
     choice = TagChoice(tags, exclude_tags, newest)
     if not how.quiet:
         _tell_unused(sources, registries)
 
-    def found() -> Iterator[Job]:
+    def found() -> Iterator[Job | JobResult]:
         for source in sources:
             yield from jobs_of(source, dest, options, choice, wanted)
 
