@@ -70,10 +70,14 @@ def jobs_of(
         yield Job(source, destination.replace(_NAME, name), options, targets=targets)
 
 
-def check_source(source: str) -> None:
-    """Raise for a source that is none, as far as that can be seen before anything is asked."""
+def check_source(source: str, destination: str) -> None:
+    """Raise for a source that is none, or has no name in the destination, as far as that can be
+    seen before anything is asked.
+    """
     if source.startswith(SCHEME):
-        parse_source(source)
+        found = parse_source(source)
+        if isinstance(found, ImageReference):
+            _target(destination, found, "")
     elif is_yaml(source):
         wanted(Path(source))
 

@@ -86,7 +86,7 @@ def sync(
     wanted = how.profiles
     check_destination(_example(dest), options, wanted)
     for source in sources:
-        check_source(source)
+        check_source(source, dest)
     choice = TagChoice(tags, exclude_tags, newest)
     if not how.quiet:
         _tell_unused(sources, registries)
