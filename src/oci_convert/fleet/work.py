@@ -27,13 +27,13 @@ from oci_convert.stores.base import SinkStore, SourceStore
 from oci_convert.stores.known import Known
 from oci_convert.stores.opening import sink_store, source_store
 from oci_convert.stores.references import Reference
-from oci_convert.stores.registry.image import RegistryImage
 from oci_convert.stores.registry.reference import SCHEME
 from oci_convert.text.wording import Wording
 from oci_convert.version import __version__
 
 if TYPE_CHECKING:
     from oci_convert.stores.local import OciLayout
+    from oci_convert.stores.registry.sink import Claim
 
 __all__ = ["Give", "Watch", "run_chunk", "working_folder"]
 
@@ -148,9 +148,7 @@ def _convert(task: Task, result: JobResult, watch: Watch | None, give: Give | No
     if watch is not None:
         watch(job, None)
     state = None
-    source, target = _source(job.source), _target(job.destination)
-    if isinstance(target, RegistryImage):
-        target = target.claiming(partial(_claim, task, give))
+    source, target = _source(job.source), _target(job.destination, partial(_claim, task, give))
     if task.state is not None or not job.source.startswith(SCHEME):
         state = state_of(job.source, source)
         if state == task.state:
@@ -218,8 +216,12 @@ def _source(text: str) -> SourceStore:
     return _layout(found) or found if isinstance(found, Reference) else found
 
 
-def _target(text: str) -> SinkStore:
+def _target(text: str, claim: Claim) -> SinkStore:
     found = sink_store(text)
+    if text.startswith(SCHEME):
+        from oci_convert.stores.registry.image import RegistryImage
+
+        return found.claiming(claim) if isinstance(found, RegistryImage) else found
     return _layout(found) or found if isinstance(found, Reference) else found
 
 
