@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import cache
 from typing import TypeAlias
@@ -71,7 +71,7 @@ class RegistryImage:
         """What has the connections: the client that was given, or an anonymous one."""
         return self._client or _anonymous()
 
-    def claiming(self, claim: Claim) -> RegistryImage:
+    def claiming(self, claim: Callable[[Sequence[str]], None]) -> RegistryImage:
         """The same, whose sink tells ``claim`` what its images will be called before it writes."""
         other = copy(self)
         other._claim = claim
