@@ -32,8 +32,8 @@ _MOST_VALUES: Final = 4000
 _LONGEST: Final = 300
 _GAP: Final = "…"
 
-_QUERY: Final = re.compile(r"""(/[^\s?"'<>]*)\?[^\s"'<>]+""")
-"""An address with its query, which may be a key to what is there."""
+_RUN: Final = re.compile(r"""[^\s"'<>]+""")
+"""What may be an address, whose query may be a key to what is there."""
 _DIGEST: Final = re.compile(r"sha(?:256|384|512):[0-9a-f]+")
 _CORE: Final = re.compile(r"[A-Za-z0-9]+")
 _PART: Final = re.compile(r"(\\*)(?:(\s+)|([^\\]))|(\\+)")
@@ -110,7 +110,7 @@ class Mask:
             found = self._found(text, self._credentials, self._tokens, self._values)
         for pattern in found:
             text = pattern.sub(_GAP, text)
-        return _QUERY.sub(rf"\1?{_GAP}", text)
+        return _RUN.sub(_without_query, text) if "?" in text else text
 
     def hides(self, name: str) -> bool:
         """Whether a name holds a credential, so that it cannot be shown.
@@ -143,6 +143,11 @@ class Mask:
 
     def __repr__(self) -> str:
         return "Mask(…)"
+
+
+def _without_query(run: re.Match[str]) -> str:
+    address, _, query = run[0].partition("?")
+    return f"{address}?{_GAP}" if query and "/" in address else run[0]
 
 
 def _encoded(text: str) -> bytes:
