@@ -270,7 +270,7 @@ WRONG: dict[str, tuple[Memory, list[tuple[str, str]]]] = {
         store(
             app=oci_image(config=b'{"os":"linux","architecture":"arm","rootfs":{"type":"layers"}}')
         ),
-        [("count-mismatch", "images[0]")],
+        [("count-mismatch", "images[0]"), ("config-problem", "images[0].config")],
     ),
     "a config that is no JSON": (
         store(app=oci_image(config=b"{")),

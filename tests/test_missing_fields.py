@@ -70,6 +70,11 @@ MISSING: dict[str, tuple[Image, str, str]] = {
         "it has no platform, as entries of a Docker list must",
     ),
     "rootfs": (with_config(lambda it: it.pop("rootfs")), "config-problem", "rootfs is missing"),
+    "rootfs, null": (
+        with_config(lambda it: it.update(rootfs=None)),
+        "config-problem",
+        "rootfs is missing",
+    ),
     "diff_ids": (
         with_config(lambda it: it["rootfs"].pop("diff_ids")),
         "config-problem",

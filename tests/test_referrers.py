@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -483,3 +484,10 @@ def test_nothing_of_a_referrer_changes_but_its_subject(
             for name in ("config", "layers"):
                 assert made.get(name) == old.get(name)
     assert verify(target).sound
+
+
+def test_a_referrer_whose_subject_is_called_by_another_type_is_no_way_back() -> None:
+    image = docker_image()
+    called = replace(image, media_type="application/json")
+    report = convert(store(app=called, note=referrer(called)), Memory(), to="docker")
+    assert "not-reversible" in {it.code for it in report.findings}

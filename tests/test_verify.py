@@ -173,7 +173,11 @@ FAULTY: dict[str, tuple[Image, str, str]] = {
         f"{TOP}.layers[0]",
     ),
     "a diff_id is missing": (with_config(minimal_config(LAYERS[:1])), "count-mismatch", TOP),
-    "the rootfs is null": (with_config(minimal_config(LAYERS, rootfs=None)), "count-mismatch", TOP),
+    "the rootfs is empty": (
+        with_config(minimal_config(LAYERS, rootfs={"type": "layers", "diff_ids": []})),
+        "count-mismatch",
+        TOP,
+    ),
     "the history tells of more layers": (
         with_config(minimal_config(LAYERS, history=[STEP] * 3)),
         "count-mismatch",
@@ -327,7 +331,7 @@ SOUND: dict[str, Image] = {
     ),
     "attested": image_list([IMAGE, attestation(IMAGE)]),
     "nested": image_list([image_list([IMAGE]), ARM]),
-    "artifact": manifest(Blob(EMPTY, b"{}"), [Blob("text/plain", b"note")]),
+    "artifact": manifest(Blob(EMPTY, b"{}"), [Blob("text/plain", b"note")], artifactType="a/b"),
     "signature": cosign_signature(IMAGE),
     "encrypted": manifest(Blob(OCI_CONFIG, minimal_config([BASE])), [ENCRYPTED]),
     "data": oci_image([replace(BASE, more={"data": base64.b64encode(BASE.data).decode()})]),

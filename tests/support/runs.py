@@ -154,12 +154,15 @@ AT_HOME = {
         ),
         "docker",
     ),
-    "no platform": (image_list([docker_image().with_entry(platform=None)]), "docker"),
+    "no platform": (image_list([oci_image().with_entry(platform=None)]), "oci"),
     "no media type": (oci_image(stated=False), "oci"),
     "all packings": (oci_image([layer("n", NONE), layer("g"), layer("z", ZSTD)]), "oci"),
     "attestations": (image_list([oci_image(), attestation(oci_image())]), "oci"),
     "nested": (image_list([image_list([oci_image()], annotations={"a": "b"})]), "oci"),
-    "an artifact": (manifest(Blob(EMPTY, b"{}"), [Blob("text/plain", b"hello")]), "oci"),
+    "an artifact": (
+        manifest(Blob(EMPTY, b"{}"), [Blob("text/plain", b"hello")], artifactType="text/plain"),
+        "oci",
+    ),
     "a layer that is encrypted": (
         manifest(
             Blob(OCI_CONFIG, minimal_config([layer("a")])), [Blob(f"{OCI_LAYER}+encrypted", b"??")]

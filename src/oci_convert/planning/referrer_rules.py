@@ -234,7 +234,8 @@ class ReferrerRules:
         dropped = any(child.removed for child in decision.children)
         sound = settled and not dropped
         sound = sound and not any(
-            id(child.decision) in self._irreversible for child in decision.children
+            id(child.decision) in self._irreversible or self._is_corrected(child)
+            for child in decision.children
         )
         if sound and self._rendered.document(decision).raw != decision.node.document.raw:
             sound = self._undone(decision) == decision.node.document.raw
@@ -242,6 +243,13 @@ class ReferrerRules:
             code = "not-reversible" if settled else "not-reversible-repacked"
             why = "an entry of it was dropped" if dropped else "its subject changes"
             self._tell_irreversible(code, decision, f"converting back gives other bytes: {why}")
+
+    def _is_corrected(self, child: DescriptorPlan) -> bool:
+        """Whether only the type of a subject was wrong: the way back has no reason to change it."""
+        old, new = child.slot.descriptor, self._rendered.find(child.decision)
+        if new is None or child.slot.role is not Role.SUBJECT:
+            return False
+        return new.digest == old.digest and new.media_type != old.media_type
 
     def _note_home(self, node: Node) -> None:
         """Remember what converting back makes Docker's."""
