@@ -59,6 +59,13 @@ OF_RUNTIME: Final = {
 Make = Callable[..., Image]
 
 
+def with_entry(make: Make, said: dict[str, Any]) -> Image:
+    """An image and its entry, which says a platform where a Docker list must."""
+    if "platform" not in said or make is docker_image:
+        said = {**said, "platform": PLATFORM}
+    return make().with_entry(**said)
+
+
 def with_config(make: Make, members: Mapping[str, Any]) -> Image:
     config = {**json.loads(minimal_config(LAYERS)), **members}
     return make(config=json.dumps(config).encode())
@@ -68,14 +75,7 @@ KINDS: Final[dict[str, tuple[Mapping[str, Any], Callable[[Make, dict[str, Any]],
     "a manifest": (OF_DOCUMENT, lambda make, said: make(**said)),
     "an index": (OF_DOCUMENT, lambda make, said: image_list([make()], **said)),
     "a layer": (OF_DESCRIPTOR, lambda make, said: make([Layer(tar_of({"a": "b"}), more=said)])),
-    "an entry": (
-        OF_DESCRIPTOR,
-        lambda make, said: (
-            image_list([make().with_entry(platform=PLATFORM, **said)])
-            if "platform" not in said
-            else image_list([make().with_entry(**said)])
-        ),
-    ),
+    "an entry": (OF_DESCRIPTOR, lambda make, said: image_list([with_entry(make, said)])),
     "a platform": (
         OF_PLATFORM,
         lambda make, said: image_list([make().with_entry(platform={**PLATFORM, **said})]),

@@ -38,11 +38,14 @@ def by_editor(old: bytes, roots: Sequence[Root]) -> bytes:
     for root in roots:
         same = [slot for slot in slots if _key(slot.descriptor) == _key(root.entry)]
         text = entry_text(root, root.annotations)
+        # One that says the same stays, wherever it stands; else the first gives way.
+        stays = next((slot for slot in same if slot.object.value == json.loads(text)), None)
         if not same:
             fresh[_key(root.entry)] = text
-        elif same[0].object.value != json.loads(text):
-            editor.replace(same[0].object, text)
-        gone.update(slot.index for slot in same[1:])
+        elif stays is None:
+            stays = same[0]
+            editor.replace(stays.object, text)
+        gone.update(slot.index for slot in same if slot is not stays)
     array = index.root.get("manifests")
     assert isinstance(array, Array)
     editor.remove_items(array, gone)
