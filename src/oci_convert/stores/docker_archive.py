@@ -11,8 +11,8 @@ confirm it; that is told.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
-from typing import BinaryIO
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
 
 from oci_convert.errors import OciConvertError
 from oci_convert.findings import Finding
@@ -56,7 +56,7 @@ class DockerArchiveSource(FilesSource):
         self.sparse: bool = layout is not None
         self.faults: Sequence[tuple[OciConvertError, str]] = () if layout is None else layout.faults
         if layout is not None:
-            self.statements = layout.statements
+            self.statements: Mapping[str, Any] = layout.statements
         self._entries = None if layout is None else IndexEntries(layout, self._row_files)
         self._roots = _distinct(self._read_roots(rows, self._entries))
         if self._entries is not None:

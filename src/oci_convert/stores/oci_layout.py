@@ -44,7 +44,7 @@ class OciLayoutSource(FilesSource):
         self._refs = self._read_refs() if self.index is None else []
         faults = () if self.index is None else self.index.faults
         self.faults: Sequence[tuple[OciConvertError, str]] = faults
-        self.statements = {} if self.index is None else self.index.statements
+        self.statements: Mapping[str, Any] = {} if self.index is None else self.index.statements
 
     def _check_header(self) -> None:
         if self.files.size("oci-layout") is None:
