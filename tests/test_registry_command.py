@@ -351,3 +351,36 @@ def test_a_signal_ends_a_run_that_waits_for_a_registry(
     assert told == "error: stopped; the target has the complete image or none\n"
     assert process.returncode == 128 + number
     assert not list(tmp_path.iterdir())
+
+
+def test_an_interrupt_ends_the_search_for_images_and_what_runs_comes_to_its_end(
+    fake: FakeRegistry, tmp_path: Path
+) -> None:
+    put(fake, LIST, "1")
+    asked = Event()
+
+    def waits(request: Request) -> bool:
+        asked.set() if request.path.endswith("/other/app/tags/list") else None
+        return "/other/app/tags/list" in request.path
+
+    fake.faults.when(waits, Fault.SILENT, 100)
+    sources = [at(fake, "team/app") + ":*", at(fake, "other/app") + ":*"]
+    command = ["sync", *sources, "oci:new:{tag}", "--to", "oci", "--results", "results"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "oci_convert", *command],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert asked.wait(30)
+            process.send_signal(signal.SIGINT)
+            _, told = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert "1 job: 1 done" in told
+    results = [json.loads(line) for line in (tmp_path / "results").read_text().splitlines()]
+    assert [line["status"] for line in results[:-1]] == ["done"]
+    assert results[-1]["summary"]["complete"] is False

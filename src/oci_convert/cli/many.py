@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from oci_convert.cli import show
 from oci_convert.cli.app import Json, print_json
 from oci_convert.cli.fleet_progress import board
 from oci_convert.cli.show.words import bytes_of, count_of
-from oci_convert.cli.signals import in_two_stages
+from oci_convert.cli.signals import StoppedError, in_two_stages
 from oci_convert.cli.spelling import spelled
 from oci_convert.cli.status import DONE, FAILED
 from oci_convert.errors import OciConvertError
@@ -116,9 +116,10 @@ def _run(
     from oci_convert.fleet.engine import Fleet
 
     signals: list[int] = []
+    found = _Found(jobs)
     with board(total, wanted=not how.quiet) as shown:
         fleet = Fleet(
-            jobs,
+            found,
             executor=executor,
             workers=workers,
             results=None if how.dry_run else how.results,
@@ -132,6 +133,7 @@ def _run(
         def stop(number: int) -> None:
             signals.append(number)
             fleet.stop()
+            found.stop(number)
 
         def cancel() -> None:
             shown.cancel()
@@ -148,6 +150,32 @@ def _run(
     if signals:
         raise typer.Exit(128 + signals[0])
     raise typer.Exit(FAILED if fleet.summary.bad or wrong else DONE)
+
+
+class _Found:
+    """The jobs as they are found. A signal ends the search, which may wait for a registry."""
+
+    def __init__(self, jobs: Iterable[Job | JobResult]) -> None:
+        self._jobs = jobs
+        self._is_searching = False
+
+    def __iter__(self) -> Iterator[Job | JobResult]:
+        try:
+            jobs = iter(self._jobs)
+            while True:
+                self._is_searching = True
+                job = next(jobs, None)
+                self._is_searching = False
+                if job is None:
+                    return
+                yield job
+        except StoppedError:
+            self._is_searching = False
+
+    def stop(self, number: int) -> None:
+        """Called in the main thread, which is also the one that searches."""
+        if self._is_searching:
+            raise StoppedError(number)
 
 
 def _follow(fleet: Fleet, shown: Board, how: How) -> tuple[list[JobResult], OciConvertError | None]:
