@@ -387,7 +387,8 @@ def test_what_refers_to_images_is_never_something_else(
     assert_only_subjects_change(images, made)
     homes = {home_of(image, to) for image in found}
     told = any(it.code.startswith("not-reversible") for it in made.report.findings)
-    if len(homes) > 1 or made.report.losses:
+    lists = any(image.media_type == f"{OCI}index.v1+json" for image in images.values())
+    if len(homes) > 1 or made.report.losses or (lists and "oci-rc2" in homes):
         return
     # What is not told comes back.
     back = run(made.target, homes.pop(), options)
