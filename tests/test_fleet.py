@@ -20,6 +20,7 @@ from oci_convert import (
     Job,
     JobResult,
     JobStatus,
+    Memory,
     OciConvertError,
     Options,
     convert,
@@ -514,3 +515,12 @@ def test_a_name_that_two_jobs_give_to_different_images_is_told(
     assert failure is not None
     assert failure.code == "same-name"
     assert jobs[0].id in failure.message
+
+
+def test_a_job_is_told_that_it_has_no_object() -> None:
+    wrong: list[Any] = [(Memory(), "oci:x"), ("oci:x", Memory()), (Path("app.tar"), "oci:x")]
+    for given in wrong:
+        with pytest.raises(
+            TypeError, match=r"no (Memory|PosixPath|WindowsPath); convert\(\) takes"
+        ):
+            Job(*given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -14,18 +15,28 @@ from oci_convert.errors import DocumentError
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.models import (
     Descriptor,
+    History,
     ImageConfig,
     Index,
     LayoutHeader,
     Manifest,
     Model,
     Platform,
+    RootFS,
     RuntimeConfig,
     lenient,
     members,
     validate,
 )
 from oci_convert.stores.docker_manifest_json import SavedImage
+from support.images import (
+    DOCKER_CONFIG,
+    DOCKER_LIST,
+    DOCKER_MANIFEST,
+    OCI_CONFIG,
+    OCI_INDEX,
+    OCI_MANIFEST,
+)
 
 DIGEST = "sha256:" + "0" * 64
 ENTRY = {"mediaType": "text/plain", "digest": DIGEST, "size": 7}
@@ -179,8 +190,88 @@ def test_a_model_is_made_by_the_names_of_its_fields_and_dumps_a_valid_document()
         "os": "linux",
         "variant": "v7",
         "config": {"ExposedPorts": {"80/tcp": {}}, "Cmd": ["sh"], "WorkingDir": "/srv"},
+        "rootfs": {"type": "layers", "diff_ids": []},
     }
     assert str(config.platform) == "linux/arm/v7"
+
+
+CONFIG = Descriptor(media_type=OCI_CONFIG, digest=DIGEST, size=7)
+CMD: dict[str, Any] = {"Cmd": ("sh",)}
+NEW: dict[str, tuple[Model, dict[str, Any]]] = {
+    "a platform": (
+        Platform(os="linux", architecture="arm", variant=None),
+        {"architecture": "arm", "os": "linux"},
+    ),
+    "a descriptor": (CONFIG, {**ENTRY, "mediaType": OCI_CONFIG}),
+    "an OCI manifest": (
+        Manifest(schema_version=2, config=CONFIG),
+        {
+            "schemaVersion": 2,
+            "mediaType": OCI_MANIFEST,
+            "config": {**ENTRY, "mediaType": OCI_CONFIG},
+            "layers": [],
+        },
+    ),
+    "a Docker manifest": (
+        Manifest(schema_version=2, config=CONFIG.renamed(DOCKER_CONFIG)),
+        {
+            "schemaVersion": 2,
+            "mediaType": DOCKER_MANIFEST,
+            "config": {**ENTRY, "mediaType": DOCKER_CONFIG},
+            "layers": [],
+        },
+    ),
+    "an index": (
+        Index(schema_version=2),
+        {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []},
+    ),
+    "a Docker list": (
+        Index(schema_version=2, media_type=DOCKER_LIST),
+        {"schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": []},
+    ),
+    "layers": (RootFS(diff_ids=(DIGEST,)), {"type": "layers", "diff_ids": [DIGEST]}),
+    "no layers": (RootFS(), {"type": "layers", "diff_ids": []}),
+    "a config": (
+        ImageConfig(architecture="arm", os="linux", author=None),
+        {"architecture": "arm", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}},
+    ),
+    "a runtime config": (RuntimeConfig(args_escaped=True), {"ArgsEscaped": True}),
+    "a step": (History(empty_layer=True, created=None), {"empty_layer": True}),
+    "members by the names of documents": (
+        RuntimeConfig(**CMD),
+        {"Cmd": ["sh"]},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NEW)
+def test_a_new_object_says_what_the_specification_requires(case: str) -> None:
+    made, document = NEW[case]
+    assert made.model_dump(mode="json") == document
+    assert validate(type(made), document, "") == made
+
+
+@pytest.mark.parametrize("model", [RootFS, ImageConfig, RuntimeConfig, History])
+def test_nothing_is_put_into_a_document_that_is_read(model: type[Model]) -> None:
+    value = {"x-unknown": 1, "media_type": "a trap", "author": None}
+    assert model.model_validate(value).model_dump() == value
+    assert model.model_validate_json(json.dumps(value)).model_dump() == value
+
+
+MISSPELT: dict[str, tuple[type[Model], dict[str, Any], str]] = {
+    "a field": (RuntimeConfig, {"args_escapd": True}, "did you mean args_escaped?"),
+    "a member": (RootFS, {"diffIds": ()}, "did you mean diff_ids?"),
+    "anything": (Platform, {**PLATFORM, "x": 1}, "Platform has no such field; Platform.model_val"),
+    "no architecture": (ImageConfig, {"os": "linux"}, "Field required"),
+    "no os": (ImageConfig, {"os": None, "architecture": "arm"}, "Field required"),
+}
+
+
+@pytest.mark.parametrize("case", MISSPELT)
+def test_a_constructor_takes_no_misspelt_field_and_asks_for_what_is_required(case: str) -> None:
+    model, given, message = MISSPELT[case]
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        model(**given)
 
 
 def test_what_was_not_set_is_dumped_for_whoever_asks() -> None:

@@ -15,10 +15,12 @@ import pytest
 from oci_convert.conversion.convert import convert
 from oci_convert.errors import DocumentError, OciConvertError
 from oci_convert.findings import CODES, Finding, Level
+from oci_convert.inspection.images import open_images
 from oci_convert.report import Change, Failure, Report, read_map, read_pins
 from oci_convert.spec.media_types import Compression
 from oci_convert.stores.memory import Memory
 from oci_convert.transform.translate import translate
+from oci_convert.verification.verify import verify
 from support import archives
 from support.images import (
     Image,
@@ -281,6 +283,39 @@ def test_a_failure_keeps_the_class_and_the_remedy_of_its_error() -> None:
     assert report.failures[0].error == "BlobError"
     assert report.failures[0].remedy == raised.value.remedy != ""
     assert Report.loads(report.dumps()).failures == report.failures
+
+
+@pytest.mark.parametrize("damaged", [True, False], ids=["damaged", "missing"])
+def test_an_error_has_the_number_that_the_image_has_in_its_store(damaged: bool) -> None:
+    good, bad = oci_image([layer("good")]), oci_image([layer("x")])
+    blob = f"blobs/{layer('x').digest.replace(':', '/')}"
+    files = layout_files({"a": good, "b": good, "c": bad})
+    data = files.pop(blob)
+    if damaged:
+        files[blob] = b"?" * len(data)
+    sources = [Memory(layout_files({"first": good})), Memory(files)]
+    with pytest.raises(OciConvertError) as raised:
+        convert(sources, Memory(), to="oci")
+    assert raised.value.where == open_images(sources[1]).find("c").layers[0].where
+    sources.append(sources[1].image("c"))
+    report = convert(sources, Memory(), to="oci", keep_going=True)
+    assert {(one.source, one.store, one.where) for one in report.failures} == {
+        ("memory", "memory", "images[2].layers[0]"),
+        ("memory:c", "memory", "images[0].layers[0]"),
+    }
+
+
+def test_what_one_source_has_wrong_is_taken_from_the_next_one() -> None:
+    image = oci_image([layer("x")])
+    files = layout_files({"a": image, "b": oci_image([layer("x"), layer("y")])})
+    blob = f"blobs/{layer('x').digest.replace(':', '/')}"
+    wrong = Memory({**files, blob: b"?" * len(files[blob])})
+    target = Memory()
+    report = convert([wrong, Memory(files).image("a")], target, to="oci", keep_going=True)
+    assert [one.name for one in report.images] == ["a"]
+    assert [one.where for one in report.failures] == ["images[0].layers[0]"] * 2
+    assert target.files[blob] == files[blob]
+    assert verify(target).sound
 
 
 def test_the_images_of_a_report_must_be_rows() -> None:

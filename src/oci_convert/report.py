@@ -93,7 +93,8 @@ class MapRow(Plain):
     kind: Kind
     """What the blob is; an artifact is anything that is no part of an image."""
     where: str
-    """Its path in the source: ``images[0].layers[2]``."""
+    """Its path in the source: ``images[0].layers[2]``. Images are numbered as those of the report,
+    through all sources."""
     old: Descriptor
     """What it was."""
     new: Descriptor | None
@@ -130,7 +131,8 @@ class Failure(Plain):
     code: str
     """Its code: stable, and explained in errors.md or findings.md."""
     where: str
-    """Its path in the store; empty if it is no part of an image."""
+    """Its path in that store (``images[0]`` is the first image there); empty if it is no part of an
+    image."""
     message: str
     """What is wrong, for people; it may change."""
     remedy: str = ""

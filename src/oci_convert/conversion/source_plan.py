@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +19,12 @@ from oci_convert.stores.base import Root, Source
 from oci_convert.stores.layout_index_text import said_by
 from oci_convert.tree.referrers import cosign_tag
 
-__all__ = ["SourcePlan"]
+__all__ = ["SourcePlan", "in_store"]
+
+
+def in_store(where: str, ahead: int) -> str:
+    """A place, with the number that its image has in its store: a run has ``ahead`` more."""
+    return re.sub(r"^images\[(\d+)\]", lambda found: f"images[{int(found[1]) - ahead}]", where)
 
 
 @dataclass(eq=False, repr=False)
@@ -31,6 +37,8 @@ class SourcePlan:
     plan: Plan
     signatures: Mapping[str, bytes]
     """The ``signature-N`` files that go with its images."""
+    ahead: int = 0
+    """How many images the run numbers before those of this source, and the store does not."""
     roots: Sequence[Root] = ()
     """What its images are called in the target; parallel to ``plan.images``."""
     failure: OciConvertError | None = None
@@ -42,6 +50,10 @@ class SourcePlan:
     def __post_init__(self) -> None:
         self.settle({})
         self.roots = [planned.image.root for planned in self.plan.images]
+
+    def place(self, where: str) -> str:
+        """The store, and in it what the run calls ``where``."""
+        return f"{self.source.label}: {in_store(where, self.ahead)}"
 
     def settle(self, made: Mapping[Outcome, Descriptor]) -> None:
         """Render the documents, now that what is ``made`` of blobs has its digests."""

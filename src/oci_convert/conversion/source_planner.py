@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
-from oci_convert.conversion.source_plan import SourcePlan
+from oci_convert.conversion.source_plan import SourcePlan, in_store
 from oci_convert.errors import BlobError, OciConvertError, StoreError
 from oci_convert.findings import Finding
 from oci_convert.options import Keep as Policy
@@ -69,13 +69,19 @@ class Settings(NamedTuple):
 
 @dataclass(eq=False, repr=False)
 class SourcePlanner:
-    """Plans what a source gives. Images are numbered from ``count``, through all sources."""
+    """Plans what a source gives.
+
+    Images are numbered from ``count``, through all sources, as the report does it; errors have the
+    numbers of the store.
+    """
 
     settings: Settings
     origin: str
     source: Source
     count: int
     plans: list[SourcePlan] = field(default_factory=list)
+    _tried: int = 0
+    """How many images of the source have been planned, or could not be."""
     _numbers: Counter[str] = field(default_factory=Counter)
     """How many referrers and signatures were numbered."""
     _unstated: Sequence[str] | None = None
@@ -120,9 +126,12 @@ class SourcePlanner:
                 plan = self._decided(tree, found, orphans, whole_store=whole_store)
                 self.plans.append(self._finished(plan, whole_store=whole_store))
         except OciConvertError as error:
-            self.settings.fail(self.origin, error.within(self.source.label))
+            told = error.within(self.source.label)
+            where = in_store(told.where, self.count - self._tried)
+            self.settings.fail(self.origin, told.but(where=where))
         else:
             self.count += len(roots)
+        self._tried += len(roots)
 
     def _read(self, roots: Sequence[Root], found: SortedRoots) -> Tree:
         return read_tree(
@@ -221,7 +230,7 @@ class SourcePlanner:
             plan = with_findings(plan, map(_not_sought, plan.images))
         if settings.options.on_loss is OnLoss.FAIL:
             refuse_losses(plan)
-        return SourcePlan(self.origin, self.source, plan, signatures)
+        return SourcePlan(self.origin, self.source, plan, signatures, self.count - self._tried)
 
     def _not_listed(self, plan: Plan, *, whole_store: bool) -> list[Finding]:
         """What the list of images says of them, or of itself, and the target does not say."""

@@ -66,7 +66,7 @@ class _Move(NamedTuple):
 
     @property
     def place(self) -> str:
-        return f"{self.source_plan.source.label}: {self.node.where}"
+        return self.source_plan.place(self.node.where)
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -250,7 +250,10 @@ class Transfer:
                 self._idle.notify_all()
 
     def _move(self, load: _Load) -> None:
-        """Move one blob, and tell everything that waits for it."""
+        """Move one blob, and tell everything that waits for it.
+
+        A run that keeps going takes it from the next source that has it.
+        """
         try:
             with self._room_for(load.descriptor.size):
                 if isinstance(load.first.decision, Recompress):
@@ -263,8 +266,13 @@ class Transfer:
             if not self._options.keep_going:
                 self._stopped = True
                 raise
+            source = load.first.source_plan.source
             for move in load.moves:
-                move.source_plan.failure = move.source_plan.failure or error
+                if move.source_plan.source is source:
+                    move.source_plan.failure = move.source_plan.failure or error
+            rest = [move for move in load.others if move.source_plan.source is not source]
+            if rest:
+                self._move(_Load(rest[0], rest[1:], load.done))
         except BaseException:
             self._stopped = True
             raise
@@ -437,7 +445,7 @@ class Transfer:
         if not document and self.sink.shares(source_plan.source):
             return
         if not self._is_there(new, document=document, verify=verify):
-            place = f"{source_plan.source.label}: {decision.node.where}"
+            place = source_plan.place(decision.node.where)
             self.sink.put([raw], place, expected=new, document=document)
             self._bytes_written += len(raw)
 

@@ -40,6 +40,8 @@ class Job(Brief):
     """Profiles of what the image is for: it is converted so that they take it."""
 
     def __post_init__(self) -> None:
+        for given in (self.source, self.destination):
+            _check_kind(given)
         if not self.id:
             object.__setattr__(self, "id", f"{self.source} {self.destination}")
 
@@ -110,6 +112,14 @@ def _check_text(text: str, name: str) -> None:
 
 def _listed() -> str:
     return ", ".join(_MEMBERS)
+
+
+def _check_kind(given: object) -> None:
+    if not isinstance(given, str):
+        raise TypeError(
+            "a job may go to another process: its source and its destination are texts, references "
+            f"or paths, and no {type(given).__name__}; convert() takes objects"
+        )
 
 
 def _invalid(message: str, remedy: str) -> UsageError:

@@ -6,21 +6,26 @@ Models are frozen and strict (``"7"`` and ``7.0`` are no size), keep unknown mem
 as strings. Docker and OCI share them, as the one is a subset of the other.
 
 Whoever makes documents makes them from models, too: constructors take the names of the fields
-(``media_type=…``), and :meth:`Model.model_dump` gives the names of the members (``mediaType``) and
-leaves out what was not set.
+(``media_type=…``), ask for what the specification requires and put in what it fixes;
+:meth:`Model.model_dump` gives the names of the members (``mediaType``) and leaves out what was not
+set. Reading (``model_validate``) takes a document as it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias, TypeVar, cast
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Self, TypeAlias, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_pascal
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from oci_convert.errors import DocumentError
 from oci_convert.spec.digest import Digest
+from oci_convert.spec.media_types import Cell, Family, Kind, families, name_of
 from oci_convert.text.brief import line_of
+from oci_convert.text.suggestion import did_you_mean, nearest
 
 __all__ = [
     "Descriptor",
@@ -73,9 +78,20 @@ class Model(BaseModel):
         frozen=True,
         extra="allow",
         alias_generator=lambda name: _MEMBERS.get(name, name),
-        validate_by_name=True,
         serialize_by_alias=True,
     )
+    _required: ClassVar[tuple[str, ...]] = ()
+    """What the specification requires, although a document that lacks it can be read."""
+    _implied: ClassVar[Mapping[str, Any]] = {}
+    """What an object states that is made without it, by member: a value, or what makes it."""
+
+    if not TYPE_CHECKING:  # the types of the fields say more
+
+        def __init__(self, /, **given: Any) -> None:
+            super().__init__(**_stated_by(type(self), given))
+
+        # Reading a document makes no use of it, as with the one of pydantic.
+        __init__.__pydantic_base_init__ = True
 
     def __repr__(self) -> str:
         stated = [name for name in type(self).model_fields if name in self.model_fields_set]
@@ -108,6 +124,42 @@ class Model(BaseModel):
     def model_dump_json(self, **options: Any) -> str:
         """The document as JSON text, likewise."""
         return super().model_dump_json(**{"exclude_unset": True, **options})
+
+
+def _stated_by(model: type[Model], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a constructor was given, by member: only what the model knows; ``None`` says nothing."""
+    spelled = _spellings(model)
+    stated = {spelled[name]: value for name, value in given.items() if name in spelled}
+    stated = {member: value for member, value in stated.items() if value is not None}
+    faults = [
+        InitErrorDetails(type=_unknown(model, name), loc=(name,), input=given[name])
+        for name in given
+        if name not in spelled
+    ]
+    faults += [
+        InitErrorDetails(type="missing", loc=(name,), input=given)
+        for name in model._required
+        if spelled[name] not in stated
+    ]
+    if faults:
+        raise ValidationError.from_exception_data(model.__name__, faults)
+    for member, value in model._implied.items():
+        if member not in stated:
+            stated[member] = value(stated) if callable(value) else value
+    return stated
+
+
+def _unknown(model: type[Model], name: str) -> PydanticCustomError:
+    advice = did_you_mean(nearest(name, model.model_fields), "{kind}.model_validate() takes any")
+    message = f"{{kind}} has no such field; {advice}"
+    return PydanticCustomError("extra_forbidden", message, {"kind": model.__name__})
+
+
+@cache
+def _spellings(model: type[Model]) -> Mapping[str, str]:
+    """The member of each field, by the names of both."""
+    fields = {name: _member(model, name) for name in model.model_fields}
+    return fields | {member: member for member in fields.values()}
 
 
 class Platform(Model):
@@ -180,8 +232,19 @@ class Descriptor(Model):
         return self if media_type == self.media_type else self.but(media_type=media_type)
 
 
+def _manifest_type(stated: Mapping[str, Any]) -> str | None:
+    config = stated.get("config")
+    docker = isinstance(config, Descriptor) and Family.DOCKER in families(config.media_type)
+    return name_of(Cell(Kind.MANIFEST), Family.DOCKER if docker else Family.OCI)
+
+
 class Manifest(Model):
-    """A manifest (image-spec ``manifest.md``; Docker *image manifest V2, schema 2*)."""
+    """A manifest (image-spec ``manifest.md``; Docker *image manifest V2, schema 2*).
+
+    A new one has the media type of an OCI manifest, or of Docker's if its config is Docker's.
+    """
+
+    _implied: ClassVar[Mapping[str, Any]] = {"mediaType": _manifest_type, "layers": ()}
 
     schema_version: int
     media_type: str | None = None
@@ -193,7 +256,15 @@ class Manifest(Model):
 
 
 class Index(Model):
-    """An index (image-spec ``image-index.md``) or Docker *manifest list*."""
+    """An index (image-spec ``image-index.md``) or Docker *manifest list*.
+
+    A new one is an OCI index unless ``media_type`` says otherwise.
+    """
+
+    _implied: ClassVar[Mapping[str, Any]] = {
+        "mediaType": name_of(Cell(Kind.INDEX), Family.OCI),
+        "manifests": (),
+    }
 
     schema_version: int
     media_type: str | None = None
@@ -206,8 +277,10 @@ class Index(Model):
 class RootFS(Model):
     """The layers of an image, uncompressed (image-spec ``config.md``)."""
 
+    _implied: ClassVar[Mapping[str, Any]] = {"type": "layers", "diff_ids": ()}
+
     type: str | None = None
-    """``layers``; anything else breaks the specification."""
+    """``layers``, which a new object has; anything else breaks the specification."""
     diff_ids: tuple[Annotated[str, AfterValidator(_digest)], ...] = Field(default=(), strict=False)
 
 
@@ -224,13 +297,17 @@ class History(Model):
 class ImageConfig(Model):
     """An image's configuration (image-spec ``config.md``; Docker *image JSON* v1.2).
 
-    Docker's own members (``Healthcheck``, ``OnBuild``, ``container_config``, …) are legal extras.
+    Docker's own members (``container_config``, ``docker_version``, …) are legal extras.
     """
+
+    # Their defaults are for documents; to whoever makes a config, types say that they are required.
+    _required: ClassVar[tuple[str, ...]] = ("architecture", "os")
+    _implied: ClassVar[Mapping[str, Any]] = {"rootfs": lambda _: RootFS()}
 
     created: str | None = None
     author: str | None = None
-    architecture: str | None = None
-    os: str | None = None
+    architecture: Annotated[str | None, Field(default=None)]
+    os: Annotated[str | None, Field(default=None)]
     os_version: str | None = None
     os_features: tuple[str, ...] | None = Field(default=None, strict=False)
     variant: str | None = None
@@ -243,14 +320,14 @@ class ImageConfig(Model):
         """The platform the config states, if it states one."""
         if not self.os or not self.architecture:
             return None
-        stated = {
+        stated: dict[str, Any] = {
             "architecture": self.architecture,
             "os": self.os,
             "os_version": self.os_version,
             "os_features": self.os_features,
             "variant": self.variant,
         }
-        return Platform.model_validate({name: value for name, value in stated.items() if value})
+        return Platform(**{name: value for name, value in stated.items() if value})
 
 
 class RuntimeConfig(Model):
@@ -267,6 +344,8 @@ class RuntimeConfig(Model):
     working_dir: str | None = None
     labels: dict[str, str] | None = None
     stop_signal: str | None = None
+    args_escaped: bool | None = None
+    """Of Windows: whether ``cmd`` is a command line already."""
 
 
 class LayoutHeader(Model):
@@ -289,7 +368,7 @@ M = TypeVar("M", bound=Model)
 def validate(model: type[M], value: Any, where: str) -> M:
     """``value`` as ``model``; raises :class:`DocumentError` that names the member at fault."""
     try:
-        return _read(model, value)
+        return model.model_validate(value)
     except ValidationError as error:
         message = first_fault(error)
         code = "invalid-digest" if "is not a digest" in message else "invalid-document"
@@ -308,25 +387,25 @@ def lenient(model: type[M], value: Mapping[str, Any]) -> tuple[M, list[str]]:
     which are what travels.
     """
     try:
-        return _read(model, value), []
+        return model.model_validate(value), []
     except ValidationError as error:
         problems: dict[str, str] = {}
         for detail in error.errors():
             problems.setdefault(str(detail["loc"][0]), _sentence(detail))
     sound = {name: member for name, member in value.items() if name not in problems}
-    return _read(model, sound), list(problems.values())
+    return model.model_validate(sound), list(problems.values())
 
 
 def members(model: type[Model]) -> frozenset[str]:
     """What the members are called that a model knows."""
+    return frozenset(_member(model, name) for name in model.model_fields)
+
+
+def _member(model: type[Model], name: str) -> str:
+    """What documents call a field."""
     # Some versions of pydantic give fields their aliases when the model is first used.
     spelled = cast("Callable[[str], str]", model.model_config["alias_generator"])
-    return frozenset(field.alias or spelled(name) for name, field in model.model_fields.items())
-
-
-def _read(model: type[M], value: Any) -> M:
-    """What a document says: a member that is spelled like a field of ours is another member."""
-    return model.model_validate(value, by_alias=True, by_name=False)
+    return model.model_fields[name].alias or spelled(name)
 
 
 _SENTENCES: Final = {
