@@ -301,8 +301,23 @@ ZSTD = oci_image([layer("a", Compression.ZSTD)])
 MARKED = ZSTD.with_entry(annotations={"io.github.containers.compression.zstd": "true"})
 
 
-@pytest.mark.parametrize("images", [[GZIP, MARKED], [MARKED, GZIP], [GZIP, ZSTD]])
-def test_of_twins_the_one_with_gzip_goes_to_docker(images: list[Image], tmp_path: Path) -> None:
+TWINS = {
+    "the one with zstd is marked": [GZIP, MARKED],
+    "the one with zstd is marked and first": [MARKED, GZIP],
+    "nothing says it": [GZIP, ZSTD],
+    "each is in a nested index": [image_list([GZIP]), image_list([ZSTD])],
+    "each is in a nested index, zstd first": [image_list([ZSTD]), image_list([GZIP])],
+    "only zstd is in a nested index": [GZIP, image_list([ZSTD])],
+    "only gzip is in a nested index": [image_list([GZIP]), ZSTD],
+    "both are in one nested index": [image_list([GZIP, ZSTD])],
+    "one is deeper": [image_list([image_list([ZSTD])]), image_list([GZIP])],
+    "zstd is there twice": [image_list([ZSTD]), image_list([GZIP]), image_list([ZSTD])],
+}
+
+
+@pytest.mark.parametrize("case", TWINS)
+def test_of_twins_the_one_with_gzip_goes_to_docker(case: str, tmp_path: Path) -> None:
+    images = TWINS[case]
     source = store(app=image_list([*images, attestation(ZSTD)]))
     report = convert(source, f"docker-archive:{tmp_path}/app.tar")
     assert "zstd-twin-dropped" in codes(report)
@@ -310,10 +325,18 @@ def test_of_twins_the_one_with_gzip_goes_to_docker(images: list[Image], tmp_path
     assert "layer-repacked" not in codes(report)
     assert GZIP.digest in report.digest_map
     assert ZSTD.digest not in report.digest_map
+    assert "entry-dropped" not in codes(report)
+    report, target = run(image_list(images), "docker")
+    assert [entry["digest"] for entry in entries(report, target)] == [
+        report.digest_map[GZIP.digest].digest
+    ]
+    report = convert(source, Memory(), to="docker", attestations="keep")
+    assert codes(report).count("attestation-dropped") == 1
+    assert convert(source, Memory(), to="docker", flatten=True).digest_map.keys() >= {GZIP.digest}
     report, target = run(image_list(images), "oci")
-    assert len(entries(report, target)) == 2
+    assert {GZIP.digest, ZSTD.digest} <= report.digest_map.keys()
     report, target = run(image_list(images), "docker", compress="keep")
-    assert len(entries(report, target)) == 2
+    assert {GZIP.digest, ZSTD.digest} <= report.digest_map.keys()
 
 
 def test_an_index_that_an_entry_gives_another_platform_is_not_chosen() -> None:
@@ -351,6 +374,12 @@ TWINS_GONE = {
     "it is listed for another platform": image_list(
         [GZIP.with_entry(platform=ARM_ENTRY), ZSTD, ARM]
     ),
+    "it is refused, and both are nested": image_list(
+        [image_list([REFUSED]), image_list([ZSTD_OF_TWO]), ARM]
+    ),
+    "it is here in part, and nested": image_list(
+        [image_list([GZIP]), image_list([ZSTD]), ARM]
+    ).without(GZIP.layers[0].digest),
 }
 
 

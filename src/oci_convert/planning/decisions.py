@@ -5,7 +5,7 @@ All of this is frozen and can be pickled: a dry run shows a plan, and a run carr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
@@ -306,6 +306,24 @@ def _put_in_order(decision: Decision, found: list[Decision], seen: set[int]) -> 
             passed |= _put_in_order(child.decision, found, seen)
     found.append(decision)
     return passed
+
+
+def listed(plans: Sequence[DescriptorPlan], *, subject: bool = False) -> Iterator[DescriptorPlan]:
+    """What an index names in the target, also in the place of nested indexes.
+
+    ``subject``: its own subject is there, too.
+    """
+    left, followed = list(reversed(plans)), set[int]()
+    while left:
+        planned = left.pop()
+        if not planned.spliced:
+            if planned.included:
+                yield planned
+        elif id(planned.decision) not in followed:
+            followed.add(id(planned.decision))
+            left += reversed(planned.decision.children)
+    if subject:
+        yield from (planned for planned in plans if planned.slot.role is Role.SUBJECT)
 
 
 def documents_below(

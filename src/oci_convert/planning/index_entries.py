@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Final
 
 from oci_convert.documents.document import Role, Slot
 from oci_convert.errors import BlobError, RefusedError
@@ -18,6 +19,7 @@ from oci_convert.planning.decisions import (
     Keep,
     Rewrite,
     kept,
+    listed,
     recompresses,
 )
 from oci_convert.planning.signature_rules import fate_of_signature, signature_of
@@ -27,10 +29,10 @@ from oci_convert.planning.statements import (
     said_beside,
     said_by_index,
 )
+from oci_convert.planning.zstd_twins import ZstdTwins
 from oci_convert.report import Change
-from oci_convert.spec.media_types import Compression, Family, Kind, look_up
+from oci_convert.spec.media_types import Family, Kind
 from oci_convert.spec.models import Descriptor
-from oci_convert.spec.platforms import identity_of
 from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import (
     REFERENCE_DIGEST,
@@ -39,7 +41,7 @@ from oci_convert.transform.document_edits import (
     is_attestation,
     not_an_image,
 )
-from oci_convert.transform.layer_rules import Compress, packing_annotations
+from oci_convert.transform.layer_rules import packing_annotations
 from oci_convert.tree.nodes import (
     DocumentNode,
     MissingNode,
@@ -55,6 +57,8 @@ __all__ = ["plan_entries"]
 PlanDocument = Callable[[DocumentNode], Rewrite]
 PlanSubject = Callable[[DocumentNode, Slot, Node], DescriptorPlan]
 FindTarget = Callable[[str], Decision | None]
+_TWIN: Final = "zstd-twin-dropped"
+_SPLICED: Final = "nested-index-flattened"
 
 
 def plan_entries(
@@ -64,27 +68,30 @@ def plan_entries(
     *,
     subject: PlanSubject,
     target: FindTarget,
+    twins: ZstdTwins | None = None,
 ) -> list[DescriptorPlan]:
     """Decide what becomes of each entry of an index.
 
     ``document`` plans what an entry names, ``subject`` the subject of the index; ``target`` says
-    what becomes of what the subject of an entry names.
+    what becomes of what the subject of an entry names. ``twins`` are entries that give way.
     """
-    entries = _Entries(context, node, document, target)
-    made = {
-        id(slot): subject(node, slot, child)
-        if slot.role is Role.SUBJECT
-        else entries.entry(slot, child)
-        for slot, child in entries.in_turn()
-    }
-    plans = [made[id(slot)] for slot in node.document.slots]
+    entries = _Entries(context, node, document, target, twins)
+    plans = [
+        subject(node, slot, child) if slot.role is Role.SUBJECT else entries.entry(slot, child)
+        for slot, child in node.named
+    ]
     subject_stays = not context.strips(node.document)
     return entries.with_references(entries.with_absent(plans), subject_stays=subject_stays)
 
 
 class _Entries:
     def __init__(
-        self, context: Context, node: DocumentNode, document: PlanDocument, target: FindTarget
+        self,
+        context: Context,
+        node: DocumentNode,
+        document: PlanDocument,
+        target: FindTarget,
+        twins: ZstdTwins | None = None,
     ):
         self._context = context
         self._node = node
@@ -96,14 +103,7 @@ class _Entries:
         self._to_docker = self._moves and context.family is Family.DOCKER
         self._absent: set[int] = set()
         """The plans of entries that are wanted and not here."""
-        self._as_gzip: dict[int, object] = {}
-        """Where there are images as zstd: which image each other entry is, by its slot."""
-        self._as_zstd: dict[int, object] = {}
-        """Which image each entry as zstd is, and would be again if it were recompressed."""
-        self._stay: dict[object, str] = {}
-        """The images as gzip that stay, each with its digest."""
-        if self._to_docker:
-            self._look_for_twins()
+        self._twins = twins or ZstdTwins({})
 
     def _where(self, slot: Slot) -> str:
         return f"{self._node.where}.{slot.label}"
@@ -111,10 +111,6 @@ class _Entries:
     def _dropped(self, slot: Slot, child: Node, code: str, message: str) -> DescriptorPlan:
         self._find(code, self._where(slot), message)
         return DescriptorPlan(slot, Drop(child, code))
-
-    def in_turn(self) -> list[tuple[Slot, Node]]:
-        """What the index names; last what gives way to another entry, if that stays."""
-        return sorted(self._node.named, key=lambda named: id(named[0]) in self._as_zstd)
 
     def entry(self, slot: Slot, child: Node) -> DescriptorPlan:
         """What becomes of one entry; an absent one is left for :meth:`with_absent`."""
@@ -140,8 +136,6 @@ class _Entries:
             return DescriptorPlan(slot, decision)
         if node.kind is Kind.INDEX:
             return self._nested(slot, decision)
-        if id(slot) in self._as_gzip:
-            self._stay.setdefault(self._as_gzip[id(slot)], slot.descriptor.digest)
         added = self._added_platform(slot, node) if self._to_docker else None
         return DescriptorPlan(slot, decision, platform=added, stale=self._stale(slot, decision))
 
@@ -149,10 +143,9 @@ class _Entries:
         """The code and the message of why an entry goes, or two empty texts."""
         if unselected := self._unselected(slot, child):
             return "platform-not-selected", unselected
-        twin = self._stay.get(self._as_zstd.get(id(slot)))
+        twin = self._twins.of(slot)
         if twin is not None:
-            message = f"{twin} has the same layers as gzip, and took its place"
-            return "zstd-twin-dropped", message
+            return _TWIN, f"{twin} has the same layers as gzip, and took its place"
         obstacle = self._obstacle(slot, child)
         return ("", "") if obstacle is None else ("entry-dropped", obstacle)
 
@@ -168,21 +161,6 @@ class _Entries:
                 told = platform or "an unknown platform"
                 return f"{told} was not asked for"
         return ""
-
-    def _look_for_twins(self) -> None:
-        """Note images that would become what another entry is: the config is the same, too."""
-        packed = [
-            {_compression(layer) for layer in child.layers()} for _, child in self._node.named
-        ]
-        asked = self._options.compress in (Compress.AUTO, Compress.GZIP)
-        if not asked or not any(Compression.ZSTD in compressions for compressions in packed):
-            return
-        for (slot, child), compressions in zip(self._node.named, packed, strict=True):
-            platform = platform_or_none(child, slot.descriptor)
-            config = child.config if isinstance(child, DocumentNode) else None
-            if platform is not None and config is not None and Compression.NONE not in compressions:
-                noted = self._as_zstd if Compression.ZSTD in compressions else self._as_gzip
-                noted[id(slot)] = identity_of(platform), config.descriptor.digest
 
     def _planned(self, child: DocumentNode) -> Rewrite | RefusedError:
         """What becomes of what an entry names, or why the target cannot hold it."""
@@ -212,7 +190,7 @@ class _Entries:
             nested = _Entries(self._context, decision.node, self._plan_document, self._target)
             children = nested.with_references(decision.children, subject_stays=False)
             decision = replace(decision, children=tuple(children))
-        if decision.is_emptied:
+        if decision.is_emptied and not _gave_way(decision):
             asked = bool(self._options.platforms)
             code = "platform-not-selected" if asked else "entry-dropped"
             message = "none of its entries was selected" if asked else "none of its entries is left"
@@ -220,15 +198,17 @@ class _Entries:
         if self._to_docker:
             lost = list(self._lost_with_index(slot.descriptor, decision))
             message = lost_with("nested index replaced by its entries", lost)
-            self._find("nested-index-flattened", self._where(slot), message)
+            self._find(_SPLICED, self._where(slot), message)
+            if decision.is_emptied:
+                return DescriptorPlan(slot, Drop(decision.node, _SPLICED))
         return DescriptorPlan(slot, decision, spliced=self._to_docker)
 
     def _lost_with_index(self, entry: Descriptor, decision: Rewrite) -> Iterator[str]:
         """What a nested index says of itself, and what is said of it, that no entry of it says."""
         stripped = self._context.strips(decision.node.document)
         yield from said_by_index(decision.node, stripped=stripped)
-        listed = (it.slot.descriptor.platform for it in decision.children if it.included)
-        if entry.platform is not None and any(it != entry.platform for it in listed):
+        platforms = (it.slot.descriptor.platform for it in decision.children if it.included)
+        if entry.platform is not None and any(it != entry.platform for it in platforms):
             yield f"the platform of the index, {entry.platform}"
         yield from lost_annotations("its entry", entry.annotations or {})
         yield from said_beside("its entry", entry)
@@ -300,8 +280,11 @@ class _Entries:
                 speaking.setdefault(named, []).append(i)
         if not speaking:
             return made
-        here = Counter(it.slot.descriptor.digest for it in _listed(made, subject=subject_stays))
-        gone = [it.slot.descriptor.digest for it in made if not here[it.slot.descriptor.digest]]
+        here = Counter(it.slot.descriptor.digest for it in listed(made, subject=subject_stays))
+        # Of what stays in a nested index, nothing is gone.
+        nodes = self._node.nodes() if self._to_docker else (child for _, child in self._node.named)
+        known = {node.descriptor.digest for node in nodes}
+        gone = [named for named in speaking if named in known and not here[named]]
         while gone:
             for i in speaking.pop(named := gone.pop(), ()):
                 made[i] = self._orphaned(made[i], named)
@@ -310,7 +293,7 @@ class _Entries:
                 if not here[digest]:  # another attestation may be for this one
                     gone.append(digest)
         images: dict[str, DescriptorPlan] = {}
-        for planned in _listed(made, subject=subject_stays):
+        for planned in listed(made, subject=subject_stays):
             images.setdefault(planned.slot.descriptor.digest, planned)
         for named, positions in speaking.items():
             for i in positions if named in images else ():
@@ -452,28 +435,10 @@ class _Entries:
         return stale
 
 
-def _listed(plans: Sequence[DescriptorPlan], *, subject: bool) -> Iterator[DescriptorPlan]:
-    """What an index names in the target, also in the place of nested indexes.
-
-    ``subject``: its own subject is there, too.
-    """
-    left, followed = list(reversed(plans)), set[int]()
-    while left:
-        planned = left.pop()
-        if not planned.spliced:
-            if planned.included:
-                yield planned
-        elif id(planned.decision) not in followed:
-            followed.add(id(planned.decision))
-            left += reversed(planned.decision.children)
-    if subject:
-        yield from (planned for planned in plans if planned.slot.role is Role.SUBJECT)
-
-
-def _compression(layer: Node) -> Compression | None:
-    """How a layer is compressed: by its bytes, or by its media type where nobody looked."""
-    meaning = look_up(layer.descriptor.media_type)
-    return layer.compression or (None if meaning is None else meaning.cell.compression)
+def _gave_way(index: Rewrite) -> bool:
+    """Whether an index lost an image that the target has all the same."""
+    dropped = (planned.decision for planned in index.children)
+    return any(isinstance(it, Drop) and it.code in (_TWIN, _SPLICED) for it in dropped)
 
 
 def _missing(child: Node) -> MissingNode:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
 from oci_convert.documents.document import Role, Slot
@@ -26,6 +27,7 @@ from oci_convert.planning.decisions import (
 )
 from oci_convert.planning.index_entries import plan_entries
 from oci_convert.planning.signature_rules import fate_of_signature
+from oci_convert.planning.zstd_twins import ZstdTwins, zstd_twins
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import OCTET_STREAM, Compression, Family, Kind
 from oci_convert.spec.models import diff_ids_for
@@ -38,7 +40,13 @@ from oci_convert.transform.document_edits import (
     is_image,
     not_an_image,
 )
-from oci_convert.transform.layer_rules import Layer, LayerPlan, packing_annotations, plan_layer
+from oci_convert.transform.layer_rules import (
+    Compress,
+    Layer,
+    LayerPlan,
+    packing_annotations,
+    plan_layer,
+)
 from oci_convert.tree.nodes import (
     BlobNode,
     ConfigNode,
@@ -76,7 +84,7 @@ class Planner:
         self._context = context
         self._family = context.family
         self._daemon_layers = tree.daemon_layers and not plain_layers
-        self._memo: dict[int, Rewrite] = {}
+        self._memo: dict[tuple[int, ZstdTwins | None], Rewrite] = {}
         self._layers: dict[tuple[int, _Traits], Decision] = {}
         self._layer_plans: dict[object, LayerPlan] = {}
         self._documents = {node.descriptor.digest: node for node in tree.documents()}
@@ -105,16 +113,27 @@ class Planner:
     @contextmanager
     def _undone_if_it_fails(self) -> Iterator[None]:
         """What fails in here leaves no findings behind, and no decisions without theirs."""
-        told, documents, layers = len(self._context.findings), len(self._memo), len(self._layers)
+        before = self._known()
         try:
             yield
         except OciConvertError:
-            del self._context.findings[told:]
-            while len(self._memo) > documents:
-                self._memo.popitem()
-            while len(self._layers) > layers:
-                self._layers.popitem()
+            self._forget(before)
             raise
+
+    def _known(self) -> tuple[int, ...]:
+        """How much is decided and told by now."""
+        told, memo, layers = self._context.findings, self._memo, self._layers
+        return len(told), len(self.subjects), len(memo), len(layers)
+
+    def _forget(self, before: tuple[int, ...]) -> None:
+        """Let everything be as it was."""
+        findings, subjects, documents, layers = before
+        del self._context.findings[findings:]
+        del self.subjects[subjects:]
+        while len(self._memo) > documents:
+            self._memo.popitem()
+        while len(self._layers) > layers:
+            self._layers.popitem()
 
     def _root(self, image: Image) -> Decision:
         node, context = image.node, self._context
@@ -160,23 +179,48 @@ class Planner:
 
     # -- documents --------------------------------------------------------------------------
 
-    def document(self, node: DocumentNode) -> Rewrite:
-        """What becomes of a manifest or an index."""
-        if id(node) not in self._memo:
-            self._memo[id(node)] = self._document(node)
-        return self._memo[id(node)]
+    def document(self, node: DocumentNode, twins: ZstdTwins | None = None) -> Rewrite:
+        """What becomes of a manifest or an index; ``twins`` are those of an index around it."""
+        key = id(node), twins if node.kind is Kind.INDEX else None
+        if key not in self._memo:
+            self._memo[key] = self._document(node, twins)
+        return self._memo[key]
 
-    def _entry(self, node: DocumentNode) -> Rewrite:
+    def _entry(self, node: DocumentNode, twins: ZstdTwins | None = None) -> Rewrite:
         with self._undone_if_it_fails():
-            return self.document(node)
+            return self.document(node, twins)
 
-    def _document(self, node: DocumentNode) -> Rewrite:
+    def _entries(self, node: DocumentNode, twins: ZstdTwins | None) -> list[DescriptorPlan]:
+        """What becomes of the entries of an index.
+
+        Which of them give way to others shows when all are planned; then they are planned again.
+        """
+        before = self._known()
+        plans = plan_entries(
+            self._context,
+            node,
+            partial(self._entry, twins=twins),
+            subject=self.subject,
+            target=self._target,
+            twins=twins,
+        )
+        if twins is None and self._may_have_twins(node):
+            twins = zstd_twins(plans)
+            if twins is not None:
+                self._forget(before)
+                return self._entries(node, twins)
+        return plans
+
+    def _may_have_twins(self, node: DocumentNode) -> bool:
+        asked = self._context.options.compress in (Compress.AUTO, Compress.GZIP)
+        to_docker = self._family is Family.DOCKER and changes_family(node.document, self._family)
+        return asked and to_docker
+
+    def _document(self, node: DocumentNode, twins: ZstdTwins | None) -> Rewrite:
         if changes_family(node.document, self._family) and not fits(node.document, self._family):
             raise not_an_image(node.document, node.where)
         if node.kind is Kind.INDEX:
-            children = plan_entries(
-                self._context, node, self._entry, subject=self.subject, target=self._target
-            )
+            children = self._entries(node, twins)
         else:
             traits = self._traits(node)
             children = [self._child(node, slot, child, traits) for slot, child in node.named]
