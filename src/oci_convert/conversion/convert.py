@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Unpack
 
 from oci_convert.conversion.pinned_names import tell_old_digests, without_old_digests
 from oci_convert.conversion.report_builder import build_report
-from oci_convert.conversion.source_plan import SourcePlan
+from oci_convert.conversion.source_plan import SourcePlan, said_beside_names, said_in_row
 from oci_convert.conversion.source_planner import Settings, SourcePlanner
 from oci_convert.conversion.transfer import Transfer
 from oci_convert.errors import OciConvertError, UsageError, located
@@ -20,8 +20,8 @@ from oci_convert.planning.platform_choice import PlatformChoice
 from oci_convert.progress import Progress
 from oci_convert.report import Failure, Report
 from oci_convert.spec.media_types import Family
-from oci_convert.spec.names import called, pair
-from oci_convert.stores.base import Sink, SinkOptions, SinkStore
+from oci_convert.spec.names import called, meant, repository_tag
+from oci_convert.stores.base import Root, Sink, SinkOptions, SinkStore
 from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.file import temporary
 from oci_convert.stores.files.system import system_errors
@@ -208,20 +208,25 @@ class _Conversion:
         if distinct and (self._ref is not None or not target.names):
             # In refs/ a name is a file: one image, and one entry.
             listed = target.many_images and self._settings.family is not Family.OCI_RC2
-            known: set[str] = set()
-            for one in self.source_plans:
-                if one.plan.images:
-                    one.without_known(known, has_entries=listed)
+            self._say_once(said_beside_names if listed else lambda _: None)
+        elif target.rows:
+            self._say_once(said_in_row)
         for one in self.source_plans:
             if self._ref is not None and one.roots:
                 one.rename(self._ref)
         without_old_digests(self.source_plans)
-        _refuse_twins(self.source_plans, self._sink.label)
+        _refuse_twins(self.source_plans, self._sink)
         if target.rows:
             from oci_convert.conversion.archive_limits import check_rows
 
             check_rows(self.source_plans, self._sink.label)
         self._sink.check([root for one in self.source_plans for root in one.roots])
+
+    def _say_once(self, said: Callable[[Root], object]) -> None:
+        known: set[object] = set()
+        for one in self.source_plans:
+            if one.plan.images:
+                one.without_known(known, said)
 
     def traffic(self) -> list[Traffic]:
         """What was counted on the way to registries, each counter once."""
@@ -279,17 +284,20 @@ def _family(options: Options, target: SinkStore) -> Family:
     return family
 
 
-def _refuse_twins(source_plans: Sequence[SourcePlan], where: str) -> None:
-    """Two images of one call must not have one name."""
+def _refuse_twins(source_plans: Sequence[SourcePlan], sink: Sink) -> None:
+    """Two images of one call must not have one name, however they are spelled."""
     known: dict[object, tuple[str, str]] = {}
     for one in source_plans:
         for root, planned in zip(one.roots, one.plan.images, strict=True):
-            names, place = pair(root.annotations), f"{one.source.label}: {planned.image.node.where}"
+            names: object = meant(root.annotations)
+            if sink.capabilities.rows:  # there it is named once
+                names = repository_tag(root.annotations) or names
+            place = f"{one.source.label}: {planned.image.node.where}"
             digest, first = known.setdefault(names, (root.descriptor.digest, place))
-            if any(names) and digest != root.descriptor.digest:
+            if names != (None, None) and digest != root.descriptor.digest:
                 raise UsageError(
                     f"two images have the name {called(root.annotations)!r}: {first} and {place}",
                     code="same-name",
-                    where=where,
+                    where=sink.label,
                     remedy="convert them one by one, each with its own REF",
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from oci_convert.errors import OciConvertError
@@ -14,12 +14,12 @@ from oci_convert.planning.decisions import Decision, Outcome, Plan, PlannedImage
 from oci_convert.planning.referrer_rules import annotations_of
 from oci_convert.planning.rendering import Rendered, render
 from oci_convert.spec.models import Descriptor
-from oci_convert.spec.names import NAMES, is_ref_name, pair, referrer_kind, renamed
+from oci_convert.spec.names import NAMES, is_ref_name, pair, referrer_kind, renamed, repository_tag
 from oci_convert.stores.base import Root, Source
 from oci_convert.stores.layout_index_text import said_by
 from oci_convert.tree.referrers import cosign_tag
 
-__all__ = ["SourcePlan", "in_store"]
+__all__ = ["SourcePlan", "in_store", "said_beside_names", "said_in_row"]
 
 
 def in_store(where: str, ahead: int) -> str:
@@ -65,17 +65,15 @@ class SourcePlan:
             self._ordered = (self.plan, self.plan.decisions())
         return self._ordered[1]
 
-    def without_known(self, known: set[str], *, has_entries: bool) -> None:
-        """Keep the first of all images: the others are the same one under other names.
+    def without_known(self, known: set[object], said: Callable[[Root], object]) -> None:
+        """Keep the first of all images of which the same is ``said``.
 
-        With ``has_entries`` also those whose entries say something else beside their names.
-        ``known`` is what those that are kept say, in this source and those before it.
+        ``known`` is what is said of those that are kept, in this source and those before it.
         """
         kept: list[tuple[Root, PlannedImage]] = []
         for root, planned in zip(self.roots, self.plan.images, strict=True):
-            said = _said_beside_names(root) if has_entries else ""
-            if said not in known:
-                known.add(said)
+            if (it := said(root)) not in known:
+                known.add(it)
                 kept.append((root, planned))
         self.roots = [root for root, _ in kept]
         images = tuple(planned for _, planned in kept)
@@ -133,6 +131,12 @@ class SourcePlan:
         return entry.but(urls=None, data=data)  # what both were is no longer true
 
 
-def _said_beside_names(root: Root) -> str:
+def said_in_row(root: Root) -> object:
+    """What is said of an image that stands in a row: there a name has one spelling."""
+    return repository_tag(root.annotations) or pair(root.annotations), said_beside_names(root)
+
+
+def said_beside_names(root: Root) -> str:
+    """What an entry says of its image, whatever this is called."""
     others = {key: text for key, text in root.annotations.items() if key not in NAMES}
     return said_by(replace(root, annotations=others).entry)

@@ -26,6 +26,7 @@ __all__ = [
     "identity",
     "is_ref_name",
     "is_repository_tag",
+    "meant",
     "normalised",
     "pair",
     "referrer_kind",
@@ -81,6 +82,22 @@ def pair(annotations: Mapping[str, str]) -> tuple[str | None, str | None]:
     return annotations.get(REF_NAME), annotations.get(CONTAINERD_NAME)
 
 
+def meant(annotations: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """The same, whichever way they are spelled.
+
+    Beside the full name, its tag says nothing more, and neither does another spelling of it.
+    """
+    ref, full = pair(annotations)
+    if ref and full and normalised(full) in (normalised(ref), _with_tag(full, ref)):
+        return None, normalised(full)
+    return ref, full
+
+
+def _with_tag(full: str, tag: str) -> str | None:
+    parts = _split(full)
+    return normalised(full) if parts is not None and parts[2] == tag else None
+
+
 def referrer_kind(annotations: Mapping[str, str]) -> str | None:
     """What an entry is for the image that it belongs to; ``None`` if it belongs to none.
 
@@ -96,7 +113,7 @@ def identity(annotations: Mapping[str, str]) -> tuple[str | None, str | None, st
 
     ``None`` for an entry without a name.
     """
-    names = pair(annotations)
+    names = meant(annotations)
     if not any(names):
         return None
     return *names, annotations[KIND] if referrer_kind(annotations) else None

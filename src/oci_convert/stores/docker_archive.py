@@ -18,7 +18,7 @@ from oci_convert.errors import OciConvertError
 from oci_convert.findings import Finding
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.models import Descriptor
-from oci_convert.spec.names import annotations_for, called, pair
+from oci_convert.spec.names import annotations_for, called, meant, normalised
 from oci_convert.stores.base import Root
 from oci_convert.stores.contents import is_layout
 from oci_convert.stores.docker_index_json import DAMAGE, IndexEntries
@@ -74,9 +74,9 @@ class DockerArchiveSource(FilesSource):
             return None
 
     def _read_roots(self, rows: list[Row], entries: IndexEntries | None) -> Iterator[Root]:
-        # A row may stand twice: its names mean the same image both times.
+        # A row may stand twice, also with other spellings of its names: they mean the same image.
         distinct = {
-            (row.config, row.layers, tag): (row, tag)
+            (row.config, row.layers, tag and normalised(tag)): (row, tag)
             for row in reversed(rows)
             for tag in reversed(row.tags or (None,))
         }
@@ -130,5 +130,5 @@ def _distinct(roots: Iterator[Root]) -> list[Root]:
     """The images without repetition: the same manifest under the same names."""
     found: dict[object, Root] = {}
     for root in roots:
-        found.setdefault((root.descriptor.digest, pair(root.annotations)), root)
+        found.setdefault((root.descriptor.digest, meant(root.annotations)), root)
     return list(found.values())

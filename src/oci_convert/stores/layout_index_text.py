@@ -19,7 +19,7 @@ from oci_convert.errors import OciConvertError
 from oci_convert.limits import limits
 from oci_convert.spec.media_types import Cell, Family, Kind, name_of
 from oci_convert.spec.models import Descriptor, Index
-from oci_convert.spec.names import identity, renamed
+from oci_convert.spec.names import identity, pair, renamed
 from oci_convert.stores.base import Root
 from oci_convert.stores.contents import INDEX
 from oci_convert.stores.files.base import Files
@@ -144,21 +144,26 @@ class LayoutIndex:
             )
             for entry in (self.entries[i] for i in mine)
         ]
-        if _key(new[0].descriptor) == _key(root.descriptor):
+        if pair(new[0].annotations) == pair(root.annotations):
             return self
-        if keep:
+        same_name = self._positions.get(_key(new[0].descriptor), ())
+        others = [i for i in same_name if i not in mine]
+        if keep and len(others) == len(same_name):
             return self.merged(new)
         texts = [entry_text(it, it.annotations) for it in new]
-        bearers = self._positions.get(_key(new[0].descriptor), ())
-        return self.edited(dict(zip(mine, texts, strict=True)), bearers)
+        if keep:  # another spelling of its own name
+            return self.edited(gone=others, fresh=texts)
+        return self.edited(dict(zip(mine, texts, strict=True)), others)
 
     def without(self, root: Root) -> LayoutIndex:
         """Without the entry of one of its images."""
         return self.edited(gone=self._entries_of(root))
 
     def _entries_of(self, root: Root) -> list[int]:
-        same = self._positions[_key(root.descriptor)]
-        return [i for i in same if self.entries[i].digest == root.descriptor.digest]
+        wanted = root.descriptor.digest, pair(root.annotations)
+        same_name = self._positions[_key(root.descriptor)]
+        named = ((i, self.entries[i]) for i in same_name)
+        return [i for i, it in named if (it.digest, pair(it.annotations or {})) == wanted]
 
     def edited(
         self,
