@@ -91,8 +91,6 @@ NO_CODES: Final = frozenset(
             "docker-manifest-digest",
             "image-id",
             "left-out",
-            "list-tags",
-            "standalone-sign",
             "media-type",
             "media-types",
             "non-distributable",

@@ -117,6 +117,7 @@ def test_what_is_no_platform_is_a_wrong_call(text: str) -> None:
 def test_several_stand_between_commas() -> None:
     several = ("linux/amd64", "linux/arm64")
     assert Options(platforms="linux/amd64,linux/arm64").platforms == several
+    assert Options(platforms=" linux/amd64 , linux/arm64").platforms == several
     assert Options(platforms=["linux/amd64,linux/arm64", "linux/amd64"]).platforms == several
     with pytest.raises(UsageError):
         Options(platforms="linux/amd64,")

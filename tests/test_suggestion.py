@@ -93,7 +93,22 @@ REFERENCES = {
     "docker-dir:app": ("unknown-transport", "did you mean dir:app? transports: oci:, dir:, "),
     "docker_archive:app.tar": ("unknown-transport", "did you mean docker-archive:app.tar? "),
     "OCI:layout": ("unknown-transport", "for a file of that name write ./OCI:layout"),
-    "registry:alpine": ("unknown-transport", "copy the image to disk first, as one of oci:, "),
+    "oci:layuot:web:2": ("no-such-store", "did you mean oci:layout?"),
+    "layout:web:2": ("no-such-store", "did you mean layout?"),
+    "archives/app.tar:web": ("no-such-store", "did you mean archives/app.tar?"),
+    "dir:layuot": ("no-such-store", "did you mean layout?"),
+    "dir:archives/ap.tar": ("no-such-store", "did you mean archives/app.tar?"),
+    "oci:archivs": ("no-such-store", "did you mean archives?"),
+    "alpine:3.20": ("no-such-store", "did you mean docker://alpine:3.20?"),
+    "localhost:5000/team/app": ("no-such-store", "did you mean docker://localhost:5000/team/app?"),
+    "new.tar:1.tar": ("no-such-store", "a reference is oci:PATH[:REF], "),
+    "archivs": ("no-such-store", "did you mean archives?"),
+    "docker:app:1": (
+        "unknown-transport",
+        "for a registry write docker://app:1; for the daemon pipe it: docker save app:1 | ",
+    ),
+    "docker:": ("unknown-transport", "write docker://HOST/REPO:TAG; "),
+    "registry:alpine": ("unknown-transport", "write docker://alpine"),
     "oci:archives/app.tar:app:1": ("other-store", "write docker-archive:archives/app.tar:app:1"),
 }
 
@@ -112,6 +127,8 @@ def test_a_reference_that_leads_nowhere_is_answered(text: str) -> None:
 def test_what_is_asked_leads_to_the_image() -> None:
     """Every question that names a whole reference, taken at its word, is answered."""
     for text, (code, asked) in REFERENCES.items():
+        if "docker://" in asked or asked == "did you mean archives?":
+            continue  # in no registry of a test; not an image, but several
         if code == "no-such-store" and asked.startswith("did you mean"):
             inspect(asked.removeprefix("did you mean ").removesuffix("?"))
         elif code == "unknown-reference" and asked.startswith("did you mean"):

@@ -102,7 +102,26 @@ class Commands(TyperGroup):
             return super().parse_args(ctx, args)
         except _WrongCall as error:
             _refuse_option("convert", error, given)
+            self._refuse_order(ctx, error, given)
             raise
+
+    def _refuse_order(self, ctx: Any, error: Any, arguments: Sequence[str]) -> None:
+        """Raise for an option of ours that stands where the command should."""
+        from oci_convert.cli.other_commands import with_a_command
+
+        name = getattr(error, "option_name", None)
+        having = [
+            each
+            for each in self.list_commands(ctx)
+            for param in self.commands[each].params
+            if name in (*param.opts, *param.secondary_opts)
+        ]
+        if having:
+            raise UsageError(
+                f"there is no command before {name}",
+                code="unknown-command",
+                remedy=f"did you mean {with_a_command(arguments, having)}?",
+            ) from None
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The command that a command line begins with."""
@@ -111,7 +130,7 @@ class Commands(TyperGroup):
         except _WrongCall:
             from oci_convert.cli.other_commands import answer
 
-            remedy = answer(args)
+            remedy = answer(args, self.list_commands(ctx))
             if remedy is None:
                 raise
             raise UsageError(

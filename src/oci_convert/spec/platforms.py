@@ -125,13 +125,15 @@ def spelled(platform: PlatformLike) -> str:
 def spelled_all(platforms: PlatformLike | Iterable[PlatformLike]) -> tuple[str, ...]:
     """Every platform of ``platforms``, as :func:`spelled`.
 
-    It may be a single one, and a text may hold several between commas.
+    It may be a single one, and a text may hold several between commas, with blanks beside them.
     """
     from oci_convert.spec.models import Platform  # who has no object of it has not waited for it
 
     given = (platforms,) if isinstance(platforms, str | Platform) else platforms
     several = (str(one).split(",") if isinstance(one, str) else [str(one)] for one in given)
-    return tuple(dict.fromkeys(spelled(text) for texts in several for text in texts))
+    return tuple(
+        dict.fromkeys(spelled(text) for texts in several for text in map(str.strip, texts))
+    )
 
 
 def matches(platform: Platform, wanted: str) -> bool:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from oci_convert.errors import UsageError
+from oci_convert.stores.files.archive_names import is_archive_name
 from oci_convert.text.suggestion import did_you_mean, nearest
 from oci_convert.text.wording import Wording
 
-__all__ = ["SPELLING", "refuse_elsewhere", "refuse_misspelt", "refuse_url"]
+__all__ = ["SPELLING", "in_a_registry", "refuse_elsewhere", "refuse_misspelt", "refuse_url"]
 
 SPELLING: Final = "a reference is oci:PATH[:REF], dir:PATH, docker-archive:FILE[:REF], …"
 """The remedy of errors about references."""
@@ -26,6 +27,11 @@ _OTHER_TOOLS: Final = {
 """What other tools, and people, call a transport that we have; ``None``: a bare path."""
 _WEB: Final = ("http", "https", "ftp", "s3", "gs", "oras", "git")
 _LIKE_A_TRANSPORT: Final = "[a-zA-Z][a-zA-Z0-9]*(?:[-_][a-zA-Z0-9]+)*"
+_TRANSPORTS: Final = ("oci", "dir", "docker-archive", "oci-archive", "docker")
+_IN_A_REGISTRY: Final = re.compile(
+    r"[a-z0-9][\w.-]*(?=.*[:@])(?::[0-9]+(?=/))?(?:/[\w.-]+)*(?::[\w.-]+)?(?:@\w+:\w+)?"
+)
+"""An image of a registry, as most tools name it: with a tag, a digest, or the port of its host."""
 _USER: Final = "//[^/@]*@"
 _STORAGE: Final = r"^\[[^\]]*\]"
 """Where containers-storage has its files: podman knows."""
@@ -48,7 +54,22 @@ def _piped(save: str, load: str) -> Callable[[str, bool], str]:
 _DOCKER: Final = _piped("docker save", "docker load")
 _PODMAN: Final = _piped("podman save", "podman load")
 _CONTAINERD: Final = _piped("ctr image export -", "ctr image import -")
+
+
+def _docker(image: str, destination: bool) -> str:  # noqa: FBT001 - which end of the pipe it is
+    """The remedy for ``docker:``, by which people mean a registry or the daemon."""
+    piped = _DOCKER(image, destination)
+    marked = piped.marked if isinstance(piped, Wording) else piped
+    return Wording(f"for a registry write {_registry(image)}; for the daemon {marked}")
+
+
+def _registry(image: str) -> str:
+    return f"docker://{image or 'HOST/REPO:TAG'}"
+
+
 _ELSEWHERE: Final[dict[str, tuple[str, Callable[[str, bool], str]]]] = {
+    "docker": ("docker: alone says neither registry nor daemon", _docker),
+    "registry": ("there is no such transport", lambda image, _: f"write {_registry(image)}"),
     "docker-daemon": ("the storage of the Docker daemon is not read", _DOCKER),
     "containers-storage": ("the storage of podman is not read", _PODMAN),
     "podman": ("the storage of podman is not read", _PODMAN),
@@ -63,6 +84,15 @@ _ELSEWHERE: Final[dict[str, tuple[str, Callable[[str, bool], str]]]] = {
     ),
 }
 """What we have no transport for, why, and what to do instead."""
+
+
+def in_a_registry(text: str) -> str | None:
+    """A name without a transport as the image of a registry, if it can be one and no file."""
+    store = text.partition(":")[0]
+    no_name = (
+        store in _TRANSPORTS or is_archive_name(text) or re.fullmatch(_IN_A_REGISTRY, text) is None
+    )
+    return None if no_name or any(map(os.path.lexists, (store, text))) else f"docker://{text}"
 
 
 def refuse_elsewhere(transport: str, rest: str, text: str, *, destination: bool) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from enum import Enum
 from itertools import islice
@@ -20,7 +20,7 @@ from oci_convert.stores.contents import is_docker_archive, is_docker_legacy, is_
 from oci_convert.stores.files import Files
 from oci_convert.stores.files.archive_names import is_tar_name
 from oci_convert.stores.files.folder import Folder
-from oci_convert.stores.other_spellings import SPELLING
+from oci_convert.stores.other_spellings import SPELLING, in_a_registry
 from oci_convert.text.suggestion import did_you_mean, nearest
 
 __all__ = [
@@ -94,10 +94,6 @@ class Sought(NamedTuple):
     ref: str | None
     label: str
     """The store without the image, as errors show it."""
-
-    def at(self, path: str) -> str:
-        """The reference to another path."""
-        return ":".join(part for part in (self.transport, path, self.ref) if part)
 
 
 def explained(error: OciConvertError, files: Files, sought: Sought) -> OciConvertError:
@@ -174,8 +170,8 @@ def kinds_at(folder: Path, *, follow_links: bool = False) -> tuple[StoreKind, ..
 # -- what is not there --------------------------------------------------------------------------
 
 
-def absent(sought: Sought) -> StoreError:
-    """The error for a path that is not there, with the one that was probably meant."""
+def absent(sought: Sought, leads_to_an_image: Callable[[str], bool]) -> StoreError:
+    """The error for a path that is not there, with what was probably meant, if that is there."""
     path = Path(sought.path)
     if path.is_symlink():
         return StoreError(
@@ -184,29 +180,45 @@ def absent(sought: Sought) -> StoreError:
             store=sought.label,
             remedy="fetch the target of the link",
         )
+    meant = next(filter(leads_to_an_image, _meant(sought)), None)
+    if meant is None and sought.transport is None:
+        meant = in_a_registry(sought.path)
     return StoreError(
         "there is no such file or directory",
         code="no-such-store",
         store=sought.label,
-        remedy=did_you_mean(_meant(sought)) or SPELLING,
+        remedy=did_you_mean(meant) or SPELLING,
     )
 
 
-def _meant(sought: Sought) -> str | None:
-    """The reference that somebody may have meant who wrote one to a path that is not there."""
-    store, colon, ref = sought.path.partition(":")
-    if sought.transport is None and colon and Path(store).exists():
-        transport = "oci" if Path(store).is_dir() else "docker-archive"
-        return f"{transport}:{store}:{ref}"
-    path = Path(sought.path)
+def _meant(sought: Sought) -> Iterator[str]:
+    """What somebody may have meant who wrote a reference to a path that is not there."""
+    transport, path, ref, _ = sought
+    store, colon, rest = path.partition(":")
+    if transport is None and colon:
+        path, ref = store, rest
+    near = _near(Path(path))
+    if near is None:
+        return
+    if ref is not None:
+        for one in (transport,) if transport else ("oci", "docker-archive", "oci-archive"):
+            yield f"{one}:{near}:{ref}"
+    yield near if transport is None else f"{transport}:{near}"
+    yield near
+
+
+def _near(path: Path) -> str | None:
+    """The path, or else that of the most similar name, that exists."""
+    if path.exists():
+        return str(path)
     there = next((folder for folder in path.parents if folder.is_dir()), None)
     if there is None:
         return None
     missing, *below = path.relative_to(there).parts
     with suppress(OSError), os.scandir(there) as entries:
-        near = nearest(missing, (entry.name for entry in entries))
-        if near is not None and there.joinpath(near, *below).exists():
-            return sought.at(str(there.joinpath(near, *below)))
+        name = nearest(missing, (entry.name for entry in entries))
+        if name is not None and there.joinpath(name, *below).exists():
+            return str(there.joinpath(name, *below))
     return None
 
 

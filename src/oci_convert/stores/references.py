@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -52,7 +53,6 @@ _DOCKER_ARCHIVE: Final = "docker-archive"
 _OCI_ARCHIVE: Final = "oci-archive"
 _ARCHIVES: Final = (_DOCKER_ARCHIVE, _OCI_ARCHIVE)
 _TRANSPORTS: Final = (_LAYOUT, _DIRECTORY, _DOCKER_ARCHIVE, _OCI_ARCHIVE)
-_ELSEWHERE: Final = ("docker", "registry")
 _FORMATS: Final = {_DOCKER_ARCHIVE: Family.DOCKER, _OCI_ARCHIVE: Family.OCI}
 _COLONS: Final = 16
 """Colons of a reference behind which a path may end."""
@@ -118,13 +118,6 @@ def parse(text: str, *, destination: bool = False) -> Reference:
     transport, colon, rest = text.partition(":")
     if colon:
         refuse_elsewhere(transport, rest, text, destination=destination)
-    if transport in _ELSEWHERE and colon:
-        raise UsageError(
-            f"{transport}: is not a store on disk",
-            code="unknown-transport",
-            where=text,
-            remedy=f"copy the image to disk first, as one of {_listed()}",
-        )
     if not colon or transport not in _TRANSPORTS:
         if colon:
             refuse_misspelt(transport, rest, text, _TRANSPORTS)
@@ -155,10 +148,6 @@ def _divided(rest: str) -> tuple[str, str]:
         if os.path.lexists(rest[:end]):
             return rest[:end], rest[end + 1 :]
     return rest[: start + len(first)], rest[start + len(first) + 1 :]
-
-
-def _listed() -> str:
-    return ", ".join(f"{transport}:" for transport in _TRANSPORTS)
 
 
 def _invalid(text: str, why: str) -> UsageError:
@@ -201,13 +190,38 @@ def open_files(reference: Reference, options: SourceOptions) -> Files:
     if not path.exists():
         from oci_convert.stores.recognition import Sought, absent
 
-        raise absent(Sought(reference.transport, reference.path, reference.ref, reference.label))
+        sought = Sought(reference.transport, reference.path, reference.ref, reference.label)
+        raise absent(sought, _leads_to_an_image)
     try:
         return open_archive(reference.path, reference.label, options.scratch)
     except StoreError as error:
         from oci_convert.stores.recognition import part_of_a_store
 
         raise part_of_a_store(path, reference.label) or error from None
+
+
+def _leads_to_an_image(text: str) -> bool:
+    """Whether a reference can be followed.
+
+    Believed are packed archives, which take long to open, and folders, which may hold stores.
+    """
+    from oci_convert.spec.names import find
+
+    reference = parse(text)
+    path = Path(reference.path)
+    if path.is_dir() and reference.transport is None:
+        return True
+    with suppress(OciConvertError, OSError):
+        if path.is_file() and not _is_a_tar(path):
+            return True
+        with reference.source() as source:
+            return reference.ref is None or bool(find(source.roots(), reference.ref, source.label))
+    return False
+
+
+def _is_a_tar(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(512)[257:262] == b"ustar"
 
 
 def source_over(files: Files, reference: Reference, reader: IndexReader | None = None) -> Source:
