@@ -13,7 +13,7 @@ from support.scenes import KINDS, UNFINISHED, Kind, Scene
 
 FAILURES = {
     # the error, whether it stays, and the calls it meets: tests/faults/inject.py takes all
-    "a full disk, once": (errno.ENOSPC, False, 1),
+    "a full disk, once": (errno.ENOSPC, False, 2),
     "a disk that fails from then on": (errno.EIO, True, 3),
 }
 

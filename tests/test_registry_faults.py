@@ -145,7 +145,7 @@ def shown(fake: FakeRegistry) -> str:
 @pytest.mark.parametrize("fault", Fault, ids=lambda fault: fault.name)
 @pytest.mark.parametrize("way", WAYS)
 def test_the_tag_shows_the_old_image_or_the_new_one(way: str, fault: Fault) -> None:
-    """And a second run succeeds. One fault, at every request in turn."""
+    """And where a run failed, a second one succeeds. One fault, at every request in turn."""
     it = WAYS[way]
     for index in range(it.requests):
         with prepared(it) as fake:
@@ -154,6 +154,8 @@ def test_the_tag_shows_the_old_image_or_the_new_one(way: str, fault: Fault) -> N
             image = shown(fake)
             assert image in {OLD.digest, NEW.digest}, index
             assert image == NEW.digest or error is not None, index
+            if error is None:
+                continue
             check_no_secret(error)
             fake.faults.clear()
             assert run(it, fake) is None, index

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oci_convert.conversion.convert import convert
@@ -314,6 +314,7 @@ STOPS: dict[str, Callable[[Path, int], tuple[str, dict[str, Any]]]] = {
 }
 
 
+@settings(max_examples=50)
 @given(
     route=st.lists(st.sampled_from(sorted(STOPS)), min_size=1, max_size=5),
     saved=st.booleans(),
