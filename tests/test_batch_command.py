@@ -275,6 +275,25 @@ def test_sync_takes_every_store_below_a_folder(here: Path, command: Command) -> 
     assert len(inspect("oci:out/deep/web:1").images) == 1
 
 
+def test_sync_tells_of_each_image_without_the_platform(here: Path, command: Command) -> None:
+    for platform in ("linux/amd64", "linux/arm64"):
+        image = oci_image([layer(platform)], platform=platform)
+        write_layout({"1": image}, here / "all" / platform[6:])
+    result = command("sync", "all", "oci:out", "--platform", "linux/amd64")
+    assert result.status == 0
+    told = "loss: oci:all/arm64: images[0]: there is no image for linux/amd64; available: linux/arm"
+    assert told in result.err
+    assert "2 jobs: 1 done, 1 left-out" in result.err
+    result = command("sync", "all", "oci:out", "--platform", "linux/amd64", "--quiet")
+    assert result.err == ""
+    result = command("sync", "all", "oci:other", "--platform", "linux/amd64", "--on-loss", "fail")
+    assert (result.status, "error: oci:all/arm64: " in result.err) == (1, True)
+    for source in ("all", "oci:all/arm64"):
+        result = command("sync", source, "oci:out", "--platform", "linux/riscv64")
+        assert result.status == 1
+        assert "error: oci:all/arm64: images[0]: there is no image for" in result.err
+
+
 def test_a_dry_run_lists_and_writes_nothing(here: Path, command: Command) -> None:
     ended = command("sync", "in", "oci:out", "--dry-run", "--results", "r")
     assert ended.status == 0

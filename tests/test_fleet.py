@@ -93,6 +93,61 @@ def test_a_failure_is_a_value_and_the_others_go_on(layout: Path) -> None:
     assert failure.code == "unknown-reference"
 
 
+ARM = oci_image([layer("arm")], platform="linux/arm64")
+BOTH = image_list([oci_image([layer("both")]), ARM])
+LACKING: dict[str, tuple[Options, list[str], list[int], bool]] = {
+    "one has it, and one in a list": (
+        Options(platforms=("linux/amd64",)),
+        ["done", "left-out", "done"],
+        [0, 1, 0],
+        False,
+    ),
+    "a list has one of two": (
+        Options(platforms=("linux/arm64", "linux/riscv64")),
+        ["left-out", "done", "done"],
+        [1, 0, 1],
+        False,
+    ),
+    "none has it": (Options(platforms=("linux/riscv64",)), ["left-out"] * 3, [1] * 3, True),
+    "with on_loss": (
+        Options(platforms=("linux/amd64",), on_loss="fail"),
+        ["done", "failed", "done"],
+        [0, 0, 0],
+        False,
+    ),
+    "with keep_going": (
+        Options(platforms=("linux/amd64",), keep_going=True),
+        ["done", "left-out", "done"],
+        [0, 1, 0],
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", LACKING)
+def test_an_image_without_the_platform_is_a_loss_and_no_failure(case: str, tmp_path: Path) -> None:
+    options, expected, lost, found_nothing = LACKING[case]
+    write_layout({"0": oci_image([layer("0")]), "1": ARM, "2": BOTH}, tmp_path / "in")
+    jobs = copies(tmp_path / "in", 3, options.but(fsync=False))
+    jobs = [Job(it.source, f"oci:{tmp_path}/out{n}", it.options) for n, it in enumerate(jobs)]
+    file = tmp_path / "results.jsonl"
+    for again in (False, True):
+        fleet = Fleet(jobs, results=file)
+        results = sorted(fleet, key=lambda it: it.id)
+        done = "unchanged" if again else "done"
+        assert [it.status for it in results] == [done if it == "done" else it for it in expected]
+        assert [it.losses.get("no-such-platform", 0) for it in results] == lost
+        for it in results:
+            assert (it.failure is None) is (it.status is not JobStatus.FAILED)
+            assert bool(it.images) is it.status.good
+        assert fleet.summary.bad == expected.count("failed")
+        assert fleet.summary.losses == ({"no-such-platform": sum(lost)} if any(lost) else {})
+        assert fleet.summary.found_nothing is found_nothing
+    assert {it.status.value for it in read_results(file)} <= {"unchanged", *expected}
+    stopped = list(convert_many(jobs, workers=1, fail_fast=True))
+    assert "failed" in expected or len(stopped) == 3
+
+
 def test_what_nobody_foresaw_is_a_value_too(layout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*args: object, **values: object) -> None:
         raise ZeroDivisionError

@@ -61,7 +61,7 @@ class Board:
     def add(self, result: JobResult) -> None:
         """Take note of a result."""
         self.ended += 1
-        self.bad += not result.status.good
+        self.bad += result.status.bad
 
     def lines(self, now: float) -> Iterator[str]:
         """What is shown."""

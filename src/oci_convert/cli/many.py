@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn, TypeAlias
 
 import typer
 
@@ -18,6 +18,7 @@ from oci_convert.cli.signals import StoppedError, in_two_stages
 from oci_convert.cli.spelling import spelled
 from oci_convert.cli.status import DONE, FAILED
 from oci_convert.errors import OciConvertError
+from oci_convert.findings import Finding
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -27,11 +28,15 @@ if TYPE_CHECKING:
     from oci_convert.fleet.engine import Fleet
     from oci_convert.fleet.jobs import Job
     from oci_convert.fleet.results import JobResult, Summary
+    from oci_convert.report import Failure
 
 __all__ = ["How", "carry_out"]
 
 _SHOWN: Final = 20
-"""Failures that are told one by one."""
+"""Failures that are told one by one, and images that were left out."""
+_LEFT_OUT: Final = "no-such-platform"
+_Told: TypeAlias = tuple[str, str]
+"""Where something is wrong, and what."""
 _of_many = partial(typer.Option, rich_help_panel="Many images")
 _of_cluster = partial(typer.Option, rich_help_panel="Cluster")
 
@@ -140,16 +145,21 @@ def _run(
             registries.close()
 
         with in_two_stages(stop, cancel):
-            failures, broken = _follow(fleet, shown, how)
-    for result in failures:
-        _tell(result)
+            failures, left_out, broken = _follow(fleet, shown, how)
+    if fleet.summary.found_nothing:
+        failures, left_out = left_out, []
+    for failure in failures:
+        show.complain(": ".join(failure))
+    if not how.quiet:
+        show.findings((Finding.of(_LEFT_OUT, *it) for it in left_out), every=True)
     if broken is None or fleet.summary.total:
         _conclude(fleet.summary, how, len(failures))
     if broken is not None:
         raise broken
     if signals:
         raise typer.Exit(128 + signals[0])
-    raise typer.Exit(FAILED if fleet.summary.bad or wrong else DONE)
+    failed = fleet.summary.bad or fleet.summary.found_nothing
+    raise typer.Exit(FAILED if failed or wrong else DONE)
 
 
 class _Found:
@@ -178,19 +188,25 @@ class _Found:
             raise StoppedError(number)
 
 
-def _follow(fleet: Fleet, shown: Board, how: How) -> tuple[list[JobResult], OciConvertError | None]:
-    """Let the jobs run; the first failures, and the error that ended the run before its end."""
-    failures: list[JobResult] = []
+def _follow(
+    fleet: Fleet, shown: Board, how: How
+) -> tuple[list[_Told], list[_Told], OciConvertError | None]:
+    """Let the jobs run; the first failures, the first that were left out, and the error that ended
+    the run before its end.
+    """
+    failures: list[_Told] = []
+    left_out: list[_Told] = []
     try:
         for result in fleet:
             shown.add(result)
-            if result.failure is not None and len(failures) < _SHOWN:
-                failures.append(result)
+            for why, found in ((result.failure, failures), (result.left_out, left_out)):
+                if why is not None and len(found) < _SHOWN:
+                    found.append(_told(result, why))
             if result.status.good and not how.as_json:
                 _say(result, how)
     except OciConvertError as error:
-        return failures, error
-    return failures, None
+        return failures, left_out, error
+    return failures, left_out, None
 
 
 def _conclude(summary: Summary, how: How, told: int) -> None:
@@ -212,13 +228,12 @@ def _say(result: JobResult, how: How) -> None:
     show.say(f"{result.source} → {result.destination}{same}")
 
 
-def _tell(result: JobResult) -> None:
-    failure = result.failure
-    if failure is not None:
-        inside = ": ".join(filter(None, (failure.store, spelled(failure.where))))
-        place = inside if inside.startswith(result.source) else f"{result.source}: {inside}"
-        remedy = f"; {spelled(failure.remedy)}" if failure.remedy else ""
-        show.complain(f"{place.removesuffix(': ')}: {spelled(failure.message)}{remedy}")
+def _told(result: JobResult, why: Failure) -> _Told:
+    """The place of what is wrong, which names the source, and what it is."""
+    inside = ": ".join(filter(None, (why.store, spelled(why.where))))
+    place = inside if inside.startswith(result.source) else f"{result.source}: {inside}"
+    remedy = f"; {spelled(why.remedy)}" if why.remedy else ""
+    return place.removesuffix(": "), f"{spelled(why.message)}{remedy}"
 
 
 def _sum_up(summary: Summary, how: How, told: int) -> None:

@@ -18,10 +18,10 @@ _LABELS: Final = {0.01: "10 ms", 0.3: "0.3 s", 10: "10 s", 300: "5 min"}
 _STYLE: Final = """
 :root { color-scheme: light dark; --ground: #fff; --ink: #1f2a30; --faint: #5b6b73;
   --line: #d8dfe2; --done: #2e7d5b; --unchanged: #7aa7c7; --skipped: #b0b8bc;
-  --failed: #c0392b; --lost: #8e44ad; --bar: #3f7cac }
+  --left-out: #d9a441; --failed: #c0392b; --lost: #8e44ad; --bar: #3f7cac }
 @media (prefers-color-scheme: dark) { :root { --ground: #14191c; --ink: #e4eaed;
   --faint: #9fb0b8; --line: #333d42; --done: #4caf83; --unchanged: #5f8fb3; --skipped: #6b757a;
-  --failed: #e57368; --lost: #bb86d6; --bar: #6ba3cf } }
+  --left-out: #c08f35; --failed: #e57368; --lost: #bb86d6; --bar: #6ba3cf } }
 * { box-sizing: border-box }
 body { margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 60rem; background: var(--ground);
   color: var(--ink); font: 16px/1.5 system-ui, sans-serif }
@@ -77,7 +77,7 @@ def _section(title: str, content: Html) -> Iterator[Html]:
 
 
 def _tiles(found: Overview) -> Iterator[Html]:
-    good = sum(number for status, number in found.jobs.items() if status.good)
+    good = sum(number for status, number in found.jobs.items() if not status.bad)
     tiles = {
         "jobs": f"{found.total:,}",
         "images in the targets": f"{found.images:,}",

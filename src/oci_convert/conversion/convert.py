@@ -14,12 +14,13 @@ from oci_convert.conversion.source_plan import SourcePlan, said_beside_names, sa
 from oci_convert.conversion.source_planner import Settings, SourcePlanner
 from oci_convert.conversion.transfer import Transfer
 from oci_convert.errors import OciConvertError, UsageError, located
-from oci_convert.options import Options, OptionValues
-from oci_convert.planning.decide import refuse_emptiness
+from oci_convert.findings import Finding
+from oci_convert.options import OnLoss, Options, OptionValues
+from oci_convert.planning.decide import refuse_emptiness, refuse_losses, with_findings
 from oci_convert.planning.platform_choice import PlatformChoice
 from oci_convert.progress import Progress
 from oci_convert.report import Failure, Report
-from oci_convert.spec.media_types import Family
+from oci_convert.spec.media_types import Family, Kind
 from oci_convert.spec.names import called, meant, repository_tag
 from oci_convert.stores.base import Root, Sink, SinkOptions, SinkStore
 from oci_convert.stores.files.base import Scratch
@@ -85,11 +86,13 @@ def converted(
     on_progress: Callable[[Progress], None] | None = None,
     layers: Known | None = None,
     approve: Callable[[Sequence[SourcePlan]], None] | None = None,
+    one_of_many: bool = False,
 ) -> Report:
     """:func:`convert`, for a caller with several runs, or with something to say about each.
 
     ``layers`` is what these runs know of layers that were recompressed. ``approve`` is given what
-    is planned before anything is written, and raises what it has against it.
+    is planned before anything is written, and raises what it has against it. In ``one_of_many``
+    runs, other images may be for a platform that these are not for: it is lost.
     """
     began = time.monotonic()
     target = sink_store(destination)
@@ -106,7 +109,7 @@ def converted(
         run = _Conversion(family, chosen, sink, target.ref, waiting, record)
         for store in sources:
             run.plan(store, open_sources)
-        run.check()
+        run.check(one_of_many=one_of_many)
         run.name()
         if approve is not None:
             approve(run.source_plans)
@@ -181,7 +184,7 @@ class _Conversion:
         self._count = planner.count
         self.source_plans += planner.plans
 
-    def check(self) -> None:
+    def check(self, *, one_of_many: bool = False) -> None:
         """Every platform must have been found, and something must be left to convert."""
         if self.failures:
             return
@@ -189,8 +192,15 @@ class _Conversion:
             if not any(other.plan.images or other.plan.referrers for other in self.source_plans):
                 refuse_emptiness(one.plan, one.source.label)
             error = self._settings.platforms.unmatched()
-            if error is not None:
+            if error is None:
+                continue
+            if not one_of_many or error.code != "no-such-platform":
                 raise error.within(one.source.label)
+            # A manifest is for one platform, so that it lacks no other.
+            if any(planned.image.node.kind is Kind.INDEX for planned in one.plan.images):
+                one.plan = with_findings(one.plan, [Finding.of(error.code, "", error.message)])
+                if self._settings.options.on_loss is OnLoss.FAIL:
+                    refuse_losses(one.plan)
 
     def name(self) -> None:
         """Say what each image is called in the target; fails before anything is written."""

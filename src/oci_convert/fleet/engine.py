@@ -301,7 +301,7 @@ class Fleet:
         if self.records is not None and result.report is not None:
             write_record(Path(self.records), result)
         self.summary.add(result)
-        if self.fail_fast and not result.status.good:
+        if self.fail_fast and result.status.bad:
             self.stop()
         if self.on_result is not None:
             self.on_result(result)

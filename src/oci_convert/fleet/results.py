@@ -31,6 +31,8 @@ class JobStatus(StrEnum):
     UNCHANGED = "unchanged"
     """Nothing had to be done: source and options are those of an earlier run, or the target had
     the image."""
+    LEFT_OUT = "left-out"
+    """Its source has no image for a platform that was asked for: a loss, and no failure."""
     SKIPPED = "skipped"
     """Not tried, as the run was stopped before."""
     FAILED = "failed"
@@ -41,6 +43,11 @@ class JobStatus(StrEnum):
     def good(self) -> bool:
         """Whether the target has the image."""
         return self in {JobStatus.DONE, JobStatus.UNCHANGED}
+
+    @property
+    def bad(self) -> bool:
+        """Whether the target should have an image, and has none."""
+        return not self.good and self is not JobStatus.LEFT_OUT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -87,6 +94,9 @@ class JobResult(Plain):
     """What the source was: a digest; of an archive, its size and the time of its last change."""
     report: Annotated[Report | None, Field(exclude=True)] = field(default=None, compare=False)
     """All that the conversion did; no part of the line."""
+
+    left_out: Annotated[Failure | None, Field(exclude=True)] = field(default=None, compare=False)
+    """What there is instead of what was asked for; no part of the line."""
 
     def to_json(self) -> dict[str, Any]:
         """The result as plain data: a line of a file of results."""
@@ -178,8 +188,13 @@ class Summary(Plain):
 
     @property
     def bad(self) -> int:
-        """Jobs whose images are not in the target."""
-        return sum(number for status, number in self.jobs.items() if not status.good)
+        """Jobs whose images are not in the target, and should be."""
+        return sum(number for status, number in self.jobs.items() if status.bad)
+
+    @property
+    def found_nothing(self) -> bool:
+        """Whether every job was left out, so that nothing is for what was asked."""
+        return set(self.jobs) == {JobStatus.LEFT_OUT}
 
     def line(self) -> str:
         """The line of a file of results, with its end."""

@@ -17,7 +17,7 @@ from oci_convert.fleet.jobs import Chunk, Job, Task
 from oci_convert.fleet.results import Answer, JobResult, JobStatus, losses_of
 from oci_convert.fleet.resume import are_at, state_of
 from oci_convert.limits import limited
-from oci_convert.options import Options
+from oci_convert.options import OnLoss, Options
 from oci_convert.profiles.conversion import convert_for
 from oci_convert.profiles.schema import profile_of
 from oci_convert.progress import Progress
@@ -57,6 +57,7 @@ _PASSING: Final = frozenset(
 """Codes of failures that may not be there at the next try."""
 _PAUSE: Final = 0.5
 """Seconds before a job is tried again; twice as long each time."""
+_NO_PLATFORM: Final = "no-such-platform"
 _DOCUMENTS: Final = (Kind.INDEX, Kind.MANIFEST)
 _layers: Final = Known()
 """What this process has compressed: layers that images share are compressed once."""
@@ -126,7 +127,7 @@ def _try(task: Task, elsewhere: str | None, watch: Watch | None, give: Give | No
             task = replace(task, job=job.told_from(elsewhere))
         return _convert(task, result, watch, give)
     except OciConvertError as error:
-        return replace(result, failure=Failure.of(job.source, error))
+        return _without_image(result, job, Failure.of(job.source, error))
     except _AskingError:
         raise
     except Exception as error:  # one job must not end the others
@@ -134,6 +135,16 @@ def _try(task: Task, elsewhere: str | None, watch: Watch | None, give: Give | No
     finally:
         if watch is not None:
             watch(job, None)
+
+
+def _without_image(result: JobResult, job: Job, why: Failure) -> JobResult:
+    """The result of a job whose image cannot be converted: it failed, unless it only lacks a
+    platform that was asked for.
+    """
+    reported = job.options.platforms and job.options.on_loss is OnLoss.REPORT
+    if why.code != _NO_PLATFORM or not reported:
+        return replace(result, failure=why)
+    return replace(result, status=JobStatus.LEFT_OUT, losses={_NO_PLATFORM: 1}, left_out=why)
 
 
 def _unforeseen(job: Job, error: Exception) -> Failure:
@@ -163,11 +174,10 @@ def _convert(task: Task, result: JobResult, watch: Watch | None, give: Give | No
         if not are_at(job.destination, report.images):
             raise
         return _told(replace(result, status=JobStatus.UNCHANGED), report, state)
+    result = _told(result, report, state)
     if report.failures:
-        result = replace(result, failure=report.failures[0])
-    else:
-        result = replace(result, status=JobStatus.DONE)
-    return _told(result, report, state)
+        return _without_image(result, job, report.failures[0])
+    return replace(result, status=JobStatus.DONE)
 
 
 def _claim(task: Task, give: Give | None, names: Sequence[str]) -> None:
@@ -184,7 +194,15 @@ def _converted(
 ) -> Report:
     on_progress = None if watch is None else lambda progress: watch(job, progress)
     profiles = [profile_of(name) for name in job.targets]
-    return convert_for(source, target, options, profiles, on_progress=on_progress, layers=_layers)
+    return convert_for(
+        source,
+        target,
+        options,
+        profiles,
+        on_progress=on_progress,
+        layers=_layers,
+        one_of_many=True,
+    )
 
 
 def _told(result: JobResult, report: Report, state: str | None) -> JobResult:

@@ -27,6 +27,7 @@ def convert_for(
     restore: bytes | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     layers: Known | None = None,
+    one_of_many: bool = False,
     told: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> Report:
     """Convert as the targets need it; with no targets, as the options say.
@@ -50,4 +51,5 @@ def convert_for(
         on_progress=on_progress,
         layers=layers,
         approve=approve,
+        one_of_many=one_of_many,
     )
