@@ -18,7 +18,6 @@ from oci_convert.cli.signals import StoppedError, in_two_stages
 from oci_convert.cli.spelling import spelled
 from oci_convert.cli.status import DONE, FAILED
 from oci_convert.errors import OciConvertError
-from oci_convert.findings import Finding
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -34,7 +33,6 @@ __all__ = ["How", "carry_out"]
 
 _SHOWN: Final = 20
 """Failures that are told one by one, and images that were left out."""
-_LEFT_OUT: Final = "no-such-platform"
 _Told: TypeAlias = tuple[str, str]
 """Where something is wrong, and what."""
 _of_many = partial(typer.Option, rich_help_panel="Many images")
@@ -150,8 +148,8 @@ def _run(
         failures, left_out = left_out, []
     for failure in failures:
         show.complain(": ".join(failure))
-    if not how.quiet:
-        show.findings((Finding.of(_LEFT_OUT, *it) for it in left_out), every=True)
+    if left_out and not how.quiet:
+        _tell_losses(left_out)
     if broken is None or fleet.summary.total:
         _conclude(fleet.summary, how, len(failures))
     if broken is not None:
@@ -226,6 +224,12 @@ def _say(result: JobResult, how: How) -> None:
     moved = bytes_of(result.bytes_up or result.bytes_written)
     same = " (unchanged)" if result.status.value == "unchanged" else f": {moved}{sent}"
     show.say(f"{result.source} → {result.destination}{same}")
+
+
+def _tell_losses(left_out: Iterable[_Told]) -> None:
+    from oci_convert.findings import Finding
+
+    show.findings((Finding.of("no-such-platform", *told) for told in left_out), every=True)
 
 
 def _told(result: JobResult, why: Failure) -> _Told:
