@@ -17,6 +17,7 @@ import pytest
 
 from oci_convert import (
     BlobError,
+    Compression,
     Memory,
     OciConvertError,
     UsageError,
@@ -43,6 +44,7 @@ from oci_convert.stores import (
     Store,
 )
 from support.images import (
+    Layer,
     docker_image,
     files_below,
     layer,
@@ -157,6 +159,9 @@ NO_STORES: dict[str, tuple[Any, str]] = {
     "an open file": (io.BytesIO(), r"DockerArchive\(BytesIO\) or OciArchive\(BytesIO\)"),
     "nothing": (None, "NoneType has no ref and no"),
     "a number": (7, "int has no ref and no"),
+    "a class": (Memory, r"Memory is a class; a store is an object: Memory\(…\)"),
+    "a class with properties": (OciLayout, "OciLayout is a class"),
+    "what a store opens": (Memory().sink(), "OciLayoutSink is what a store opens"),
 }
 
 
@@ -183,6 +188,34 @@ def test_an_archive_is_a_path_or_a_binary_file() -> None:
             kind(b"data")  # type: ignore[arg-type]  # what must be told
         with pytest.raises(TypeError, match="binary mode"):
             kind(io.StringIO())  # type: ignore[arg-type]  # likewise
+
+
+@pytest.mark.parametrize("whence", [io.SEEK_SET, io.SEEK_END])
+@pytest.mark.parametrize("kind", [DockerArchive, OciArchive])
+def test_a_file_is_not_written_while_it_is_read(kind: Any, whence: int) -> None:
+    file = io.BytesIO()
+    convert(Memory(layout_files({"a": IMAGE})), kind(file))
+    before = file.getvalue()
+    file.seek(0)
+    source = kind(file)
+    file.seek(0, whence)
+    with pytest.raises(ValueError, match="cannot be read and written at once"):
+        convert([Memory(layout_files({"a": IMAGE})), source], OciArchive(file))
+    assert file.getvalue() == before
+
+
+@pytest.mark.parametrize("kind", [DockerArchive, OciArchive])
+@pytest.mark.skipif(os.name == "nt", reason="pipes wait there")
+def test_a_pipe_that_does_not_wait_loses_no_bytes(kind: Any) -> None:
+    image = oci_image([Layer(os.urandom(200_000), Compression.NONE)])
+    for end, mode in ((0, "rb"), (1, "wb")):
+        ends = os.pipe()
+        os.set_blocking(ends[end], False)
+        with open(ends[end], mode, buffering=0) as file, open(ends[1 - end], "rb" if end else "wb"):
+            given = kind(file)
+            store = Memory(layout_files({"a": image}))
+            with pytest.raises(BlockingIOError, match="set_blocking"):
+                convert(store, given) if end else convert(given, store)
 
 
 # -- sides -----------------------------------------------------------------------------------------
@@ -227,6 +260,48 @@ def test_an_object_needs_only_the_side_that_is_used() -> None:
         convert(one, one)  # type: ignore[arg-type]  # what must be told
     with pytest.raises(TypeError, match="OnlyWritten has no source"):
         convert([other], other)  # type: ignore[list-item]  # likewise
+
+
+@dataclass
+class Mine(OnlyWritten):
+    """Somebody's store, which may break what it should keep."""
+
+    family: Any = Family.OCI
+    put: Any = None
+
+    def __post_init__(self) -> None:
+        self.default_family = self.family
+
+    def source(self, options: SourceOptions) -> Source:
+        source = Memory(self.files).source(options)
+        roots = source.roots()
+        source.roots = lambda: iter(roots)  # type: ignore[method-assign,assignment,return-value]
+        return source
+
+    def sink(self, options: SinkOptions) -> Sink:
+        sink = super().sink(options)
+        if self.put is not None:
+            sink.put = self.put  # type: ignore[method-assign]
+        return sink
+
+
+def test_a_store_may_name_its_family_and_give_its_images_one_by_one() -> None:
+    store = Mine({}, family="oci")
+    assert convert(Memory(layout_files({"a": DOCKER})), store).to == "oci"
+    assert len(inspect(store).images) == len(verify(store).images) == 1
+    with open_images(store) as images:
+        assert len(list(images)) == 1
+    assert len(convert(store, Memory()).images) == 1
+    with pytest.raises(ValueError, match="'foo' is not a valid Family"):
+        convert(store, Mine({}, family="foo"))
+
+
+@pytest.mark.parametrize("told", [None, ("sha256:" + 64 * "0", 7)])
+def test_a_store_that_does_not_say_what_it_stored_is_told(told: Any) -> None:
+    store = Mine({}, put=lambda *_, **__: told)
+    with pytest.raises(TypeError, match=r"put\(\) returned .*; it returns the digest and the size"):
+        convert(Memory(layout_files({"a": IMAGE})), store)
+    assert not store.files
 
 
 # -- memory ----------------------------------------------------------------------------------------

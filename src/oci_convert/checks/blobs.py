@@ -57,7 +57,7 @@ class BlobCheck:
     source: Source
     claims: Mapping[str, Mapping[Digest, str]]
     jobs: int | None
-    on_progress: Callable[[Progress], None] | None
+    on_progress: Callable[[Progress], object] | None
     but: Collection[str] = frozenset()
     """The digests of blobs that need not be read."""
     findings: list[Finding] = field(default_factory=list)
@@ -173,7 +173,7 @@ def check_all(
     tree: Tree,
     source: Source,
     jobs: int | None,
-    on_progress: Callable[[Progress], None] | None,
+    on_progress: Callable[[Progress], object] | None,
     *,
     complete: bool = False,
     whole: bool = True,

@@ -41,7 +41,7 @@ _NARROW: Final = 70
 
 
 @contextmanager
-def progress(*, wanted: bool) -> Iterator[Callable[[Progress], None] | None]:
+def progress(*, wanted: bool) -> Iterator[Callable[[Progress], object] | None]:
     """The callback for ``on_progress``; ``None`` if there is no terminal."""
     if not wanted or not is_live(sys.stderr):
         yield None

@@ -43,7 +43,7 @@ def diff(
     jobs: int | None = None,
     documents_only: bool = False,
     follow_links: bool = False,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
 ) -> Diff:
     """Compare the images and the artifacts of two stores.
 
@@ -82,7 +82,7 @@ def same_as(
     jobs: int | None = None,
     documents_only: bool = False,
     follow_links: bool = False,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
 ) -> bool:
     """Whether two stores hold the same images, whatever their formats: :attr:`Diff.same`."""
     found = diff(

@@ -189,7 +189,7 @@ class OpenSide:
         *,
         jobs: int | None = None,
         documents_only: bool = False,
-        on_progress: Callable[[Progress], None] | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
     ) -> Side:
         """Measure what is compared; ``documents_only`` reads no layer.
 

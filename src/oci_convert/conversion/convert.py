@@ -31,6 +31,7 @@ from oci_convert.stores.known import Known
 from oci_convert.stores.opening import (
     SinkLike,
     SourceLike,
+    check_apart,
     each_store,
     opened,
     sink_store,
@@ -52,7 +53,7 @@ def convert(
     *,
     options: Options | None = None,
     restore: bytes | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
     **values: Unpack[OptionValues],
 ) -> Report:
     """Convert images between the Docker and the OCI format.
@@ -83,7 +84,7 @@ def converted(
     chosen: Options,
     *,
     restore: bytes | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
     layers: Known | None = None,
     approve: Callable[[Sequence[SourcePlan]], None] | None = None,
     one_of_many: bool = False,
@@ -99,6 +100,8 @@ def converted(
     family = _family(chosen, target)
     record = None if restore is None else _record(restore)
     sources = source_stores(source)
+    for one in sources:
+        check_apart(one, target)
     waiting = partial(temporary, chosen.tmpdir)
     with (
         system_errors(),
@@ -290,6 +293,7 @@ def _family(options: Options, target: SinkStore) -> Family:
             store=str(target),
             remedy=Wording('add {to="docker"} or {to="oci"}'),
         )
+    family = Family(family)  # a store of somebody's may say "oci"
     check_compress(options.compress, family)
     return family
 

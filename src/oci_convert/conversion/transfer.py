@@ -102,7 +102,7 @@ class Transfer:
         sink: Sink,
         options: Options,
         *,
-        on_progress: Callable[[Progress], None] | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
         layers: Known | None = None,
     ):
         self.sink = sink
@@ -446,7 +446,7 @@ class Transfer:
             return
         if not self._is_there(new, document=document, verify=verify):
             place = source_plan.place(decision.node.where)
-            self.sink.put([raw], place, expected=new, document=document)
+            self.sink.put_as([raw], place, new, document=document)
             self._bytes_written += len(raw)
 
 

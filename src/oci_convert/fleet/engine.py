@@ -57,7 +57,7 @@ def convert_many(
     chunk: int | None = None,
     results: str | PathLike[str] | None = None,
     resume: bool = True,
-    on_result: Callable[[JobResult], None] | None = None,
+    on_result: Callable[[JobResult], object] | None = None,
     attempts: int = 2,
     fail_fast: bool = False,
     records: str | PathLike[str] | None = None,
@@ -126,7 +126,7 @@ class Fleet:
     chunk: int | None = None
     results: str | PathLike[str] | None = None
     resume: bool = True
-    on_result: Callable[[JobResult], None] | None = None
+    on_result: Callable[[JobResult], object] | None = None
     attempts: int = 2
     fail_fast: bool = False
     records: str | PathLike[str] | None = None

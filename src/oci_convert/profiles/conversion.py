@@ -25,7 +25,7 @@ def convert_for(
     profiles: Sequence[Profile],
     *,
     restore: bytes | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
     layers: Known | None = None,
     one_of_many: bool = False,
     told: Callable[[dict[str, Any]], None] = lambda _: None,

@@ -27,7 +27,7 @@ class LinkCheck:
     built: bool
     """The digests of the layers follow from what the config says: only their content counts."""
     jobs: int | None = None
-    on_progress: Callable[[Progress], None] | None = None
+    on_progress: Callable[[Progress], object] | None = None
 
     def run(self) -> list[Link]:
         """All links, pair by pair."""

@@ -46,7 +46,7 @@ def prove(
     *,
     follow_links: bool = False,
     jobs: int | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
 ) -> Proof:
     """Find out whether an image is the faithful conversion of the one that ``original`` is.
 
@@ -101,7 +101,7 @@ class _Run:
         self.digest: str | None = known if self.given.digest is None else self.given.digest
         self.held = held_below(node, self.image.root.descriptor)
 
-    def answer(self, jobs: int | None, on_progress: Callable[[Progress], None] | None) -> _Answer:
+    def answer(self, jobs: int | None, on_progress: Callable[[Progress], object] | None) -> _Answer:
         """The answer, its chain, and its reason."""
         if self.digest is None:
             return self._unrecorded()

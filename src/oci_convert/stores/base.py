@@ -363,6 +363,20 @@ class Sink(Closing, ABC):
         a manifest or an index. May be called from several threads at once.
         """
 
+    def put_as(
+        self, chunks: Iterable[bytes], where: str, expected: Descriptor, *, document: bool = False
+    ) -> None:
+        """:meth:`put` what is ``expected``.
+
+        Raises :class:`TypeError` if that does not say that it stored it, as no store may do.
+        """
+        stored: Any = self.put(chunks, where, expected=expected, document=document)
+        if stored != (expected.digest, expected.size):
+            raise TypeError(
+                f"{type(self).__name__}.put() returned {stored!r}; it returns the digest and the "
+                f"size of what it stored: {(str(expected.digest), expected.size)}"
+            )
+
     def take(
         self,
         source: Source,
@@ -381,7 +395,7 @@ class Sink(Closing, ABC):
         """
         chunks = watched(source.stream(descriptor), watch)
         try:
-            self.put(chunks, where, expected=descriptor)
+            self.put_as(chunks, where, descriptor)
         finally:
             end(chunks)
         return descriptor.size

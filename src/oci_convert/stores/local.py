@@ -138,6 +138,11 @@ class _Archive(_Local):
     def _identity(self) -> tuple[object, ...]:
         return (*super()._identity(), self._given)
 
+    @property
+    def file(self) -> BinaryReader | BinaryWriter | None:
+        """The file object; ``None`` for an archive that was given by its path."""
+        return None if self._given is None else self._given.file
+
     def source(self, options: SourceOptions = SourceOptions()) -> Source:
         if self._given is None:
             return super().source(options)

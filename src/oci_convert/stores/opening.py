@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from oci_convert.errors import StoreError, located
 from oci_convert.spec.names import find
-from oci_convert.stores.base import Root, SinkStore, Source, SourceOptions, SourceStore
+from oci_convert.stores.base import Root, Sink, SinkStore, Source, SourceOptions, SourceStore
 from oci_convert.stores.children import child_root
 from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.file import temporary
@@ -21,6 +21,7 @@ from oci_convert.stores.references import Reference, bare, parse
 __all__ = [
     "SinkLike",
     "SourceLike",
+    "check_apart",
     "each_store",
     "opened",
     "sink_store",
@@ -53,7 +54,7 @@ def opened(
     found, options = source_store(store), SourceOptions(scratch, follow_links)
     with system_errors(), found.source(options) as source, located(source.label):
         ref = found.ref
-        yield found, source, source.roots() if ref is None else [_meant(source, ref)]
+        yield found, source, list(source.roots()) if ref is None else [_meant(source, ref)]
 
 
 def _meant(source: Source, ref: str) -> Root:
@@ -89,6 +90,13 @@ def source_stores(given: SourceLike | Iterable[SourceLike]) -> list[SourceLike]:
         return [untyped]
     several = untyped if isinstance(untyped, Iterable) and not _is_data(untyped) else (untyped,)
     return [one if isinstance(one, str | PathLike) else _kept(one, SourceStore) for one in several]
+
+
+def check_apart(source: SourceLike, target: SinkStore) -> None:
+    """Raise :class:`ValueError` if an archive is to be written to the file that it is read from."""
+    file = getattr(target, "file", None)
+    if file is not None and getattr(source, "file", None) is file:
+        raise ValueError("one file object cannot be read and written at once: write to another one")
 
 
 def each_store(given: SourceLike, *, follow_links: bool = False) -> list[SourceLike]:
@@ -128,6 +136,10 @@ def _keeps(given: object, contract: type[Any]) -> bool:
 
 def _kept(given: object, contract: type[Any]) -> Any:
     """The object, if it keeps the contract."""
+    if isinstance(given, type):
+        raise TypeError(f"{given.__name__} is a class; a store is an object: {given.__name__}(…)")
+    if isinstance(given, Source | Sink):
+        raise TypeError(f"{type(given).__name__} is what a store opens: give the store itself")
     if _keeps(given, contract):
         return given
     kind = type(given).__name__

@@ -210,8 +210,8 @@ def read_images(
     here is an image of its own, if nobody asked for others. ``faults`` says
     what is done about them.
     """
-    everything = source.roots()
-    named = list(roots) != list(everything)
+    everything = list(source.roots())
+    named = list(roots) != everything
     found = sort_roots(source, [root for root in everything if not named or root not in roots])
     tops = list(roots) if named else found.images
     tree = read_tree(source, tops, known=found.known, faults=faults)

@@ -113,7 +113,7 @@ def verify(
     documents: bool = False,
     follow_links: bool = False,
     jobs: int | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[Progress], object] | None = None,
 ) -> Verification:
     """Check everything that the images of a source state: every document and blob is read once.
 
@@ -176,7 +176,7 @@ class _Run:
         return len({node.descriptor.digest for node in nodes})
 
     def findings(
-        self, jobs: int | None, on_progress: Callable[[Progress], None] | None
+        self, jobs: int | None, on_progress: Callable[[Progress], object] | None
     ) -> tuple[Finding, ...]:
         documents, blobs = check_all(
             self.tree,

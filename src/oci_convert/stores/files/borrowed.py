@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from contextlib import suppress
@@ -60,7 +61,7 @@ class Borrowed:
     def write(self, chunk: bytes | memoryview, /) -> int:
         """Write some bytes; how many it took."""
         # It may keep what it is given, and views are of buffers that are used again.
-        written = self.file.write(bytes(chunk))
+        written = _now(self.file, self.file.write(bytes(chunk)))
         return len(chunk) if written is None else int(written)
 
     def flush(self) -> None:
@@ -100,6 +101,15 @@ def _position(file: Any) -> int | None:
         return file.tell() if file.seekable() else None
     except _UNSUPPORTED:
         return None
+
+
+def _now(file: object, told: Any) -> Any:
+    """What a file answered, unless that it cannot do it now: then it would lose bytes."""
+    if told is None and isinstance(file, io.FileIO | io.BufferedReader):
+        raise BlockingIOError(
+            errno.EAGAIN, "the file is not blocking: os.set_blocking() makes it so"
+        )
+    return told
 
 
 class View(io.RawIOBase):
@@ -169,6 +179,6 @@ class OneWay(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]  # typeshed: any writable buffer
-        chunk = self._file.read(len(buffer)) or b""
+        chunk = _now(self._file, self._file.read(len(buffer))) or b""
         buffer[: len(chunk)] = chunk
         return len(chunk)
