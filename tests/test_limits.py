@@ -229,6 +229,14 @@ def test_what_is_no_limit_is_refused(text: str, message: str) -> None:
     assert refused.value.message == message
 
 
+@pytest.mark.parametrize("value", [0, 201, "3", True, None])
+def test_a_limit_that_cannot_be_is_told_as_the_argument_that_it_is(value: Any) -> None:
+    with pytest.raises(UsageError) as refused, limited(json_depth=value):
+        pass
+    assert refused.value.where == "json_depth"
+    assert refused.value.message == f"{value!r} is not a valid value"
+
+
 @pytest.mark.parametrize("name", ["json_depth", "tree_depth"])
 def test_the_largest_depths_can_be_kept(name: str) -> None:
     """They are recursions here: Python must not end them."""

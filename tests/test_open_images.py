@@ -253,7 +253,13 @@ NOT_FOUND: dict[str, tuple[str | None, str | None, str, type[OciConvertError], s
     "nothing said": (None, None, "several-images", UsageError, "choose one of many (linux/amd64)"),
     "two variants": (None, "linux/arm", "several-images", UsageError, "many (linux/arm/v6), many"),
     "no name": ("none", None, "unknown-reference", StoreError, "available: many, one"),
-    "no platform": ("one", "linux/s390x", "no-such-platform", RefusedError, "available: one"),
+    "no platform": (
+        "one",
+        "linux/s390x",
+        "no-such-platform",
+        RefusedError,
+        "available: one (linux/amd64)",
+    ),
     "no variant": ("many", "linux/arm/v5", "no-such-platform", RefusedError, "many (linux/arm/v7)"),
     "a typo": (None, "arm64", "invalid-platform", UsageError, "OS/ARCH"),
 }

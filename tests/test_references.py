@@ -163,11 +163,11 @@ def test_a_tag_that_ends_so_is_one_behind_an_archive(here: Path) -> None:
 
 ELSEWHERE = {
     "docker-daemon:app:1": (
-        "docker save app:1 | oci-convert convert - …",
+        'docker save app:1 | convert("-", …)',
         'convert(…, "-", to="docker") | docker load',
     ),
     "containers-storage:[overlay@/var/lib]localhost/app:1": (
-        "podman save localhost/app:1 | oci-convert convert - …",
+        'podman save localhost/app:1 | convert("-", …)',
         'convert(…, "-", to="docker") | podman load',
     ),
     "containerd:app": ("ctr image export - app |", "| ctr image import -"),

@@ -79,8 +79,9 @@ def test_every_argument_is_one_of_the_library_and_an_option_of_the_command() -> 
     for argument in marked:
         name = argument.partition("=")[0]
         assert name in KNOWN or argument.startswith(CALLS), argument
-        named = OPTION.findall(as_option(argument))
-        assert named, argument
+        spelled = as_option(argument)
+        named = OPTION.findall(spelled)
+        assert named or spelled.startswith("oci-convert "), argument
         assert set(named) <= options, argument
 
 

@@ -74,11 +74,12 @@ class Limits(Brief):
     def __post_init__(self) -> None:
         for limit in fields(self):
             value, most = getattr(self, limit.name), limit.metadata["most"]
-            if value < 1 or (most is not None and value > most):
+            is_number = isinstance(value, int) and not isinstance(value, bool)
+            if not is_number or value < 1 or (most is not None and value > most):
                 raise UsageError(
-                    f"{value} is not a valid value for {_option(limit.name)}",
+                    f"{value!r} is not a valid value",
                     code="invalid-limit",
-                    where=Wording("{limit}"),
+                    where=limit.name,
                     remedy="it must be at least 1" if most is None else f"it must be 1 to {most}",
                 )
 
@@ -158,7 +159,11 @@ def parse_limits(texts: Iterable[str]) -> Limits:
                 remedy=f"it must be {what}, as in {name}={usual}",
             )
         changes[known[name].name] = int(match[1]) * _UNITS[match[2]]
-    return replace(limits(), **changes)
+    try:
+        return replace(limits(), **changes)
+    except UsageError as error:
+        message = f"{error.message} for {_option(error.where)}"
+        raise error.but(message=message, where=Wording("{limit}")) from None
 
 
 def parse_size(text: str, where: str) -> int:

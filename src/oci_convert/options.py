@@ -126,11 +126,21 @@ class Options(Brief):
 
     def _check(self) -> None:
         """Raise :class:`UsageError` for what can be seen to be wrong before anything is read."""
+        for field in fields(self):
+            if isinstance(field.default, bool):
+                _check_flag(field.name, getattr(self, field.name))
         if self.to is not None:
             check_compress(self.compress, self.to)
-        if self.level is not None and not 1 <= self.level <= 9:
+        if self.jobs is not None and not (_is_number(self.jobs) and self.jobs >= 1):
             raise UsageError(
-                f"{self.level} is not a compression level",
+                f"{self.jobs!r} is not a number of jobs",
+                code="invalid-choice",
+                where=Wording("{jobs}"),
+                remedy="choose 1 or more",
+            )
+        if self.level is not None and not (_is_number(self.level) and 1 <= self.level <= 9):
+            raise UsageError(
+                f"{self.level!r} is not a compression level",
                 code="invalid-level",
                 where=Wording("{level}"),
                 remedy="choose 1 to 9",
@@ -187,6 +197,21 @@ class Options(Brief):
 
 def _family(value: Family | str | None) -> Family | None:
     return None if value is None else chosen(Family, value, "to")
+
+
+def _check_flag(name: str, value: object) -> None:
+    """Refuse what is neither yes nor no: the text ``no`` would count as yes."""
+    if not isinstance(value, bool):
+        raise UsageError(
+            f"{value!r} is neither True nor False",
+            code="invalid-choice",
+            where=Wording(f"{{{name}}}"),
+            remedy="choose one of them",
+        )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _path(value: str | os.PathLike[str] | None) -> str | None:

@@ -17,6 +17,7 @@ _OPTIONS: Final = {
     "Auth.from_file": "--authfile",
     "certificate": "--cert",
     "convert()": "with --debug, convert",
+    'convert("-", …)': "oci-convert convert - …",
     "digest_map": "--map FILE",
     "fsync": "--no-fsync",
     "platforms": "--platform",

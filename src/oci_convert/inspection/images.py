@@ -6,7 +6,7 @@ are the bytes of the store and typed models of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
@@ -137,14 +137,16 @@ class Images(Closing, Brief):
             f"there is no image for {asked}",
             code="no-such-platform",
             store=where,
-            remedy=did_you_mean(meant, f"available: {_listed(images)}"),
+            remedy=did_you_mean(meant, f"available: {_listed(images, Image._on_platform)}"),
         )
 
     def _named(self, ref: str) -> Root | None:
         """The image of the store that ``ref`` means; ``None`` for what an index of it lists."""
         roots = [root for _, root in self._open.roots]
+        label = self._open.source.label
         try:
-            return find(roots, ref, self._open.source.label)
+            with located(label):
+                return find(roots, ref, label)
         except StoreError as error:
             if error.code != "unknown-reference" or child_root(self._open.source, ref) is None:
                 raise
@@ -208,8 +210,14 @@ class Image(Brief):
 
     def __str__(self) -> str:
         """Its name or path, and its platform if an index states one."""
-        stated = self.descriptor.platform
-        return (self.name or self.where) + ("" if stated is None else f" ({stated})")
+        return self._on(self.descriptor.platform)
+
+    def _on(self, platform: Platform | None) -> str:
+        return (self.name or self.where) + ("" if platform is None else f" ({platform})")
+
+    def _on_platform(self) -> str:
+        """The same, with the platform that its config states where no index does."""
+        return self._on(self.platform)
 
     @property
     def digest(self) -> Digest:
@@ -311,6 +319,6 @@ class Image(Brief):
         return self._open.manifest(self._node).document
 
 
-def _listed(images: Iterable[Image]) -> str:
-    names = list(dict.fromkeys(str(image) for image in images))
+def _listed(images: Iterable[Image], spell: Callable[[Image], str] = str) -> str:
+    names = list(dict.fromkeys(map(spell, images)))
     return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

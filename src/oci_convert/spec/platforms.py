@@ -129,8 +129,9 @@ def spelled_all(platforms: PlatformLike | Iterable[PlatformLike]) -> tuple[str, 
     """
     from oci_convert.spec.models import Platform  # who has no object of it has not waited for it
 
-    given = (platforms,) if isinstance(platforms, str | Platform) else platforms
-    several = (str(one).split(",") if isinstance(one, str) else [str(one)] for one in given)
+    if isinstance(platforms, str | bytes | Platform) or not isinstance(platforms, Iterable):
+        platforms = (platforms,)
+    several = (str(one).split(",") if isinstance(one, str) else [str(one)] for one in platforms)
     return tuple(
         dict.fromkeys(spelled(text) for texts in several for text in map(str.strip, texts))
     )

@@ -46,7 +46,7 @@ def _piped(save: str, load: str) -> Callable[[str, bool], str]:
         from shlex import quote
 
         name = quote(image) if image else "IMAGE"
-        return f"pipe it: {save} {name} | oci-convert convert - …"
+        return Wording(f'pipe it: {save} {name} | {{convert("-", …)}}')
 
     return remedy
 
