@@ -320,6 +320,26 @@ NAMES: Mapping[str, tuple[dict[str, str], str | None]] = {
 }
 
 
+@pytest.mark.parametrize("name", [None, "a"])
+def test_an_image_that_another_entry_tags_is_not_called_untagged(
+    name: str | None, tmp_path: Path
+) -> None:
+    files = layout_files({"": docker_image()})
+    index = json.loads(files["index.json"])
+    (entry,) = index["manifests"]
+    index["manifests"] = [
+        {**entry, "annotations": {} if name is None else {REF_NAME: name}},
+        {**entry, "annotations": {REF_NAME: FULL}},
+    ]
+    images = Memory({**files, "index.json": json.dumps(index).encode()})
+    report = convert(images, f"docker-archive:{tmp_path}/app.tar")
+    (row,) = rows_of((tmp_path / "app.tar").read_bytes())
+    assert row["RepoTags"] == [FULL]
+    told = [it.message for it in report.findings if it.code == "no-repository-name"]
+    lost = "'a' is not REPOSITORY:TAG; the archive holds it under its other names"
+    assert told == ([] if name is None else [lost])
+
+
 @pytest.mark.parametrize(("annotations", "tag"), NAMES.values(), ids=NAMES)
 def test_the_repo_tag_is_the_name_that_docker_takes(
     annotations: dict[str, str], tag: str | None, tmp_path: Path

@@ -283,6 +283,45 @@ def test_what_hides_is_read_as_what_it_is(image: Image, media_type: str, code: s
     assert media_type in f"{shown.notes} {image.media_type.lower()}"
 
 
+ABSENT: Final = {"absent": lambda entry: entry.pop("mediaType")} | {
+    "null": lambda entry: entry.update(mediaType=None),
+    "empty": lambda entry: entry.update(mediaType=""),
+}
+
+
+@pytest.mark.parametrize("spoil", ABSENT.values(), ids=ABSENT)
+@pytest.mark.parametrize("to", ["oci", "docker"])
+def test_an_entry_that_states_no_type_is_read_by_its_body(
+    spoil: Callable[[dict[str, Any]], object], to: str
+) -> None:
+    """An empty member says what an absent one does; the way back gives the same bytes."""
+    body = image_list([IMAGE]).json
+    spoil(body["manifests"][0])
+    listed = opaque(json.dumps(body).encode(), OCI_INDEX)
+    nested = replace(listed, blobs={**IMAGE.blobs, **listed.blobs})
+    members = layout_files({"app": IMAGE})
+    index = json.loads(members["index.json"])
+    spoil(index["manifests"][0])
+    direct = {**members, "index.json": json.dumps(index).encode()}
+    for files, place in (
+        (direct, "images[0]"),
+        (layout_files({"app": nested}), "images[0].manifests[0]"),
+    ):
+        store, target = Memory(files), Memory()
+        report = convert(store, target, to=to)
+        told = [(it.code, it.where) for it in report.findings if it.code in FAULTS]
+        assert told == [("mislabelled-document", place)]
+        assert verify(target).sound
+        assert not verify(store).sound
+        with pytest.raises(OciConvertError):
+            convert(store, Memory(), to=to, strict=True)
+        record = report.dumps(originals=True).encode()
+        back = convert(target, Memory(), to="oci", restore=record)
+        old, new = report.images[0].old, back.images[0].new
+        assert old is not None
+        assert new.digest == old.digest
+
+
 def stated_as(media_type: str) -> bytes:
     return json.dumps({**IMAGE.json, "mediaType": media_type}).encode()
 

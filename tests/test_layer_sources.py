@@ -189,6 +189,8 @@ def test_a_label_that_contradicts_the_bytes_is_put_right_as_ever(tmp_path: Path)
     report = convert(reference, target, to="oci")
     assert layers_of(target, report)[0]["mediaType"] == FOREIGN.label(Family.OCI)
     assert "mislabelled-layer" in {it.code for it in report.findings}
+    (told,) = verify(reference).findings
+    assert (told.code, told.level) == ("mislabelled-layer", Level.ERROR)
 
 
 def test_what_says_nothing_more_than_the_file_changes_nothing(tmp_path: Path) -> None:

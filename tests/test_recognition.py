@@ -258,7 +258,16 @@ STRANGERS = {
     "a page": (b"<!DOCTYPE html><title>404 Not Found</title>", "an HTML page", "download it again"),
     "a page in lower case": (b"\r\n<html>\n", "an HTML page", "download it again"),
     "an answer in XML": (b'<?xml version="1.0"?><Error/>', "an XML text", "download it again"),
-    "an answer in JSON": (b'{"errors":[{"code":"DENIED"}]}', "a JSON text", "translate takes"),
+    "an answer in JSON": (
+        b'{"errors":[{"code":"DENIED"}]}',
+        "the error answer of a registry (DENIED)",
+        "check what the server answers",
+    ),
+    "an answer of a daemon": (
+        b'{\n  "message": "No such image"\n}',
+        "the error answer of a registry",
+        "check what the server answers",
+    ),
     "a document": (APP.manifest, "a JSON text", "translate takes single documents"),
     "an error": (
         b"Error response from daemon: no such image\n",

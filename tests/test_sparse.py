@@ -159,6 +159,33 @@ def test_an_index_of_which_nothing_is_here_is_an_error(to: str, sparse: str) -> 
         assert target.files == {}
 
 
+GONE = {"an image": ARM64, "an index of nothing": lacking(image_list([ARM64]), ARM64)}
+
+
+@pytest.mark.parametrize("gone", GONE)
+@pytest.mark.parametrize("to", ["oci", "docker"])
+def test_of_several_images_one_that_is_absent_is_left_out_by_name(to: str, gone: str) -> None:
+    """What lists the images of a store is an index, too."""
+    absent = GONE[gone].without(*ARM64.blobs)
+    source = store(app=AMD64, web=absent)
+    options: Any
+    for options in ({}, {"sparse": "drop"}):
+        report = convert(source, Memory(), to=to, **options)
+        assert [image.name for image in report.images] == ["app"]
+        assert report.losses[0].code == "missing-child"
+        assert (
+            report.losses[0].message == f"web ({absent.digest}) was left out: its image is absent"
+        )
+    for options in ({"sparse": "keep"}, {"sparse": "fail"}, {"on_loss": "fail"}):
+        with pytest.raises(OciConvertError):
+            convert(source, Memory(), to=to, **options)
+    with pytest.raises(BlobError, match="fetch the image again"):
+        convert(source, Memory(), to=to, sparse="keep")
+    with pytest.raises(BlobError):
+        convert(store(web=absent), Memory(), to=to)
+    assert not verify(source).sound
+
+
 def test_a_platform_that_is_asked_for_must_be_here() -> None:
     for to in ("oci", "docker"):
         report, target = run(SPARSE, to, platforms=["linux/amd64"], sparse="fail")

@@ -260,7 +260,8 @@ CODES: Final[dict[str, Code]] = {
     ),
     "missing-child": Code(
         Level.LOSS,
-        "An entry was removed from an index because its image is not in the source.",
+        "An entry was removed from an index, or an image that the list of the store names was left "
+        "out, because it is not in the source.",
         'Fetch the missing platforms first. `{sparse="keep"}` keeps such entries as they are, '
         'and `{sparse="fail"}` refuses them.',
     ),

@@ -388,6 +388,7 @@ STORES: dict[str, Malformed] = {
         "blob-missing",
         "is missing",
         "images[1]",
+        {"sparse": "keep"},
     ),
     "an index.json that is a link out": Malformed(
         spoiled(layout(), "index.json", link_to("../index.json")),

@@ -45,8 +45,11 @@ class _Blob:
     @property
     def packing(self) -> Compression | None:
         """How to decompress it, by its bytes, not its media type. ``None``: not at all."""
-        labels = ((node, cell) for node in self.nodes if (cell := _cell(node)) is not None)
-        return next((node.compression or cell.compression for node, cell in labels), None)
+        for node in self.nodes:
+            cell = _cell(node)
+            if cell is not None and cell.distributable:  # a foreign layer is what its urls serve
+                return node.compression or cell.compression
+        return None
 
 
 @dataclass
@@ -208,12 +211,10 @@ def _is_judged(node: Node) -> bool:
 
 
 def _cell(node: Node) -> Cell | None:
-    """The cell of a node that describes a layer that can be decompressed."""
+    """The cell of a node that describes a layer that can be read: an encrypted one cannot."""
     meaning = look_up(node.descriptor.media_type)
-    if node.kind is not Kind.LAYER or meaning is None:
-        return None
-    # A foreign layer is what its urls serve; an encrypted one cannot be read.
-    return meaning.cell if meaning.cell.distributable and not meaning.cell.encrypted else None
+    known = node.kind is Kind.LAYER and meaning is not None and not meaning.cell.encrypted
+    return meaning.cell if meaning is not None and known else None
 
 
 def _wrong_label(node: Node) -> Iterator[Finding]:
@@ -221,7 +222,7 @@ def _wrong_label(node: Node) -> Iterator[Finding]:
     cell = _cell(node)
     if cell is None or not isinstance(node, BlobNode):
         return
-    if node.compression is None and cell.compression is Compression.NONE:
+    if node.compression is None and cell.compression is Compression.NONE and cell.distributable:
         message = "the bytes are not a tar in a known compression"
         yield Finding.of("unrecognised-layer", node.where, message)
     elif (actual := node.mislabelled) is not None:

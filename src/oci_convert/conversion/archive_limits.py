@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
 from oci_convert.conversion.source_plan import SourcePlan
 from oci_convert.errors import UsageError
@@ -19,12 +20,17 @@ from oci_convert.tree.nodes import platform_of
 __all__ = ["check_rows"]
 
 
+_Row: TypeAlias = tuple[str, ...]
+"""What one row of a ``manifest.json`` is for: the digests of a config and of layers."""
+
+
 def check_rows(source_plans: Sequence[SourcePlan], where: str) -> None:
     """Refuse what has no place in a row, and note which rows have no name.
 
     Raises :class:`UsageError`: ``several-platforms`` or ``not-an-image``.
     """
-    filled = False
+    tagged: set[_Row] = set()
+    untagged: list[tuple[_Row, SourcePlan, Root, str]] = []
     for one in source_plans:
         for root, planned in zip(one.roots, one.plan.images, strict=True):
             found = _images(planned.decision)
@@ -33,10 +39,20 @@ def check_rows(source_plans: Sequence[SourcePlan], where: str) -> None:
             if len(images) > 1:
                 label = f"{one.source.label}: {place}"
                 raise _several_platforms(list(images.values()), label)
-            if images and repository_tag(root.annotations) is None:
-                one.plan = with_findings(one.plan, [_nameless(root, place)])
-            filled = filled or bool(images)
-    if not filled and any(one.plan.images or one.plan.referrers for one in source_plans):
+            for row in map(_row, images.values()):
+                if repository_tag(root.annotations) is None:
+                    untagged.append((row, one, root, place))
+                else:
+                    tagged.add(row)
+    for row, one, root, place in untagged:
+        if row not in tagged or called(root.annotations) is not None:
+            finding = _nameless(root, place, others=row in tagged)
+            one.plan = with_findings(one.plan, [finding])
+    if (
+        not tagged
+        and not untagged
+        and any(one.plan.images or one.plan.referrers for one in source_plans)
+    ):
         raise UsageError(
             "there is no image that Docker can load",
             code="not-an-image",
@@ -56,6 +72,10 @@ def _images(decision: Decision) -> Iterator[Rewrite | Restore]:
             yield from _images(child.decision)
 
 
+def _row(image: Rewrite | Restore) -> _Row:
+    return tuple(slot.descriptor.digest for slot in image.node.document.slots)
+
+
 def _several_platforms(images: Sequence[Rewrite | Restore], where: str) -> UsageError:
     platforms = [str(platform_of(image.node) or "unknown") for image in images]
     choice = how_to_choose((image.node, None) for image in images)
@@ -68,7 +88,9 @@ def _several_platforms(images: Sequence[Rewrite | Restore], where: str) -> Usage
     )
 
 
-def _nameless(root: Root, where: str) -> Finding:
+def _nameless(root: Root, where: str, *, others: bool) -> Finding:
+    """What is said of an image without a tag; ``others``: another entry gives it one."""
     name = called(root.annotations)
     what = "the image has no name" if name is None else f"{name!r} is not REPOSITORY:TAG"
-    return Finding.of("no-repository-name", where, f"{what}; the archive holds it untagged")
+    held = "under its other names" if others else "untagged"
+    return Finding.of("no-repository-name", where, f"{what}; the archive holds it {held}")

@@ -121,7 +121,7 @@ class Document:
         self.model: Manifest | Index = (
             validate(Manifest, root.value, where)
             if kind is Kind.MANIFEST
-            else validate(Index, root.value, where)
+            else validate(Index, _typed(root.value), where)
         )
         if self.model.schema_version != 2:
             raise DocumentError("schemaVersion must be 2", code="invalid-document", where=where)
@@ -226,6 +226,21 @@ def read_document(
         if isinstance(platform, dict):
             settle_variants(platform, _PLATFORM_NAMES, f"{place}.platform", settle)
     return document
+
+
+def _typed(index: dict[str, Any]) -> dict[str, Any]:
+    """An index whose entries all have a media type: one that states none says as much as an empty
+    one, as in Go, and what it describes says what it is.
+    """
+    entries = index.get("manifests")
+    if not isinstance(entries, list) or all(map(_says_its_type, entries)):
+        return index
+    typed = [entry if _says_its_type(entry) else {**entry, "mediaType": ""} for entry in entries]
+    return {**index, "manifests": typed}
+
+
+def _says_its_type(entry: Any) -> bool:
+    return not isinstance(entry, dict) or entry.get("mediaType") is not None
 
 
 def _descriptors(document: Mapping[str, Any]) -> Iterator[tuple[Role, int, dict[str, Any]]]:

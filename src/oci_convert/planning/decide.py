@@ -13,7 +13,8 @@ from itertools import islice
 from typing import Final, TypeGuard
 
 from oci_convert.documents.document import Role
-from oci_convert.errors import RefusedError
+from oci_convert.enums import Keep as Policy
+from oci_convert.errors import BlobError, OciConvertError, RefusedError
 from oci_convert.findings import CODES, Finding, Level
 from oci_convert.options import OnLoss, Options
 from oci_convert.planning.context import Context
@@ -31,7 +32,7 @@ from oci_convert.planning.planner import Planner
 from oci_convert.planning.platform_choice import PlatformChoice
 from oci_convert.planning.referrer_rules import ReferrerRules
 from oci_convert.planning.reversibility import WHY_IRREVERSIBLE, judge
-from oci_convert.spec.media_types import Compression, Family
+from oci_convert.spec.media_types import Compression, Family, Kind
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called
 from oci_convert.text.wording import Wording
@@ -42,7 +43,7 @@ from oci_convert.tree.config_findings import (
     platform_findings,
     value_findings,
 )
-from oci_convert.tree.nodes import DocumentNode, Node, Tree
+from oci_convert.tree.nodes import DocumentNode, Image, Node, Tree
 from oci_convert.tree.referrers import Referrer
 
 __all__ = ["decide", "refuse_emptiness", "refuse_irreversible", "refuse_losses", "with_findings"]
@@ -52,6 +53,7 @@ _READ: Final = "sha256"
 """The algorithm of the digests that Docker reads."""
 _LEAVES_OUT: Final = frozenset({"not-an-image", "unknown-layer", "no-such-platform"})
 """Why one entry of a store is left out, where it does not end the run."""
+_LEAVE_OUT: Final = Wording('fetch the image again; {sparse="drop"} leaves it out')
 
 
 def decide(
@@ -228,19 +230,43 @@ def _decide_images(
     tree: Tree, planner: Planner, context: Context, *, whole_store: bool, has_entries: bool
 ) -> tuple[tuple[PlannedImage, ...], tuple[LeftOut, ...]]:
     """What becomes of each image, and what is left out of a whole store."""
-    images, left_out = [], []
+    images: list[PlannedImage] = []
+    left_out: list[LeftOut] = []
+    closes = context.options.sparse in (Policy.AUTO, Policy.DROP)
+
+    def leave_out(image: Image, why: OciConvertError, code: str, reason: str) -> None:
+        left_out.append(LeftOut(image, why))
+        name, digest = called(image.root.annotations), image.node.descriptor.digest
+        told = digest if name is None else f"{name} ({digest})"
+        context.find(code, image.node.where, f"{told} was left out: {reason}")
+
     for image in tree.images:
         try:
             images.append(planner.root(image, has_entries=has_entries))
         except RefusedError as refusal:
             if not whole_store or refusal.code not in _LEAVES_OUT:
                 raise
-            left_out.append(LeftOut(image, refusal))
-            name, digest = called(image.root.annotations), image.node.descriptor.digest
-            told = digest if name is None else f"{name} ({digest})"
-            message = f"{told} was left out: {refusal.message}"
-            context.find(refusal.code, image.node.where, message)
+            leave_out(image, refusal, refusal.code, refusal.message)
+        except BlobError as missing:
+            others = any(not _is_absent(other.node) for other in tree.images)
+            if not whole_store or not _is_absent(image.node) or not others:
+                raise
+            if not closes:
+                raise missing.but(remedy=_LEAVE_OUT) from None
+            leave_out(image, missing, "missing-child", "its image is absent")
     return tuple(images), tuple(left_out)
+
+
+def _is_absent(node: Node) -> bool:
+    """Whether nothing of an image is here: no manifest, or none of those that its index lists."""
+    if node.absent is node or node.kind is not Kind.INDEX:
+        return node.absent is node
+    images = [
+        child
+        for slot, child in node.named
+        if slot.role is Role.ENTRY and not is_attestation(slot.descriptor)
+    ]
+    return bool(images) and all(map(_is_absent, images))
 
 
 def with_findings(plan: Plan, findings: Iterable[Finding]) -> Plan:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from oci_convert.documents.document import Document, Role, Slot
-from oci_convert.errors import RefusedError
+from oci_convert.errors import OciConvertError
 from oci_convert.findings import Finding
 from oci_convert.options import Options
 from oci_convert.spec.digest import Digest
@@ -199,7 +199,7 @@ class LeftOut(NamedTuple):
     """An entry of a store that the target cannot hold, or that nobody asked for."""
 
     image: Image
-    why: RefusedError
+    why: OciConvertError
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

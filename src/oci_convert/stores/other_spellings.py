@@ -69,7 +69,10 @@ def _registry(image: str) -> str:
 
 _ELSEWHERE: Final[dict[str, tuple[str, Callable[[str, bool], str]]]] = {
     "docker": ("docker: alone says neither registry nor daemon", _docker),
-    "registry": ("there is no such transport", lambda image, _: f"write {_registry(image)}"),
+    "registry": (
+        "there is no such transport",
+        lambda image, _: f"write {_registry(image)}; else {SPELLING}",
+    ),
     "docker-daemon": ("the storage of the Docker daemon is not read", _DOCKER),
     "containers-storage": ("the storage of podman is not read", _PODMAN),
     "podman": ("the storage of podman is not read", _PODMAN),

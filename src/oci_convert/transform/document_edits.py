@@ -229,9 +229,14 @@ class _Edit:
             extensions = [name for name in _SLOT_EXTENSIONS[slot.role] if name not in child.keeps]
             where = f"{self._where}.{slot.label}".lstrip(".")
             gone = self._strip(target, extensions, where)
-        for name, value in (("mediaType", new.media_type), ("digest", new.digest)):
-            if old[name] != value:
-                self._editor.replace_string(target.at(name), value)
+        if "mediaType" not in old:
+            self._editor.insert(target, "mediaType", json.dumps(new.media_type))
+        elif old["mediaType"] is None:
+            self._editor.replace(target.at("mediaType"), json.dumps(new.media_type))
+        elif old["mediaType"] != new.media_type:
+            self._editor.replace_string(target.at("mediaType"), new.media_type)
+        if old["digest"] != new.digest:
+            self._editor.replace_string(target.at("digest"), new.digest)
         if old["size"] != new.size:
             self._editor.replace_number(target.at("size"), new.size)
         if "data" in old and "data" not in gone:

@@ -76,6 +76,10 @@ _JSON: Final = Stranger(
     "a JSON text",
     "give the archive or the directory that it is a part of; translate takes single documents",
 )
+_ERROR: Final = re.compile(
+    rb'\{\s*"(?:errors?|message|detail)"\s*:(?:\s*[\[{]*\s*"code"\s*:\s*"([A-Za-z_]{1,40})")?'
+)
+"""How registries and daemons say what is wrong, some of them with a code."""
 _TEXT: Final = Stranger("text, perhaps an error message", "read it, then " + _SAVE)
 _REPLACEMENT: Final = "\ufffd".encode()
 _BINARY: Final = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
@@ -101,6 +105,9 @@ def _text(head: bytes) -> Stranger:
     for form, what in _MARKUP:
         if form.match(begun):
             return Stranger(f"{what}, perhaps the answer of a server", _FETCH)
+    if error := _ERROR.match(begun):
+        code = f" ({error[1].decode().upper()})" if error[1] else ""
+        return Stranger(f"the error answer of a registry{code}", _FETCH)
     return _JSON if begun[:1] in (b"{", b"[") else _TEXT
 
 
