@@ -239,6 +239,41 @@ CONTRADICTING: dict[str, tuple[Members, list[str]]] = {
 }
 
 
+UNLISTED: dict[str, tuple[Members, int]] = {
+    "nothing is listed": (halves([], [(X, ["a:1"])]), 1),
+    "nothing is listed, and no manifest is there": (halves([], [(X, ["a:1"])], held=()), 1),
+    "nothing is listed, and the image has no name": (halves([], [(X, None)]), 1),
+    "nothing is listed of several": (halves([], [(X, ["a:1", "a:2"]), (Y, None)]), 3),
+    "something else is listed": (halves([(Y, "b:1")], [(X, ["a:1"])]), 1),
+    "one of two is listed": (halves([(Y, "b:1")], [(X, ["a:1"]), (Y, ["b:1"])]), 1),
+    "something without a name is listed": (halves([(Y, None)], [(X, None)]), 1),
+    "another one is named, as Docker 25 wrote": (
+        halves([(Y, "b:1")], [(Y, ["b:1"]), (X, None)]),
+        0,
+    ),
+    "it has another name": (halves([(X, "b:1")], [(X, ["a:1", "b:1"])]), 0),
+    "it has no name": (halves([(X, None)], [(X, ["a:1"])]), 0),
+}
+
+
+@pytest.mark.parametrize("listed", [b"[]", b"null"])
+@pytest.mark.parametrize("name", UNLISTED)
+def test_an_image_that_index_json_does_not_list_is_told(
+    name: str, listed: bytes, tmp_path: Path
+) -> None:
+    members, count = UNLISTED[name]
+    index = text(members, "index.json").replace(b"[]", listed)
+    path = tmp_path / "app.tar"
+    path.write_bytes(archive({**members, "index.json": index}))
+    assert (CODE in [it.code for it in verify(path).findings]) is bool(count)
+    report = convert(path, Memory(), to="oci")
+    assert [it.code for it in report.findings].count(CODE) == count
+    assert {X.json["config"]["digest"]} <= report.digest_map.keys()
+    if count:
+        with pytest.raises(RefusedError):
+            convert(path, Memory(), to="oci", strict=True)
+
+
 @pytest.mark.parametrize("name", CONTRADICTING)
 def test_an_image_that_gives_way_to_a_row_is_named(name: str, tmp_path: Path) -> None:
     members, gone = CONTRADICTING[name]

@@ -168,9 +168,9 @@ CODES: Final[dict[str, Code]] = {
     "oci-part-ignored": Code(
         Level.WARNING,
         "The OCI part of a `docker save` archive is damaged or contradicts its `manifest.json`: a "
-        "wrong size, a corrupt `index.json`, an unknown layout version, layers in another order, "
-        "another image of that name. The image is the one of `manifest.json`, whose layers the "
-        "config confirms; the manifest that `index.json` names was not used.",
+        "wrong size, a corrupt `index.json` or one that does not list the image, an unknown layout "
+        "version, layers in another order, another image of that name. The image is the one of "
+        "`manifest.json`, whose layers the config confirms; what `index.json` says was not used.",
         "Save the image again with a current Docker; `{strict=True}` refuses such archives.",
         fault=True,
     ),

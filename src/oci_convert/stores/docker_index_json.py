@@ -67,7 +67,7 @@ class IndexEntries:
         self._images: dict[tuple[str, str], tuple[Manifest, ...] | None] = {}
         self._damage: dict[tuple[str, str], OciConvertError] = {}
         self._replaced: dict[str, dict[str, None]] = {}
-        """Why rows, by their place, replace the entries that they stand for: each reason once."""
+        """Why rows, by their place, count and not the index: each reason once."""
         self._algorithms: set[str] = set()
         self._called: dict[str, list[int]] = {}
         for i, entry in enumerate(self._entries):
@@ -96,6 +96,9 @@ class IndexEntries:
                 found = entry if tag is None else _completed(entry, tag)
                 return replace(found, remarks=self.remarks(row))
         self._replace(row, self._contradicting(row) if tag is None and not alike else [])
+        # Docker 25 left out what has no name where something else has one.
+        if not alike and (tag or not self._called) and row.where not in self._replaced:
+            self._note(row, "index.json was not used: it does not list the image")
         annotations = annotations_for(tag) if tag else {}
         others = [self._described[i] for i in alike] or [
             self._strays[i] for i in self._alike(row, self._strays, self._strays_by_config)
@@ -107,10 +110,7 @@ class IndexEntries:
     def remarks(self, row: Row) -> tuple[Finding, ...]:
         """What is worth telling of a row: which entries it replaces, whatever stands for it."""
         reasons = self._replaced.get(row.where, ())
-        return tuple(
-            Finding.of("oci-part-ignored", "", f"the OCI manifest was not used: {why}")
-            for why in reasons
-        )
+        return tuple(Finding.of("oci-part-ignored", "", why) for why in reasons)
 
     def _contradicting(self, row: Row) -> list[int]:
         """The nameless entry that must have been meant for a row without a name: one that has its
@@ -128,7 +128,10 @@ class IndexEntries:
             error = self._damage.get(self._key(self._described[i]))
             digest = self._described[i].digest
             why = f"{digest} does not agree with manifest.json" if error is None else error.message
-            self._replaced.setdefault(row.where, {})[why] = None
+            self._note(row, f"the OCI manifest was not used: {why}")
+
+    def _note(self, row: Row, why: str) -> None:
+        self._replaced.setdefault(row.where, {})[why] = None
 
     def unclaimed(self, read: Sequence[Root]) -> list[Root]:
         """The entries that no row stands for and that say something else than what was read."""
