@@ -415,8 +415,10 @@ CODES: Final[dict[str, Code]] = {
     ),
     "name-outside-grammar": Code(
         Level.WARNING,
-        "The name for the image in the target breaks the grammar of "
-        "`org.opencontainers.image.ref.name`: letters and digits, joined by single separators.",
+        "A name of an image breaks its grammar: that of `org.opencontainers.image.ref.name` is "
+        "letters and digits, joined by single separators; `RepoTags` and "
+        "`io.containerd.image.name` are a repository in lower case and a tag. It is written as it "
+        "is.",
         "Choose a name such as `app:1`; other tools may not find the image by this one.",
     ),
     "digest-algorithm-unsupported": Code(

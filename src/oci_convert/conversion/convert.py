@@ -227,6 +227,8 @@ class _Conversion:
         for one in self.source_plans:
             if self._ref is not None and one.roots:
                 one.rename(self._ref)
+            elif not target.names:
+                one.forget_names()
         without_old_digests(self.source_plans)
         _refuse_twins(self.source_plans, self._sink)
         if target.rows:

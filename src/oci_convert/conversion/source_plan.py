@@ -8,14 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from oci_convert.errors import OciConvertError
-from oci_convert.findings import Finding
 from oci_convert.planning.decide import with_findings
 from oci_convert.planning.decisions import Decision, Outcome, Plan, PlannedImage
 from oci_convert.planning.referrer_rules import annotations_of
 from oci_convert.planning.rendering import Rendered, render
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import NAMES, is_ref_name, pair, referrer_kind, renamed, repository_tag
-from oci_convert.stores.base import Root, Source
+from oci_convert.stores.base import Root, Source, name_remark
 from oci_convert.stores.layout_index_text import said_by
 from oci_convert.tree.referrers import cosign_tag
 
@@ -82,14 +81,19 @@ class SourcePlan:
     def rename(self, ref: str) -> None:
         """Let its one image be called ``ref`` in the target, and what has its name."""
         self.ref = ref
+        self.forget_names()
         self.roots = [
             replace(root, annotations=renamed(root.annotations, ref)) for root in self.roots
         ]
         if not is_ref_name(ref):
             where = self.plan.images[0].image.node.where
-            message = f"{ref!r} is outside the grammar of image names"
-            found = Finding.of("name-outside-grammar", where, message)
-            self.plan = with_findings(self.plan, [found])
+            self.plan = with_findings(self.plan, [replace(name_remark(ref), where=where)])
+
+    def forget_names(self) -> None:
+        """Tell nothing of the names in the source, which are not carried."""
+        findings = self.plan.findings
+        told = tuple(found for found in findings if found.code != "name-outside-grammar")
+        self.plan = replace(self.plan, findings=told)
 
     def images(self) -> list[Root]:
         """Its images as they stand in the target."""

@@ -28,6 +28,7 @@ __all__ = [
     "is_repository_tag",
     "meant",
     "normalised",
+    "outside_grammar",
     "pair",
     "referrer_kind",
     "renamed",
@@ -133,6 +134,17 @@ def is_ref_name(name: str) -> bool:
 def is_repository_tag(name: str) -> bool:
     """Whether Docker takes ``name`` for a repository with a tag (``invalid tag`` otherwise)."""
     return _split(name) is not None
+
+
+def outside_grammar(annotations: Mapping[str, str]) -> list[str]:
+    """The names of an entry that break the grammar which each of them has."""
+    ref, full = pair(annotations)
+    found = [ref] if ref and not is_ref_name(ref) else []
+    if full and full not in found:
+        name, _ = unpinned(full)
+        if not is_repository_tag(name) and not is_repository_tag(f"{name}:latest"):
+            found.append(full)
+    return found
 
 
 def normalised(name: str) -> str:

@@ -20,7 +20,7 @@ from oci_convert.layers.streams import end, read_chunks, verified
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
-from oci_convert.spec.names import called
+from oci_convert.spec.names import called, outside_grammar
 from oci_convert.stores.files.base import Scratch
 from oci_convert.stores.files.file import temporary
 from oci_convert.stores.traffic import Traffic
@@ -39,6 +39,7 @@ __all__ = [
     "SourceStore",
     "Store",
     "at_a_time",
+    "name_remark",
     "stated",
     "unwatched",
     "watched",
@@ -71,12 +72,19 @@ class Root(Brief):
     def of(cls, entry: Descriptor) -> Root:
         """The image that an entry of an index describes."""
         annotations = entry.annotations or {}
-        return cls(entry, annotations, called(annotations))
+        odd = tuple(map(name_remark, outside_grammar(annotations)))
+        return cls(entry, annotations, called(annotations), remarks=odd)
 
     @property
     def entry(self) -> Descriptor:
         """The entry of an index that describes the image: its descriptor with what names it."""
         return self.descriptor.model_copy(update={"annotations": dict(self.annotations) or None})
+
+
+def name_remark(name: str) -> Finding:
+    """What is worth telling of an image that is called so."""
+    message = f"{name!r} is outside the grammar of image names"
+    return Finding.of("name-outside-grammar", "", message)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -12,14 +12,22 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from oci_convert.errors import OciConvertError
 from oci_convert.findings import Finding
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.models import Descriptor
-from oci_convert.spec.names import annotations_for, called, meant, normalised
-from oci_convert.stores.base import Root
+from oci_convert.spec.names import (
+    annotations_for,
+    called,
+    is_repository_tag,
+    meant,
+    normalised,
+    unpinned,
+)
+from oci_convert.stores.base import Root, name_remark
 from oci_convert.stores.contents import is_layout
 from oci_convert.stores.docker_index_json import DAMAGE, IndexEntries
 from oci_convert.stores.docker_manifest_json import (
@@ -87,7 +95,8 @@ class DockerArchiveSource(FilesSource):
         # First all names, so that no row takes the entry that another one is called.
         named = [entries.by_name(row, tag) for row, tag in wanted]
         for (row, tag), root in zip(wanted, named, strict=True):
-            yield root or entries.by_content(row, tag) or self._build(row, tag)
+            found = root or entries.by_content(row, tag)
+            yield self._build(row, tag) if found is None else _remarked(found, tag)
 
     def _build(self, row: Row, tag: str | None) -> Root:
         remarks: tuple[Finding, ...] = ()
@@ -100,7 +109,8 @@ class DockerArchiveSource(FilesSource):
             descriptor = unreadable(error)
             self._faults[descriptor.name] = error
         annotations = annotations_for(tag) if tag else {}
-        return Root(descriptor, annotations, called(annotations), built=True, remarks=remarks)
+        root = Root(descriptor, annotations, called(annotations), built=True, remarks=remarks)
+        return _remarked(root, tag)
 
     def roots(self) -> Sequence[Root]:
         return self._roots
@@ -124,6 +134,13 @@ class DockerArchiveSource(FilesSource):
 
     def file_of(self, descriptor: Descriptor) -> BinaryIO | None:
         return None if descriptor.digest in self._built else super().file_of(descriptor)
+
+
+def _remarked(root: Root, tag: str | None) -> Root:
+    """The image of a row; Docker loads none whose name is not REPOSITORY:TAG."""
+    if tag is None or is_repository_tag(unpinned(tag)[0]):
+        return root
+    return replace(root, remarks=tuple(dict.fromkeys((*root.remarks, name_remark(tag)))))
 
 
 def _distinct(roots: Iterator[Root]) -> list[Root]:
