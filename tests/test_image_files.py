@@ -96,6 +96,10 @@ CASES: dict[str, tuple[list[Members], dict[str, str]]] = {
     ),
     "an opaque root": ([[("a", "1")], [(".wh..wh..opq", ""), ("b", "2")]], {"b": "2"}),
     "AUFS's own files": ([[(".wh..wh.plnk/", ""), (".wh..wh.aufs", ""), ("a", "1")]], {"a": "1"}),
+    "what AUFS linked": (
+        [[(".wh..wh.plnk/", ""), (".wh..wh.plnk/1.2", "1"), ("a", (HARD, ".wh..wh.plnk/1.2"))]],
+        {"a": "1"},
+    ),
     "a file where a directory was": (
         [[("d/", ""), ("d/a", "1")], [("d", "2")], [("d/b", "3")]],
         {"d/b": "3"},

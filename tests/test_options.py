@@ -12,7 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci_convert import Compress, Family, Keep, Memory, OnLoss, Options, UsageError, convert
+from oci_convert import (
+    Compress,
+    Family,
+    Keep,
+    Memory,
+    OnLoss,
+    Options,
+    Platform,
+    UsageError,
+    convert,
+)
 from oci_convert.options import OptionValues
 from support.images import docker_image, layout_files
 
@@ -39,6 +49,23 @@ def test_choices_may_be_texts_and_one_platform_is_no_list() -> None:
         to=Family.OCI, compress=Compress.ZSTD, attestations=Keep.DROP, platforms=["linux/amd64"]
     )
     assert Options(tmpdir=Path("tmp")).tmpdir == "tmp"
+
+
+def test_an_object_of_a_platform_asks_for_all_that_it_says() -> None:
+    said: dict[str, Any] = {
+        "os": "windows",
+        "architecture": "amd64",
+        "variant": "v2",
+        "os_version": "10.0.1",
+    }
+    for features, spelled in {
+        (): "windows/amd64/v2:10.0.1",
+        ("win32k",): "windows(10.0.1+win32k)/amd64/v2",
+        ("a", "b"): "windows(10.0.1+a+b)/amd64/v2",
+    }.items():
+        options = Options(platforms=Platform(**said, os_features=features))
+        assert options.platforms == (spelled,)
+        assert Options.from_json(options.to_json()) == options
 
 
 def test_options_are_frozen_and_survive_pickling() -> None:

@@ -58,7 +58,7 @@ def test_a_record_gives_originals_back_exactly(image: Image, to: str) -> None:
     back = convert(between, target, to=home, restore=record)
     assert back.images[0].new.triple() == image.descriptor.triple()
     assert blobs(target) == image.blobs
-    dry = convert(between, Memory(), to=home, restore=record, dry_run=True)
+    dry = convert(between, Memory(), to=home, restore=record.decode(), dry_run=True)
     assert dry.images == back.images
 
 

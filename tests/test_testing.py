@@ -17,6 +17,7 @@ from oci_convert import (
     Descriptor,
     Digest,
     Memory,
+    UsageError,
     convert,
     inspect,
     open_images,
@@ -47,6 +48,28 @@ IMAGES: dict[str, Callable[[], SmallImage]] = {
     "an index": lambda: image_index(oci_image(), attestation(oci_image()), annotations={"a": "b"}),
     "an index in an index": lambda: image_index(image_index(oci_image())),
 }
+WINDOWS = ("windows/amd64:10.0.17763.1", "windows(10.0.20348.2+win32k)/amd64", "linux/arm/v7")
+
+
+def test_an_image_is_made_for_any_platform_that_can_be_asked_for() -> None:
+    images = [docker_image({"a": text}, platform=text) for text in WINDOWS]
+    with open_images(write_images({"app:1": image_index(*images)}, Memory())) as opened:
+        assert [str(image.platform) for image in opened] == [
+            "windows/amd64:10.0.17763.1",
+            "windows/amd64:10.0.20348.2",
+            "linux/arm/v7",
+        ]
+        for text, image in zip(WINDOWS, list(opened), strict=True):
+            assert opened.find(platform=text).files().read("a") == text.encode()
+            assert image.platform is not None
+            assert opened.find(platform=image.platform).digest == image.digest
+            assert image.config.platform == image.platform
+            made = docker_image({"a": text}, platform=image.platform)
+            assert made.digest == image.digest
+    with pytest.raises(UsageError, match="is not a platform"):
+        docker_image(platform="linux")
+
+
 STORES: dict[str, Callable[[Path], Store]] = {
     "memory": lambda _: Memory(),
     "a layout": lambda path: OciLayout(path / "x"),
@@ -112,7 +135,7 @@ def test_images_are_the_same_bytes_everywhere() -> None:
 
 def test_a_run_that_cannot_name_the_images_leaves_nothing(tmp_path: Path) -> None:
     images = {"a": docker_image(), "b": docker_image({"x": "y"})}
-    with pytest.raises(ValueError, match="unpack"):
+    with pytest.raises(ValueError, match="holds one image, and not 2"):
         write_images(images, ContainersDir(tmp_path / "new"))
     assert not (tmp_path / "new").exists()
 

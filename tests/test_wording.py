@@ -33,7 +33,7 @@ KNOWN = {
     *(name for call in CALLABLE for name in signature(call).parameters),
     *("Auth.basic", "Auth.from_file", "limit"),
 }
-CALLS = ("limited(", "convert(", "dumps(", "Report.dumps(")
+CALLS = ("limited(", "convert(", "convert_many(", "dumps(", "Report.dumps(")
 
 
 def texts(path: Path) -> list[str]:

@@ -320,12 +320,12 @@ class Report(Plain):
         return json.dumps(self.to_json(originals=originals), indent=2, ensure_ascii=False) + "\n"
 
 
-def read_map(raw: bytes, where: str = "") -> Mapping[str, Descriptor]:
+def read_map(raw: str | bytes, where: str = "") -> Mapping[str, Descriptor]:
     """The :attr:`Report.digest_map` of a written report; raises as :meth:`Report.loads`."""
     return Report.loads(raw, where).digest_map
 
 
-def read_pins(raw: bytes, where: str = "") -> Mapping[str, str | None]:
+def read_pins(raw: str | bytes, where: str = "") -> Mapping[str, str | None]:
     """The :attr:`Report.pins` of a written report; raises as :meth:`Report.loads`."""
     return Report.loads(raw, where).pins
 

@@ -18,6 +18,7 @@ _OPTIONS: Final = {
     "certificate": "--cert",
     "convert()": "with --debug, convert",
     'convert("-", …)': "oci-convert convert - …",
+    "convert_many(results=FILE)": "batch or sync with --results FILE",
     "digest_map": "--map FILE",
     "fsync": "--no-fsync",
     "platforms": "--platform",

@@ -52,7 +52,7 @@ def convert(
     destination: SinkLike,
     *,
     options: Options | None = None,
-    restore: bytes | None = None,
+    restore: str | bytes | None = None,
     on_progress: Callable[[Progress], object] | None = None,
     **values: Unpack[OptionValues],
 ) -> Report:
@@ -83,7 +83,7 @@ def converted(
     destination: SinkLike,
     chosen: Options,
     *,
-    restore: bytes | None = None,
+    restore: str | bytes | None = None,
     on_progress: Callable[[Progress], object] | None = None,
     layers: Known | None = None,
     approve: Callable[[Sequence[SourcePlan]], None] | None = None,
@@ -279,10 +279,10 @@ def _fail(failures: list[Failure], options: Options, origin: str, error: OciConv
     failures.append(Failure.of(origin, error))
 
 
-def _record(raw: bytes) -> Record:
+def _record(text: str | bytes) -> Record:
     from oci_convert.planning.record import Record  # hardly any run has one
 
-    return Record.read(raw)
+    return Record.read(text.encode() if isinstance(text, str) else text)
 
 
 def _family(options: Options, target: SinkStore) -> Family:

@@ -21,7 +21,7 @@ from oci_convert.version import __version__
 
 __all__ = ["Answer", "JobResult", "JobStatus", "Summary", "losses_of", "not_results"]
 
-_REMEDY: Final = Wording("give a file that batch or sync wrote with {results=FILE}")
+_REMEDY: Final = Wording("give a file that {convert_many(results=FILE)} wrote")
 
 
 class JobStatus(StrEnum):

@@ -100,7 +100,7 @@ def _lines(path: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
                 at += len(line)
     except OSError as error:
         raise cannot_read(
-            "results", error, str(path), Wording("batch and sync write them with {results=FILE}")
+            "results", error, str(path), Wording("{convert_many(results=FILE)} writes them")
         ) from error
 
 

@@ -195,6 +195,8 @@ class _Changes:
 
     def apply(self) -> None:
         """Put the layer upon those below."""
+        for name in [name for name in self._own.children if name.startswith(_AUFS)]:
+            del self._own.children[name]  # a folder of AUFS, to which hard links lead
         left = [(self._own, self._below)]
         while left:
             own, below = left.pop()

@@ -24,7 +24,7 @@ def convert_for(
     options: Options,
     profiles: Sequence[Profile],
     *,
-    restore: bytes | None = None,
+    restore: str | bytes | None = None,
     on_progress: Callable[[Progress], object] | None = None,
     layers: Known | None = None,
     one_of_many: bool = False,

@@ -27,6 +27,7 @@ __all__ = [
     "matches",
     "meant",
     "near",
+    "platform_of",
     "runs_elsewhere",
     "spelled",
     "spelled_all",
@@ -109,7 +110,7 @@ def _parsed(text: str) -> _Wanted | None:
 
 def spelled(platform: PlatformLike) -> str:
     """``platform`` as it may be spelled; raises :class:`UsageError` (``invalid-platform``)."""
-    text = str(platform)
+    text = platform if isinstance(platform, str) else _text_of(platform)
     if _parsed(text) is None:
         raise UsageError(
             f"{text!r} is not a platform",
@@ -122,6 +123,33 @@ def spelled(platform: PlatformLike) -> str:
     return text
 
 
+def _text_of(platform: object) -> str:
+    """What an object says, features of the system included; of what is no platform, its text."""
+    from oci_convert.spec.models import Platform
+
+    if not isinstance(platform, Platform) or not platform.os_features:
+        return str(platform)
+    system = f"{platform.os}({'+'.join((platform.os_version or '', *platform.os_features))})"
+    return "/".join(filter(None, (system, platform.architecture, platform.variant)))
+
+
+def platform_of(platform: PlatformLike) -> Platform:
+    """What a text says, as an object; raises as :func:`spelled`."""
+    from oci_convert.spec.models import Platform
+
+    if isinstance(platform, Platform):
+        return platform
+    said = re.fullmatch(_SPELLING, spelled(platform))
+    assert said is not None  # what is spelled matches
+    return Platform(
+        architecture=said["architecture"],
+        os=said["os"],
+        os_version=said["version"] or said["behind"],
+        os_features=tuple(filter(None, (said["features"] or "").split("+"))) or None,
+        variant=said["variant"],
+    )
+
+
 def spelled_all(platforms: PlatformLike | Iterable[PlatformLike]) -> tuple[str, ...]:
     """Every platform of ``platforms``, as :func:`spelled`.
 
@@ -131,7 +159,7 @@ def spelled_all(platforms: PlatformLike | Iterable[PlatformLike]) -> tuple[str, 
 
     if isinstance(platforms, str | bytes | Platform) or not isinstance(platforms, Iterable):
         platforms = (platforms,)
-    several = (str(one).split(",") if isinstance(one, str) else [str(one)] for one in platforms)
+    several = (one.split(",") if isinstance(one, str) else [_text_of(one)] for one in platforms)
     return tuple(
         dict.fromkeys(spelled(text) for texts in several for text in map(str.strip, texts))
     )

@@ -24,8 +24,9 @@ from oci_convert.spec.media_types import (
     families,
     name_of,
 )
-from oci_convert.spec.models import Descriptor
+from oci_convert.spec.models import Descriptor, PlatformLike
 from oci_convert.spec.names import annotations_for, called
+from oci_convert.spec.platforms import platform_of
 from oci_convert.stores.base import Root, Sink, SinkOptions, SinkStore
 from oci_convert.stores.opening import SinkLike, sink_store
 
@@ -76,7 +77,7 @@ class SmallImage:
 
 def docker_image(
     *layers: Files,
-    platform: str = "linux/amd64",
+    platform: PlatformLike = "linux/amd64",
     compression: Compression | str = Compression.GZIP,
     **config: Any,
 ) -> SmallImage:
@@ -89,7 +90,7 @@ def docker_image(
 
 def oci_image(
     *layers: Files,
-    platform: str = "linux/amd64",
+    platform: PlatformLike = "linux/amd64",
     compression: Compression | str = Compression.GZIP,
     annotations: Mapping[str, str] | None = None,
     **config: Any,
@@ -150,6 +151,8 @@ def write_images(images: Mapping[str, SmallImage], store: S) -> S:
     """
     target: SinkStore = sink_store(store)
     with target.sink(SinkOptions(target.default_family or Family.OCI)) as sink:
+        if len(images) > 1 and not sink.capabilities.many_images:
+            raise ValueError(f"{target} holds one image, and not {len(images)}")
         try:
             sink.begin()
             for image in images.values():
@@ -185,7 +188,7 @@ def fill(sink: Sink, image: SmallImage) -> None:
 def _image(
     family: Family,
     layers: Sequence[Files],
-    platform: str,
+    platform: PlatformLike,
     compression: Compression,
     config: Mapping[str, Any],
     more: Mapping[str, Any],
@@ -207,7 +210,7 @@ def _config_type(family: Family) -> str:
     return str(name_of(Cell(Kind.CONFIG), family))
 
 
-def _config(platform: str, diff_ids: Sequence[str], config: Mapping[str, Any]) -> bytes:
+def _config(platform: PlatformLike, diff_ids: Sequence[str], config: Mapping[str, Any]) -> bytes:
     described = {
         **_platform(platform),
         "config": dict(config),
@@ -216,10 +219,8 @@ def _config(platform: str, diff_ids: Sequence[str], config: Mapping[str, Any]) -
     return compact(described).encode()
 
 
-def _platform(platform: str) -> dict[str, str]:
-    system, architecture, *variant = platform.split("/")
-    named = {"architecture": architecture, "os": system}
-    return {**named, "variant": variant[0]} if variant else named
+def _platform(platform: PlatformLike) -> dict[str, Any]:
+    return platform_of(platform).model_dump(mode="json")
 
 
 def _manifest(

@@ -6,6 +6,7 @@ import re
 from typing import Final, NamedTuple
 
 from oci_convert.errors import StoreError
+from oci_convert.text.wording import Wording
 
 __all__ = ["Stranger", "not_an_archive", "recognised"]
 
@@ -18,7 +19,7 @@ class Stranger(NamedTuple):
 
 
 def _unpacked_by(tool: str) -> str:
-    return f"unpack it first, as in: {tool} < FILE | oci-convert convert - …"
+    return Wording(f'unpack it first, as in: {tool} < FILE | {{convert("-", …)}}')
 
 
 _FETCH: Final = "download it again, and check what the server answers (curl -fL)"
