@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
 from oci_convert import Memory, Report, StoreError, convert, inspect, read_pins
 from support import archives
 from support.archives import Saved, archive
-from support.images import Image, docker_image, layout_files
+from support.images import Image, docker_image, image_list, layout_files, write_layout
 
 OLD: Final = docker_image()
 SAME: Final = f"example.com/app:1@{OLD.digest}"
@@ -80,3 +80,42 @@ def test_a_reference_may_state_the_digest_that_it_means(tmp_path: Path) -> None:
     assert inspect(f"{layout}:app:3").images[0].digest == new
     with pytest.raises(StoreError, match="there is no image"):
         inspect(f"{layout}:app:2@sha256:{'0' * 64}")
+
+
+ASKED: dict[str, tuple[str, str | None]] = {
+    "a name with a tag": ("app:1", "app:1"),
+    "a repository": ("app", "app:1"),
+    "only the digest": ("", "app:1"),
+    "another name": ("other:1", "app:1"),
+}
+
+
+@pytest.mark.parametrize("flatten", [False, True])
+@pytest.mark.parametrize("case", ASKED)
+def test_a_reference_of_a_source_that_states_a_digest_is_told(
+    case: str, flatten: bool, tmp_path: Path
+) -> None:
+    name, called = ASKED[case]
+    image = image_list([OLD]) if flatten else OLD
+    write_layout({"app:1": image}, tmp_path / "in")
+    source = f"oci:{tmp_path}/in:{name}@{image.digest}"
+    options: dict[str, Any] = {"flatten": flatten, "fsync": False}
+    for target in (f"oci:{tmp_path}/out", f"oci:{tmp_path}/new:app:2", f"dir:{tmp_path}/dir"):
+        report = convert(source, target, to="oci", **options)
+        new = report.images[0].new.digest
+        expected = [f"{name}@{image.digest} states {image.digest}, but the image is {new}"]
+        assert [it.partition(";")[0] for it in told(report)] == (expected if name else [])
+        assert report.pins[image.digest] == new
+        assert report.images[0].name in (called, "docker.io/library/app:2", None)
+    same = convert(source, f"oci:{tmp_path}/same", to="docker")
+    assert told(same) == []
+
+
+def test_the_digest_of_a_manifest_that_was_built_is_known_to_pins(tmp_path: Path) -> None:
+    path = tmp_path / "app.tar"
+    path.write_bytes(archive(archives.docker_20(Saved())))
+    digest = inspect(path).images[0].digest
+    report = convert(f"docker-archive:{path}:app:1@{digest}", Memory(), to="oci")
+    new = report.images[0].new.digest
+    assert told(report)[0].startswith(f"app:1@{digest} states {digest}, but the image is {new}")
+    assert read_pins(report.dumps().encode())[digest] == new

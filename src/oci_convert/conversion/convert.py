@@ -182,8 +182,9 @@ class _Conversion:
         except OciConvertError as error:
             self._fail(origin, error)
             return
-        planner = SourcePlanner(self._settings, str(opened_store), source, self._count)
-        planner.plan(roots, named=opened_store.ref is not None)
+        ref = opened_store.ref
+        planner = SourcePlanner(self._settings, str(opened_store), source, self._count, ref)
+        planner.plan(roots, named=ref is not None)
         self._count = planner.count
         self.source_plans += planner.plans
 

@@ -57,7 +57,7 @@ def tell_old_digests(one: SourcePlan) -> None:
     told = []
     for root, planned in zip(one.images(), one.plan.images, strict=True):
         names = pair(planned.image.root.annotations) if one.ref is None else (one.ref,)
-        for name in filter(None, names):
+        for name in filter(None, dict.fromkeys((*names, one.asked))):
             digest = unpinned(name)[1]
             new = root.descriptor.digest
             if digest is not None and digest != new:

@@ -116,14 +116,15 @@ def _images(
             new=root.descriptor,
             reversible=not source_plan.plan.irreversible_in(planned),
             platform=_stated(planned.decision.node, root.descriptor),
-            pinned=_pinned(planned.image),
+            pinned=_pinned(planned.image, source_plan.asked),
         )
 
 
-def _pinned(image: Image) -> str | None:
-    """The digest that the name of an image stated, where that is not its own."""
-    digests = (unpinned(name)[1] for name in pair(image.root.annotations) if name)
-    return next((one for one in digests if one and one != image.node.old.digest), None)
+def _pinned(image: Image, asked: str | None) -> str | None:
+    """The digest that a name of an image stated, where that is not the one of its manifest."""
+    old = None if image.root.built else image.node.old.digest
+    digests = (unpinned(name)[1] for name in (*pair(image.root.annotations), asked) if name)
+    return next((one for one in digests if one and one != old), None)
 
 
 def _rows(source_plans: Sequence[SourcePlan]) -> Iterator[MapRow]:

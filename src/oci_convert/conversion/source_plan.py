@@ -42,6 +42,8 @@ class SourcePlan:
     """What its images are called in the target; parallel to ``plan.images``."""
     failure: OciConvertError | None = None
     rendered: Rendered = field(init=False)
+    asked: str | None = None
+    """The REF by which its one image was chosen."""
     ref: str | None = None
     """What its one image was asked to be called."""
     _ordered: tuple[Plan, list[Decision]] | None = None

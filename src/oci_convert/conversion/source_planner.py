@@ -79,6 +79,8 @@ class SourcePlanner:
     origin: str
     source: Source
     count: int
+    asked: str | None = None
+    """The REF of the source, which chose an image."""
     plans: list[SourcePlan] = field(default_factory=list)
     _tried: int = 0
     """How many images of the source have been planned, or could not be."""
@@ -230,7 +232,8 @@ class SourcePlanner:
             plan = with_findings(plan, map(_not_sought, plan.images))
         if settings.options.on_loss is OnLoss.FAIL:
             refuse_losses(plan)
-        return SourcePlan(self.origin, self.source, plan, signatures, self.count - self._tried)
+        ahead = self.count - self._tried
+        return SourcePlan(self.origin, self.source, plan, signatures, ahead, asked=self.asked)
 
     def _not_listed(self, plan: Plan, *, whole_store: bool) -> list[Finding]:
         """What the list of images says of them, or of itself, and the target does not say."""
