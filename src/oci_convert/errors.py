@@ -32,7 +32,9 @@ __all__ = [
     "Settle",
     "StoreError",
     "UsageError",
+    "concerning",
     "located",
+    "name_blob",
     "overlook",
     "refuse",
     "remedied",
@@ -161,6 +163,22 @@ def located(store: str) -> Iterator[None]:
         if not error.store and inside is not None:
             error.store, error.where = store, inside
         raise
+
+
+@contextmanager
+def concerning(digest: str) -> Iterator[None]:
+    """Name a blob in an error about bytes or a document that is raised inside and names none."""
+    try:
+        yield
+    except OciConvertError as error:
+        name_blob(error, digest)
+        raise
+
+
+def name_blob(error: OciConvertError, digest: str) -> None:
+    """Say which blob an error is about, if it is one about bytes or a document and names none."""
+    if isinstance(error, BlobError | DocumentError):
+        error.digest = error.digest or digest
 
 
 class UsageError(OciConvertError):

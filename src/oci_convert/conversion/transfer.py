@@ -9,7 +9,7 @@ from threading import Condition, Lock
 from typing import NamedTuple
 
 from oci_convert.conversion.source_plan import SourcePlan
-from oci_convert.errors import OciConvertError
+from oci_convert.errors import OciConvertError, concerning
 from oci_convert.layers.compression import codec_versions
 from oci_convert.layers.recompress import recompressed, unpacked
 from oci_convert.layers.streams import end, verified
@@ -255,7 +255,7 @@ class Transfer:
         A run that keeps going takes it from the next source that has it.
         """
         try:
-            with self._room_for(load.descriptor.size):
+            with concerning(load.descriptor.digest), self._room_for(load.descriptor.size):
                 if isinstance(load.first.decision, Recompress):
                     self._recompress(load, load.first.decision)
                 elif isinstance(load.first.decision, Rehash):

@@ -157,7 +157,9 @@ class Images(Closing, Brief):
         source = self._open.source
         if source.size_of(descriptor.name) is None:
             raise source.missing(descriptor.name)
-        return ChunkReader(checked(source.read(descriptor, source.label), source.label))
+        return ChunkReader(
+            checked(source.read(descriptor, source.label), source.label, descriptor.digest)
+        )
 
     def close(self) -> None:
         """Let go of the store: what was read stays, more cannot be read."""

@@ -9,10 +9,7 @@ from functools import partial
 from os import PathLike
 from typing import BinaryIO
 
-from oci_convert.errors import (
-    BlobError,
-    located,
-)
+from oci_convert.errors import BlobError, concerning, located
 from oci_convert.layers.chunk_reader import ChunkReader
 from oci_convert.layers.compression import decompress
 from oci_convert.layers.recompress import unpacked
@@ -141,7 +138,7 @@ class Layer(Brief):
         source = self._open.source
         self._open.check(self._node)
         place = f"{source.label}: {self.where}"
-        chunks = checked(source.read(self.descriptor, place), source.label)
+        chunks = checked(source.read(self.descriptor, place), source.label, self.digest)
         if unpacked and self.compression is None:
             raise BlobError(
                 f"{self.digest.short()} is not a tar in a known compression",
@@ -149,9 +146,11 @@ class Layer(Brief):
                 store=source.label,
                 where=self.where,
                 remedy="its media type says what it is meant to be",
+                digest=self.digest,
             )
         if unpacked and self.compression is not None:
-            chunks = checked(self._unpacked(chunks, self.compression, place), source.label)
+            unpacked_chunks = self._unpacked(chunks, self.compression, place)
+            chunks = checked(unpacked_chunks, source.label, self.digest)
         return ChunkReader(chunks)
 
     def _unpacked(
@@ -162,7 +161,7 @@ class Layer(Brief):
         return unpacked(chunks, packed, self.diff_id, place, self.size)
 
 
-def checked(chunks: Iterator[bytes], label: str) -> Iterator[bytes]:
-    """The same chunks; what they raise tells the store apart from the place in it."""
-    with located(label):
+def checked(chunks: Iterator[bytes], label: str, digest: str) -> Iterator[bytes]:
+    """The same chunks of a blob; what they raise names it, and the store apart from the place."""
+    with located(label), concerning(digest):
         yield from chunks

@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Final, TypedDict
 
 from oci_convert.documents.document import Document, Role, Slot, read_document
 from oci_convert.documents.identity import misspelled
-from oci_convert.errors import BlobError, DocumentError, OciConvertError, StoreError
+from oci_convert.errors import (
+    BlobError,
+    DocumentError,
+    OciConvertError,
+    StoreError,
+    concerning,
+    name_blob,
+)
 from oci_convert.findings import Finding
 from oci_convert.layers.compression import sniff
 from oci_convert.limits import limits, raised_by
@@ -211,7 +218,8 @@ class _Reader:
     def _read(self, blob: _Blob, depth: int) -> Node:
         """The node of a blob; where faults are noted, one that says what is wrong."""
         try:
-            return self._readable(blob, depth)
+            with concerning(blob.descriptor.digest):
+                return self._readable(blob, depth)
         except OciConvertError as error:
             blob.fail(error)
         except OSError as error:
@@ -434,6 +442,10 @@ class _Blob(_Told):
     kind: Kind
     role: Role | None
     descriptor: Descriptor
+
+    def settle(self, error: OciConvertError, correction: str) -> None:
+        name_blob(error, self.descriptor.digest)
+        super().settle(error, correction)
 
     @property
     def fields(self) -> _Fields:
