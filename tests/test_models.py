@@ -100,9 +100,24 @@ def test_any_json_is_a_model_or_a_document_error(model: type[Model], value: Any)
 def test_a_model_cannot_be_changed() -> None:
     descriptor = Descriptor.model_validate(ENTRY)
     with pytest.raises(ValidationError):
-        descriptor.size = 8
+        descriptor.size = 8  # type: ignore[misc]  # what must fail
     assert descriptor.renamed("a/b").media_type == "a/b"
     assert descriptor.media_type == "text/plain"
+
+
+@pytest.mark.parametrize("changes", [{}, {"annotations": {"a": "1", "b": "2"}}, {"x-unknown": [1]}])
+def test_models_can_be_in_sets(changes: dict[str, Any]) -> None:
+    value = {**ENTRY, "platform": PLATFORM, **changes}
+    other = {**value, "digest": DIGEST.replace("0", "1")}
+    manifest = {**MANIFEST, "layers": [value]}
+    config = {"config": {"Labels": {"a": "b"}}, "history": [{"author": "me"}]}
+    for model, one, two in (
+        (Descriptor, value, other),
+        (Manifest, manifest, {**manifest, "layers": [other]}),
+        (ImageConfig, config, {**config, "os": "linux"}),
+    ):
+        first, twin, second = map(model.model_validate, (one, one, two))
+        assert len({first, twin, second}) == 2
 
 
 def test_unknown_members_and_explicit_nulls_survive() -> None:

@@ -69,13 +69,12 @@ _MEMBERS: Final = {
 """Fields that documents spell in another way; all others are called as in documents."""
 
 
-class Model(BaseModel):
+class Model(BaseModel, frozen=True):
     """Base of all models: strict, frozen, unknown members kept."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
         defer_build=True,  # few of them are used in a short run
         strict=True,
-        frozen=True,
         extra="allow",
         alias_generator=lambda name: _MEMBERS.get(name, name),
         serialize_by_alias=True,
@@ -92,6 +91,11 @@ class Model(BaseModel):
 
         # Reading a document makes no use of it, as with the one of pydantic.
         __init__.__pydantic_base_init__ = True
+
+    def __hash__(self) -> int:
+        """Of all that can be hashed: annotations cannot, and need not make a difference."""
+        values = self.__dict__.values()
+        return hash((type(self), *(one for one in values if not isinstance(one, dict))))
 
     def __repr__(self) -> str:
         stated = [name for name in type(self).model_fields if name in self.model_fields_set]
@@ -162,7 +166,7 @@ def _spellings(model: type[Model]) -> Mapping[str, str]:
     return fields | {member: member for member in fields.values()}
 
 
-class Platform(Model):
+class Platform(Model, frozen=True):
     """Where an image runs (image-spec ``image-index.md``; Docker *manifest list*)."""
 
     architecture: str
@@ -189,7 +193,7 @@ PlatformLike: TypeAlias = str | Platform
 """What a platform is given as: ``OS/ARCH[/VARIANT]``, or the object."""
 
 
-class Descriptor(Model):
+class Descriptor(Model, frozen=True):
     """What a document says of a blob (image-spec ``descriptor.md``).
 
     Docker knows ``mediaType``, ``size``, ``digest``, ``urls`` and, in a list, ``platform``.
@@ -238,7 +242,7 @@ def _manifest_type(stated: Mapping[str, Any]) -> str | None:
     return name_of(Cell(Kind.MANIFEST), Family.DOCKER if docker else Family.OCI)
 
 
-class Manifest(Model):
+class Manifest(Model, frozen=True):
     """A manifest (image-spec ``manifest.md``; Docker *image manifest V2, schema 2*).
 
     A new one has the media type of an OCI manifest, or of Docker's if its config is Docker's.
@@ -255,7 +259,7 @@ class Manifest(Model):
     annotations: dict[str, str] | None = None
 
 
-class Index(Model):
+class Index(Model, frozen=True):
     """An index (image-spec ``image-index.md``) or Docker *manifest list*.
 
     A new one is an OCI index unless ``media_type`` says otherwise.
@@ -274,7 +278,7 @@ class Index(Model):
     annotations: dict[str, str] | None = None
 
 
-class RootFS(Model):
+class RootFS(Model, frozen=True):
     """The layers of an image, uncompressed (image-spec ``config.md``)."""
 
     _implied: ClassVar[Mapping[str, Any]] = {"type": "layers", "diff_ids": ()}
@@ -284,7 +288,7 @@ class RootFS(Model):
     diff_ids: tuple[Annotated[str, AfterValidator(_digest)], ...] = Field(default=(), strict=False)
 
 
-class History(Model):
+class History(Model, frozen=True):
     """How a layer came to be (image-spec ``config.md``)."""
 
     created: str | None = None
@@ -294,7 +298,7 @@ class History(Model):
     empty_layer: bool | None = None
 
 
-class ImageConfig(Model):
+class ImageConfig(Model, frozen=True):
     """An image's configuration (image-spec ``config.md``; Docker *image JSON* v1.2).
 
     Docker's own members (``container_config``, ``docker_version``, …) are legal extras.
@@ -330,7 +334,7 @@ class ImageConfig(Model):
         return Platform(**{name: value for name, value in stated.items() if value})
 
 
-class RuntimeConfig(Model):
+class RuntimeConfig(Model, frozen=True):
     """How a container is run by default: the member ``config`` of an image's configuration."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(alias_generator=to_pascal)
@@ -348,7 +352,7 @@ class RuntimeConfig(Model):
     """Of Windows: whether ``cmd`` is a command line already."""
 
 
-class LayoutHeader(Model):
+class LayoutHeader(Model, frozen=True):
     """The file ``oci-layout`` (image-spec ``image-layout.md``)."""
 
     version: str = Field(alias="imageLayoutVersion")

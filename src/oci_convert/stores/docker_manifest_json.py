@@ -65,7 +65,7 @@ SOURCES: Final = "LayerSources"
 _MEMBERS: Final = frozenset(("Config", "RepoTags", "Layers", "Parent", SOURCES))
 
 
-class SavedImage(Model):
+class SavedImage(Model, frozen=True):
     """A row of the ``manifest.json`` that ``docker save`` writes."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(alias_generator=to_pascal)

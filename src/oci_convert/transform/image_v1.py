@@ -39,11 +39,11 @@ _NO_TIME: Final = "0001-01-01T00:00:00Z"
 """How Go spells a time that is not set."""
 
 
-class _ContainerConfig(Model):
+class _ContainerConfig(Model, frozen=True):
     command: tuple[str, ...] | None = Field(default=None, alias="Cmd", strict=False)
 
 
-class _View(Model):
+class _View(Model, frozen=True):
     id: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     parent: str | None = None
     created: str | None = None

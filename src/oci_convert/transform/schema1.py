@@ -32,25 +32,25 @@ _KNOWN: Final = frozenset(
 _AMBIGUOUS: Final = "tools would read it differently; do not use it"
 
 
-class _Blob(Model):
+class _Blob(Model, frozen=True):
     digest: str = Field(alias="blobSum")
 
 
-class _History(Model):
+class _History(Model, frozen=True):
     v1: str = Field(alias="v1Compatibility")
 
 
-class _Manifest(Model):
+class _Manifest(Model, frozen=True):
     schema_version: int = Field(alias="schemaVersion", ge=1, le=1)
     blobs: tuple[_Blob, ...] = Field(alias="fsLayers", strict=False)
     history: tuple[_History, ...] = Field(strict=False)
 
 
-class _Signature(Model):
+class _Signature(Model, frozen=True):
     protected: str
 
 
-class _Protected(Model):
+class _Protected(Model, frozen=True):
     length: int = Field(alias="formatLength", ge=1)
     tail: str = Field(alias="formatTail")
 
