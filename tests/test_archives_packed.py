@@ -32,6 +32,7 @@ UNPACK: dict[str, Callable[[bytes], bytes]] = {
     ".TAR.GZ": gzip.decompress,
     ".tar.zst": lambda data: zstandard.ZstdDecompressor().decompressobj().decompress(data),
     ".tzst": lambda data: zstandard.ZstdDecompressor().decompressobj().decompress(data),
+    ".gz": gzip.decompress,
 }
 """What is written, by the ends of names."""
 PIPES = {
@@ -41,6 +42,9 @@ PIPES = {
     ".TBZ": "bzip2",
     ".tar.lz4": "lz4",
     ".tar.Z": "compress",
+    ".xz": "xz",
+    ".lz4": "lz4",
+    ".BZ2": "bzip2",
 }
 
 

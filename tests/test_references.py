@@ -153,6 +153,27 @@ def test_a_name_that_would_be_cut_off_is_refused(here: Path, transport: str, nam
     assert parse(f"{transport}:{name}").path == name
 
 
+BARE_REFS = {
+    "new.tar:app:1": "docker-archive:new.tar:app:1 or oci-archive:new.tar:app:1",
+    "new.TGZ:app": "docker-archive:new.TGZ:app or oci-archive:new.TGZ:app",
+    "plain:new": "oci:plain:new",
+    "plain:new:1": "oci:plain:new:1",
+}
+
+
+@pytest.mark.parametrize("text", BARE_REFS)
+def test_a_bare_path_of_a_destination_has_no_ref(here: Path, text: str) -> None:
+    before = sorted(here.iterdir())
+    with pytest.raises(UsageError) as caught:
+        convert("app.tar", text, to="oci")
+    assert caught.value.code == "invalid-reference"
+    assert caught.value.remedy.startswith(f"did you mean {BARE_REFS[text]}?")
+    assert sorted(here.iterdir()) == before
+    convert("app.tar", f"./{text}", to="oci", fsync=False)
+    assert (here / text).exists()
+    assert inspect(text).images
+
+
 def test_a_tag_that_ends_so_is_one_behind_an_archive(here: Path) -> None:
     convert("app.tar", "docker-archive:new.tar:app:1.tar", fsync=False)
     assert inspect("docker-archive:new.tar:app:1.tar").images

@@ -121,6 +121,8 @@ def parse(text: str, *, destination: bool = False) -> Reference:
     if not colon or transport not in _TRANSPORTS:
         if colon:
             refuse_misspelt(transport, rest, text, _TRANSPORTS)
+            if destination:
+                _refuse_bare_ref(text)
         return Reference(None, text)
     refuse_url(transport, rest, text)
     path, ref = (rest, "") if transport == _DIRECTORY else _divided(rest)
@@ -137,6 +139,22 @@ def parse(text: str, *, destination: bool = False) -> Reference:
             ),
         )
     return Reference(transport, path, ref or None)
+
+
+def _refuse_bare_ref(text: str) -> None:
+    """Raise for a bare path that was meant to have a REF: it would be the name of a new file."""
+    path, ref = _divided(text)
+    if not ref or text.startswith(os.curdir + os.sep):
+        return
+    archive = is_archive_name(path)
+    if archive or os.path.lexists(path):
+        meant = f"{_DOCKER_ARCHIVE}:{text} or {_OCI_ARCHIVE}:{text}" if archive else f"oci:{text}"
+        raise UsageError(
+            "a path without a transport has no REF",
+            code="invalid-reference",
+            where=text,
+            remedy=f"did you mean {meant}? for a path of that name write {os.curdir}{os.sep}{text}",
+        )
 
 
 def _divided(rest: str) -> tuple[str, str]:

@@ -20,6 +20,9 @@ _WRITTEN: Final[Mapping[str, Compression]] = {
     ".tar.zst": Compression.ZSTD,
     ".tar.zstd": Compression.ZSTD,
     ".tzst": Compression.ZSTD,
+    ".gz": Compression.GZIP,
+    ".zst": Compression.ZSTD,
+    ".zstd": Compression.ZSTD,
 }
 """What the end of a name says of an archive."""
 _PIPED: Final[Mapping[str, str]] = {
@@ -36,6 +39,13 @@ _PIPED: Final[Mapping[str, str]] = {
     ".taz": "compress",
     ".tar.br": "brotli",
     ".tar.sz": "snzip",
+    ".xz": "xz",
+    ".bz2": "bzip2",
+    ".lz4": "lz4",
+    ".lzma": "xz --format=lzma",
+    ".lz": "lzip",
+    ".z": "compress",
+    ".br": "brotli",
 }
 """What is not written here, and the program that does it."""
 _OTHERS: Final = (".zip", ".7z", ".rar", ".sif")
@@ -48,8 +58,11 @@ def is_archive_name(path: str) -> bool:
 
 
 def is_tar_name(path: str) -> bool:
-    """Whether a path is that of a tar by its end, packed or not, so that it may hold images."""
-    return path.lower().endswith((*_WRITTEN, *_PIPED))
+    """Whether a path is that of a tar by its end, packed or not, so that it may hold images.
+
+    What only says how it is packed may be any file.
+    """
+    return path.lower().endswith(tuple(end for end in (*_WRITTEN, *_PIPED) if end[1] == "t"))
 
 
 def packing_of(path: str, family: Family) -> Compression:
