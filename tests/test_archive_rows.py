@@ -110,9 +110,11 @@ def test_of_two_spellings_of_one_member_neither_counts(name: str, data: st.DataO
     row: dict[str, Any] = {"Config": "c.json", "RepoTags": None, "Layers": [], "LayerSources": {}}
     text = compact([row])[1:-2] + b"," + compact({other: row[name]})[1:]
     members: Members = {"manifest.json": b"[" + text + b"]", "c.json": SAVED.config}
-    with pytest.raises(DocumentError) as caught:
-        DockerArchiveSource(in_memory(members), "app")
-    assert caught.value.code == ("duplicate-member" if other == name else "ambiguous-document")
+    source = DockerArchiveSource(in_memory(members), "app")
+    ((error, _),) = source.faults
+    (root,) = source.roots()
+    assert root.faults == (error,)
+    assert error.code == ("duplicate-member" if other == name else "ambiguous-document")
 
 
 def test_documents_with_a_digest_are_still_read_in_one_spelling_only(tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ BROKEN: dict[str, tuple[dict[str, bytes], dict[str, Any], type[OciConvertError],
         {},
         DocumentError,
         "invalid-digest",
-        "images[0]",
+        "images[0].layers[0]",
     ),
     "unknown algorithm": (
         with_manifest(lambda body: body["layers"][0].update(digest="md5:" + "0" * 32)),

@@ -245,7 +245,7 @@ def test_the_command_ends_so_in_a_process_of_its_own(tmp_path: Path) -> None:
         timeout=60,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"error: {source}: {TOP}: layers[0].digest: ")
+    assert done.stderr.startswith(f"error: {source}: {TOP}.layers[0]: digest: ")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "target").exists()
 

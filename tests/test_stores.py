@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from oci_convert import convert
+from oci_convert import convert, inspect
 from oci_convert.errors import (
     OciConvertError,
     StoreError,
@@ -329,7 +329,7 @@ def test_a_layout_that_cannot_be_read_is_neither_read_nor_written_to(
 ) -> None:
     files = {**layout_files({"1": oci_image()}), name: content}
     with pytest.raises(OciConvertError) as refused:
-        OciLayoutSource(MemoryFiles(files), "oci:layout")
+        convert(Memory(files), Memory(), to="docker")
     assert refused.value.code == code
     with pytest.raises(OciConvertError) as refused:  # before the first blob
         OciLayoutSink(MemoryFiles(files), "oci:layout")
@@ -471,8 +471,9 @@ def test_a_dir_of_another_version_is_refused(version: str, tmp_path: Path) -> No
     write_dir(docker_image(), tmp_path)
     (tmp_path / "version").write_text(version, encoding="latin-1")
     with pytest.raises(StoreError) as refused:
-        ContainersDirSource(Folder(tmp_path), "dir:app")
+        convert(f"dir:{tmp_path}", Memory())
     assert refused.value.code == "unknown-directory-version"
+    assert len(inspect(f"dir:{tmp_path}").images) == 1
 
 
 def test_an_interrupted_write_is_no_image_and_is_taken_over(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_a_text_that_is_not_strict_is_refused_by_its_code(name: str) -> None:
     error = refusal(raw)
     assert error is not None
     assert error.code == code
-    assert error.where == "index.json"
+    assert error.where.startswith("index.json")
     assert CODES[code].level is Level.ERROR
     assert str(error).isprintable()
     assert error.remedy

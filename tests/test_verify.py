@@ -221,12 +221,12 @@ FAULTY: dict[str, tuple[Image, str, str]] = {
     "a digest leads elsewhere": (
         rewritten(lambda body: body["layers"][0].update(digest="sha256:../../etc/passwd")),
         "invalid-digest",
-        TOP,
+        f"{TOP}.layers[0]",
     ),
     "a size is text": (
         rewritten(lambda body: body["config"].update(size="7")),
         "invalid-document",
-        TOP,
+        f"{TOP}.config",
     ),
     "a manifest is no JSON": (document(b"{"), "invalid-json", TOP),
     "a manifest goes on": (document(IMAGE.manifest + b"{}"), "trailing-data", TOP),

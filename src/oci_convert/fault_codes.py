@@ -78,6 +78,14 @@ FAULTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "tree-too-deep": ("Indexes are nested deeper than the limit.", _LIMIT),
     "too-many-nodes": ("The documents of a source have more descriptors than the limit.", _LIMIT),
+    "unknown-layout-version": (
+        "A layout is of another version than 1.0.0, and may mean something else.",
+        "Fetch the image again, or ask its producer for a layout of version 1.0.0.",
+    ),
+    "unknown-directory-version": (
+        "A `dir:` is of a version that is not known, and may mean something else.",
+        "Write the image again, with `skopeo copy`.",
+    ),
     # What documents say of each other.
     "platform-mismatch": (
         "An index entry and the config of its image state different platforms.",

@@ -150,7 +150,7 @@ ARCHIVES: dict[str, Malformed] = {
         saved({**CLASSIC, "manifest.json": b'[{"Config":"a","Config":"b"}]'}),
         "duplicate-member",
         "the field 'Config' appears twice",
-        "manifest.json",
+        "manifest.json[0]",
     ),
     "rows with a byte order mark": Malformed(
         saved({**CLASSIC, "manifest.json": b"\xef\xbb\xbf[]"}),

@@ -367,8 +367,8 @@ STORES: dict[str, Malformed] = {
     "an index.json with a digest that is a path": Malformed(
         indexed(INDEX.replace(IMAGE.digest.encode(), b"sha256:../../x")),
         "invalid-digest",
-        "manifests[0].digest: 'sha256:../../x' is not a digest",
-        "index.json",
+        "digest: 'sha256:../../x' is not a digest",
+        "index.json.manifests[0]",
     ),
     "an index.json with two images of one name": Malformed(
         indexed(

@@ -23,7 +23,7 @@ from oci_convert.comparison.difference import CompanionValue, Diff, DifferenceKi
 from oci_convert.findings import CODES
 from oci_convert.fleet.overview import Overview
 from oci_convert.fleet.results import JobResult, Summary
-from oci_convert.inspection.inspect import Inspection
+from oci_convert.inspection.inspect import Inspected, Inspection
 from oci_convert.plain import Plain
 from oci_convert.profiles.check import Check
 from oci_convert.profiles.rules import RULES
@@ -32,7 +32,7 @@ from oci_convert.proof.answer import Proof
 from oci_convert.report import Report
 from oci_convert.spec.matrix import Matrix
 from oci_convert.spec.models import Model
-from oci_convert.verification.verify import Verification
+from oci_convert.verification.verify import Verification, VerifiedImage
 
 __all__ = ["NAMES", "text_of"]
 
@@ -163,8 +163,12 @@ def _describe(definition: dict[str, Any], kind: type) -> None:
         text = docs.get(names.get(member, member)) or docs.get(_spelled(member))
         if text is not None:
             described["description"] = text
-        if member == "digest":
+        if member == "digest" and kind not in _AS_STATED:
             described["pattern"] = _DIGEST
+
+
+_AS_STATED: Final = (Inspected, VerifiedImage)
+"""What shows digests that are none, too: those of what is broken."""
 
 
 def _spelled(member: str) -> str:

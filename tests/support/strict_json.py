@@ -223,11 +223,17 @@ def _table(rows: Iterable[tuple[str, bytes, DocumentError | None]]) -> list[str]
         "| text | sample | code | message |",
         "|---|---|---|---|",
         *(
-            f"| {name} | {_spelled(raw)} | `{error.code}` | {error.message} |"
+            f"| {name} | {_spelled(raw)} | `{error.code}` | {_message(error)} |"
             for name, raw, error in rows
             if error is not None
         ),
     ]
+
+
+def _message(error: DocumentError) -> str:
+    """What is wrong, and with which descriptor."""
+    place = error.where.removeprefix("index.json")
+    return f"{place.lstrip('.')}: {error.message}" if place else error.message
 
 
 _LONGEST: Final = 120

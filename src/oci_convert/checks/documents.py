@@ -132,7 +132,7 @@ class DocumentCheck:
                 self._error("dangling-reference", where, message)
 
     def _check_subject(self, node: Node) -> None:
-        if node.role is not Role.SUBJECT:
+        if node.role is not Role.SUBJECT or node.faults:
             return
         descriptor = node.descriptor
         size = self.source.size_of(descriptor.name)

@@ -17,6 +17,7 @@ from oci_convert.documents.json_reader import Array, Object, compact, scan
 from oci_convert.errors import DocumentError, Settle, refuse
 from oci_convert.spec.config_rules import broken_rules
 from oci_convert.spec.digest import CANONICAL, Digest
+from oci_convert.spec.flawed import tolerated
 from oci_convert.spec.media_types import (
     SCHEMA1,
     SCHEMA1_SIGNED,
@@ -35,7 +36,6 @@ from oci_convert.spec.models import (
     RootFS,
     lenient,
     members,
-    validate,
 )
 from oci_convert.text.brief import Brief
 
@@ -107,7 +107,14 @@ class Document:
     """A manifest or an index: :attr:`raw` is what it is, everything else a view of it."""
 
     def __init__(
-        self, raw: bytes, text: str, root: Object, kind: Kind, identity: Identity, where: str
+        self,
+        raw: bytes,
+        text: str,
+        root: Object,
+        kind: Kind,
+        identity: Identity,
+        where: str,
+        settle: Settle = refuse,
     ):
         self.raw = raw
         self.text = text
@@ -118,13 +125,12 @@ class Document:
         """What the document is, also where nobody calls it so."""
         self.fault: tuple[str, str] | None = identity.fault
         """What is wrong with what it is called: the code of a finding, and its message."""
-        self.model: Manifest | Index = (
-            validate(Manifest, root.value, where)
-            if kind is Kind.MANIFEST
-            else validate(Index, _typed(root.value), where)
-        )
+        model: type[Manifest] | type[Index] = Manifest if kind is Kind.MANIFEST else Index
+        value = root.value if kind is Kind.MANIFEST else _typed(root.value)
+        self.model: Manifest | Index = tolerated(model, value, where, settle)
         if self.model.schema_version != 2:
-            raise DocumentError("schemaVersion must be 2", code="invalid-document", where=where)
+            error = DocumentError("schemaVersion must be 2", code="invalid-document", where=where)
+            settle(error, "")
 
     @property
     def is_misnamed(self) -> bool:
@@ -152,12 +158,14 @@ class Document:
     def _slots(self, role: Role, descriptors: tuple[Descriptor, ...]) -> list[Slot]:
         if not descriptors:
             return []
-        stated = self.root.members[role].value
-        items = stated.items if isinstance(stated, Array) else [stated]
+        member = self.root.members.get(role)
+        stated = None if member is None else member.value
+        single = role in (Role.CONFIG, Role.SUBJECT)
+        items = stated.items if isinstance(stated, Array) and not single else [stated]
         return [
-            Slot(role, i, descriptor, item)
+            # What is no object stands for itself where only the shape of the document is of use.
+            Slot(role, i, descriptor, item if isinstance(item, Object) else self.root)
             for i, (descriptor, item) in enumerate(zip(descriptors, items, strict=True))
-            if isinstance(item, Object)
         ]
 
     def digest(self, algorithm: str = CANONICAL) -> Digest:
@@ -182,9 +190,14 @@ def built_manifest(config: Descriptor, layers: Sequence[Descriptor]) -> bytes:
     ).encode()
 
 
-def read_object(raw: bytes, where: str, *, size_limit: int | None = None) -> tuple[str, Object]:
-    """Read a document that must be a JSON object: its text and the object with its positions."""
-    text, value = scan(raw, size_limit=size_limit, where=where)
+def read_object(
+    raw: bytes, where: str, *, size_limit: int | None = None, settle: Settle = refuse
+) -> tuple[str, Object]:
+    """Read a document that must be a JSON object: its text and the object with its positions.
+
+    ``settle`` is that of :func:`~oci_convert.documents.json_reader.scan`.
+    """
+    text, value = scan(raw, size_limit=size_limit, where=where, settle=settle)
     if not isinstance(value, Object):
         raise DocumentError(
             "the document is not a JSON object", code="invalid-document", where=where
@@ -203,20 +216,21 @@ def read_document(
     """Read a manifest or an index; ``media_type`` is what its descriptor says, if it has one.
 
     ``settle`` decides about a member that another reader would read in another way, and about media
-    types that contradict each other where the document shows which one is right.
+    types that contradict each other where the document shows which one is right; and about what
+    breaks the specification: who goes on sees the document without it.
 
     Raises :class:`DocumentError`: ``ambiguous-document``, ``contradictory-media-type``,
     ``unknown-media-type``, ``schema-1``, ``invalid-document`` or one of those of
     :func:`~oci_convert.documents.json_reader.scan`.
     """
-    text, root = read_object(raw, where, size_limit=size_limit)
+    text, root = read_object(raw, where, size_limit=size_limit, settle=settle)
     settle_variants(root.value, DOCUMENT_MEMBERS, where, settle)
     identity = _identity(root, media_type, where, settle)
     kind = _kind(identity.media_type, where)
     for name in _FOREIGN_TO[kind]:
         if name in root.value:
             settle(of_two_kinds(_article(kind), name, where), "")
-    document = Document(raw, text, root, kind, identity, where)
+    document = Document(raw, text, root, kind, identity, where, settle)
     for role, i, descriptor in _descriptors(root.value):
         platform = descriptor.get("platform")
         if platform is None and descriptor.keys() <= DESCRIPTOR_MEMBERS:

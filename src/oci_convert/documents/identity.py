@@ -52,7 +52,7 @@ def identify(
     document and the types of what it names may decide which one is right: ``settle`` then says
     whether reading goes on. Raises :class:`DocumentError` where they do not.
     """
-    stated = _stated(root, where)
+    stated = _stated(root, where, settle)
     own = None if stated is None else document_type(stated)
     listed = None if described is None else document_type(described)
     elsewhere = described is not None and meant(described) is not None
@@ -146,11 +146,13 @@ def _is_particular(media_type: str) -> bool:
     return meant(media_type) is not None or re.fullmatch(_PARTICULAR, media_type) is not None
 
 
-def _stated(root: Object, where: str) -> str | None:
+def _stated(root: Object, where: str, settle: Settle) -> str | None:
     """The own ``mediaType`` of a document; an empty one says nothing."""
     stated = root.value.get("mediaType") or None
     if stated is not None and not isinstance(stated, str):
-        raise DocumentError("mediaType must be a string", code="invalid-document", where=where)
+        error = DocumentError("mediaType must be a string", code="invalid-document", where=where)
+        settle(error, "")
+        return None
     return stated
 
 

@@ -7,7 +7,7 @@ import re
 from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed leaves it out
 from typing import Final
 
-from oci_convert.errors import DocumentError
+from oci_convert.errors import DocumentError, Settle, refuse
 from oci_convert.limits import limits, raised_by
 
 __all__ = ["diagnose"]
@@ -26,12 +26,13 @@ _STRING_FAULTS: Final = {
 """How the messages of :mod:`json` about strings begin, and what they mean."""
 
 
-def diagnose(text: str, where: str, *, digits: int) -> None:
+def diagnose(text: str, where: str, *, digits: int, settle: Settle = refuse) -> None:
     """Raise :class:`DocumentError` unless the text is one sound value.
 
-    ``where`` begins the place in the error; ``digits`` is how many a number may have.
+    ``where`` begins the place in the error; ``digits`` is how many a number may have. ``settle``
+    decides about a field that appears twice.
     """
-    _Diagnosis(text, where, digits).document()
+    _Diagnosis(text, where, digits, settle).document()
 
 
 class _Diagnosis:
@@ -40,10 +41,13 @@ class _Diagnosis:
     Each method takes the position where something begins and returns the position after it.
     """
 
-    def __init__(self, text: str, where: str, digits: int) -> None:
+    def __init__(self, text: str, where: str, digits: int, settle: Settle) -> None:
         self._text = text
         self._where = where
         self._digits = digits
+        self._settle = settle
+        self._path: list[str] = []
+        """Where the value is that is being read."""
 
     def document(self) -> None:
         """Raise :class:`DocumentError` unless the text is one sound value."""
@@ -109,21 +113,30 @@ class _Diagnosis:
                 raise self._error("a field name is expected", at)
             name, key_end = self._string(at)
             if name in names:
-                raise self._error(f"the field {name!r} appears twice", at, code="duplicate-member")
+                error = self._error(f"the field {name!r} appears twice", at, "duplicate-member")
+                place = f"{self._where}{''.join(self._path)}"
+                self._settle(error.but(where=place if self._where else place.lstrip(".")), "")
             names.add(name)
             colon = _skip(self._text, key_end)
             if self._text[colon : colon + 1] != ":":
                 raise self._error("a colon is expected", colon)
-            end = self._value(_skip(self._text, colon + 1), depth + 1)
+            end = self._inside(f".{name}", _skip(self._text, colon + 1), depth)
             at, closed = self._next(end, "}")
         return at + 1
 
     def _array(self, start: int, depth: int) -> int:
         at = _skip(self._text, start + 1)
-        closed = self._text[at : at + 1] == "]"
+        closed, number = self._text[at : at + 1] == "]", 0
         while not closed:
-            at, closed = self._next(self._value(at, depth + 1), "]")
+            at, closed = self._next(self._inside(f"[{number}]", at, depth), "]")
+            number += 1
         return at + 1
+
+    def _inside(self, step: str, at: int, depth: int) -> int:
+        self._path.append(step)
+        end = self._value(at, depth + 1)
+        self._path.pop()
+        return end
 
     def _next(self, end: int, bracket: str) -> tuple[int, bool]:
         """Where the next entry begins, or where the bracket stands that closes the container."""

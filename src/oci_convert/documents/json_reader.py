@@ -19,7 +19,7 @@ from itertools import chain
 from json.decoder import scanstring  # type: ignore[attr-defined]  # typeshed leaves it out
 from typing import Any, Final
 
-from oci_convert.errors import DocumentError
+from oci_convert.errors import DocumentError, Settle, refuse
 from oci_convert.limits import limits, raised_by
 
 __all__ = [
@@ -116,10 +116,13 @@ def representable(value: object) -> bool:
     return True
 
 
-def scan(raw: bytes, *, size_limit: int | None = None, where: str = "") -> tuple[str, Value]:
+def scan(
+    raw: bytes, *, size_limit: int | None = None, where: str = "", settle: Settle = refuse
+) -> tuple[str, Value]:
     """Read one JSON value; returns the decoded text and the value with its positions.
 
-    ``size_limit`` is for what is no document of an image.
+    ``size_limit`` is for what is no document of an image. ``settle`` decides about a field that
+    appears twice: who goes on sees the last one.
 
     Raises :class:`DocumentError` with ``where`` and the line and column of what is wrong.
     """
@@ -149,7 +152,7 @@ def scan(raw: bytes, *, size_limit: int | None = None, where: str = "") -> tuple
     except (ValueError, RecursionError):
         from oci_convert.documents.json_diagnosis import diagnose  # for errors only
 
-        diagnose(text, where, digits=_DIGITS_LIMIT)
+        diagnose(text, where, digits=_DIGITS_LIMIT, settle=settle)
         value = json.loads(text)
     start = _skip(text, 0)
     return text, _value(text, start, len(text.rstrip(_SPACE)), value)

@@ -43,7 +43,7 @@ def look_inside(raw: bytes, described: str, where: str, settle: Settle = refuse)
     ``settle`` is that of :func:`read_document`. Raises :class:`DocumentError` where that cannot be
     told: for what might name blobs and is no sound JSON, or can be read in two ways.
     """
-    root = _object(raw, where)
+    root = _object(raw, where, settle)
     if root is None:
         return None
     if resembles_document(root.value):
@@ -69,11 +69,11 @@ def named_blobs(raw: bytes, where: str) -> tuple[Slot, ...]:
     return tuple(found.values())
 
 
-def _object(raw: bytes, where: str) -> Object | None:
+def _object(raw: bytes, where: str, settle: Settle = refuse) -> Object | None:
     if not begins_object(raw):
         return None
     try:
-        return read_object(raw, where)[1]
+        return read_object(raw, where, settle=settle)[1]
     except DocumentError:
         lower = raw.lower()
         if any(name in lower for name in _NAMES):

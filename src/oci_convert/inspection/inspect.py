@@ -13,6 +13,7 @@ from oci_convert.documents.document import Role
 from oci_convert.findings import Finding, told
 from oci_convert.plain import Plain
 from oci_convert.spec.digest import Digest
+from oci_convert.spec.flawed import Flawed
 from oci_convert.spec.media_types import Compression, Family, Kind, look_up, usual_families
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called
@@ -42,7 +43,7 @@ class Inspected(Plain):
     media_type: Annotated[str, Field(alias="mediaType")]
     """Its media type."""
     digest: str
-    """Its digest."""
+    """Its digest, as it is stated: of what is broken it may be none, or empty."""
     size: int
     """Its bytes."""
     family: Annotated[frozenset[Family], PlainSerializer(sorted, return_type=list[Family])]
@@ -75,8 +76,12 @@ class Inspected(Plain):
 
     @property
     def descriptor(self) -> Descriptor:
-        """The media type, digest and size of the blob: what :meth:`Images.open` takes."""
-        return Descriptor(media_type=self.media_type, digest=self.digest, size=self.size)
+        """The media type, digest and size of the blob: what :meth:`Images.open` takes.
+
+        Raises :class:`DocumentError` where it has no digest.
+        """
+        digest = Digest(self.digest)
+        return Descriptor(media_type=self.media_type, digest=digest, size=self.size)
 
     def _repr_html_(self) -> str:
         return drawn(tree(self._lines(0)))
@@ -133,6 +138,8 @@ def inspect(source: SourceLike, *, follow_links: bool = False) -> Inspection:
     reads the files that the links of a store lead to, wherever that is.
     """
     with opened(source, follow_links=follow_links) as (reference, store, roots):
+        if store.faults and not roots:
+            raise store.empty()
         tree, referrers = read_images(store, roots, Faults.NOTE)
         view = _View(store, tree, referrers)
         images = tuple(view.image(image) for image in tree.images)
@@ -183,6 +190,8 @@ class _View:
         self, visit: Visit, children: tuple[Inspected, ...], referrer: Referrer | None
     ) -> Inspected:
         node, old = visit.node, visit.old
+        if isinstance(old, Flawed):
+            old = node.descriptor  # with what was found out
         document = node if isinstance(node, DocumentNode) else None
         has_platform = node.kind in (Kind.MANIFEST, Kind.INDEX)
         platform = platform_or_none(node, visit.entry) if has_platform else None
@@ -199,7 +208,7 @@ class _View:
             compression=node.compression,
             artifact_type=None if document is None else document.artifact_type,
             subject=_subject(node, visit.entry) if referrer is None else referrer.subject.digest,
-            present=node.present,
+            present=node.present and not _is_unknown(visit.entry),
             foreign=node.is_foreign,
             attestation=referrer is None and is_attestation(visit.entry),
             notes=tuple(self._notes(visit, referrer)),
@@ -241,7 +250,7 @@ def _by_place(tree: Tree, findings: Iterable[Finding]) -> dict[str, list[Finding
     """Findings by the place of the blob that they concern, or of what is above it."""
     known = {""}
     for image in tree.images:
-        for visit in walk(image.node, image.root.descriptor, again=True):
+        for visit in walk(image.node, image.root.descriptor, roles=_SHOWN, again=True):
             known |= {visit.where, visit.node.where}
     found: dict[str, list[Finding]] = {}
     for finding in dict.fromkeys(findings):
@@ -278,10 +287,15 @@ def _labels(node: Node) -> Iterator[str]:
             yield "neither a manifest nor an index"
 
 
+def _is_unknown(entry: Descriptor) -> bool:
+    """Whether nobody can say which blob is meant."""
+    return isinstance(entry, Flawed) and not entry.identified
+
+
 def _subject(node: Node, entry: Descriptor) -> str | None:
     """The digest that a document refers to: its ``subject``, or its image if an attestation."""
     if is_attestation(entry):
         return (entry.annotations or {}).get(REFERENCE_DIGEST)
     document = node.document_or_none
     subject = None if document is None else document.model.subject
-    return None if subject is None else subject.digest
+    return None if subject is None or _is_unknown(subject) else subject.digest

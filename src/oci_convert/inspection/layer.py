@@ -42,6 +42,11 @@ class OpenStore:
             reference, self._source, roots = found
             self.reference: str = str(reference)
             self.roots: list[tuple[int, Root]] = list(enumerate(roots))
+            # What is wrong with one image is told by who asks for it.
+            of_images = {id(fault) for root in self._source.roots() for fault in root.faults}
+            for error, _ in self._source.faults:
+                if id(error) not in of_images:
+                    raise error
             self._stack = stack.pop_all()
         self._closed = False
 

@@ -42,6 +42,7 @@ __all__ = [
     "first_fault",
     "lenient",
     "members",
+    "sentence",
     "validate",
 ]
 
@@ -381,7 +382,7 @@ def validate(model: type[M], value: Any, where: str) -> M:
 
 def first_fault(error: ValidationError) -> str:
     """What pydantic found first, in our words."""
-    return _sentence(error.errors(include_url=False)[0])
+    return sentence(error.errors(include_url=False)[0])
 
 
 def lenient(model: type[M], value: Mapping[str, Any]) -> tuple[M, list[str]]:
@@ -395,7 +396,7 @@ def lenient(model: type[M], value: Mapping[str, Any]) -> tuple[M, list[str]]:
     except ValidationError as error:
         problems: dict[str, str] = {}
         for detail in error.errors():
-            problems.setdefault(str(detail["loc"][0]), _sentence(detail))
+            problems.setdefault(str(detail["loc"][0]), sentence(detail))
     sound = {name: member for name, member in value.items() if name not in problems}
     return model.model_validate(sound), list(problems.values())
 
@@ -430,7 +431,7 @@ _SENTENCES: Final = {
 """The errors of pydantic in the terms of JSON instead of Python."""
 
 
-def _sentence(detail: Any) -> str:
+def sentence(detail: Any) -> str:
     """``layers[3].size must be an integer`` of one of pydantic's error details."""
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
     message = detail["msg"].removeprefix("Value error, ")

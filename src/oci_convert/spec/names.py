@@ -259,7 +259,7 @@ def _meant(roots: Sequence[N], ref: str) -> str | None:
     shortened = re.fullmatch(r"@?(?:sha256:)?([0-9a-f]{4,63})", ref)
     if shortened is not None:
         for root in roots:
-            if root.descriptor.name.encoded.startswith(shortened[1]):
+            if root.descriptor.digest.partition(":")[2].startswith(shortened[1]):
                 return str(root.descriptor.digest)
     spelled: dict[str, str] = {}
     for name in (name for root in roots for name in pair(root.annotations) if name):

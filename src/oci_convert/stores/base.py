@@ -67,13 +67,15 @@ class Root(Brief):
     """The config was made, too: the archive holds images version 1."""
     remarks: tuple[Finding, ...] = ()
     """What is worth telling of it; places begin at the image: ``layers[0]``."""
+    faults: tuple[OciConvertError, ...] = ()
+    """Those of :attr:`Source.faults` that concern this image alone."""
 
     @classmethod
-    def of(cls, entry: Descriptor) -> Root:
+    def of(cls, entry: Descriptor, faults: Iterable[OciConvertError] = ()) -> Root:
         """The image that an entry of an index describes."""
         annotations = entry.annotations or {}
         odd = tuple(map(name_remark, outside_grammar(annotations)))
-        return cls(entry, annotations, called(annotations), remarks=odd)
+        return cls(entry, annotations, called(annotations), remarks=odd, faults=tuple(faults))
 
     @property
     def entry(self) -> Descriptor:
@@ -149,7 +151,8 @@ class Source(Closing, ABC):
 
     faults: Sequence[tuple[OciConvertError, str]] = ()
     """What is wrong with the list of its images itself, although it could be read; and what it was
-    read as, where that is proved."""
+    read as, where that is proved. Who converts takes nothing from such a store; who looks at it
+    sees everything, and each fault of :attr:`Root.faults` at its image."""
 
     statements: Mapping[str, Any] = {}
     """What the list of its images says of itself: the members of an ``index.json`` beside those
@@ -247,8 +250,12 @@ class Source(Closing, ABC):
             digest=digest,
         )
 
-    def empty(self) -> StoreError:
-        """The error for a store without an image where one is needed."""
+    def empty(self) -> OciConvertError:
+        """The error for a store without an image where one is needed: what is wrong with its list,
+        if something is.
+        """
+        for error, _ in self.faults:
+            return error
         return StoreError(
             "the store has no image",
             code="no-image",

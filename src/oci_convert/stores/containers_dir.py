@@ -7,11 +7,11 @@ algorithms than SHA-256), manifests of a list under ``<hex>.manifest.json``, a f
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from oci_convert.documents.document import type_of
-from oci_convert.errors import StoreError
+from oci_convert.errors import OciConvertError, StoreError
 from oci_convert.spec.digest import CANONICAL, Digest
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import annotations_for, called
@@ -41,7 +41,9 @@ class ContainersDirSource(FilesSource):
     def __init__(self, files: Files, label: str, name: str | None = None) -> None:
         super().__init__(files, label)
         self._annotations = {} if name is None else annotations_for(name)
-        self._check_version()
+        self.faults: Sequence[tuple[OciConvertError, str]] = [
+            (error, "") for error in self._faults_of_version()
+        ]
         if files.size(_MANIFEST) is None:
             raise StoreError(
                 "there is no manifest.json",
@@ -53,12 +55,12 @@ class ContainersDirSource(FilesSource):
         media_type = type_of(raw, f"{label}: {_MANIFEST}")
         self._top = Descriptor(media_type=media_type, digest=Digest.of(raw), size=len(raw))
 
-    def _check_version(self) -> None:
+    def _faults_of_version(self) -> Iterator[OciConvertError]:
         if self.files.size("version") is None:
             return
         text = self.files.read("version").decode("utf-8", "replace").strip()
         if text not in (_VERSION.format(version).strip() for version in _KNOWN_VERSIONS):
-            raise StoreError(
+            yield StoreError(
                 f"the directory has the version {text[:40]!r}",
                 code="unknown-directory-version",
                 store=self.label,

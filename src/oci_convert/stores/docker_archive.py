@@ -57,12 +57,14 @@ class DockerArchiveSource(FilesSource):
         super().__init__(files, label)
         self._row_files = RowFiles(files)
         self._built: dict[Digest, bytes] = {}
-        self._faults: dict[Digest, OciConvertError] = {}
         rows = read_rows(files, label)
         self._ignored: tuple[Finding, ...] = ()
         layout = self._layout(rows) if is_layout(files) else None
         self.sparse: bool = layout is not None
-        self.faults: Sequence[tuple[OciConvertError, str]] = () if layout is None else layout.faults
+        self.faults: Sequence[tuple[OciConvertError, str]] = [
+            *(() if layout is None else layout.faults),
+            *((row.fault, "") for row in rows if row.fault is not None),
+        ]
         if layout is not None:
             self.statements: Mapping[str, Any] = layout.statements
         self._entries = None if layout is None else IndexEntries(layout, self._row_files)
@@ -72,19 +74,26 @@ class DockerArchiveSource(FilesSource):
 
     def _layout(self, rows: list[Row]) -> OciLayoutSource | None:
         """The OCI part of the archive, unless it is damaged and there are rows to use instead."""
+        usable = any(row.fault is None for row in rows)
         try:
-            return OciLayoutSource(self.files, self.label)
+            layout = OciLayoutSource(self.files, self.label)
+            faults = [error for error, _ in layout.faults]
         except OciConvertError as error:
-            if not rows or error.code not in DAMAGE:
+            if not usable or error.code not in DAMAGE:
                 raise
-            why = f"the OCI part of the archive was not used: {error.message}"
-            self._ignored = (Finding.of("oci-part-ignored", "", why),)
-            return None
+            faults = [error]
+        damage = next((fault for fault in faults if usable and fault.code in DAMAGE), None)
+        if damage is None:
+            return layout
+        place = damage.within(self.label).where
+        why = f"the OCI part of the archive was not used: {place}: {damage.message}"
+        self._ignored = (Finding.of("oci-part-ignored", "", why),)
+        return None
 
     def _read_roots(self, rows: list[Row], entries: IndexEntries | None) -> Iterator[Root]:
         # A row may stand twice, also with other spellings of its names: they mean the same image.
         distinct = {
-            (row.config, row.layers, tag and normalised(tag)): (row, tag)
+            (row.config, row.layers, tag and normalised(tag), row.fault and row.where): (row, tag)
             for row in reversed(rows)
             for tag in reversed(row.tags or (None,))
         }
@@ -93,9 +102,9 @@ class DockerArchiveSource(FilesSource):
             yield from (self._build(row, tag) for row, tag in wanted)
             return
         # First all names, so that no row takes the entry that another one is called.
-        named = [entries.by_name(row, tag) for row, tag in wanted]
+        named = [None if row.fault else entries.by_name(row, tag) for row, tag in wanted]
         for (row, tag), root in zip(wanted, named, strict=True):
-            found = root or entries.by_content(row, tag)
+            found = root or (None if row.fault else entries.by_content(row, tag))
             yield self._build(row, tag) if found is None else _remarked(found, tag)
 
     def _build(self, row: Row, tag: str | None) -> Root:
@@ -107,9 +116,10 @@ class DockerArchiveSource(FilesSource):
             self._built[descriptor.name] = built.manifest
         except OciConvertError as error:
             descriptor = unreadable(error)
-            self._faults[descriptor.name] = error
         annotations = annotations_for(tag) if tag else {}
-        root = Root(descriptor, annotations, called(annotations), built=True, remarks=remarks)
+        faults = () if row.fault is None else (row.fault,)
+        name = called(annotations)
+        root = Root(descriptor, annotations, name, built=True, remarks=remarks, faults=faults)
         return _remarked(root, tag)
 
     def roots(self) -> Sequence[Root]:
@@ -118,18 +128,12 @@ class DockerArchiveSource(FilesSource):
     def name(self, digest: Digest) -> str:
         return self._row_files.where(digest)
 
-    def _made(self, digest: Digest) -> bytes | None:
-        """A manifest that was built from a row; raises what is wrong with the row."""
-        if digest in self._faults:
-            raise self._faults[digest]
-        return self._built.get(digest)
-
     def size(self, digest: Digest) -> int | None:
-        made = self._made(digest)
+        made = self._built.get(digest)
         return super().size(digest) if made is None else len(made)
 
     def open(self, digest: Digest) -> BinaryIO:
-        made = self._made(digest)
+        made = self._built.get(digest)
         return super().open(digest) if made is None else io.BytesIO(made)
 
     def file_of(self, descriptor: Descriptor) -> BinaryIO | None:
@@ -147,5 +151,6 @@ def _distinct(roots: Iterator[Root]) -> list[Root]:
     """The images without repetition: the same manifest under the same names."""
     found: dict[object, Root] = {}
     for root in roots:
-        found.setdefault((root.descriptor.digest, meant(root.annotations)), root)
+        # What cannot be read has no digest, and is like nothing else.
+        found.setdefault((root.descriptor.digest or id(root), meant(root.annotations)), root)
     return list(found.values())

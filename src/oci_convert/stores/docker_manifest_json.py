@@ -7,6 +7,7 @@ files mean nothing (``abc.json`` need not hash to ``abc``); what counts is the o
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,7 @@ from oci_convert.layers.compression import sniff
 from oci_convert.layers.streams import Tally, read_chunks
 from oci_convert.limits import limits
 from oci_convert.spec.digest import CANONICAL, Digest
+from oci_convert.spec.flawed import Flawed
 from oci_convert.spec.media_types import (
     Cell,
     Compression,
@@ -62,6 +64,7 @@ _CONFIG: Final = str(name_of(Cell(Kind.CONFIG), Family.DOCKER))
 _PLAIN: Final = str(name_of(Cell(Kind.LAYER, Compression.NONE), Family.DOCKER))
 SOURCES: Final = "LayerSources"
 """The member of a row that describes layers."""
+_ROW: Final = re.compile(r"\[([0-9]+)\]")
 _MEMBERS: Final = frozenset(("Config", "RepoTags", "Layers", "Parent", SOURCES))
 
 
@@ -86,15 +89,31 @@ class Row(NamedTuple):
     tags: tuple[str, ...]
     sources: Mapping[str, Descriptor]
     """``LayerSources``: descriptors of layers, by their ``diff_id``."""
+    fault: OciConvertError | None = None
+    """Why it cannot be read; it names no file then."""
 
 
 def read_rows(files: Files, label: str) -> list[Row]:
-    """Every row, in order; raises :class:`StoreError` or :class:`DocumentError`."""
+    """Every row, in order, also those that make no sense.
+
+    Raises :class:`StoreError` or :class:`DocumentError` if there are none.
+    """
     where = f"{label}: {MANIFEST_JSON}"
     if files.size(MANIFEST_JSON) is None:
         raise _no_rows(files, label)
+    faults: dict[int, OciConvertError] = {}
+
+    def settle(error: OciConvertError, _: str) -> None:
+        match = _ROW.match(error.where, len(where))
+        if match is None:
+            raise error
+        faults.setdefault(int(match[1]), error)
+
     _, value = scan(
-        files.read(MANIFEST_JSON, "index_size"), size_limit=limits().index_size, where=where
+        files.read(MANIFEST_JSON, "index_size"),
+        size_limit=limits().index_size,
+        where=where,
+        settle=settle,
     )
     if not isinstance(value, Array):
         raise DocumentError(
@@ -103,7 +122,8 @@ def read_rows(files: Files, label: str) -> list[Row]:
             where=where,
             remedy="this is not a docker-save archive; a dir: also has a manifest.json",
         )
-    return [_row(row, f"{where}[{i}]") for i, row in enumerate(value.value)]
+    rows = [_row_or_fault(row, f"{where}[{i}]") for i, row in enumerate(value.value)]
+    return [row._replace(fault=faults.get(i, row.fault)) for i, row in enumerate(rows)]
 
 
 def _no_rows(files: Files, label: str) -> StoreError:
@@ -122,15 +142,28 @@ def _no_rows(files: Files, label: str) -> StoreError:
     )
 
 
+def _row_or_fault(row: Any, where: str) -> Row:
+    try:
+        return _row(row, where)
+    except OciConvertError as error:
+        stated = row.get("RepoTags") if isinstance(row, dict) else None
+        tags = [tag for tag in stated if isinstance(tag, str)] if isinstance(stated, list) else []
+        return Row(where, "", (), _distinct(tags), {}, error)
+
+
 def _row(row: Any, where: str) -> Row:
     saved = validate(SavedImage, _members(row, where) if isinstance(row, dict) else row, where)
     return Row(
         where,
         _path(saved.config, f"{where}.Config"),
         tuple(_path(layer, f"{where}.Layers[{i}]") for i, layer in enumerate(saved.layers or ())),
-        tuple(dict.fromkeys(tag for tag in saved.repo_tags or () if tag)),
+        _distinct(saved.repo_tags or ()),
         saved.layer_sources or {},
     )
+
+
+def _distinct(tags: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(tag for tag in tags if tag))
 
 
 def _members(row: dict[str, Any], where: str) -> dict[str, Any]:
@@ -234,6 +267,8 @@ def build(row: Row, files: RowFiles) -> Built:
     read); a compressed one is hashed here. What ``LayerSources`` says of a layer counts if it is
     said of the bytes in its file, or if the layer is foreign and its file was not saved.
     """
+    if row.fault is not None:
+        raise row.fault
     if files.size(row.config) is None:
         raise member_missing(row.config, where=f"{row.where}.Config")
     raw = files.files.read(row.config)
@@ -246,8 +281,8 @@ def build(row: Row, files: RowFiles) -> Built:
 
 
 def unreadable(error: OciConvertError) -> Descriptor:
-    """What stands for the manifest of a row that cannot be built; nothing has this digest."""
-    return Descriptor(media_type=_MANIFEST, digest=Digest.of(str(error).encode()), size=0)
+    """What stands for the manifest of a row that cannot be built."""
+    return Flawed.of({"mediaType": _MANIFEST}, [error])
 
 
 def _diff_ids(raw: bytes, row: Row) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ __all__ = ["IndexReader", "LayoutIndex", "carried", "entry_text", "said_by"]
 
 _TYPE: Final = str(name_of(Cell(Kind.INDEX), Family.OCI))
 _SPACE: Final = " \t\n\r"
+_ENTRY: Final = re.compile(r"\.manifests\[([0-9]+)\]")
 _LEADING: Final = re.compile(f"[{_SPACE}]*")
 
 
@@ -69,7 +70,9 @@ class LayoutIndex:
         self.text = text
         self.entries = entries
         self.faults = faults
-        """What is wrong with it although it can be read."""
+        """What is wrong with it although it can be read, and what it was read as."""
+        self.flawed: Mapping[int, Sequence[OciConvertError]] = {}
+        """Those of the faults that concern one entry alone, by its number."""
         self.statements = statements
         """What it says of itself: its members, but those that list the images."""
         self._start = start
@@ -77,7 +80,7 @@ class LayoutIndex:
 
     @classmethod
     def read(cls, raw: bytes, where: str) -> LayoutIndex:
-        """Parse an index; raises :class:`DocumentError`."""
+        """Parse an index as far as it can be read; raises :class:`DocumentError`."""
         faults: list[tuple[OciConvertError, str]] = []
         index = read_document(
             raw,
@@ -88,7 +91,9 @@ class LayoutIndex:
         )
         if isinstance(index.model, Index):
             entries = index.model.manifests or ()
-            return cls(index.text, index.root.start, entries, faults, _statements(index.model))
+            made = cls(index.text, index.root.start, entries, faults, _statements(index.model))
+            made.flawed = _by_entry(faults, where)
+            return made
         raise faults[0][0]  # it calls itself a manifest, and is one
 
     @classmethod
@@ -105,7 +110,7 @@ class LayoutIndex:
     @cached_property
     def roots(self) -> list[Root]:
         """The images that it lists."""
-        return [Root.of(entry) for entry in self.entries]
+        return [Root.of(entry, self.flawed.get(i, ())) for i, entry in enumerate(self.entries)]
 
     # -- changes ----------------------------------------------------------------------------
 
@@ -310,6 +315,18 @@ def said_by(entry: Descriptor) -> str:
 
 def _in_order(text: str) -> str:
     return json.dumps(json.loads(text), sort_keys=True)
+
+
+def _by_entry(
+    faults: Iterable[tuple[OciConvertError, str]], where: str
+) -> dict[int, list[OciConvertError]]:
+    """The faults whose place is in an entry of the index called ``where``."""
+    found: dict[int, list[OciConvertError]] = {}
+    for error, _ in faults:
+        match = _ENTRY.match(error.where, len(where))
+        if match is not None:
+            found.setdefault(int(match[1]), []).append(error)
+    return found
 
 
 def _statements(index: Index) -> dict[str, Any]:

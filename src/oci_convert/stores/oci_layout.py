@@ -7,10 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from oci_convert.documents.document import DESCRIPTOR_MEMBERS, read_object, refuse_case_variants
+from oci_convert.documents.document import (
+    DESCRIPTOR_MEMBERS,
+    read_object,
+    refuse_case_variants,
+    settle_variants,
+)
 from oci_convert.documents.json_reader import compact
-from oci_convert.errors import OciConvertError, StoreError, UsageError
+from oci_convert.errors import DocumentError, OciConvertError, StoreError, UsageError
 from oci_convert.spec.digest import Digest
+from oci_convert.spec.flawed import Flawed, described
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor, LayoutHeader, validate
 from oci_convert.spec.names import REF_NAME, find, renamed
@@ -38,11 +44,18 @@ class OciLayoutSource(FilesSource):
 
     def __init__(self, files: Files, label: str, reader: IndexReader | None = None) -> None:
         super().__init__(files, label)
-        self._check_header()
+        faults: list[tuple[OciConvertError, str]] = []
+        try:
+            self._check_header()
+        except OciConvertError as error:
+            faults.append((error, ""))
         self.index: LayoutIndex | None = (reader or IndexReader()).read(files, label)
         """``None`` in a layout of before 1.0, which has ``refs/``."""
         self._refs = self._read_refs() if self.index is None else []
-        faults = () if self.index is None else self.index.faults
+        if self.index is None:
+            faults += [(fault, "") for root in self._refs for fault in root.faults]
+        else:
+            faults += self.index.faults
         self.faults: Sequence[tuple[OciConvertError, str]] = faults
         self.statements: Mapping[str, Any] = {} if self.index is None else self.index.statements
 
@@ -62,20 +75,26 @@ class OciLayoutSource(FilesSource):
             )
 
     def _read_refs(self) -> list[Root]:
-        roots = []
-        for name in sorted(self.files.names("refs")):
-            where = f"{self.label}: {name}"
+        return [self._read_ref(name) for name in sorted(self.files.names("refs"))]
+
+    def _read_ref(self, name: str) -> Root:
+        where, flaws = f"{self.label}: {name}", list[OciConvertError]()
+        try:
             _, found = read_object(self.files.read(name), where)
+        except DocumentError as error:
+            flaws.append(error)
+            descriptor: Descriptor = Flawed.of({}, flaws)
+        else:
             value = dict(found.value)
             # Before 1.0 the member was spelled in lower case.
             lower = {"mediatype"} if "mediaType" not in value else set()
-            refuse_case_variants(found, DESCRIPTOR_MEMBERS | lower, where)
+            known = DESCRIPTOR_MEMBERS | lower
+            settle_variants(value, known, where, lambda error, _: flaws.append(error))
             for spelled in lower & value.keys():
                 value["mediaType"] = value.pop(spelled)
-            descriptor = validate(Descriptor, value, where)
-            annotations = {**(descriptor.annotations or {}), REF_NAME: name.removeprefix("refs/")}
-            roots.append(Root(descriptor, annotations, annotations[REF_NAME]))
-        return roots
+            descriptor = described(value, where, lambda error, _: flaws.append(error))
+        annotations = {**(descriptor.annotations or {}), REF_NAME: name.removeprefix("refs/")}
+        return Root(descriptor, annotations, annotations[REF_NAME], faults=tuple(flaws))
 
     def roots(self) -> Sequence[Root]:
         return self._refs if self.index is None else self.index.roots

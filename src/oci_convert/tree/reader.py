@@ -28,6 +28,7 @@ from oci_convert.findings import Finding
 from oci_convert.layers.compression import sniff
 from oci_convert.limits import limits, raised_by
 from oci_convert.spec.digest import Digest, check_algorithm
+from oci_convert.spec.flawed import Flawed
 from oci_convert.spec.media_types import (
     EMPTY_CONFIG,
     SCHEMA1,
@@ -77,6 +78,15 @@ _REPAIRED: Final = {
 """Faults that can be put right: the findings that say so, and how to ask for it."""
 
 
+_USUAL: Final[dict[Role | None, Kind]] = {
+    None: Kind.MANIFEST,
+    Role.ENTRY: Kind.MANIFEST,
+    Role.CONFIG: Kind.CONFIG,
+    Role.LAYER: Kind.LAYER,
+}
+"""What stands at a place, where nobody says what it is."""
+
+
 class Faults(Enum):
     """What a reader does where something is wrong."""
 
@@ -96,16 +106,18 @@ def read_tree(
     asked: Callable[[Descriptor], bool] = lambda _: True,
     known: Mapping[Digest, bytes] | None = None,
     faults: Faults = Faults.REFUSE,
+    beside: Sequence[Root] = (),
 ) -> Tree:
     """Read the trees of ``roots``, which are called ``images[first]`` and so on.
 
     ``asked`` says of an entry of an index whether anybody wants it; an entry that nobody wants is
     not read. ``known`` are verified documents that need not be read again. Raises
     :class:`DocumentError` and :class:`BlobError` with the place at fault, unless ``faults`` are
-    noted: in :attr:`Node.faults`. What is repaired is in :attr:`Node.remarks`.
+    noted: in :attr:`Node.faults`. What is repaired is in :attr:`Node.remarks`. ``beside`` are roots
+    that are read elsewhere, and whose faults are noted there.
     """
     reader = _Reader(source, asked, faults, made=dict(known or {}))
-    store = reader.store()
+    store = reader.store([*roots, *beside])
     reader.take_embedded([root.entry for root in roots])
     images = tuple(
         Image(root, reader.root(root, f"images[{i}]")) for i, root in enumerate(roots, first)
@@ -147,11 +159,14 @@ class _Reader:
     count: int = 0
     """Descriptors that were met."""
 
-    def store(self) -> _Told:
-        """What is to be said of the list of images."""
+    def store(self, roots: Sequence[Root]) -> _Told:
+        """What is to be said of the list of images, besides what is noted of ``roots``."""
         told = _Told("", self)
+        noting = self.faults is Faults.NOTE
+        elsewhere = {id(fault) for root in roots for fault in root.faults} if noting else set()
         for error, correction in self.source.faults:
-            told.settle(error, correction)
+            if id(error) not in elsewhere:
+                told.settle(error, correction)
         return told
 
     def take_embedded(self, descriptors: Sequence[Descriptor]) -> None:
@@ -174,7 +189,10 @@ class _Reader:
         remarks = [
             replace(remark, where=f"{where}.{remark.where}".rstrip(".")) for remark in root.remarks
         ]
-        return replace(node, remarks=(*node.remarks, *remarks)) if remarks else node
+        faults = [self.noted(fault, where) for fault in root.faults]
+        if not (remarks or faults):
+            return node
+        return replace(node, remarks=(*node.remarks, *remarks), faults=(*faults, *node.faults))
 
     def node(
         self,
@@ -193,6 +211,8 @@ class _Reader:
                 remedy=raised_by("nodes"),
             )
         kind = kind or _kind(descriptor, role)
+        if isinstance(descriptor, Flawed):
+            return self._flawed(_Blob(where, self, kind, role, descriptor), descriptor, depth)
         key = (kind, role, descriptor.media_type, descriptor.digest, descriptor.size)
         node = self.memo.get(key)
         if node is None:
@@ -208,6 +228,18 @@ class _Reader:
             fault = self.noted(error, where)
             return replace(node, faults=(fault, *node.faults))
         return node
+
+    def _flawed(self, blob: _Blob, flawed: Flawed, depth: int) -> Node:
+        """The node of what a flawed descriptor means, as far as that can be found out."""
+        blob.faults += [self.noted(flaw, blob.where) for flaw in flawed.flaws]
+        if not flawed.media_type:
+            blob.kind = _USUAL.get(blob.role, blob.kind)
+        if self.source.remote or not flawed.identified:
+            return UnreadableNode(**blob.fields)
+        here = self.source.size_of(flawed.name)
+        if here is not None and "size" not in flawed.model_fields_set:
+            blob.descriptor = flawed.model_copy(update={"size": here})
+        return self._read(blob, depth)
 
     def noted(self, error: OciConvertError, where: str) -> OciConvertError:
         """What is noted of a fault, with its place; raises it where none is noted."""
@@ -335,7 +367,8 @@ class _Reader:
             if self.source.remote and error.code == "blob-missing":
                 return MissingNode(**blob.fields)
             raise
-        document = read_document(raw, blob.descriptor.media_type, blob.where, settle=blob.settle)
+        stated = blob.descriptor.media_type or None
+        document = read_document(raw, stated, blob.where, settle=blob.settle)
         blob.kind = document.kind
         contradicted = meant(blob.descriptor.media_type) not in (None, document.media_type)
         if self.faults is Faults.REPAIR and contradicted:

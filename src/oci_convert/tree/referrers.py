@@ -214,7 +214,8 @@ def read_images(
     named = list(roots) != everything
     found = sort_roots(source, [root for root in everything if not named or root not in roots])
     tops = list(roots) if named else found.images
-    tree = read_tree(source, tops, known=found.known, faults=faults)
+    beside = () if named else everything
+    tree = read_tree(source, tops, known=found.known, faults=faults, beside=beside)
     tree, sought = seek_referrers(source, tree, found, faults)
     digests: set[str] = {node.descriptor.digest for node in tree.documents()}
     read = partial(read_node, source, found.known, faults=faults)

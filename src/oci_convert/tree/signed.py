@@ -18,6 +18,7 @@ from oci_convert.documents.document import Document, Role, read_object
 from oci_convert.errors import OciConvertError
 from oci_convert.limits import limits
 from oci_convert.spec.digest import Digest
+from oci_convert.spec.flawed import Flawed
 from oci_convert.stores.base import Source
 
 __all__ = ["Signed", "is_signed", "may_be_signed", "signed_digest", "subject_of"]
@@ -61,8 +62,8 @@ def _types(document: Document) -> Iterator[str]:
 
 def subject_of(document: Document) -> Digest | None:
     """The digest that a document states as its subject."""
-    subjects = (slot for slot in document.slots if slot.role is Role.SUBJECT)
-    return next((slot.descriptor.name for slot in subjects), None)
+    named = (slot.descriptor for slot in document.slots if slot.role is Role.SUBJECT)
+    return next((it.name for it in named if not isinstance(it, Flawed)), None)
 
 
 def signed_digest(source: Source, document: Document, *, strict: bool = False) -> Digest | None:

@@ -18,6 +18,7 @@ from oci_convert.fault_codes import FAULTS
 from oci_convert.findings import Finding, Level, told
 from oci_convert.plain import Plain
 from oci_convert.progress import Progress
+from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Kind
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called, referrer_kind
@@ -44,14 +45,15 @@ class VerifiedImage(Plain):
     media_type: Annotated[str, Field(alias="mediaType")]
     """The media type of its manifest or index."""
     digest: str
-    """Its digest."""
+    """Its digest, as it is stated: of what is broken it may be none, or empty."""
     size: int
     """Bytes of its manifest or index."""
 
     @property
     def descriptor(self) -> Descriptor:
-        """The media type, digest and size of the image."""
-        return Descriptor(media_type=self.media_type, digest=self.digest, size=self.size)
+        """The media type, digest and size of the image; raises :class:`DocumentError` without."""
+        digest = Digest(self.digest)
+        return Descriptor(media_type=self.media_type, digest=digest, size=self.size)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -207,8 +209,9 @@ def _of_store(source: Source, tree: Tree, *, everything: bool) -> Iterator[Findi
     """What is worth knowing of the store as a whole."""
     if not isinstance(source, ContainersDirSource):
         for image in tree.images:
-            if called(image.root.annotations) is None and not _refers(image):
-                message = f"{image.node.descriptor.digest} has no name"
+            digest = image.node.descriptor.digest
+            if digest and called(image.root.annotations) is None and not _refers(image):
+                message = f"{digest} has no name"
                 yield Finding.of("untagged-image", image.node.where, message)
     if everything and isinstance(source, OciLayoutSource):
         yield from _orphans(source, tree)
@@ -230,12 +233,13 @@ def _refers(image: Image) -> bool:
 
 def _orphans(source: OciLayoutSource, tree: Tree) -> Iterator[Finding]:
     """The files below ``blobs/`` that no image names."""
-    named = {blob_name(image.root.descriptor.name) for image in tree.images}
+    named: set[str] = set()
     for node in tree.nodes():
         unread = node.kind in (Kind.INDEX, Kind.MANIFEST) or node.faults
         if node.document_or_none is None and unread and node.role is not Role.SUBJECT:
             return  # its children are unknown
-        named.update(blob_name(slot.descriptor.name) for slot, _ in node.named)
+        named.add(blob_name(node.descriptor.name))
+    named |= {blob_name(image.root.descriptor.name) for image in tree.images}
     for name in sorted(source.files.names("blobs")):
         if name not in named:
             yield Finding.of("orphan-blob", name, "not referenced by any image")

@@ -75,7 +75,7 @@ class _Drawing:
 
     def _box(self, blob: Inspected) -> str:
         """The box of a blob, which is drawn unless it stands already."""
-        key = f"{blob.kind} {blob.digest}"
+        key = f"{blob.kind} {blob.digest or blob.where}"
         if key not in self.boxes:
             box = self._new_box(key, blob.kind, _label(blob))
             if not blob.present:

@@ -61,7 +61,7 @@ def tree(inspection: Inspection, *, full: bool = False, title: str = "") -> None
     drawing = _Drawing(inspection, full=full, narrow=width is not None and width < _NARROW)
     layouts = _LAYOUTS[:1] if full else _LAYOUTS
     for finding in inspection.findings:
-        say(_finding(finding))
+        say(_finding(finding, finding.where.rpartition(": ")[0] + ": "))
     for line in laid_out(list(drawing.rows()), layouts, None if full else width, right={"size"}):
         say(line)
     if title:
@@ -88,7 +88,7 @@ class _Drawing:
     def _image(self, image: Inspected) -> Iterator[Row | Text]:
         title = Text(image.name or "(unnamed)", Style.STRONG)
         digest = image.digest
-        if digest in self._drawn:
+        if digest and digest in self._drawn:
             yield title + Text(f" is the same as {self._drawn[digest]}", Style.FAINT)
             return
         self._drawn[digest] = image.name or image.where
@@ -127,7 +127,7 @@ class _Drawing:
             "bare": joined(" ", [start, Text(blob.platform or "", Style.PLACE)]),
             "blob": joined(" ", [start, Text(about, Style.PLACE)]),
             "detailed": joined(" ", [start, Text(about or _detail(blob), Style.PLACE)]),
-            "size": Text(bytes_of(blob.size)),
+            "size": Text(bytes_of(blob.size) if blob.digest else ""),
             "digest": digest_of(blob.digest, whole=self.full),
             "family": Text(family_of(blob.family)),
             "type": Text(blob.media_type),
@@ -137,7 +137,7 @@ class _Drawing:
     def _notes(self, blob: Inspected) -> Text:
         left = [finding for finding in blob.findings if finding.level.value in _STYLES]
         told = [self._note(blob, note, left) for note in blob.notes]
-        return joined(", ", (*told, *map(_finding, left)))
+        return joined(", ", (*told, *(_finding(finding, f"{blob.where}.") for finding in left)))
 
     def _note(self, blob: Inspected, note: str, left: list[Finding]) -> Text:
         """A note; what it tells of the findings that are ``left`` is not told again."""
@@ -153,8 +153,13 @@ class _Drawing:
         return Text(note, Style.NOTE)
 
 
-def _finding(finding: Finding) -> Text:
-    return Text(finding.message, _STYLES.get(finding.level.value, Style.NOTE)) + _code(finding)
+def _finding(finding: Finding, above: str = "") -> Text:
+    """A finding; where it is below the blob that it is told of, its place from there."""
+    place = finding.where.removeprefix(above) if finding.where.startswith(above) else ""
+    style = _STYLES.get(finding.level.value, Style.NOTE)
+    return (
+        Text(f"{place}: " if place else "", style) + Text(finding.message, style) + _code(finding)
+    )
 
 
 def _code(finding: Finding) -> Text:
