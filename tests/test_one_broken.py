@@ -52,7 +52,6 @@ ENTRIES: dict[str, tuple[Change, str, bool]] = {
     "no size": (with_(size=...), "invalid-document", True),
     "a size that is a text": (with_(size="418"), "invalid-document", True),
     "a negative size": (with_(size=-1), "invalid-document", True),
-    "no media type": (with_(mediaType=...), "invalid-document", True),
     "a media type that is a number": (with_(mediaType=5), "invalid-document", True),
     "an annotation that is no text": (
         lambda entry: entry | {"annotations": {**entry.get("annotations", {}), "x": 5}},

@@ -321,7 +321,7 @@ def test_an_entry_keeps_its_platform_type_and_annotations() -> None:
         ("oci-layout", b'{"imageLayoutVersion":"2.0.0"}', "unknown-layout-version"),
         ("oci-layout", b"x" * (4 << 20 | 1), "document-too-large"),
         ("index.json", b"", "invalid-json"),
-        ("index.json", b'{"schemaVersion":2,"manifests":[{"digest":"../x"}]}', "invalid-document"),
+        ("index.json", b'{"schemaVersion":2,"manifests":[{"digest":"../x"}]}', "invalid-digest"),
     ],
 )
 def test_a_layout_that_cannot_be_read_is_neither_read_nor_written_to(

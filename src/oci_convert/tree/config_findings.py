@@ -36,7 +36,7 @@ def value_findings(node: DocumentNode) -> Iterator[Finding]:
             message = "it has no platform, as entries of a Docker list must"
             yield Finding.of("missing-field", where, message)
         told = any(remark.code in _NAMED_OTHERWISE for remark in child.remarks)
-        told = told or "media_type" not in slot.descriptor.model_fields_set
+        told = told or (bool(child.faults) and not slot.descriptor.media_type)
         for message in broken_values(slot.descriptor):
             if not (told and message.startswith("mediaType")):
                 yield Finding.of("invalid-value", where, message)
