@@ -25,7 +25,7 @@ _SINGLE: Final[Sequence[str]] = ("config", "subject")
 _LISTS: Final[Sequence[str]] = ("layers", "manifests")
 
 
-class Flawed(Descriptor):
+class Flawed(Descriptor, frozen=True):
     """What stands for a descriptor that does not say what, which or how large its blob is.
 
     It holds what is stated as it is stated, also a digest that is none; what is not stated is empty
@@ -41,7 +41,7 @@ class Flawed(Descriptor):
     def of(cls, stated: Mapping[str, Any], flaws: Sequence[OciConvertError]) -> Flawed:
         """What stands for a descriptor that ``stated`` is left of, because of its ``flaws``."""
         made = cls.model_validate(stated)
-        made._flaws = tuple(flaws)
+        object.__setattr__(made, "__pydantic_private__", {"_flaws": tuple(flaws)})
         return made
 
     @property
