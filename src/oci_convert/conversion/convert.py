@@ -309,7 +309,7 @@ def _refuse_twins(source_plans: Sequence[SourcePlan], sink: Sink) -> None:
             names: object = meant(root.annotations)
             if sink.capabilities.rows:  # there it is named once
                 names = repository_tag(root.annotations) or names
-            place = f"{one.source.label}: {planned.image.node.where}"
+            place = one.place(planned.image.node.where)
             digest, first = known.setdefault(names, (root.descriptor.digest, place))
             if names != (None, None) and digest != root.descriptor.digest:
                 raise UsageError(
