@@ -37,8 +37,7 @@ def check_rows(source_plans: Sequence[SourcePlan], where: str) -> None:
             images = {image.node.descriptor.digest: image for image in found}
             place = planned.image.node.where
             if len(images) > 1:
-                label = f"{one.source.label}: {place}"
-                raise _several_platforms(list(images.values()), label)
+                raise _several_platforms(list(images.values()), one.place(place))
             for row in map(_row, images.values()):
                 if repository_tag(root.annotations) is None:
                     untagged.append((row, one, root, place))
