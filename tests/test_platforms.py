@@ -22,6 +22,7 @@ from oci_convert.spec.models import Platform
 from oci_convert.spec.platforms import disagree, identity_of, matches, spelled
 from oci_convert.stores.memory import Memory
 from oci_convert.verification.verify import verify
+from support.command import Command
 from support.images import (
     Image,
     archive_of,
@@ -101,7 +102,7 @@ VERSIONS = {
 def test_a_version_of_windows_is_spelled_as_crane_and_containerd_do(text: str) -> None:
     assert matches(WINDOWS, text) == VERSIONS[text]
     assert Options(platforms=text).platforms == (text,)
-    assert str(WINDOWS) == "windows/amd64:10.0.20348.2655"
+    assert str(WINDOWS) == "windows(10.0.20348.2655+win32k)/amd64"
     assert matches(WINDOWS, str(WINDOWS))
 
 
@@ -251,6 +252,46 @@ def test_no_error_suggests_what_was_given(tmp_path: Path) -> None:
     assert set(suggested(refused.value)) == {f"windows/amd64:{build}" for build in BUILDS}
     for platform_there in suggested(refused.value):
         assert convert(source, Memory(), to="oci", platforms=platform_there).images
+
+
+FEATURES: dict[str, tuple[list[list[str]], list[str], bool]] = {
+    # the features of images that are alike else; how they are shown; whether that chooses them
+    "others": ([["a"], ["b"]], ["windows(10.0.1+a)/amd64", "windows(10.0.1+b)/amd64"], True),
+    "none": ([[], ["a"]], ["windows/amd64:10.0.1", "windows(10.0.1+a)/amd64"], False),
+    "more": ([["a"], ["a", "b"]], ["windows(10.0.1+a)/amd64", "windows(10.0.1+a+b)/amd64"], False),
+}
+
+
+@pytest.mark.parametrize(("features", "shown", "tell"), FEATURES.values(), ids=FEATURES)
+def test_features_are_shown_and_suggested_where_they_tell_apart(
+    features: list[list[str]], shown: list[str], tell: bool, command: Command
+) -> None:
+    images = []
+    for some in features:
+        layers = [layer("".join(some))]
+        said = {"os": "windows", "architecture": "amd64", "os.version": "10.0.1"}
+        config = minimal_config(layers, "windows/amd64")
+        platform = said | ({"os.features": some} if some else {})
+        images.append(oci_image(layers, config=config).with_entry(platform=platform))
+    write_layout({"app": image_list(images)}, Path("in"))
+    for option in ("--full", "--json", "--graph"):
+        assert all(one.split("(")[0] in command("inspect", "oci:in", option).out for one in shown)
+    assert all(one in command("inspect", "oci:in").out for one in shown)
+    (index,) = inspect("oci:in").images
+    assert [child.platform for child in index.children] == shown
+    target = "docker-archive:app.tar"
+    with pytest.raises(OciConvertError) as refused:
+        convert("oci:in", target, platforms="windows/amd64")
+    assert all(one in refused.value.message for one in shown)
+    assert ("platforms=…" in refused.value.remedy) == tell
+    wanted = shown if tell else [f"oci:in:{image.digest}" for image in images]
+    for one, image in zip(wanted, images, strict=True):
+        if tell:
+            report = convert("oci:in", Memory(), to="oci", platforms=one, flatten=True)
+        else:
+            assert image.digest in refused.value.remedy
+            report = convert(one, Memory(), to="oci")
+        assert report.images[0].new.digest == image.digest
 
 
 def test_twins_are_told_apart_by_their_digests(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ from oci_convert.errors import UsageError
 from oci_convert.findings import Finding
 from oci_convert.planning.decide import with_findings
 from oci_convert.planning.decisions import Decision, Restore, Rewrite
+from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called, repository_tag
 from oci_convert.stores.base import Root
 from oci_convert.text.wording import Wording
 from oci_convert.transform.document_edits import is_attestation, is_loadable
 from oci_convert.tree.choosing import how_to_choose
-from oci_convert.tree.nodes import platform_of
+from oci_convert.tree.nodes import Node, platform_of
 
 __all__ = ["check_rows"]
 
@@ -33,12 +34,13 @@ def check_rows(source_plans: Sequence[SourcePlan], where: str) -> None:
     untagged: list[tuple[_Row, SourcePlan, Root, str]] = []
     for one in source_plans:
         for root, planned in zip(one.roots, one.plan.images, strict=True):
-            found = _images(planned.decision)
-            images = {image.node.descriptor.digest: image for image in found}
+            found = _images(planned.decision, root.descriptor)
+            images = {image.node.descriptor.digest: (image, entry) for image, entry in found}
             place = planned.image.node.where
             if len(images) > 1:
-                raise _several_platforms(list(images.values()), one.place(place))
-            for row in map(_row, images.values()):
+                several = [(image.node, entry) for image, entry in images.values()]
+                raise _several_platforms(several, one.place(place))
+            for row in (_row(image) for image, _ in images.values()):
                 if repository_tag(root.annotations) is None:
                     untagged.append((row, one, root, place))
                 else:
@@ -60,24 +62,26 @@ def check_rows(source_plans: Sequence[SourcePlan], where: str) -> None:
         )
 
 
-def _images(decision: Decision) -> Iterator[Rewrite | Restore]:
-    """The images at and below a decision that will be in the archive."""
+def _images(
+    decision: Decision, entry: Descriptor
+) -> Iterator[tuple[Rewrite | Restore, Descriptor]]:
+    """The images at and below a decision that will be in the archive, each with its entry."""
     if not isinstance(decision, Rewrite | Restore):
         return
     if is_loadable(decision.node.document):
-        yield decision
+        yield decision, entry
     for child in decision.children:
         if child.included and not is_attestation(child.slot.descriptor):
-            yield from _images(child.decision)
+            yield from _images(child.decision, child.slot.descriptor)
 
 
 def _row(image: Rewrite | Restore) -> _Row:
     return tuple(slot.descriptor.digest for slot in image.node.document.slots)
 
 
-def _several_platforms(images: Sequence[Rewrite | Restore], where: str) -> UsageError:
-    platforms = [str(platform_of(image.node) or "unknown") for image in images]
-    choice = how_to_choose((image.node, None) for image in images)
+def _several_platforms(images: Sequence[tuple[Node, Descriptor]], where: str) -> UsageError:
+    platforms = [str(platform_of(node, entry) or "unknown") for node, entry in images]
+    choice = how_to_choose(images)
     return UsageError(
         f"there are {len(images)} images of one name ({', '.join(platforms)}), but a "
         "docker-save archive holds only one",

@@ -184,10 +184,14 @@ class Platform(Model, frozen=True):
     """CPU features: Docker's, reserved in OCI."""
 
     def __str__(self) -> str:
-        """``linux/arm64/v8``; with the version of a system, ``windows/amd64:10.0.20348.2655``."""
-        parts = (self.os, self.architecture, self.variant)
-        version = f":{self.os_version}" if self.os_version else ""
-        return "/".join(part for part in parts if part) + version
+        """``linux/arm64/v8``; with the version of a system, ``windows/amd64:10.0.20348.2655``, and
+        with its features ``windows(10.0.20348.2655+win32k)/amd64``.
+        """
+        system, version = self.os, f":{self.os_version}" if self.os_version else ""
+        if self.os_features:
+            system = f"{self.os}({'+'.join((self.os_version or '', *self.os_features))})"
+            version = ""
+        return "/".join(filter(None, (system, self.architecture, self.variant))) + version
 
 
 PlatformLike: TypeAlias = str | Platform

@@ -110,7 +110,7 @@ def _parsed(text: str) -> _Wanted | None:
 
 def spelled(platform: PlatformLike) -> str:
     """``platform`` as it may be spelled; raises :class:`UsageError` (``invalid-platform``)."""
-    text = platform if isinstance(platform, str) else _text_of(platform)
+    text = platform if isinstance(platform, str) else str(platform)
     if _parsed(text) is None:
         raise UsageError(
             f"{text!r} is not a platform",
@@ -121,16 +121,6 @@ def spelled(platform: PlatformLike) -> str:
             ),
         )
     return text
-
-
-def _text_of(platform: object) -> str:
-    """What an object says, features of the system included; of what is no platform, its text."""
-    from oci_convert.spec.models import Platform
-
-    if not isinstance(platform, Platform) or not platform.os_features:
-        return str(platform)
-    system = f"{platform.os}({'+'.join((platform.os_version or '', *platform.os_features))})"
-    return "/".join(filter(None, (system, platform.architecture, platform.variant)))
 
 
 def platform_of(platform: PlatformLike) -> Platform:
@@ -159,7 +149,7 @@ def spelled_all(platforms: PlatformLike | Iterable[PlatformLike]) -> tuple[str, 
 
     if isinstance(platforms, str | bytes | Platform) or not isinstance(platforms, Iterable):
         platforms = (platforms,)
-    several = (one.split(",") if isinstance(one, str) else [_text_of(one)] for one in platforms)
+    several = (one.split(",") if isinstance(one, str) else [str(one)] for one in platforms)
     return tuple(
         dict.fromkeys(spelled(text) for texts in several for text in map(str.strip, texts))
     )
