@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import pickle
 import subprocess
 import sys
 import tarfile
@@ -679,3 +680,11 @@ def test_an_image_says_its_id_its_size_and_what_speaks_of_it() -> None:
         with images.open(found[signed.digest].descriptor) as file:
             assert file.read() == signed.manifest
         assert images.find("other").referrers == ()
+
+
+def test_what_is_open_cannot_go_to_another_process() -> None:
+    with open_images(store(app=AMD64)) as images:
+        image = images.find()
+        for view in (images, image, image.layers[0], image.files()):
+            with pytest.raises(TypeError, match="open the store there"):
+                pickle.dumps(view)

@@ -48,6 +48,14 @@ IMAGES: dict[str, Callable[[], SmallImage]] = {
     "an index": lambda: image_index(oci_image(), attestation(oci_image()), annotations={"a": "b"}),
     "an index in an index": lambda: image_index(image_index(oci_image())),
 }
+
+
+def test_a_small_image_is_told_in_a_line() -> None:
+    image = docker_image({"a": "1" * 10_000})
+    assert repr(image).startswith("SmallImage(descriptor=<sha256:")
+    assert len(repr(image)) < 200
+
+
 WINDOWS = ("windows/amd64:10.0.17763.1", "windows(10.0.20348.2+win32k)/amd64", "linux/arm/v7")
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from os import PathLike
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from oci_convert.errors import BlobError, concerning, located
 from oci_convert.layers.chunk_reader import ChunkReader
@@ -49,6 +49,9 @@ class OpenStore:
                     raise error
             self._stack = stack.pop_all()
         self._closed = False
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("what is read of an open store stays here: open the store there, too")
 
     @property
     def source(self) -> Source:

@@ -29,6 +29,7 @@ from oci_convert.spec.names import annotations_for, called
 from oci_convert.spec.platforms import platform_of
 from oci_convert.stores.base import Root, Sink, SinkOptions, SinkStore
 from oci_convert.stores.opening import SinkLike, sink_store
+from oci_convert.text.brief import Brief
 
 __all__ = [
     "SmallImage",
@@ -53,8 +54,8 @@ Files = Mapping[str, str | bytes]
 S = TypeVar("S", bound=SinkLike)
 
 
-@dataclass(frozen=True)
-class SmallImage:
+@dataclass(frozen=True, repr=False)
+class SmallImage(Brief):
     """A manifest or an index, and everything below it."""
 
     descriptor: Descriptor
