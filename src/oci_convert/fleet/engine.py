@@ -77,8 +77,9 @@ def convert_many(
 
     Every result is written to the file ``results``, and at the end a line that sums up. With
     ``resume``, jobs that it says are done are not done again, unless their source or their options
-    have changed since. ``fail_fast`` begins no job after one has failed. ``on_result`` is called
-    with each result, ``records`` is a directory for the record of each job that was done.
+    have changed since. ``fail_fast`` takes no more jobs once one has failed; what the executor has
+    already may still run. ``on_result`` is called with each result, ``records`` is a directory for
+    the record of each job that was done.
 
     Raises :class:`UsageError` (``version-mismatch``: a worker has another version of this package),
     :class:`StoreError` (``executor-broken``, and what the system refuses) and
