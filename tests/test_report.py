@@ -313,7 +313,7 @@ def test_what_one_source_has_wrong_is_taken_from_the_next_one() -> None:
     target = Memory()
     report = convert([wrong, Memory(files).image("a")], target, to="oci", keep_going=True)
     assert [one.name for one in report.images] == ["a"]
-    assert [one.where for one in report.failures] == ["images[0].layers[0]"] * 2
+    assert [one.where for one in report.failures] == [f"images[{i}].layers[0]" for i in (0, 1)]
     assert target.files[blob] == files[blob]
     assert verify(target).sound
 

@@ -269,7 +269,10 @@ class Transfer:
             source = load.first.source_plan.source
             for move in load.moves:
                 if move.source_plan.source is source:
-                    move.source_plan.failure = move.source_plan.failure or error
+                    failure = error
+                    if error.where == load.first.place:
+                        failure = error.but(where=move.place)
+                    move.source_plan.failure = move.source_plan.failure or failure
             rest = [move for move in load.others if move.source_plan.source is not source]
             if rest:
                 self._move(_Load(rest[0], rest[1:], load.done))
