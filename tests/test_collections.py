@@ -142,6 +142,42 @@ def test_verify_answers_for_each_store_and_ends_with_the_worst_answer(
 
 
 @pytest.mark.parametrize("verb", ["inspect", "verify"])
+@pytest.mark.parametrize("below", ["", "registry.test:5000", "registry.test:5000/team"])
+def test_a_tree_of_dir_images_is_taken_by_its_transport(
+    folder: Path, command: Command, verb: str, below: str
+) -> None:
+    whole, named = (command(verb, f"{prefix}{folder / below}") for prefix in ("", "dir:"))
+    assert named.status == whole.status == 0
+    assert named.out == whole.out
+    assert f"dir:{folder}/registry.test:5000/team/app:1.0" in named.out
+
+
+def test_a_folder_without_dir_images_is_none_of_them(folder: Path, command: Command) -> None:
+    refused = command("inspect", f"dir:{folder / 'saved'}")
+    assert refused.status == 1
+    assert "a directory of images" in refused.err
+
+
+INTERRUPTED = {
+    "a dir: without a manifest": ("dir", "version", "Directory Transport Version: 1.1\n"),
+    "a layout without a list": ("oci", "oci-layout", '{"imageLayoutVersion":"1.0.0"}'),
+}
+
+
+@pytest.mark.parametrize("verb", ["inspect", "verify"])
+@pytest.mark.parametrize("case", INTERRUPTED)
+def test_what_was_interrupted_is_told_by_its_name_and_stops_nothing(
+    folder: Path, command: Command, verb: str, case: str
+) -> None:
+    transport, name, content = INTERRUPTED[case]
+    (folder / "empty" / name).write_text(content)
+    ended = command(verb, str(folder))
+    assert ended.status == 1
+    assert re.fullmatch(rf"error: {transport}:{folder}/empty: .*\n", ended.err)
+    assert "unnamed" in ended.out
+
+
+@pytest.mark.parametrize("verb", ["inspect", "verify"])
 def test_json_is_a_line_for_each_store(folder: Path, command: Command, verb: str) -> None:
     lines = command(verb, str(folder), "--json").out.splitlines()
     assert [json.loads(line)["source"] for line in lines] == [str(s) for s in stores_in(folder)]

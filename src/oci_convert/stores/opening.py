@@ -34,6 +34,7 @@ SourceLike: TypeAlias = str | PathLike[str] | SourceStore
 SinkLike: TypeAlias = str | PathLike[str] | SinkStore
 """What images are written to: a reference, a path, or a store object."""
 
+_DIR: Final = "dir"
 _MARKS: Final = (("oci-layout", "index.json"), ("version", "manifest.json"))
 """Files by which a folder certainly is a layout or a ``dir:``."""
 _MEMBERS: Final[dict[type, tuple[str, ...]]] = {
@@ -100,9 +101,14 @@ def check_apart(source: SourceLike, target: SinkStore) -> None:
 
 
 def each_store(given: SourceLike, *, follow_links: bool = False) -> list[SourceLike]:
-    """The stores in a folder that is none itself (:func:`stores_in`); else what was given."""
+    """The stores in a folder that is none itself (:func:`stores_in`); else what was given.
+
+    ``dir:`` may be such a folder, too: what ``skopeo sync`` writes is a tree of ``dir:`` images.
+    """
     meant = _named(given)
-    if not isinstance(meant, Reference) or meant.transport or not Path(meant.path).is_dir():
+    if not isinstance(meant, Reference) or meant.transport not in (None, _DIR):
+        return [given]
+    if not Path(meant.path).is_dir():
         return [given]
     if any(all(Path(meant.path, name).is_file() for name in marks) for marks in _MARKS):
         return [given]
@@ -111,6 +117,8 @@ def each_store(given: SourceLike, *, follow_links: bool = False) -> list[SourceL
     found = [*stores_in(meant.path, follow_links=follow_links)]
     if not found or Path(found[0].path).samefile(meant.path):
         return [given]
+    if meant.transport and not any(one.transport == _DIR for one in found):
+        return [given]  # who opens it is told what is there
     return [*found]
 
 
