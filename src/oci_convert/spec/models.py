@@ -70,6 +70,14 @@ _MEMBERS: Final = {
 """Fields that documents spell in another way; all others are called as in documents."""
 
 
+def _made(self: BaseModel, /, **given: Any) -> None:
+    BaseModel.__init__(self, **_stated_by(cast("type[Model]", type(self)), given))
+
+
+if not TYPE_CHECKING:  # reading a document makes no use of it, as with the one of pydantic
+    _made.__pydantic_base_init__ = True
+
+
 class Model(BaseModel, frozen=True):
     """Base of all models: strict, frozen, unknown members kept."""
 
@@ -86,12 +94,7 @@ class Model(BaseModel, frozen=True):
     """What an object states that is made without it, by member: a value, or what makes it."""
 
     if not TYPE_CHECKING:  # the types of the fields say more
-
-        def __init__(self, /, **given: Any) -> None:
-            super().__init__(**_stated_by(type(self), given))
-
-        # Reading a document makes no use of it, as with the one of pydantic.
-        __init__.__pydantic_base_init__ = True
+        __init__ = _made
 
     def __hash__(self) -> int:
         """Of all that can be hashed: annotations cannot, and need not make a difference."""
@@ -256,12 +259,19 @@ class Manifest(Model, frozen=True):
     _implied: ClassVar[Mapping[str, Any]] = {"mediaType": _manifest_type, "layers": ()}
 
     schema_version: int
+    """2."""
     media_type: str | None = None
+    """What it calls itself."""
     artifact_type: str | None = None
+    """What it is about, if it is no image."""
     config: Descriptor
+    """The configuration of the image."""
     layers: tuple[Descriptor, ...] | None = Field(default=None, strict=False)
+    """The layers, the lowest first."""
     subject: Annotated[Descriptor | None, BeforeValidator(_stated)] = None
+    """The manifest that it refers to."""
     annotations: dict[str, str] | None = None
+    """What is said of it."""
 
 
 class Index(Model, frozen=True):
@@ -276,11 +286,17 @@ class Index(Model, frozen=True):
     }
 
     schema_version: int
+    """2."""
     media_type: str | None = None
+    """What it calls itself."""
     artifact_type: str | None = None
+    """What it is about, if it is an artifact."""
     manifests: tuple[Descriptor, ...] | None = Field(default=None, strict=False)
+    """What it lists, with the platform of each image."""
     subject: Annotated[Descriptor | None, BeforeValidator(_stated)] = None
+    """The manifest that it refers to."""
     annotations: dict[str, str] | None = None
+    """What is said of it."""
 
 
 class RootFS(Model, frozen=True):
@@ -291,16 +307,22 @@ class RootFS(Model, frozen=True):
     type: str | None = None
     """``layers``, which a new object has; anything else breaks the specification."""
     diff_ids: tuple[Annotated[str, AfterValidator(_digest)], ...] = Field(default=(), strict=False)
+    """The digests of their tars, the lowest first."""
 
 
 class History(Model, frozen=True):
     """How a layer came to be (image-spec ``config.md``)."""
 
     created: str | None = None
+    """When, as RFC 3339 writes it."""
     author: str | None = None
+    """By whom."""
     created_by: str | None = None
+    """By which command."""
     comment: str | None = None
+    """What is said of it."""
     empty_layer: bool | None = None
+    """Whether there is no layer for it."""
 
 
 class ImageConfig(Model, frozen=True):
@@ -314,15 +336,25 @@ class ImageConfig(Model, frozen=True):
     _implied: ClassVar[Mapping[str, Any]] = {"rootfs": lambda _: RootFS()}
 
     created: str | None = None
+    """When, as RFC 3339 writes it."""
     author: str | None = None
+    """By whom."""
     architecture: Annotated[str | None, Field(default=None)]
+    """As Go calls it: ``amd64``."""
     os: Annotated[str | None, Field(default=None)]
+    """As Go calls it: ``linux``."""
     os_version: str | None = None
+    """The version of Windows."""
     os_features: tuple[str, ...] | None = Field(default=None, strict=False)
+    """What the system must be able to do."""
     variant: str | None = None
+    """The variant of the CPU: ``v7``."""
     config: RuntimeConfig | None = None
+    """How a container is run."""
     rootfs: RootFS | None = None
+    """The layers, uncompressed."""
     history: tuple[History, ...] | None = Field(default=None, strict=False)
+    """How the layers came to be, the lowest first."""
 
     @property
     def platform(self) -> Platform | None:
@@ -345,14 +377,23 @@ class RuntimeConfig(Model, frozen=True):
     model_config: ClassVar[ConfigDict] = ConfigDict(alias_generator=to_pascal)
 
     user: str | None = None
+    """As whom: ``1000:1000``."""
     exposed_ports: dict[str, Any] | None = None
+    """The ports that it listens at: ``{"80/tcp": {}}``."""
     env: tuple[str, ...] | None = Field(default=None, strict=False)
+    """Variables of the environment, as ``NAME=value``."""
     entrypoint: tuple[str, ...] | None = Field(default=None, strict=False)
+    """The program, and its first arguments."""
     cmd: tuple[str, ...] | None = Field(default=None, strict=False)
+    """Arguments of the program or, without an entrypoint, the program and its arguments."""
     volumes: dict[str, Any] | None = None
+    """Directories that outlive it: ``{"/data": {}}``."""
     working_dir: str | None = None
+    """The directory that it starts in."""
     labels: dict[str, str] | None = None
+    """What is said of it."""
     stop_signal: str | None = None
+    """What ends it: ``SIGTERM``."""
     args_escaped: bool | None = None
     """Of Windows: whether ``cmd`` is a command line already."""
 
