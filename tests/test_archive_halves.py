@@ -98,6 +98,10 @@ DAMAGE: dict[str, Change] = {
     "an index.json that is empty": replaced("index.json", b""),
     "an index.json that is cut off": replaced("index.json", b'{"schemaVersion":2,"mani'),
     "an index.json that is no JSON": replaced("index.json", b"\0" * 400),
+    "an index.json with a byte order mark": lambda members: {
+        **members,
+        "index.json": b"\xef\xbb\xbf" + text(members, "index.json"),
+    },
     "an index.json that is an array": replaced("index.json", b"[]"),
     "an unknown layout version": replaced("oci-layout", b'{"imageLayoutVersion":"3.0.0"}'),
     "an oci-layout that is empty": replaced("oci-layout", b""),

@@ -42,7 +42,7 @@ __all__ = ["DAMAGE", "IndexEntries"]
 DAMAGE: Final = frozenset(
     {
         *("blob-missing", "blob-truncated", "wrong-size", "digest-mismatch"),
-        *("invalid-json", "not-utf-8", "trailing-data", "lone-surrogate"),
+        *("invalid-json", "not-utf-8", "byte-order-mark", "trailing-data", "lone-surrogate"),
         *("invalid-document", "invalid-digest", "unknown-layout-version", "unknown-media-type"),
     }
 )
