@@ -21,7 +21,7 @@ def put(media_type: str, data: bytes) -> Descriptor:
 with tarfile.open(fileobj=(buffer := BytesIO()), mode="w") as tar:
     tar.add(sys.argv[1], arcname=".")
 layer = put("application/vnd.oci.image.layer.v1.tar", buffer.getvalue())
-rootfs = RootFS(type="layers", diff_ids=(layer.digest,))
+rootfs = RootFS(diff_ids=(layer.digest,))
 config = ImageConfig(architecture="amd64", os="linux", rootfs=rootfs)
 blob = put("application/vnd.oci.image.config.v1+json", config.model_dump_json().encode())
 manifest = Manifest(schema_version=2, config=blob, layers=(layer,))
