@@ -174,6 +174,21 @@ def test_a_bare_path_of_a_destination_has_no_ref(here: Path, text: str) -> None:
     assert inspect(text).images
 
 
+@pytest.mark.parametrize("transport", ["oci", "docker-archive", "oci-archive"])
+def test_a_digest_of_a_path_gets_the_right_spelling(here: Path, transport: str) -> None:
+    digest = f"sha256:{'0' * 64}"
+    before = sorted(here.iterdir())
+    with pytest.raises(UsageError) as caught:
+        convert("app.tar", f"{transport}:new@{digest}", to="oci")
+    assert caught.value.remedy == f"did you mean {transport}:new?"
+    with pytest.raises(UsageError) as caught:
+        inspect(f"{transport}:plain@{digest}")
+    assert caught.value.remedy == f"did you mean {transport}:plain:@{digest}?"
+    assert sorted(here.iterdir()) == before
+    digest = inspect("plain").images[0].digest
+    assert inspect(f"oci:plain:@{digest}").images[0].digest == digest
+
+
 def test_a_tag_that_ends_so_is_one_behind_an_archive(here: Path) -> None:
     convert("app.tar", "docker-archive:new.tar:app:1.tar", fsync=False)
     assert inspect("docker-archive:new.tar:app:1.tar").images

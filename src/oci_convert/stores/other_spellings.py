@@ -12,7 +12,14 @@ from oci_convert.stores.files.archive_names import is_archive_name
 from oci_convert.text.suggestion import did_you_mean, nearest
 from oci_convert.text.wording import Wording
 
-__all__ = ["SPELLING", "in_a_registry", "refuse_elsewhere", "refuse_misspelt", "refuse_url"]
+__all__ = [
+    "SPELLING",
+    "in_a_registry",
+    "refuse_digest_of_path",
+    "refuse_elsewhere",
+    "refuse_misspelt",
+    "refuse_url",
+]
 
 SPELLING: Final = "a reference is oci:PATH[:REF], dir:PATH, docker-archive:FILE[:REF], …"
 """The remedy of errors about references."""
@@ -117,6 +124,24 @@ def refuse_url(transport: str, rest: str, text: str) -> None:
             where=text,
             remedy=did_you_mean(f"{transport}:{_path(rest)}"),
         )
+
+
+def refuse_digest_of_path(
+    transport: str, path: str, ref: str, text: str, *, destination: bool
+) -> None:
+    """Raise for a digest that stands where the path ends, as regctl writes it."""
+    store, at, algorithm = path.rpartition("@")
+    if not at or not store or re.fullmatch("sha(?:256|384|512)", algorithm) is None:
+        return
+    if re.fullmatch("[0-9a-f]+", ref) is None or os.path.lexists(path):
+        return
+    meant = f"{transport}:{store}" if destination else f"{transport}:{store}:@{algorithm}:{ref}"
+    raise UsageError(
+        "a destination has no digest yet" if destination else "a digest stands behind a colon",
+        code="invalid-reference",
+        where=text,
+        remedy=did_you_mean(meant),
+    )
 
 
 def refuse_misspelt(transport: str, rest: str, text: str, known: Sequence[str]) -> None:

@@ -27,6 +27,7 @@ from oci_convert.stores.layout_index_text import IndexReader
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource
 from oci_convert.stores.other_spellings import (
     SPELLING,
+    refuse_digest_of_path,
     refuse_elsewhere,
     refuse_misspelt,
     refuse_url,
@@ -128,6 +129,7 @@ def parse(text: str, *, destination: bool = False) -> Reference:
     path, ref = (rest, "") if transport == _DIRECTORY else _divided(rest)
     if not path:
         raise _invalid(text, "it has no path")
+    refuse_digest_of_path(transport, path, ref, text, destination=destination)
     cut = is_archive_name(ref) and not is_archive_name(path)
     if destination and transport in _ARCHIVES and cut:
         raise UsageError(
