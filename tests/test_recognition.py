@@ -293,7 +293,7 @@ STRANGERS = {
     "lz4": (
         b"\x04\x22\x4d\x18" + bytes(100),
         "compressed with lz4",
-        "lz4 -dc < FILE | oci-convert",
+        "lz4 -dc < FILE | convert(",
     ),
 }
 
