@@ -594,10 +594,9 @@ def test_a_row_that_lacks_a_file_is_an_image_that_cannot_be_read() -> None:
     bad, good = store.roots()
     assert (bad.name, good.name) == ("docker.io/library/app:1", "docker.io/library/other:1")
     check(store, good, sound)
-    for attempt in (store.size, store.open):
-        with pytest.raises(StoreError) as caught:
-            attempt(bad.descriptor.name)
-        assert caught.value.code == "member-missing"
+    with pytest.raises(StoreError) as caught:
+        read(store, bad.descriptor)
+    assert caught.value.code == "member-missing"
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,11 @@ MISSING: dict[str, tuple[Image, str, str]] = {
         "missing-field",
         "it has no platform, as entries of a Docker list must",
     ),
+    "os and architecture of a platform": (
+        image_list([oci_image().with_entry(platform={"os": "", "architecture": ""})]),
+        "missing-field",
+        "its platform lacks os and architecture",
+    ),
     "rootfs": (with_config(lambda it: it.pop("rootfs")), "config-problem", "rootfs is missing"),
     "rootfs, null": (
         with_config(lambda it: it.update(rootfs=None)),

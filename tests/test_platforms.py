@@ -254,6 +254,16 @@ def test_no_error_suggests_what_was_given(tmp_path: Path) -> None:
         assert convert(source, Memory(), to="oci", platforms=platform_there).images
 
 
+def test_features_that_contradict_the_config_are_told() -> None:
+    layers, said = [layer("a")], {"os": "windows", "architecture": "amd64"}
+    config = minimal_config(layers, "windows/amd64", **{"os.features": ["b"]})
+    for features, expected in ((["a"], {"platform-mismatch"}), (["b"], set()), ([], set())):
+        entry = said | {"os.features": features}
+        image = oci_image(layers, config=config).with_entry(platform=entry)
+        found = {it.code for it in verify(store(app=image_list([image]))).findings}
+        assert found == expected
+
+
 FEATURES: dict[str, tuple[list[list[str]], list[str], bool]] = {
     # the features of images that are alike else; how they are shown; whether that chooses them
     "others": ([["a"], ["b"]], ["windows(10.0.1+a)/amd64", "windows(10.0.1+b)/amd64"], True),

@@ -18,6 +18,7 @@ from oci_convert.errors import BlobError, OciConvertError, StoreError
 from oci_convert.findings import Finding
 from oci_convert.layers.streams import end, read_chunks, verified
 from oci_convert.spec.digest import Digest
+from oci_convert.spec.flawed import Flawed
 from oci_convert.spec.media_types import Family
 from oci_convert.spec.models import Descriptor
 from oci_convert.spec.names import called, outside_grammar
@@ -229,7 +230,12 @@ class Source(Closing, ABC):
             yield from read_chunks(file)
 
     def read(self, descriptor: Descriptor, where: str) -> Iterator[bytes]:
-        """The chunks of a blob; ends verified (digest and length) or raises :class:`BlobError`."""
+        """The chunks of a blob; ends verified (digest and length) or raises :class:`BlobError`.
+
+        Raises what is wrong with a descriptor that only stands for a broken one.
+        """
+        if isinstance(descriptor, Flawed):
+            raise descriptor.flaws[0]
         return verified(self.stream(descriptor), descriptor.name, descriptor.size, where)
 
     def head(self, descriptor: Descriptor) -> bytes:

@@ -115,7 +115,9 @@ class DockerArchiveSource(FilesSource):
             descriptor, remarks = built.descriptor, (*ignored, *built.remarks)
             self._built[descriptor.name] = built.manifest
         except OciConvertError as error:
-            descriptor = unreadable(error)
+            descriptor, manifest = unreadable(row, self._row_files, error)
+            if manifest:
+                self._built[descriptor.name] = manifest
         annotations = annotations_for(tag) if tag else {}
         faults = () if row.fault is None else (row.fault,)
         name = called(annotations)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -200,6 +201,8 @@ class RowFiles:
         self.files = files
         self._blobs: dict[Digest, str] = {}
         """Where the configs and layers of built images are."""
+        self._shown: dict[Digest, str] = {}
+        """Where those are that only who looks at a broken image reads."""
         self._digests: dict[tuple[str, str], Digest] = {}
 
     def size(self, path: str) -> int | None:
@@ -243,12 +246,16 @@ class RowFiles:
             return
         raise inconsistent(f"{path} and {first} should be the same, but {differ}", where)
 
+    def show(self, blob: Descriptor, path: str) -> None:
+        """Note where a blob of a broken image is, unless a sound one has it."""
+        self._shown.setdefault(blob.name, path)
+
     def where(self, digest: Digest) -> str:
         """The file of a blob: that of the layout, if the archive is one and has it."""
         name = blob_name(digest)
         if self.files.blob_size(name) is not None:
             return name
-        return self._blobs.get(digest, name)
+        return self._blobs.get(digest) or self._shown.get(digest, name)
 
 
 class Built(NamedTuple):
@@ -280,9 +287,36 @@ def build(row: Row, files: RowFiles) -> Built:
     return Built(descriptor, manifest, tuple(remarks))
 
 
-def unreadable(error: OciConvertError) -> Descriptor:
-    """What stands for the manifest of a row that cannot be built."""
-    return Flawed.of({"mediaType": _MANIFEST}, [error])
+def unreadable(row: Row, files: RowFiles, error: OciConvertError) -> tuple[Descriptor, bytes]:
+    """What stands for the manifest of a row that cannot be built, because of ``error``.
+
+    For who looks at it, a manifest of what is there; it is empty if its config is not.
+    """
+    stated: dict[str, Any] = {"mediaType": _MANIFEST}
+    manifest = b""
+    with suppress(OciConvertError):
+        if row.fault is None and files.size(row.config) is not None:
+            manifest = _sketched(row, files)
+            stated |= {"digest": Digest.of(manifest), "size": len(manifest)}
+    return Flawed.of(stated, [error]), manifest
+
+
+def _sketched(row: Row, files: RowFiles) -> bytes:
+    """A manifest of the config of a row and its layers, of which some may be missing."""
+    raw = files.files.read(row.config)
+    config = Descriptor(media_type=_CONFIG, digest=Digest.of(raw), size=len(raw))
+    files.show(config, row.config)
+    diff_ids: Sequence[str | None] = [None] * len(row.layers)
+    with suppress(OciConvertError):
+        diff_ids = _diff_ids(raw, row)
+    layers = []
+    for path, diff_id in zip(row.layers, diff_ids, strict=True):
+        if files.size(path) is not None:
+            layers.append(_layer(path, files.packing(path), diff_id or files.digest(path), files))
+            files.show(layers[-1], path)
+        elif diff_id is not None:
+            layers.append(Descriptor(media_type=_PLAIN, digest=diff_id, size=0))
+    return built_manifest(config, layers)
 
 
 def _diff_ids(raw: bytes, row: Row) -> tuple[str, ...]:

@@ -97,7 +97,18 @@ def platform_findings(entry: Descriptor, node: Node, where: str) -> Iterator[Fin
     """
     config = config_of(node)
     stated = None if config is None else config.platform
-    if stated is None or entry.platform is None or not disagree(entry.platform, stated):
+    if entry.platform is None:
+        return
+    lacking = [name for name in ("os", "architecture") if not getattr(entry.platform, name)]
+    if lacking:
+        message = f"its platform lacks {' and '.join(lacking)}"
+        yield Finding.of("missing-field", where, message)
+        return
+    if stated is None:
+        return
+    features = entry.platform.os_features, stated.os_features
+    other_features = all(features) and set(features[0] or ()) != set(features[1] or ())
+    if not (other_features or disagree(entry.platform, stated)):
         return
     # Clients choose by the entry: a slightly different variant in the config, as buildah writes it,
     # does no harm.

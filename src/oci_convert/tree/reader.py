@@ -237,8 +237,8 @@ class _Reader:
         if self.source.remote or not flawed.identified:
             return UnreadableNode(**blob.fields)
         here = self.source.size_of(flawed.name)
-        if here is not None and "size" not in flawed.model_fields_set:
-            blob.descriptor = flawed.model_copy(update={"size": here})
+        size = flawed.size if here is None or "size" in flawed.model_fields_set else here
+        blob.descriptor = Descriptor(media_type=flawed.media_type, digest=flawed.name, size=size)
         return self._read(blob, depth)
 
     def noted(self, error: OciConvertError, where: str) -> OciConvertError:
