@@ -137,19 +137,17 @@ class Model(BaseModel, frozen=True):
 def _stated_by(model: type[Model], given: Mapping[str, Any]) -> dict[str, Any]:
     """What a constructor was given, by member: only what the model knows; ``None`` says nothing."""
     spelled = _spellings(model)
-    stated = {spelled[name]: value for name, value in given.items() if name in spelled}
-    stated = {member: value for member, value in stated.items() if value is not None}
-    faults = [
-        InitErrorDetails(type=_unknown(model, name), loc=(name,), input=given[name])
-        for name in given
-        if name not in spelled
-    ]
-    faults += [
-        InitErrorDetails(type="missing", loc=(name,), input=given)
-        for name in model._required
-        if spelled[name] not in stated
-    ]
-    if faults:
+    stated: dict[str, Any] = {
+        spelled.get(name, name): value for name, value in given.items() if value is not None
+    }
+    lacking = [name for name in model._required if spelled[name] not in stated]
+    unknown = [name for name in given if name not in spelled]
+    if unknown or lacking:
+        faults = [
+            InitErrorDetails(type=_unknown(model, name), loc=(name,), input=given[name])
+            for name in unknown
+        ]
+        faults += [InitErrorDetails(type="missing", loc=(name,), input=given) for name in lacking]
         raise ValidationError.from_exception_data(model.__name__, faults)
     for member, value in model._implied.items():
         if member not in stated:
