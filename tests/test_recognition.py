@@ -117,9 +117,9 @@ def test_a_store_with_a_fault_is_still_that_store(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("layout", "contains an OCI layout; choose another directory or, to add to it, write oc"),
-        ("saved", "contains a docker-save archive; choose another directory"),
-        ("old", "contains a docker-save archive; choose another directory"),
+        ("layout", "contains an OCI layout; choose another name or, to add to it, write oc"),
+        ("saved", "contains a docker-save archive; choose another name"),
+        ("old", "contains a docker-save archive; choose another name"),
     ],
 )
 def test_a_dir_is_not_written_into_a_store_of_another_kind(
@@ -132,6 +132,32 @@ def test_a_dir_is_not_written_into_a_store_of_another_kind(
             convert(stores / "dual.tar", f"dir:{target}", to="docker", force=force)
         assert caught.value.code == "other-store"
     assert sorted(target.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("oci:directory", "contains a dir: image; choose another name"),
+        ("oci:saved:app:2", "contains a docker-save archive; choose another name"),
+        (
+            "docker-archive:layout",
+            "contains an OCI layout; choose another name or, to add to it, w",
+        ),
+        ("oci-archive:directory:x", "contains a dir: image; choose another name"),
+        ("oci:app.tar", "there is a file of this name; choose another name; an archive is docker-"),
+    ],
+)
+def test_nothing_is_written_through_the_wrong_door(
+    stores: Path, tmp_path: Path, target: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("directory", "saved", "layout"):
+        shutil.copytree(stores / name, tmp_path / name, symlinks=True)
+    (tmp_path / "app.tar").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(OciConvertError, match=said):
+        convert(stores / "dual.tar", target, fsync=False)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_folder_with_a_manifest_of_its_own_may_hold_a_layout(tmp_path: Path) -> None:

@@ -237,3 +237,16 @@ def test_what_a_url_says_of_its_user_is_not_repeated() -> None:
 def test_a_path_that_is_there_is_a_path(here: Path, name: str) -> None:
     (here / "app.tar").rename(here / name)
     assert inspect(name).images
+
+
+ADDRESSES = ("localhost:5000/team/app", "registry.example.com/team/app:1", "host:443/app@sha256:00")
+
+
+@pytest.mark.parametrize("text", ADDRESSES)
+def test_the_address_of_a_registry_is_no_path_to_write_to(text: str) -> None:
+    with pytest.raises(UsageError, match=f"did you mean docker://{text}") as caught:
+        parse(text, destination=True)
+    assert caught.value.remedy.endswith(f"for a folder of that name write ./{text}")
+    assert parse(text) == Reference(None, text)  # what is read is looked for first
+    for meant in (f"./{text}", "new:1", "new/app:1", "new.d/app"):
+        assert parse(meant, destination=True) == Reference(None, meant)

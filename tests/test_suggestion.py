@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,13 @@ IMAGES: Mapping[str, Any] = {
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with two stores to misspell."""
+    """A folder with stores to misspell, and what is none."""
     monkeypatch.chdir(tmp_path)
     write_layout(IMAGES, tmp_path / "layout")
-    write_files({"app.tar": save_tar({"app:1": docker_image()})}, tmp_path / "archives")
+    saved = save_tar({"app:1": docker_image()})
+    write_files({"app.tar": saved}, tmp_path / "archives")
+    write_files({"packed.tar.gz": gzip.compress(saved), "text": b"text"}, tmp_path)
+    (tmp_path / "empty").mkdir()
     return tmp_path
 
 

@@ -333,6 +333,15 @@ DOORS: Final[dict[str, Provoked]] = {
     "a layout where a dir: is to be written": Provoked(
         "other-store", "convert oci:layout dir:layout --to docker", (layout(app=OCI),)
     ),
+    "a dir: where a layout is to be written": Provoked(
+        "other-store", "convert oci:layout oci:app", (layout(app=OCI), folder(ONE))
+    ),
+    "a layout where an archive is to be written": Provoked(
+        "other-store", "convert oci:layout docker-archive:layout", (layout(app=OCI),)
+    ),
+    "the address of a registry as a path to write to": Provoked(
+        "invalid-reference", "convert oci:layout localhost:5000/app --to oci", (layout(app=OCI),)
+    ),
     "a file of a layout": Provoked(
         "not-an-image-store", "inspect layout/index.json", (layout(app=OCI),)
     ),
@@ -499,7 +508,7 @@ TARGETS: Final[dict[str, Provoked]] = {
     "a folder of the name of an archive": Provoked(
         "target-exists",
         "convert oci:layout docker-archive:app",
-        (layout(app=OCI), folder(ONE)),
+        (layout(app=OCI), lambda: write_files({"mine": b""}, Path("app"))),
     ),
     "a file of the name of a layout": Provoked(
         "target-exists", "convert oci:layout oci:a.txt", (layout(app=OCI), files(a_txt="mine"))

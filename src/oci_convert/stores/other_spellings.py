@@ -15,6 +15,7 @@ from oci_convert.text.wording import Wording
 __all__ = [
     "SPELLING",
     "in_a_registry",
+    "refuse_address",
     "refuse_digest_of_path",
     "refuse_elsewhere",
     "refuse_misspelt",
@@ -39,6 +40,8 @@ _IN_A_REGISTRY: Final = re.compile(
     r"[a-z0-9][\w.-]*(?=.*[:@])(?::[0-9]+(?=/))?(?:/[\w.-]+)*(?::[\w.-]+)?(?:@\w+:\w+)?"
 )
 """An image of a registry, as most tools name it: with a tag, a digest, or the port of its host."""
+_ADDRESS: Final = r"(?:localhost|[\w-]+(?:\.[\w-]+)+)(?::[0-9]+)?/|[\w-]+:[0-9]+/"
+"""How an address of a registry begins."""
 _USER: Final = "//[^/@]*@"
 _STORAGE: Final = r"^\[[^\]]*\]"
 """Where containers-storage has its files: podman knows."""
@@ -171,6 +174,17 @@ def refuse_misspelt(transport: str, rest: str, text: str, known: Sequence[str]) 
             code="unknown-transport",
             where=text,
             remedy=did_you_mean(meant, f"{listed}; for a file of that name write ./{text}"),
+        )
+
+
+def refuse_address(text: str) -> None:
+    """Raise for a path to write to that looks like the address of a registry."""
+    if re.match(_ADDRESS, text) and not os.path.lexists(text):
+        raise UsageError(
+            "this is the address of a registry, not a path",
+            code="invalid-reference",
+            where=text,
+            remedy=did_you_mean(f"docker://{text}", f"for a folder of that name write ./{text}"),
         )
 
 

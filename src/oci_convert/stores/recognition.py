@@ -31,6 +31,7 @@ __all__ = [
     "kinds_at",
     "part_of_a_store",
     "refuse_other_stores",
+    "stores_below",
 ]
 
 _ROWS: Final = "manifest.json"
@@ -78,6 +79,8 @@ _OF_FOLDERS: Final = {
     StoreKind.LAYOUT: ("oci", "oci-archive"),
     StoreKind.DIRECTORY: ("dir",),
 }
+_IN_FOLDERS: Final = {"oci": StoreKind.LAYOUT, "dir": StoreKind.DIRECTORY}
+"""What is written to a folder."""
 _OF_ARCHIVES: Final = {
     StoreKind.SAVED: ("docker-archive",),
     StoreKind.LAYOUT: ("oci-archive",),
@@ -96,7 +99,12 @@ class Sought(NamedTuple):
     """The store without the image, as errors show it."""
 
 
-def explained(error: OciConvertError, files: Files, sought: Sought) -> OciConvertError:
+def explained(
+    error: OciConvertError,
+    files: Files,
+    sought: Sought,
+    leads_to_an_image: Callable[[str], bool],
+) -> OciConvertError:
     """A better answer than ``error``, which says that this is not the store that was sought."""
     transport, path, ref, label = sought
     with suppress(OciConvertError, OSError):
@@ -105,11 +113,14 @@ def explained(error: OciConvertError, files: Files, sought: Sought) -> OciConver
         if kinds and (transport is None or transport in fitting):
             return error  # it is that store, and something is wrong with it
         if kinds:
+            spelled = kinds[0].reference(files, path, ref)
+            if ref is not None and not leads_to_an_image(spelled):
+                spelled = kinds[0].reference(files, path)
             return StoreError(
                 f"this is {kinds[0].called(files)}",
                 code="other-store",
                 store=label,
-                remedy=f"write {kinds[0].reference(files, path, ref)}",
+                remedy=f"write {spelled}",
             )
         stranger = (
             _strange_folder(path, label)
@@ -120,16 +131,16 @@ def explained(error: OciConvertError, files: Files, sought: Sought) -> OciConver
     return error
 
 
-def refuse_other_stores(folder: Path, label: str) -> None:
-    """Raise where a folder that a ``dir:`` is to be written to holds a store of another kind."""
+def refuse_other_stores(folder: Path, label: str, transport: str) -> None:
+    """Raise where a folder that ``transport`` is to write to holds only stores of other kinds."""
     kinds = kinds_at(folder)
-    if kinds and StoreKind.DIRECTORY not in kinds:
+    if kinds and _IN_FOLDERS.get(transport) not in kinds:
         added = f" or, to add to it, write oci:{folder}" if StoreKind.LAYOUT in kinds else ""
         raise StoreError(
             f"the directory already contains {kinds[0].value}",
             code="other-store",
             store=label,
-            remedy=f"choose another directory{added}",
+            remedy=f"choose another name{added}",
         )
 
 
@@ -201,7 +212,9 @@ def _meant(sought: Sought) -> Iterator[str]:
     if near is None:
         return
     if ref is not None:
-        for one in (transport,) if transport else ("oci", "docker-archive", "oci-archive"):
+        of_files = ("docker-archive", "oci-archive")
+        usual = of_files if Path(near).is_file() else ("oci", "docker-archive")
+        for one in (transport,) if transport else usual:
             yield f"{one}:{near}:{ref}"
     yield near if transport is None else f"{transport}:{near}"
     yield near
@@ -237,19 +250,29 @@ def part_of_a_store(path: Path, where: str) -> StoreError | None:
     return None
 
 
-def _strange_folder(path: str, where: str) -> StoreError | None:
-    try:
-        with os.scandir(path) as entries:
-            some = sorted(islice(entries, _MOST), key=lambda entry: entry.name)
-    except OSError:
-        return None
+def stores_below(path: str) -> list[str]:
+    """The references to what is in a folder and looks like a store."""
+    some = _entries(path)
     below = [Path(path, entry.name) for entry in some if entry.is_dir()]
     stores = [(folder, kinds[0]) for folder in below if (kinds := kinds_at(folder))]
     spelled = [kind.reference(Folder(folder), str(folder)) for folder, kind in stores]
-    spelled += [str(Path(path, it.name)) for it in some if is_tar_name(it.name)]
+    return [*spelled, *(str(Path(path, it.name)) for it in some if is_tar_name(it.name))]
+
+
+def _entries(path: str) -> list[os.DirEntry[str]]:
+    """The first entries of a folder; none if there is no such one."""
+    try:
+        with os.scandir(path) as entries:
+            return sorted(islice(entries, _MOST), key=lambda entry: entry.name)
+    except OSError:
+        return []
+
+
+def _strange_folder(path: str, where: str) -> StoreError | None:
+    spelled = stores_below(path)
     if spelled:
         return _nothing("a directory of images, not an image", _choice(spelled), where)
-    if _is_file_system(entry.name for entry in some):
+    if _is_file_system(entry.name for entry in _entries(path)):
         return _file_system(where)
     return None
 

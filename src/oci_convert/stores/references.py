@@ -27,6 +27,7 @@ from oci_convert.stores.layout_index_text import IndexReader
 from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource
 from oci_convert.stores.other_spellings import (
     SPELLING,
+    refuse_address,
     refuse_digest_of_path,
     refuse_elsewhere,
     refuse_misspelt,
@@ -124,6 +125,7 @@ def parse(text: str, *, destination: bool = False) -> Reference:
             refuse_misspelt(transport, rest, text, _TRANSPORTS)
             if destination:
                 _refuse_bare_ref(text)
+                refuse_address(text)
         return Reference(None, text)
     refuse_url(transport, rest, text)
     path, ref = (rest, "") if transport == _DIRECTORY else _divided(rest)
@@ -221,27 +223,24 @@ def open_files(reference: Reference, options: SourceOptions) -> Files:
 
 
 def _leads_to_an_image(text: str) -> bool:
-    """Whether a reference can be followed.
-
-    Believed are packed archives, which take long to open, and folders, which may hold stores.
-    """
+    """Whether a reference can be followed. Packed archives, slow to open, are believed."""
+    from oci_convert.layers.compression import SNIFF_BYTES, sniff
     from oci_convert.spec.names import find
+    from oci_convert.stores.recognition import stores_below
 
     reference = parse(text)
     path = Path(reference.path)
-    if path.is_dir() and reference.transport is None:
+    if reference.is_stream or (reference.transport is None and stores_below(reference.path)):
         return True
     with suppress(OciConvertError, OSError):
-        if path.is_file() and not _is_a_tar(path):
-            return True
+        if path.is_file():
+            with path.open("rb") as file:
+                packing = sniff(file.read(SNIFF_BYTES))
+            if packing not in (None, Compression.NONE):
+                return reference.transport not in (_LAYOUT, _DIRECTORY)
         with reference.source() as source:
             return reference.ref is None or bool(find(source.roots(), reference.ref, source.label))
     return False
-
-
-def _is_a_tar(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(512)[257:262] == b"ustar"
 
 
 def source_over(files: Files, reference: Reference, reader: IndexReader | None = None) -> Source:
@@ -269,7 +268,7 @@ def _source_over(
         from oci_convert.stores.recognition import Sought, explained
 
         sought = Sought(reference.transport, reference.path, reference.ref, label)
-        raise explained(error, files, sought) from None
+        raise explained(error, files, sought, _leads_to_an_image) from None
 
 
 def _store_over(
@@ -335,25 +334,34 @@ def open_sink(
     path = Path(reference.path)
     label = "standard output" if reference.is_stream else f"{transport}:{reference.path}"
     if transport in _ARCHIVES:
+        if path.is_dir() and not reference.is_stream:
+            _refuse_other_stores(path, label, transport)
         return archive_sink(_output(reference, label, options), transport, label, family)
     if path.exists() and not path.is_dir():
+        archives = "; an archive is docker-archive:FILE or oci-archive:FILE"
         raise StoreError(
             "there is a file of this name",
             code="target-exists",
             store=reference.label,
-            remedy="choose another name",
+            remedy="choose another name" + (archives if is_archive_name(reference.path) else ""),
         )
     files = WritableFolder(path, fsync=options.fsync)
     if transport == _DIRECTORY:
         try:
             return ContainersDirSink(files, label, force=options.force)
         except StoreError:
-            from oci_convert.stores.recognition import refuse_other_stores
-
-            refuse_other_stores(path, label)
+            _refuse_other_stores(path, label, transport)
             raise
+    if path.joinpath("manifest.json").exists() and not path.joinpath("index.json").exists():
+        _refuse_other_stores(path, label, transport)
     with located(label):
         return OciLayoutSink(files, label, family=family, reader=reader)
+
+
+def _refuse_other_stores(path: Path, label: str, transport: str) -> None:
+    from oci_convert.stores.recognition import refuse_other_stores  # hardly any run needs it
+
+    refuse_other_stores(path, label, transport)
 
 
 def archive_sink(output: Output, transport: str, label: str, family: Family) -> Sink:
