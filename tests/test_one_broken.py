@@ -63,6 +63,11 @@ ENTRIES: dict[str, tuple[Change, str, bool]] = {
     ),
     "annotations in a list": (with_(annotations=["x"]), "invalid-document", True),
     "half a platform": (with_(platform={"os": "linux"}), "invalid-document", True),
+    "half a platform of the wrong type": (
+        with_(platform={"os": 5, "architecture": "amd64"}),
+        "invalid-document",
+        True,
+    ),
     "a platform that is a text": (with_(platform="linux/amd64"), "invalid-document", True),
     "features that are no texts": (
         with_(platform={"os": "linux", "architecture": "amd64", "os.features": [5]}),

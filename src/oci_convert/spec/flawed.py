@@ -106,20 +106,30 @@ def _pruned(
     settle: Settle,
 ) -> tuple[dict[str, Any], list[DocumentError]]:
     """The members that break nothing, and what is wrong with the others: each is noted."""
-    found, flaws = dict(value), []
-    try:
-        model.model_validate(found)
-    except ValidationError as error:
-        pruned = set()
-        for detail in error.errors(include_url=False):
-            place = _without(found, detail["loc"])
-            if place not in pruned:
-                pruned.add(place)
-                message = sentence(detail)
-                code = "invalid-digest" if "is not a digest" in message else "invalid-document"
-                flaws.append(DocumentError(message, code=code, where=where))
-                settle(flaws[-1], "")
+    found, flaws = dict(value), list[DocumentError]()
+    pruned = set[tuple[str | int, ...]]()
+    for detail in _faults(model, found):
+        place = _without(found, detail["loc"])
+        if place not in pruned:
+            pruned.add(place)
+            message = sentence(detail)
+            code = "invalid-digest" if "is not a digest" in message else "invalid-document"
+            flaws.append(DocumentError(message, code=code, where=where))
+            settle(flaws[-1], "")
+    # What is left of an object may lack what was taken from it.
+    while lacking := [it["loc"] for it in _faults(model, found) if it["loc"][0] in found]:
+        for path in lacking:
+            _without(found, path)
     return found, flaws
+
+
+def _faults(model: type[Model], value: Mapping[str, Any]) -> Sequence[Any]:
+    """What breaks ``model``, as pydantic tells it."""
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        return error.errors(include_url=False)
+    return ()
 
 
 def _without(members: dict[str, Any], path: Sequence[str | int]) -> tuple[str | int, ...]:
