@@ -197,6 +197,17 @@ def test_an_entry_that_contradicts_the_config_is_told_and_refused_by_strict() ->
     assert not verify(store(app=image_list([wrong]))).sound
 
 
+def test_an_entry_that_says_unknown_of_an_image_contradicts_the_config_too() -> None:
+    unknown = docker_image().with_entry(platform={"os": "unknown", "architecture": "unknown"})
+    source = store(app=image_list([docker_image(platform="linux/arm64"), unknown]))
+    assert "platform-mismatch" in {it.code for it in verify(source).findings}
+    report = convert(source, Memory(), to="oci", attestations="keep")
+    assert "platform-mismatch" in {it.code for it in report.findings}
+    with pytest.raises(RefusedError) as refused:
+        convert(source, Memory(), to="oci", attestations="keep", strict=True)
+    assert refused.value.code == "platform-mismatch"
+
+
 # -- several of one platform -----------------------------------------------------------------------
 
 BUILDS = ("10.0.17763.6189", "10.0.20348.2655", "10.0.26100.1")

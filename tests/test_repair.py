@@ -119,6 +119,8 @@ def entry_size(size: int) -> Callable[[Any], object]:
 
 
 LIST: Final = image_list([DOCKER, ARM])
+NAMELESS: Final = changed(OCI, lambda body: body.pop("mediaType"))
+NAMELESS_LIST: Final = changed(image_list([OCI]), lambda body: body.pop("mediaType"))
 TOP: Final = "images[0]"
 ODD: Final[Mapping[str, Odd]] = {
     "a layer's size, too small": Odd(
@@ -371,3 +373,21 @@ def test_the_command_repairs(command: Command) -> None:
     assert (done.status, done.out) == (0, f"{OCI.digest}\n")
     assert "[size-corrected]" in done.err
     assert command("verify", "oci:new").out == "sound\n"
+
+
+@pytest.mark.parametrize(
+    ("described", "image"),
+    [(OCI_MANIFEST, NAMELESS_LIST), (OCI_INDEX, NAMELESS), (DOCKER_LIST, NAMELESS)],
+    ids=["an index called a manifest", "a manifest called an index", "and Docker's list"],
+)
+def test_the_fields_of_a_document_that_does_not_say_what_it_is_decide(
+    described: str, image: Image
+) -> None:
+    source, target = Memory(listing(entry_type(described), image)), Memory()
+    with pytest.raises(DocumentError) as refused:
+        convert(source, target, to="oci")
+    assert (refused.value.code, target.files) == ("contradictory-media-type", {})
+    report = convert(source, target, to="oci", repair=True)
+    assert report.images[0].new.digest == image.digest
+    assert {it.code for it in report.findings} >= {"media-type-corrected"}
+    assert verify(target).sound

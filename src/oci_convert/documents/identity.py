@@ -65,6 +65,10 @@ def identify(
         )
         return _decided(root, (own, listed), error, settle)
     if listed is not None:
+        shape = _shape(root) if stated is None else None
+        if shape not in (None, SCHEMA1, SCHEMA1_SIGNED) and _lacks_fields(root, listed):
+            error = _misshapen(described, stated, shape, where)
+            return _decided(root, (shape, listed), error, settle)
         return Identity(listed, misspelled(described, stated))
     if own is not None:
         return Identity(own, _unlisted(own, described, stated))
@@ -83,10 +87,15 @@ def _by_shape(
     shape = _shape(root)
     if shape is not None and stated is None and meant(described) is None:
         return Identity(shape, _unlisted(shape, described, None))
-    named = f"the descriptor says {described}" if stated is None else f"the media type is {stated}"
-    message = f"{named}, but the document has the fields of {shape or 'another one'}"
-    error = _contradiction(message, where, stated or described, shape)
+    error = _misshapen(described, stated, shape, where)
     return _decided(root, (shape,), error, settle)
+
+
+def _lacks_fields(root: Object, media_type: str) -> bool:
+    """Whether a document has none of the fields that one of this type must have."""
+    is_index = SPELLINGS[media_type].cell.kind is Kind.INDEX
+    own = ("manifests",) if is_index else ("config", "layers")
+    return not any(name in root.value for name in own)
 
 
 def _decided(
@@ -167,6 +176,14 @@ def _shape(root: Object) -> str | None:
     if "fsLayers" in root.value:
         return SCHEMA1_SIGNED if "signatures" in root.value else SCHEMA1
     return None
+
+
+def _misshapen(
+    described: str | None, stated: str | None, shape: str | None, where: str
+) -> DocumentError:
+    named = f"the descriptor says {described}" if stated is None else f"the media type is {stated}"
+    message = f"{named}, but the document has the fields of {shape or 'another one'}"
+    return _contradiction(message, where, stated or described, shape)
 
 
 def _contradiction(

@@ -221,7 +221,7 @@ def _platform_findings(
     entry: Descriptor, node: Node, where: str, options: Options
 ) -> Iterator[Finding]:
     """Where an entry contradicts the config: it is kept as it is, like the config."""
-    if _is_known(node, options) and not is_attestation(entry):
+    if _is_known(node, options):
         for found in platform_findings(entry, node, where):
             yield replace(found, level=Level.WARNING)
 
