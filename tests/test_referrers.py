@@ -486,8 +486,11 @@ def test_nothing_of_a_referrer_changes_but_its_subject(
     assert verify(target).sound
 
 
-def test_a_referrer_whose_subject_is_called_by_another_type_is_no_way_back() -> None:
-    image = docker_image()
+@pytest.mark.parametrize("to", ["docker", "oci"])
+@pytest.mark.parametrize("image", [docker_image(), image_list([docker_image()])])
+def test_a_referrer_whose_subject_is_called_by_another_type_is_no_way_back(
+    image: Image, to: str
+) -> None:
     called = replace(image, media_type="application/json")
-    report = convert(store(app=called, note=referrer(called)), Memory(), to="docker")
+    report = convert(store(app=called, note=referrer(called)), Memory(), to=to, referrers="keep")
     assert "not-reversible" in {it.code for it in report.findings}

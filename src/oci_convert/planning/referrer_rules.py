@@ -245,11 +245,13 @@ class ReferrerRules:
             self._tell_irreversible(code, decision, f"converting back gives other bytes: {why}")
 
     def _is_corrected(self, child: DescriptorPlan) -> bool:
-        """Whether only the type of a subject was wrong: the way back has no reason to change it."""
+        """Whether the type of a subject was wrong: the way back does not make it so again."""
         old, new = child.slot.descriptor, self._rendered.find(child.decision)
-        if new is None or child.slot.role is not Role.SUBJECT:
+        if child.slot.role is not Role.SUBJECT or new is None or new.media_type == old.media_type:
             return False
-        return new.digest == old.digest and new.media_type != old.media_type
+        document = child.decision.node.document_or_none
+        misnamed = document is not None and document.media_type != old.media_type
+        return misnamed or new.digest == old.digest
 
     def _note_home(self, node: Node) -> None:
         """Remember what converting back makes Docker's."""
