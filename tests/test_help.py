@@ -284,6 +284,9 @@ USAGE: dict[str, tuple[str, str]] = {
     ),
     "a level that is no number": ("convert a b --level high", "Invalid value for '--level'"),
     "an argument too few": ("diff a", "Missing argument 'B'"),
+    "no destination": ("convert a --to oci", "Missing argument 'DEST'"),
+    "no source": ("convert", "Missing argument 'SOURCE…'"),
+    "a number that is none, behind one argument": ("convert a --jobs x", "Invalid value"),
 }
 
 

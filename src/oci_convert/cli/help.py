@@ -76,10 +76,23 @@ class Command(TyperCommand):
             return super().parse_args(ctx, args)
         except typer.BadParameter as error:
             error.message = told(error.message)
+            self._name_the_last(ctx, error, given)
             raise
         except _WrongCall as error:
             _refuse_option(self.name or "", error, given)
             raise
+
+    def _name_the_last(self, ctx: Any, error: Any, given: list[str]) -> None:
+        """Say that the last argument is missing where one of two is: people give the first one.
+
+        What can be given several times, as SOURCE…, leaves a single word to what stands behind it.
+        """
+        last = next(reversed(list(self._arguments(ctx))), None)
+        if last is None or getattr(error.param, "nargs", 1) != -1:
+            return
+        values, _, _ = self.make_parser(ctx).parse_args(given)
+        if values.get(last.name) and not values.get(error.param.name):
+            error.param_hint = f"'{last.metavar}'"
 
     def _arguments(self, ctx: Any) -> Iterator[Any]:
         return (it for it in self.get_params(ctx) if isinstance(it, TyperArgument))
