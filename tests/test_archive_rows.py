@@ -127,3 +127,23 @@ def test_documents_with_a_digest_are_still_read_in_one_spelling_only(tmp_path: P
     with pytest.raises(DocumentError, match="only by case"):
         convert(tmp_path / "app.tar", tmp_path / "layout", to="oci", fsync=False)
     assert len(LAYERS) == len(config["Rootfs"]["diff_ids"])
+
+
+@pytest.mark.parametrize("extracted", [False, True])
+def test_layers_may_be_named_from_the_root_of_the_archive(
+    tmp_path: Path, *, extracted: bool
+) -> None:
+    """As buildpacks do: ``/sha256:….tar``."""
+    members = {name: it for name, it in archives.crane(SAVED).items() if isinstance(it, bytes)}
+    (row,) = json.loads(members.pop("manifest.json"))
+    layers = row["Layers"]
+    rooted = {f"/{name}" if name in layers else name: data for name, data in members.items()}
+    rooted["manifest.json"] = compact([row | {"Layers": [f"/{name}" for name in layers]}])
+    if extracted:
+        write_files({name.lstrip("/"): data for name, data in rooted.items()}, tmp_path / "app")
+    else:
+        (tmp_path / "app").write_bytes(archive(rooted))
+    (found,) = inspect(f"docker-archive:{tmp_path}/app").images
+    (usual,) = DockerArchiveSource(in_memory(archives.crane(SAVED)), "app").roots()
+    assert found.descriptor.digest == usual.descriptor.digest
+    assert convert(f"docker-archive:{tmp_path}/app", tmp_path / "new", to="oci").images

@@ -123,7 +123,7 @@ def read_rows(files: Files, label: str) -> list[Row]:
             where=where,
             remedy="this is not a docker-save archive; a dir: also has a manifest.json",
         )
-    rows = [_row_or_fault(row, f"{where}[{i}]") for i, row in enumerate(value.value)]
+    rows = [_row_or_fault(row, f"{where}[{i}]", files) for i, row in enumerate(value.value)]
     return [row._replace(fault=faults.get(i, row.fault)) for i, row in enumerate(rows)]
 
 
@@ -143,21 +143,22 @@ def _no_rows(files: Files, label: str) -> StoreError:
     )
 
 
-def _row_or_fault(row: Any, where: str) -> Row:
+def _row_or_fault(row: Any, where: str, files: Files) -> Row:
     try:
-        return _row(row, where)
+        return _row(row, where, files)
     except OciConvertError as error:
         stated = row.get("RepoTags") if isinstance(row, dict) else None
         tags = [tag for tag in stated if isinstance(tag, str)] if isinstance(stated, list) else []
         return Row(where, "", (), _distinct(tags), {}, error)
 
 
-def _row(row: Any, where: str) -> Row:
+def _row(row: Any, where: str, files: Files) -> Row:
     saved = validate(SavedImage, _members(row, where) if isinstance(row, dict) else row, where)
+    layers = enumerate(saved.layers or ())
     return Row(
         where,
-        _path(saved.config, f"{where}.Config"),
-        tuple(_path(layer, f"{where}.Layers[{i}]") for i, layer in enumerate(saved.layers or ())),
+        _path(saved.config, f"{where}.Config", files),
+        tuple(_path(layer, f"{where}.Layers[{i}]", files) for i, layer in layers),
         _distinct(saved.repo_tags or ()),
         saved.layer_sources or {},
     )
@@ -181,9 +182,13 @@ def _members(row: dict[str, Any], where: str) -> dict[str, Any]:
     return found
 
 
-def _path(value: str, where: str) -> str:
+def _path(value: str, where: str, files: Files) -> str:
+    """A file of the archive, also where its name begins with a slash, as buildpacks write it."""
     check_length(value, where)
     name = cleaned(value)
+    if name is None and value.startswith("/"):
+        inside = cleaned(value.lstrip("/"))
+        name = inside if inside is not None and files.size(inside) is not None else None
     if name is None:
         raise StoreError(
             f"{value!r} is not a path inside the archive",

@@ -49,11 +49,12 @@ class Tar(Files):
 
     Hard and symbolic links are resolved inside the archive. Of several members of one name the
     last counts, as when the archive is extracted; those that say what the archive holds must stand
-    once. Members whose names leave the archive are passed over. Who asks for a member that is
-    neither a file nor a folder, or for a link that leads out of the archive or round in circles, is
-    told so. Records of PAX override the headers, and unknown ones change nothing; global
-    ones must not name members or their sizes. What headers say of sizes and of the parts of sparse
-    members must fit into the file. Threads may read at the same time.
+    once, and no name may stand with a slash before it and without. Members whose
+    names leave the archive are passed over. Who asks for a member that is neither a file nor a
+    folder, or for a link that leads out of the archive or round in circles, is told so. Records of
+    PAX override the headers, and unknown ones change nothing; global ones must not name members or
+    their sizes. What headers say of sizes and of the parts of sparse members must fit into the
+    file. Threads may read at the same time.
 
     ``file`` is the archive if it is already open; it is closed with this object.
     """
@@ -66,6 +67,8 @@ class Tar(Files):
         """Where each link leads; ``None``: out of the archive."""
         self._others: dict[str, str] = {}
         """What is neither a file nor a link nor a folder, and what it is instead."""
+        self._rooted: set[str] = set()
+        """Members whose names begin with a slash."""
         self._effort = 0
         """Characters that were compared to follow links."""
         try:
@@ -125,18 +128,20 @@ class Tar(Files):
     def _add(self, member: tarfile.TarInfo) -> None:
         check_length(member.name, self.label)
         check_length(member.linkname, self.label)
-        name = cleaned(member.name)
-        if name is None or member.isdir():
+        rooted = member.name.startswith("/")
+        name = cleaned(member.name.lstrip("/") if rooted else member.name)
+        if name is None or member.isdir() or (rooted and name in _ONCE):
             return
-        if name in _ONCE and any(
-            name in known for known in (self._members, self._links, self._others)
-        ):
+        known = any(name in found for found in (self._members, self._links, self._others))
+        if known and (name in _ONCE or rooted != (name in self._rooted)):
             raise StoreError(
                 f"the archive contains {name} twice",
                 code="duplicate-archive-member",
                 store=self.label,
                 remedy="tools would read it differently; do not use it",
             )
+        if rooted:
+            self._rooted.add(name)
         # A hard link is the file that bore the name then, whatever bears it later.
         linked = self._file_at(member.linkname) if member.islnk() else None
         self._members.pop(name, None)
