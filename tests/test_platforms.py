@@ -197,6 +197,32 @@ def test_an_entry_that_contradicts_the_config_is_told_and_refused_by_strict() ->
     assert not verify(store(app=image_list([wrong]))).sound
 
 
+def test_it_is_told_also_where_its_index_is_replaced() -> None:
+    wrong = oci_image().with_entry(platform={"os": "linux", "architecture": "arm64"})
+    nested, chosen = image_list([image_list([wrong])]), image_list([wrong])
+    runs: list[tuple[Image, dict[str, Any]]] = [
+        (nested, {"to": "docker"}),
+        (chosen, {"to": "oci", "flatten": True, "platforms": "linux/arm64"}),
+    ]
+    for image, options in runs:
+        report = convert(store(app=image), Memory(), **options)
+        assert "platform-mismatch" in {it.code for it in report.findings}
+        with pytest.raises(RefusedError) as refused:
+            convert(store(app=image), Memory(), strict=True, **options)
+        assert refused.value.code == "platform-mismatch"
+
+
+def test_an_attestation_of_what_its_index_does_not_list_is_told_and_refused_by_strict() -> None:
+    index = image_list([oci_image(), attestation(docker_image(platform="linux/arm64"))])
+    assert "dangling-reference" in {it.code for it in verify(store(app=index)).findings}
+    report = convert(store(app=index), Memory(), to="oci")
+    (found,) = (it for it in report.findings if it.code == "dangling-reference")
+    assert (found.level, found.where) == ("warning", "images[0].manifests[1]")
+    with pytest.raises(RefusedError) as refused:
+        convert(store(app=index), Memory(), to="oci", strict=True)
+    assert refused.value.code == "dangling-reference"
+
+
 def test_an_entry_that_says_unknown_of_an_image_contradicts_the_config_too() -> None:
     unknown = docker_image().with_entry(platform={"os": "unknown", "architecture": "unknown"})
     source = store(app=image_list([docker_image(platform="linux/arm64"), unknown]))

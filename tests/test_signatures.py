@@ -268,6 +268,17 @@ def test_what_refers_to_a_signature_follows_nothing() -> None:
     assert [entry["digest"] for entry in entries][1:] == [referrer(signature).digest]
 
 
+@pytest.mark.parametrize("to", ["docker", "oci"])
+def test_what_refers_to_one_of_something_that_is_not_here_is_no_image(to: str) -> None:
+    signature = notary(OTHER)
+    note = referrer(signature)
+    images = {"app": OCI, "signature": signature, "note": note, "about": referrer(note)}
+    made = converted(images, to, referrers="keep", signatures="keep")
+    assert all(made.has(images[name]) for name in ("signature", "note", "about"))
+    assert len(made.report.images) == 1
+    assert not made.report.losses
+
+
 def test_one_of_a_signature_stays_with_it() -> None:
     signature = notary(OCI)
     made = converted({"app": image_list([OCI, signature, bundle(signature)])})

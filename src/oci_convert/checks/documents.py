@@ -17,11 +17,12 @@ from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Family, Kind, families
 from oci_convert.spec.models import Descriptor, ImageConfig
 from oci_convert.stores.base import Source
-from oci_convert.transform.document_edits import REFERENCE_DIGEST, is_attestation, is_loadable
+from oci_convert.transform.document_edits import is_attestation, is_loadable
 from oci_convert.transform.layer_rules import unofficial
 from oci_convert.tree.config_findings import (
     config_findings,
     platform_findings,
+    reference_findings,
     value_findings,
 )
 from oci_convert.tree.nodes import DocumentNode, Image, Node, Tree
@@ -121,15 +122,9 @@ class DocumentCheck:
     # -- links ------------------------------------------------------------------------------
 
     def _check_entries(self, node: Node) -> None:
-        named = list(node.named) if isinstance(node, DocumentNode) else []
-        listed = {slot.descriptor.digest for slot, _ in named}
-        for slot, child in named:
-            where = f"{node.where}.{slot.label}"
-            self._check_platform(slot.descriptor, child, where)
-            subject = (slot.descriptor.annotations or {}).get(REFERENCE_DIGEST)
-            if subject is not None and subject not in listed:
-                message = f"the attestation is for {subject}, which the index does not list"
-                self._error("dangling-reference", where, message)
+        for slot, child in node.named if isinstance(node, DocumentNode) else ():
+            self._check_platform(slot.descriptor, child, f"{node.where}.{slot.label}")
+        self.findings += reference_findings(node)
 
     def _check_subject(self, node: Node) -> None:
         if node.role is not Role.SUBJECT or node.faults:

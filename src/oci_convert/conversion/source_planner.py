@@ -100,13 +100,13 @@ class SourcePlanner:
         if named:
             return
         # What refers to nothing that was converted is something of its own; but not a signature.
-        left = found.referrers
-        found.referrers = [(root, subject) for root, subject in left if subject.signed]
-        for some in self._shares([root for root, subject in left if not subject.signed]):
+        alone, found.referrers = _without_signatures(found.referrers)
+        for some in self._shares(alone):
             self._plan_share(some, found, whole_store=True)
-        orphans, found.referrers = found.referrers, []
-        for alone in self._shares(orphans):
-            self._plan_share((), found, whole_store=True, orphans=alone)
+        orphans = [(root, subject) for root, subject in found.referrers if subject.signed]
+        found.referrers = [one for one in found.referrers if one not in orphans]
+        for several in self._shares(orphans):
+            self._plan_share((), found, whole_store=True, orphans=several)
 
     def _shares(self, roots: list[R]) -> list[list[R]]:
         """What is planned together: everything, or each image that may fail alone."""
@@ -160,8 +160,12 @@ class SourcePlanner:
         self, tree: Tree, found: SortedRoots, orphans: Sequence[Orphan], *, whole_store: bool
     ) -> Plan:
         tree, sought = self._sought(tree, found)
-        digests: set[str] = {node.descriptor.digest for node in tree.documents()}
         read = partial(read_node, self.source, found.known, faults=self._faults)
+        signatures = [
+            Referrer.read(root, subject, read, self._numbers) for root, subject in orphans
+        ]
+        roots = [*tree.documents(), *(signature.node for signature in signatures)]
+        digests: set[str] = {node.descriptor.digest for node in roots}
         referrers, others = referrers_of(digests, [*found.referrers, *sought], read, self._numbers)
         target = self.settings.sink.capabilities
         plan = decide(
@@ -169,9 +173,7 @@ class SourcePlanner:
             self.settings.family,
             self.settings.options,
             referrers,
-            orphans=[
-                Referrer.read(root, subject, read, self._numbers) for root, subject in orphans
-            ],
+            orphans=signatures,
             platforms=self.settings.platforms,
             whole_store=whole_store,
             plain_layers=target.plain_layers,
@@ -253,3 +255,14 @@ class SourcePlanner:
 def _not_sought(planned: PlannedImage) -> Finding:
     message = "what refers to the image in the registry was not looked for"
     return Finding.of("referrers-not-sought", planned.image.node.where, message)
+
+
+def _without_signatures(found: Sequence[Orphan]) -> tuple[list[Root], list[Orphan]]:
+    """What is something of its own; and signatures with what refers to them, also in a chain."""
+    signed = {root.descriptor.digest for root, subject in found if subject.signed}
+    count = 0
+    while count != len(signed):
+        count = len(signed)
+        signed |= {root.descriptor.digest for root, subject in found if subject.digest in signed}
+    alone = [root for root, _ in found if root.descriptor.digest not in signed]
+    return alone, [(root, subject) for root, subject in found if root.descriptor.digest in signed]

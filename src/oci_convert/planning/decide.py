@@ -41,6 +41,7 @@ from oci_convert.tree.config_findings import (
     config_findings,
     config_of,
     platform_findings,
+    reference_findings,
     value_findings,
 )
 from oci_convert.tree.nodes import DocumentNode, Image, Node, Tree
@@ -146,6 +147,8 @@ def _planned(
     for planned in images:
         image = planned.image
         configs += _platform_findings(image.root.descriptor, image.node, image.node.where, options)
+        if planned.decision.node is not image.node:
+            configs += _flattened_findings(image.node, planned.decision.node, options)
     roots = (*(image.node for image in tree.images), *(referrer.node for referrer in referrers))
     remarks = (remark for root in roots for node in root.nodes() for remark in node.remarks)
     noted = (*context.findings, *findings, *rules.findings, *remarks, *configs)
@@ -172,11 +175,7 @@ def _config_findings(root: Decision, options: Options) -> Iterator[Finding]:
     """
     for decision in included((root,)):
         node = decision.node
-        for planned in decision.children:
-            if planned.included and planned.slot.role is Role.ENTRY:
-                where = f"{node.where}.{planned.slot.label}"
-                named = planned.decision.node
-                yield from _platform_findings(planned.slot.descriptor, named, where, options)
+        yield from _entry_findings(decision, options)
         if isinstance(node, DocumentNode):
             yield from value_findings(node)
         if not _is_known(node, options):
@@ -185,6 +184,37 @@ def _config_findings(root: Decision, options: Options) -> Iterator[Finding]:
             # Whatever a config says, its bytes are kept.
             code = found.code if CODES[found.code].fault else "config-problem"
             yield Finding.of(code, found.where, found.message)
+
+
+def _entry_findings(index: Decision, options: Options) -> Iterator[Finding]:
+    """What is wrong with what entries say that end in an index, also those of nested ones."""
+    left, followed = [index], set[int]()
+    while left:
+        decision = left.pop()
+        if id(decision) in followed:
+            continue
+        followed.add(id(decision))
+        places = set()
+        for planned in decision.children:
+            if planned.spliced:
+                left.append(planned.decision)
+            elif planned.included and planned.slot.role is Role.ENTRY:
+                where = f"{decision.node.where}.{planned.slot.label}"
+                places.add(where)
+                named = planned.decision.node
+                yield from _platform_findings(planned.slot.descriptor, named, where, options)
+        for found in reference_findings(decision.node):
+            if found.where in places:
+                yield replace(found, level=Level.WARNING)
+
+
+def _flattened_findings(index: Node, image: Node, options: Options) -> Iterator[Finding]:
+    """The same for the only image of an index that takes its place."""
+    for node in index.nodes():
+        for slot, child in node.named if isinstance(node, DocumentNode) else ():
+            if child is image:
+                where = f"{node.where}.{slot.label}"
+                yield from _platform_findings(slot.descriptor, child, where, options)
 
 
 def _digest_findings(root: Decision, options: Options) -> Iterator[Finding]:

@@ -96,7 +96,7 @@ class ReferrerRules:
             for planned_image in self._images:
                 self._note_home(planned_image.decision.node)
         alone = {id(orphan) for orphan in orphans}
-        for referrer in (*referrers, *orphans):
+        for referrer in (*orphans, *referrers):
             if referrer.subject.signed:
                 decision = self._signature(referrer, orphan=id(referrer) in alone)
             else:

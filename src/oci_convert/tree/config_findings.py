@@ -12,9 +12,16 @@ from oci_convert.spec.grammar import broken_values, is_media_type
 from oci_convert.spec.media_types import EMPTY_CONFIG, Family, Kind
 from oci_convert.spec.models import Descriptor, ImageConfig, Manifest, diff_ids_for
 from oci_convert.spec.platforms import disagree, runs_elsewhere
+from oci_convert.transform.document_edits import REFERENCE_DIGEST
 from oci_convert.tree.nodes import DocumentNode, Node
 
-__all__ = ["config_findings", "config_of", "platform_findings", "value_findings"]
+__all__ = [
+    "config_findings",
+    "config_of",
+    "platform_findings",
+    "reference_findings",
+    "value_findings",
+]
 
 _NAMED_OTHERWISE: Final = frozenset({"misspelled-media-type", "mislabelled-document"})
 """Remarks on a node whose media type is wrong, and known all the same."""
@@ -115,6 +122,17 @@ def platform_findings(entry: Descriptor, node: Node, where: str) -> Iterator[Fin
     level = Level.ERROR if runs_elsewhere(entry.platform, stated) else Level.WARNING
     message = f"the entry says {entry.platform}, the config {stated}"
     yield Finding("platform-mismatch", level, where, message)
+
+
+def reference_findings(node: Node) -> Iterator[Finding]:
+    """The attestations in an index that are for something that it does not list."""
+    named = list(node.named) if isinstance(node, DocumentNode) else []
+    listed = {slot.descriptor.digest for slot, _ in named}
+    for slot, _ in named:
+        subject = (slot.descriptor.annotations or {}).get(REFERENCE_DIGEST)
+        if subject is not None and subject not in listed:
+            message = f"the attestation is for {subject}, which the index does not list"
+            yield Finding("dangling-reference", Level.ERROR, f"{node.where}.{slot.label}", message)
 
 
 def _counts(node: DocumentNode, config: ImageConfig) -> Iterator[Finding]:
