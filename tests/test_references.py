@@ -153,6 +153,37 @@ def test_a_name_that_would_be_cut_off_is_refused(here: Path, transport: str, nam
     assert parse(f"{transport}:{name}").path == name
 
 
+@pytest.mark.parametrize("transport", ["docker-archive", "oci-archive"])
+def test_a_path_that_cannot_be_mistaken_stays_as_it_is(here: Path, transport: str) -> None:
+    for path in (f"{here}/new:1.0.tar", "./new:1.0.tar"):
+        with pytest.raises(UsageError) as caught:
+            convert("app.tar", f"{transport}:{path}")
+        spelled = caught.value.remedy.partition(" write ")[2].partition(" with ")[0]
+        assert spelled == path
+        convert("app.tar", spelled, to="docker", fsync=False)
+        (here / "new:1.0.tar").unlink()
+
+
+@pytest.mark.parametrize("transport", ["docker-archive", "oci-archive"])
+@pytest.mark.parametrize("name", ["new:1.0.tar", "new:a:1.TGZ", "./new:1.tar"])
+@pytest.mark.parametrize("ref", ["b:2", "localhost:5000/b:2", "b"])
+def test_a_name_that_would_be_cut_off_has_no_ref(
+    here: Path, transport: str, name: str, ref: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        convert("app.tar", f"{transport}:{name}:{ref}")
+    assert caught.value.code == "invalid-reference"
+    assert f"write ./{name.removeprefix('./')} with to=" in caught.value.remedy
+    assert caught.value.remedy.endswith(f"without {ref}, as it has no REF")
+    assert not list(here.glob("new*"))
+
+
+@pytest.mark.parametrize("ref", ["registry.example.br:5000/app:1", "app:1.0", "app"])
+def test_a_host_is_no_end_of_a_name(ref: str) -> None:
+    found = parse(f"docker-archive:new:{ref}", destination=True)
+    assert found == Reference("docker-archive", "new", ref)
+
+
 BARE_REFS = {
     "new.tar:app:1": "docker-archive:new.tar:app:1 or oci-archive:new.tar:app:1",
     "new.TGZ:app": "docker-archive:new.TGZ:app or oci-archive:new.TGZ:app",
@@ -172,6 +203,13 @@ def test_a_bare_path_of_a_destination_has_no_ref(here: Path, text: str) -> None:
     convert("app.tar", f"./{text}", to="oci", fsync=False)
     assert (here / text).exists()
     assert inspect(text).images
+
+
+def test_a_bare_path_from_the_root_gets_a_spelling_that_works(here: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        convert("app.tar", f"{here}/new.tar:1", to="oci")
+    convert("app.tar", caught.value.remedy.rpartition(" write ")[2], to="oci", fsync=False)
+    assert inspect("./new.tar:1").images
 
 
 @pytest.mark.parametrize("transport", ["oci", "docker-archive", "oci-archive"])

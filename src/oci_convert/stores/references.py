@@ -20,7 +20,7 @@ from oci_convert.spec.media_types import Compression, Family
 from oci_convert.stores.base import Sink, SinkOptions, Source, SourceOptions
 from oci_convert.stores.containers_dir import ContainersDirSink, ContainersDirSource
 from oci_convert.stores.contents import is_docker_archive, is_docker_legacy, is_layout
-from oci_convert.stores.files.archive_names import is_archive_name, packing_of
+from oci_convert.stores.files.archive_names import is_archive_name, is_tar_name, packing_of
 from oci_convert.stores.files.base import Files
 from oci_convert.stores.files.folder import Folder, WritableFolder
 from oci_convert.stores.layout_index_text import IndexReader
@@ -58,6 +58,8 @@ _TRANSPORTS: Final = (_LAYOUT, _DIRECTORY, _DOCKER_ARCHIVE, _OCI_ARCHIVE)
 _FORMATS: Final = {_DOCKER_ARCHIVE: Family.DOCKER, _OCI_ARCHIVE: Family.OCI}
 _COLONS: Final = 16
 """Colons of a reference behind which a path may end."""
+_MARK: Final = f"{os.sep}{os.curdir}{os.sep}"
+"""What a path has, from a separator before it on, that is a path whatever it looks like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,23 +134,47 @@ def parse(text: str, *, destination: bool = False) -> Reference:
     if not path:
         raise _invalid(text, "it has no path")
     refuse_digest_of_path(transport, path, ref, text, destination=destination)
-    cut = is_archive_name(ref) and not is_archive_name(path)
-    if destination and transport in _ARCHIVES and cut:
-        raise UsageError(
-            f"this would write the file {path} with an image named {ref}",
-            code="invalid-reference",
-            where=text,
-            remedy=Wording(
-                f'for a file of that name write ./{rest} with {{to="{_FORMATS[transport]}"}}'
-            ),
-        )
+    if destination and transport in _ARCHIVES:
+        _refuse_cut_name(transport, path, ref, text)
     return Reference(transport, path, ref or None)
+
+
+def _refuse_cut_name(transport: str, path: str, ref: str, text: str) -> None:
+    """Raise for the name of a new archive that ends at its first colon, which was not meant."""
+    if is_archive_name(path):
+        return
+    meant, colon, name = path, ":", ref
+    while colon:
+        part, colon, name = name.partition(":")
+        meant += f":{part}"
+        # Behind the last colon alone: a domain may end as a packed file does.
+        if is_tar_name(meant) or (not colon and is_archive_name(meant)):
+            break
+    else:
+        return
+    spelled = meant if Path(meant).is_absolute() or _MARK in f"{os.sep}{meant}" else _marked(meant)
+    without = f" and without {name}, as it has no REF" if name else ""
+    raise UsageError(
+        f"this would write the file {path} with an image named {ref}",
+        code="invalid-reference",
+        where=text,
+        remedy=Wording(
+            f'for a file of that name write {spelled} with {{to="{_FORMATS[transport]}"}}{without}'
+        ),
+    )
+
+
+def _marked(path: str) -> str:
+    """A path so spelled that nothing of it is taken for a REF."""
+    root = drive(path)
+    rest = path[len(root) :]
+    return f"{root}{_MARK if rest.startswith(os.sep) else _MARK[1:]}{rest.removeprefix(os.sep)}"
 
 
 def _refuse_bare_ref(text: str) -> None:
     """Raise for a bare path that was meant to have a REF: it would be the name of a new file."""
     path, ref = _divided(text)
-    if not ref or text.startswith(os.curdir + os.sep):
+    if not ref or _MARK in f"{os.sep}{text}":
         return
     archive = is_archive_name(path)
     if archive or os.path.lexists(path):
@@ -157,7 +183,7 @@ def _refuse_bare_ref(text: str) -> None:
             "a path without a transport has no REF",
             code="invalid-reference",
             where=text,
-            remedy=f"did you mean {meant}? for a path of that name write {os.curdir}{os.sep}{text}",
+            remedy=f"did you mean {meant}? for a path of that name write {_marked(text)}",
         )
 
 
