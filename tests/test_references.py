@@ -227,6 +227,28 @@ def test_a_digest_of_a_path_gets_the_right_spelling(here: Path, transport: str) 
     assert inspect(f"oci:plain:@{digest}").images[0].digest == digest
 
 
+@pytest.mark.parametrize("store", ["oci:new", "oci:plain", "docker-archive:t.tar", "oci-archive:t"])
+@pytest.mark.parametrize("at", ["", "@"])
+@pytest.mark.parametrize("digest", [f"sha256:{'0' * 64}", f"sha512:{'a' * 128}"])
+def test_a_digest_is_no_name_of_what_is_written(
+    here: Path, store: str, at: str, digest: str
+) -> None:
+    before = sorted(here.rglob("*"))
+    with pytest.raises(UsageError, match="a destination has no digest yet") as caught:
+        convert("app.tar", f"{store}:{at}{digest}", to="oci")
+    assert caught.value.code == "invalid-reference"
+    assert caught.value.remedy == f"did you mean {store}?"
+    assert sorted(here.rglob("*")) == before
+    assert parse(f"{store}:{at}{digest}").ref == at + digest  # what is read is chosen by it
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("name", ["app", "app:1"])
+def test_a_name_may_state_a_digest_of_what_is_written(name: str) -> None:
+    ref = f"{name}@sha256:{'0' * 64}"
+    assert parse(f"oci:new:{ref}", destination=True) == Reference("oci", "new", ref)
+
+
 def test_a_tag_that_ends_so_is_one_behind_an_archive(here: Path) -> None:
     convert("app.tar", "docker-archive:new.tar:app:1.tar", fsync=False)
     assert inspect("docker-archive:new.tar:app:1.tar").images

@@ -16,7 +16,7 @@ __all__ = [
     "SPELLING",
     "in_a_registry",
     "refuse_address",
-    "refuse_digest_of_path",
+    "refuse_digest",
     "refuse_elsewhere",
     "refuse_misspelt",
     "refuse_url",
@@ -43,6 +43,7 @@ _IN_A_REGISTRY: Final = re.compile(
 _ADDRESS: Final = r"(?:localhost|[\w-]+(?:\.[\w-]+)+)(?::[0-9]+)?/|[\w-]+:[0-9]+/"
 """How an address of a registry begins."""
 _USER: Final = "//[^/@]*@"
+_ALGORITHM: Final = "sha(?:256|384|512)"
 _STORAGE: Final = r"^\[[^\]]*\]"
 """Where containers-storage has its files: podman knows."""
 
@@ -129,21 +130,24 @@ def refuse_url(transport: str, rest: str, text: str) -> None:
         )
 
 
-def refuse_digest_of_path(
-    transport: str, path: str, ref: str, text: str, *, destination: bool
-) -> None:
-    """Raise for a digest that stands where the path ends, as regctl writes it."""
+def refuse_digest(transport: str, path: str, ref: str, text: str, *, destination: bool) -> None:
+    """Raise for a digest that stands where the path ends, as regctl writes it.
+
+    Of a destination also for one that is its REF: the image would have it as a name.
+    """
     store, at, algorithm = path.rpartition("@")
-    if not at or not store or re.fullmatch("sha(?:256|384|512)", algorithm) is None:
+    meant = f"{transport}:{path}"
+    if at and store and re.fullmatch(_ALGORITHM, algorithm) and re.fullmatch("[0-9a-f]+", ref):
+        if os.path.lexists(path):
+            return
+        meant = f"{transport}:{store}"
+    elif not destination or re.fullmatch(f"@?{_ALGORITHM}:[0-9a-f]{{32,}}", ref) is None:
         return
-    if re.fullmatch("[0-9a-f]+", ref) is None or os.path.lexists(path):
-        return
-    meant = f"{transport}:{store}" if destination else f"{transport}:{store}:@{algorithm}:{ref}"
     raise UsageError(
         "a destination has no digest yet" if destination else "a digest stands behind a colon",
         code="invalid-reference",
         where=text,
-        remedy=did_you_mean(meant),
+        remedy=did_you_mean(meant if destination else f"{meant}:@{algorithm}:{ref}"),
     )
 
 

@@ -28,7 +28,7 @@ from oci_convert.stores.oci_layout import OciLayoutSink, OciLayoutSource
 from oci_convert.stores.other_spellings import (
     SPELLING,
     refuse_address,
-    refuse_digest_of_path,
+    refuse_digest,
     refuse_elsewhere,
     refuse_misspelt,
     refuse_url,
@@ -133,7 +133,7 @@ def parse(text: str, *, destination: bool = False) -> Reference:
     path, ref = (rest, "") if transport == _DIRECTORY else _divided(rest)
     if not path:
         raise _invalid(text, "it has no path")
-    refuse_digest_of_path(transport, path, ref, text, destination=destination)
+    refuse_digest(transport, path, ref, text, destination=destination)
     if destination and transport in _ARCHIVES:
         _refuse_cut_name(transport, path, ref, text)
     return Reference(transport, path, ref or None)
