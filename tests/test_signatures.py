@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pytest
@@ -14,6 +15,7 @@ from support.images import (
     OCI_CONFIG,
     Blob,
     Image,
+    attestation,
     cosign_signature,
     docker_image,
     image_list,
@@ -232,6 +234,42 @@ def test_an_index_of_signatures_alone_is_left_out() -> None:
     [loss] = made.report.losses
     assert (loss.code, loss.where) == ("not-an-image", "images[1]")
     assert loss.message.endswith("the entries of this index are signatures, and none of them stays")
+
+
+ALONE: Final[dict[str, tuple[Image, dict[str, Any], str]]] = {
+    "a signature": (cosign_signature(OCI), {"signatures": "drop"}, 'without signatures="drop"'),
+    "an index of attestations": (
+        image_list([attestation(OCI)]),
+        {"attestations": "drop"},
+        'attestations="keep" keeps them',
+    ),
+    "an index of both": (
+        image_list([attestation(OCI), notary(OTHER)]),
+        {"attestations": "drop", "signatures": "drop"},
+        'attestations="keep" or signatures="keep" keeps them',
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ALONE)
+def test_where_nothing_else_is_there_the_option_that_drops_it_is_told(what: str) -> None:
+    only, options, remedy = ALONE[what]
+    source, target = Memory(layout_files({"app": only})), Memory()
+    with pytest.raises(OciConvertError) as refused:
+        convert(source, target, to="oci", **options)
+    assert remedy in refused.value.remedy
+    assert "to oci" not in refused.value.remedy
+    with pytest.raises(OciConvertError, match="convert to oci"):
+        convert(source, target, to="docker", **options)
+    convert(source, target, to="oci")
+    assert f"blobs/{only.digest.replace(':', '/')}" in target.files
+
+
+def test_a_target_for_one_image_has_no_place_for_a_signature_alone(tmp_path: Path) -> None:
+    source = Memory(layout_files({"app": cosign_signature(OCI)}))
+    with pytest.raises(OciConvertError, match="convert to an OCI layout") as refused:
+        convert(source, f"dir:{tmp_path}/new", to="oci")
+    assert refused.value.code == "signature-dropped"
 
 
 @of_any_kind

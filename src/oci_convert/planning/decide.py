@@ -333,11 +333,18 @@ def refuse_emptiness(plan: Plan, where: str) -> None:
     for left_out in plan.left_out:
         raise left_out.why.within(where)
     for loss in (found for found in plan.findings if found.level is Level.LOSS):
+        to_docker = plan.family is Family.DOCKER
+        kept_by = "to oci" if to_docker else "to an OCI layout"
+        if plan.options.signatures is Policy.DROP and loss.code == "signature-dropped":
+            unasked = 'without {signatures="drop"}'
+            kept_by = f"to oci {unasked}" if to_docker else unasked
         raise RefusedError(
             loss.message,
             code=loss.code,
             where=loss.where,
-            remedy="nothing else is there to convert; convert to oci, which keeps it unchanged",
+            remedy=Wording(
+                f"nothing else is there to convert; convert {kept_by}, which keeps it unchanged"
+            ),
         ).within(where)
 
 

@@ -171,10 +171,13 @@ class Planner:
         message = f"no entry of this index is an image that {self._family.label} supports"
         remedy = Wording("convert to oci, or copy it unchanged")
         dropped = [it.decision.code for it in decision.children if isinstance(it.decision, Drop)]
-        if all(code.startswith("signature-") for code in dropped):
-            message = "the entries of this index are signatures, and none of them stays"
+        kinds = sorted({f"{code.partition('-')[0]}s" for code in dropped})
+        if kinds and set(kinds) <= {"signatures", "attestations"}:
+            listed = " and ".join(kinds)
+            message = f"the entries of this index are {listed}, and none of them stays"
             if self._family is not Family.DOCKER:
-                remedy = Wording('{signatures="keep"} keeps them')
+                options = " or ".join(f'{{{kind}="keep"}}' for kind in kinds)
+                remedy = Wording(f"{options} keeps them")
         raise RefusedError(message, code="not-an-image", where=node.where, remedy=remedy)
 
     # -- documents --------------------------------------------------------------------------
