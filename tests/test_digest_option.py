@@ -15,12 +15,14 @@ from oci_convert import (
     Compression,
     Family,
     Memory,
+    RefusedError,
     UsageError,
     convert,
     diff,
     prove,
     verify,
 )
+from oci_convert.spec.names import REF_NAME
 from support.command import Command
 from support.images import (
     LAYERS,
@@ -28,6 +30,7 @@ from support.images import (
     Blob,
     Image,
     attestation,
+    cosign_signature,
     digest_of,
     docker_image,
     image_list,
@@ -36,6 +39,7 @@ from support.images import (
     manifest,
     minimal_config,
     oci_image,
+    referrer,
     write_layout,
 )
 
@@ -154,3 +158,44 @@ def test_a_plain_layer_of_an_archive_is_checked_and_rehashed(
 def test_what_is_no_algorithm_is_refused() -> None:
     with pytest.raises(UsageError, match="choices: sha256, sha512"):
         convert(memory(APP), Memory(), to="oci", digest="md5")
+
+
+def tag_of(digest: str) -> str:
+    """The referrers tag: of a long digest only the beginning."""
+    algorithm, _, encoded = digest.partition(":")
+    return f"{algorithm}-{encoded[:64]}"
+
+
+@pytest.mark.parametrize(("image", "digest"), [(oci_image(), "sha512"), (APP, "sha256")])
+def test_the_referrers_tag_follows_a_digest_of_another_length(image: Image, digest: str) -> None:
+    listed = image_list([referrer(image)])
+    source, target = Memory(layout_files({"app": image, tag_of(image.digest): listed})), Memory()
+    report = convert(source, target, to="oci", digest=digest)
+    names = [
+        entry["annotations"][REF_NAME]
+        for entry in json.loads(target.files["index.json"])["manifests"]
+    ]
+    assert names == ["app", tag_of(report.images[0].new.digest)]
+    assert verify(target).findings == ()
+    assert {it.code for it in report.findings} == {"not-reversible"}
+    dropped = convert(source, Memory(), to="oci", referrers="drop")
+    assert [it.code for it in dropped.losses] == ["referrer-dropped"]
+
+
+def test_a_signature_of_an_image_with_new_digests_goes_for_that_reason() -> None:
+    source = Memory(layout_files({"app": APP, "signature": cosign_signature(APP)}))
+    report = convert(source, Memory(), to="oci", digest="sha256")
+    (found,) = report.losses
+    assert "recompressed" not in found.message
+
+
+def test_what_docker_refuses_is_no_reason_for_other_bytes() -> None:
+    with pytest.raises(RefusedError) as refused:
+        convert(
+            Memory(layout_files({"app": APP})),
+            Memory(),
+            to="docker",
+            digest="sha256",
+            require_reversible=True,
+        )
+    assert refused.value.message == "converting back gives other bytes"

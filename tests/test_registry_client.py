@@ -17,9 +17,9 @@ from oci_convert.errors import BlobError, StoreError
 from oci_convert.layers.streams import CHUNK
 from oci_convert.limits import limited
 from oci_convert.spec.digest import Digest
+from oci_convert.spec.names import referrers_tag
 from oci_convert.stores.registry.calls import Kind
 from oci_convert.stores.registry.manifests import ACCEPT
-from oci_convert.stores.registry.referrers import referrers_tag
 from oci_convert.stores.registry.uploads import Placed
 from oci_convert.stores.traffic import Traffic
 from registry import PERSONALITIES, FakeRegistry, Fault, Personality

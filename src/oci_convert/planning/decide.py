@@ -371,7 +371,13 @@ def _why_irreversible(plan: Plan, where: str) -> str:
     message = WHY_IRREVERSIBLE["not-reversible"] if told is None else told.message
     if message != WHY_IRREVERSIBLE["not-reversible"]:
         return message
-    causes = (found.message for found in here if found.code not in WHY_IRREVERSIBLE)
+    # What the source is at fault for, or Docker refuses, stays as it is.
+    causes = (
+        found.message
+        for found in here
+        if found.code not in (*WHY_IRREVERSIBLE, "digest-algorithm-unsupported")
+        and not CODES[found.code].fault
+    )
     return ": ".join([message, *islice(causes, 1)])
 
 

@@ -26,6 +26,7 @@ from oci_convert.planning.decisions import (
     in_order,
     included,
     kept,
+    recompresses,
 )
 from oci_convert.planning.rendering import Rendered
 from oci_convert.planning.signature_rules import (
@@ -36,10 +37,10 @@ from oci_convert.planning.signature_rules import (
 )
 from oci_convert.spec.media_types import Family, Kind
 from oci_convert.spec.models import Descriptor
-from oci_convert.spec.names import CONTAINERD_NAME, REF_NAME
+from oci_convert.spec.names import CONTAINERD_NAME, REF_NAME, referrers_tag
 from oci_convert.transform.document_edits import Child, edit, home_of
 from oci_convert.tree.nodes import DocumentNode, Node
-from oci_convert.tree.referrers import Referrer, own_name, subject_tag
+from oci_convert.tree.referrers import Referrer, own_name
 
 __all__ = ["SUBJECT_ANNOTATION", "ReferrerRules", "annotations_of"]
 
@@ -240,7 +241,8 @@ class ReferrerRules:
         if sound and self._rendered.document(decision).raw != decision.node.document.raw:
             sound = self._undone(decision) == decision.node.document.raw
         if not sound:
-            code = "not-reversible" if settled else "not-reversible-repacked"
+            repacked = any(recompresses(child.decision) for child in decision.children)
+            code = "not-reversible-repacked" if repacked else "not-reversible"
             why = "an entry of it was dropped" if dropped else "its subject changes"
             self._tell_irreversible(code, decision, f"converting back gives other bytes: {why}")
 
@@ -303,11 +305,10 @@ def annotations_of(referrer: Referrer, made: Mapping[str, Descriptor]) -> dict[s
     new = None if old is None else made.get(old)
     if referrer.subject.signed or old is None or new is None:
         return annotations
-    if subject_tag(referrer.root) == (old, ""):
-        tag, new_tag = (digest.replace(":", "-", 1) for digest in (old, new.digest))
-        for name in (REF_NAME, CONTAINERD_NAME):
-            if annotations.get(name, "").endswith(tag):
-                annotations[name] = annotations[name].removesuffix(tag) + new_tag
+    for name in (REF_NAME, CONTAINERD_NAME):
+        for tag in (referrers_tag(old), old.replace(":", "-", 1)):
+            if annotations.get(name, "").rpartition(":")[2] == tag:
+                annotations[name] = annotations[name].removesuffix(tag) + referrers_tag(new.digest)
     if annotations.get(SUBJECT_ANNOTATION) == old:
         annotations[SUBJECT_ANNOTATION] = str(new.digest)
     return annotations

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from oci_convert.errors import RefusedError
 from oci_convert.findings import Finding
 from oci_convert.options import Keep as Policy
-from oci_convert.planning.decisions import Decision, Drop, Plan
+from oci_convert.planning.decisions import Decision, Drop, Plan, recompresses
 from oci_convert.planning.rendering import Rendered
 from oci_convert.text.wording import Wording
 from oci_convert.tree.nodes import DocumentNode, Node
@@ -69,7 +69,8 @@ def _why(code: str, old: str | None, subject: Decision | None, rendered: Rendere
     if subject is None or isinstance(subject, Drop):
         became = "is not in the target"
     elif new is None:
-        became = "has recompressed layers"
+        repacked = recompresses(subject)
+        became = "has recompressed layers" if repacked else "gets another digest"
     else:
         became = f"is now {new.digest}"
     return f"{kept}: it is for {old}, which {became}"

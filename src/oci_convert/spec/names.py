@@ -31,6 +31,7 @@ __all__ = [
     "outside_grammar",
     "pair",
     "referrer_kind",
+    "referrers_tag",
     "renamed",
     "repository_tag",
     "unpinned",
@@ -81,6 +82,14 @@ N = TypeVar("N", bound=Named)
 def pair(annotations: Mapping[str, str]) -> tuple[str | None, str | None]:
     """The names of an entry of an index."""
     return annotations.get(REF_NAME), annotations.get(CONTAINERD_NAME)
+
+
+def referrers_tag(digest: str) -> str:
+    """The tag of the list of what refers to ``digest`` (distribution-spec, *Referrers Tag Schema*):
+    of a long digest only the beginning, as a tag has at most 128 characters.
+    """
+    algorithm, _, encoded = digest.partition(":")
+    return f"{algorithm[:32]}-{encoded[:64]}"
 
 
 def meant(annotations: Mapping[str, str]) -> tuple[str | None, str | None]:

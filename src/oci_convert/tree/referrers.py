@@ -44,8 +44,7 @@ __all__ = [
 ]
 
 _TAG: Final = re.compile(r"(?P<algorithm>sha256|sha512)-(?P<hex>[0-9a-f]{64,128})(?P<kind>\.\w+)?")
-
-
+_SHA512: Final = len("sha512:") + 128
 _SUFFIXES: Final = {"sigs": "sig", "atts": "att", "sboms": "sbom"}
 
 
@@ -247,7 +246,7 @@ class _Sorter:
 
     def subject(self, root: Root) -> Subject | None:
         """What a root refers to; ``None`` for an image."""
-        kind, tag = referrer_kind(root.annotations), subject_tag(root)
+        kind, tag = referrer_kind(root.annotations), self._tagged(root)
         if kind is None and tag is not None and tag[1]:
             return Subject(tag[0], signed=True)
         document = self._document(root)
@@ -257,6 +256,14 @@ class _Sorter:
         if document is None or (own_name and _is_image(document)):
             return None  # whatever it refers to, people ask for it by its own name
         return self._of_document(document, None if tag is None else tag[0])
+
+    def _tagged(self, root: Root) -> tuple[str, str] | None:
+        """:func:`subject_tag`, with the whole digest of an image here where the tag has no room."""
+        tag = subject_tag(root)
+        if tag is None or not tag[0].startswith("sha512:") or len(tag[0]) == _SHA512:
+            return tag
+        roots = (other.descriptor.digest for other in self._source.roots())
+        return next((digest for digest in roots if digest.startswith(tag[0])), tag[0]), tag[1]
 
     def _of_document(self, document: Document, tagged: str | None) -> Subject | None:
         stated, signed = self._stated(document), is_signed(document)

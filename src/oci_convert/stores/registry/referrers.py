@@ -15,24 +15,19 @@ from oci_convert.errors import StoreError
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import Cell, Family, name_of
 from oci_convert.spec.media_types import Kind as BlobKind
+from oci_convert.spec.names import referrers_tag
 from oci_convert.stores.registry.calls import Kind
 from oci_convert.stores.registry.headers import media_type
 from oci_convert.stores.registry.manifests import Fetched, Manifests
 from oci_convert.stores.registry.refusals import refused
 from oci_convert.stores.registry.remote import bad_answer
 
-__all__ = ["INDEX", "Referrers", "referrers_tag"]
+__all__ = ["INDEX", "Referrers"]
 
 INDEX: Final = name_of(Cell(BlobKind.INDEX), Family.OCI) or ""
 """The type of a list of referrers."""
 _NO_API: Final = "no referrers API"
-_LONGEST_TAG: Final = 128
 _TRIES: Final = 3
-
-
-def referrers_tag(subject: Digest) -> str:
-    """The tag of the index of everything that speaks of ``subject``."""
-    return f"{subject.algorithm[:32]}-{subject.encoded[:64]}"[:_LONGEST_TAG]
 
 
 class Referrers(Manifests):

@@ -13,13 +13,13 @@ from oci_convert.layers.chunk_reader import ChunkReader
 from oci_convert.spec.digest import Digest
 from oci_convert.spec.media_types import names_blobs
 from oci_convert.spec.models import Descriptor
-from oci_convert.spec.names import CONTAINERD_NAME, REF_NAME
+from oci_convert.spec.names import CONTAINERD_NAME, REF_NAME, referrers_tag
 from oci_convert.stores.base import HEAD, Root, Source
 from oci_convert.stores.registry.client import RemoteRepository
 from oci_convert.stores.registry.lists import shortened
 from oci_convert.stores.registry.manifests import MEDIA_TYPES, Fetched
 from oci_convert.stores.registry.reference import EveryTag, ImageReference
-from oci_convert.stores.registry.referrers import INDEX, referrers_tag
+from oci_convert.stores.registry.referrers import INDEX
 from oci_convert.stores.traffic import Traffic
 from oci_convert.text.wording import Wording
 
