@@ -199,3 +199,14 @@ def test_what_docker_refuses_is_no_reason_for_other_bytes() -> None:
             require_reversible=True,
         )
     assert refused.value.message == "converting back gives other bytes"
+
+
+def test_a_record_of_other_digests_says_how_to_go_back() -> None:
+    middle = Memory()
+    record = convert(memory(APP), middle, to="docker", digest="sha256").dumps(originals=True)
+    with pytest.raises(RefusedError) as refused:
+        convert(middle, Memory(), to="oci", restore=record.encode())
+    assert refused.value.code == "restore-missing-blob"
+    assert 'digest="sha512" without restore' in refused.value.remedy
+    back = convert(middle, Memory(), to="oci", digest="sha512")
+    assert back.images[0].new.digest == APP.digest

@@ -6,7 +6,7 @@ converting it again gives the very document that it replaces, and if every blob 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Final
 
@@ -170,8 +170,18 @@ class _Restoration:
                     f"the original refers to the blob {descriptor.digest}, which is missing",
                     code="restore-missing-blob",
                     where=f"{decision.node.where}.{slot.label}",
-                    remedy="a record restores documents, not recompressed layers or lost entries",
+                    remedy=_how_to_find(descriptor.name, made),
                 )
+
+
+def _how_to_find(missing: Digest, made: Collection[str]) -> str:
+    """What to do about a blob that an original names and ``made`` are not."""
+    if made and all(Digest(digest).algorithm != missing.algorithm for digest in made):
+        return Wording(
+            f'the digests were computed anew: {{digest="{missing.algorithm}"}} without {{restore}} '
+            "computes the old ones"
+        )
+    return "a record restores documents, not recompressed layers or lost entries"
 
 
 def _needs_layer(layer: Recompress, where: str) -> RefusedError:
