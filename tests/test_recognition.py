@@ -224,7 +224,10 @@ def test_of_many_stores_some_are_named(tmp_path: Path) -> None:
     [
         (LAYOUT, "oci:top"),
         (CLASSIC, "docker-archive:top"),
-        (DUAL, "oci:top"),
+        (DUAL, "docker-archive:top"),
+        (LEGACY, "docker-archive:top"),
+        (DIRECTORY, "dir:top"),
+        ({k: v for k, v in DIRECTORY.items() if k != "version"}, "dir:top"),
     ],
 )
 def test_an_archive_with_a_folder_on_top_says_how_it_is_unpacked(
@@ -250,6 +253,14 @@ PLACES: dict[str, tuple[dict[str, str], str]] = {
     "that of Windows": (
         {"Windows/System32/a.dll": "", "Users/a": ""},
         "a file system, as docker export writes",
+    ),
+    "one with the index and the manifest of something else": (
+        {**EXPORTED, "usr/lib/node_modules/a/index.json": "{}", "app/manifest.json": "{}"},
+        "a file system, as docker export writes",
+    ),
+    "a build context": (
+        {"Dockerfile": "FROM x", "src/index.json": "{}", "src/manifest.json": '{"name": "PWA"}'},
+        "not a known image store",
     ),
     "a chart": ({"app/Chart.yaml": "name: app", "app/values.yaml": ""}, "a Helm chart"),
     "archives": ({"app.tar": "x", "README": ""}, "an archive of archives"),

@@ -8,15 +8,23 @@ from __future__ import annotations
 
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from enum import Enum
 from itertools import islice
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 from oci_convert.errors import OciConvertError, StoreError
-from oci_convert.stores.contents import is_docker_archive, is_docker_legacy, is_layout
+from oci_convert.stores.contents import (
+    INDEX,
+    MANIFEST_JSON,
+    REPOSITORIES,
+    is_docker_archive,
+    is_docker_legacy,
+    is_layout,
+)
 from oci_convert.stores.files import Files
 from oci_convert.stores.files.archive_names import is_tar_name
 from oci_convert.stores.files.folder import Folder
@@ -34,7 +42,6 @@ __all__ = [
     "stores_below",
 ]
 
-_ROWS: Final = "manifest.json"
 _MOST: Final = 1_000
 """Entries of a folder that are looked at: to say no must not take long."""
 _SHOWN: Final = 5
@@ -149,7 +156,7 @@ def _kinds_of(files: Files) -> tuple[StoreKind, ...]:
 
     Links that lead out, and what is no file, are a :class:`StoreError`.
     """
-    rows = files.size(_ROWS) is not None
+    rows = files.size(MANIFEST_JSON) is not None
     saved = is_docker_archive(files) or (not rows and is_docker_legacy(files))
     found = {
         StoreKind.SAVED: saved,
@@ -167,15 +174,46 @@ def _is_directory(files: Files, *, saved: bool) -> bool:
 
 
 def kinds_at(folder: Path, *, follow_links: bool = False) -> tuple[StoreKind, ...]:
-    """What a folder that nobody has named surely is: many have an ``index.json`` of their own."""
+    """What a folder that nobody has named surely is."""
     with suppress(OciConvertError, OSError):
-        files = Folder(folder, follow_links=follow_links)
-        kinds = _kinds_of(files)
         blobs = (folder / "blobs" / algorithm for algorithm in ("sha256", "sha512"))
-        marked = files.size("oci-layout") is not None or any(map(Path.is_dir, blobs))
-        if kinds[:1] != (StoreKind.LAYOUT,) or marked:
-            return kinds
+        files = Folder(folder, follow_links=follow_links)
+        return _surely(files, blobs=any(map(Path.is_dir, blobs)))
     return ()
+
+
+def _surely(files: Files, *, blobs: bool) -> tuple[StoreKind, ...]:
+    """Every kind that files surely are: many folders have an ``index.json`` of their own.
+
+    ``blobs`` says whether they have a folder of blobs.
+    """
+    kinds = _kinds_of(files)
+    unmarked = not blobs and files.size("oci-layout") is None
+    return () if kinds[:1] == (StoreKind.LAYOUT,) and unmarked else kinds
+
+
+class _Part(Files):
+    """What is in a folder of an archive, as if that were all."""
+
+    def __init__(self, files: Files, names: list[str], folder: str) -> None:
+        """``names`` are all of ``files``, sorted."""
+        self.label = files.label
+        self._files = files
+        self._all = names
+        self._top = f"{folder}/"
+
+    def names(self, folder: str = "") -> Iterator[str]:
+        prefix = self._top + (f"{folder}/" if folder else "")
+        for at in range(bisect_left(self._all, prefix), len(self._all)):
+            if not self._all[at].startswith(prefix):
+                return
+            yield self._all[at].removeprefix(self._top)
+
+    def size(self, name: str) -> int | None:
+        return self._files.size(self._top + name)
+
+    def open(self, name: str) -> BinaryIO:
+        return self._files.open(self._top + name)
 
 
 # -- what is not there --------------------------------------------------------------------------
@@ -278,24 +316,32 @@ def _strange_folder(path: str, where: str) -> StoreError | None:
 
 
 def _strange_archive(files: Files, path: str, where: str) -> StoreError | None:
-    names = sorted(files.names(), key=lambda name: (name.count("/"), name))
-    for name in names:
-        folder, _, last = name.rpartition("/")
-        if folder and last in ("index.json", _ROWS):
-            store = "oci" if last == "index.json" else "docker-archive"
-            return _nothing(
-                f"an archive of a directory: the image is in {folder}/",
-                f"unpack it (tar -xf {path}) and give {store}:{folder}",
-                where,
-            )
-        if last == "Chart.yaml" and folder.count("/") == 0:
-            return _nothing("a Helm chart, not an image", "give an archive of images", where)
-    within = [it for it in names if is_tar_name(it) and not _PART.fullmatch(it)]
+    names = sorted(files.names())
     if _is_file_system(name.partition("/")[0] for name in names):
         return _file_system(where)
+    for folder in _like_stores(names):
+        part = _Part(files, names, folder)
+        for kind in _surely(part, blobs=any(part.names("blobs"))):
+            return _nothing(
+                f"an archive of a directory: the image is in {folder}/",
+                f"unpack it (tar -xf {path}) and give {_OF_FOLDERS[kind][0]}:{folder}",
+                where,
+            )
+    if any(re.fullmatch("[^/]+/Chart.yaml", name) for name in names):
+        return _nothing("a Helm chart, not an image", "give an archive of images", where)
+    within = [it for it in names if is_tar_name(it) and not _PART.fullmatch(it)]
     if within:
+        within.sort(key=lambda name: name.count("/"))
         return _nothing("an archive of archives", f"unpack it; {_choice(within)}", where)
     return None
+
+
+def _like_stores(names: Iterable[str]) -> list[str]:
+    """The folders that hold a file of a name that stores have, the uppermost first."""
+    marks = (INDEX, MANIFEST_JSON, REPOSITORIES)
+    divided = (name.rpartition("/") for name in names)
+    found = {folder for folder, _, last in divided if folder and last in marks}
+    return sorted(found, key=lambda folder: (folder.count("/"), folder))
 
 
 def _is_file_system(tops: Iterable[str]) -> bool:
