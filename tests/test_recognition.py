@@ -263,6 +263,14 @@ PLACES: dict[str, tuple[dict[str, str], str]] = {
         "not a known image store",
     ),
     "a chart": ({"app/Chart.yaml": "name: app", "app/values.yaml": ""}, "a Helm chart"),
+    "layers": (
+        {"l1/layer.tar": "x", "l2/layer.tar": "y"},
+        "an archive of layers, with no manifest",
+    ),
+    "layers in folders with digests": (
+        {f"{'a' * 64}/layer.tar": "x", f"{'b' * 64}/json": "{}", f"{'c' * 64}.json": "{}"},
+        "an archive of layers, with no manifest",
+    ),
     "archives": ({"app.tar": "x", "README": ""}, "an archive of archives"),
     "nothing that is known": ({"hello.txt": "hello"}, "not a known image store"),
 }

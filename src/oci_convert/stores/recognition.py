@@ -56,6 +56,7 @@ _FILE_SYSTEM: Final = frozenset(
     ("bin", "dev", "etc", "home", "lib", "lib64", "opt", "proc", "root", "run", "sbin", "sys")
 ) | {"tmp", "usr", "var", "Windows", "Users", "ProgramData", "Program Files"}
 """What stands at the root of a file system."""
+_SAVE_IT: Final = "save the image instead: docker save IMAGE -o FILE"
 _BLOB: Final = re.compile("[0-9a-f]{64}")
 
 
@@ -329,7 +330,10 @@ def _strange_archive(files: Files, path: str, where: str) -> StoreError | None:
             )
     if any(re.fullmatch("[^/]+/Chart.yaml", name) for name in names):
         return _nothing("a Helm chart, not an image", "give an archive of images", where)
+    layers = [name for name in names if name.endswith("/layer.tar")]
     within = [it for it in names if is_tar_name(it) and not _PART.fullmatch(it)]
+    if layers and {*within, MANIFEST_JSON, REPOSITORIES}.isdisjoint({*names}.difference(layers)):
+        return _nothing("an archive of layers, with no manifest of them", _SAVE_IT, where)
     if within:
         within.sort(key=lambda name: name.count("/"))
         return _nothing("an archive of archives", f"unpack it; {_choice(within)}", where)
@@ -351,7 +355,7 @@ def _is_file_system(tops: Iterable[str]) -> bool:
 def _file_system(where: str) -> StoreError:
     return _nothing(
         "a file system, as docker export writes it, not an image: it has neither config nor layers",
-        "save the image instead: docker save IMAGE -o FILE",
+        _SAVE_IT,
         where,
     )
 
