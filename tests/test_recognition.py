@@ -250,6 +250,15 @@ def test_an_archive_with_a_folder_on_top_says_how_it_is_unpacked(
 EXPORTED = {"bin/sh": "#!", "etc/passwd": "root", "etc/os-release": "ID=x"}
 PLACES: dict[str, tuple[dict[str, str], str]] = {
     "a file system": (EXPORTED, "a file system, as docker export writes"),
+    "one without a distribution": (
+        {"app": "", "etc/passwd": "root"},
+        "a file system, as docker export writes",
+    ),
+    "one of a program alone": (
+        {"hello": "", ".dockerenv": ""},
+        "a file system, as docker export writes",
+    ),
+    "one layer": ({"usr/bin/x": "", "usr/lib/y": ""}, "a file system, as docker export writes"),
     "that of Windows": (
         {"Windows/System32/a.dll": "", "Users/a": ""},
         "a file system, as docker export writes",
@@ -271,6 +280,7 @@ PLACES: dict[str, tuple[dict[str, str], str]] = {
         {f"{'a' * 64}/layer.tar": "x", f"{'b' * 64}/json": "{}", f"{'c' * 64}.json": "{}"},
         "an archive of layers, with no manifest",
     ),
+    "archives in a folder of a usual name": ({"opt/app.tar": "x"}, "an archive of archives"),
     "archives": ({"app.tar": "x", "README": ""}, "an archive of archives"),
     "nothing that is known": ({"hello.txt": "hello"}, "not a known image store"),
 }

@@ -56,6 +56,8 @@ _FILE_SYSTEM: Final = frozenset(
     ("bin", "dev", "etc", "home", "lib", "lib64", "opt", "proc", "root", "run", "sbin", "sys")
 ) | {"tmp", "usr", "var", "Windows", "Users", "ProgramData", "Program Files"}
 """What stands at the root of a file system."""
+_OF_SYSTEMS: Final = frozenset((".dockerenv", "run/.containerenv", "etc/passwd", "etc/os-release"))
+"""Files that only a file system has: one without a distribution may have little else."""
 _SAVE_IT: Final = "save the image instead: docker save IMAGE -o FILE"
 _BLOB: Final = re.compile("[0-9a-f]{64}")
 
@@ -318,7 +320,8 @@ def _strange_folder(path: str, where: str) -> StoreError | None:
 
 def _strange_archive(files: Files, path: str, where: str) -> StoreError | None:
     names = sorted(files.names())
-    if _is_file_system(name.partition("/")[0] for name in names):
+    tops = {name.partition("/")[0] for name in names}
+    if _is_file_system(tops) or not _OF_SYSTEMS.isdisjoint(names):
         return _file_system(where)
     for folder in _like_stores(names):
         part = _Part(files, names, folder)
@@ -337,7 +340,8 @@ def _strange_archive(files: Files, path: str, where: str) -> StoreError | None:
     if within:
         within.sort(key=lambda name: name.count("/"))
         return _nothing("an archive of archives", f"unpack it; {_choice(within)}", where)
-    return None
+    # It is one layer of such a system, perhaps.
+    return _file_system(where) if tops and tops <= _FILE_SYSTEM else None
 
 
 def _like_stores(names: Iterable[str]) -> list[str]:
