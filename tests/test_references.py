@@ -103,6 +103,9 @@ SLASHES = {
     "dir://new": "dir:new",
     "file://app.tar": "app.tar",
     "file:app.tar": "app.tar",
+    "file://localhost/srv/app.tar": "/srv/app.tar",
+    "file:///srv/my%20app%C3%A9.tar": "/srv/my appé.tar",
+    "file:///srv/a%0Ab%FF.tar": "/srv/a%0Ab%FF.tar",
     "ocidir://plain:1.0": "oci:plain:1.0",
     "oci-dir:plain": "oci:plain",
 }
@@ -114,6 +117,22 @@ def test_two_slashes_get_the_right_spelling(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         inspect(text)
     assert caught.value.remedy.startswith(f"did you mean {SLASHES[text]}?")
+
+
+@pytest.mark.parametrize("text", ["oci://", "dir://", "docker-archive://", "file://", "oci-dir://"])
+def test_two_slashes_alone_are_no_path_to_suggest(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        inspect(text)
+    assert "did you mean" not in caught.value.remedy
+    assert "docker-archive:" in caught.value.remedy
+
+
+@pytest.mark.usefixtures("here")
+def test_a_percent_sign_of_a_name_stays() -> None:
+    Path("a%20b.tar").write_bytes(Path("app.tar").read_bytes())
+    with pytest.raises(UsageError) as caught:
+        inspect("file:a%20b.tar")
+    assert caught.value.remedy.startswith("did you mean a%20b.tar?")
 
 
 @pytest.mark.parametrize("transport", ["oci", "dir", "docker-archive", "oci-archive", "file"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from oci_convert.errors import UsageError
@@ -122,11 +123,12 @@ def refuse_elsewhere(transport: str, rest: str, text: str, *, destination: bool)
 def refuse_url(transport: str, rest: str, text: str) -> None:
     """Raise for a path behind two slashes: nobody knows whether it begins at the root."""
     if rest.startswith("//") and not rest.startswith("///"):
+        path = _path(rest)
         raise UsageError(
             "a path does not begin with two slashes",
             code="invalid-reference",
             where=text,
-            remedy=did_you_mean(f"{transport}:{_path(rest)}"),
+            remedy=did_you_mean(f"{transport}:{path}") if path else SPELLING,
         )
 
 
@@ -168,7 +170,8 @@ def refuse_misspelt(transport: str, rest: str, text: str, known: Sequence[str]) 
         )
     if transport in _OTHER_TOOLS:
         name = _OTHER_TOOLS[transport]
-        meant: str | None = _path(rest) if name is None else f"{name}:{_path(rest)}"
+        path = _of_url(rest) if name is None else _path(rest)
+        meant: str | None = path if name is None or not path else f"{name}:{path}"
     else:
         name = nearest(transport, known) if len(transport) > 1 else None
         meant = None if name is None else f"{name}:{rest}"
@@ -192,13 +195,23 @@ def refuse_address(text: str) -> None:
         )
 
 
+def _of_url(rest: str) -> str:
+    """The path that was meant behind ``file:``: of this host, and perhaps percent-encoded."""
+    path = _path(re.sub("^//localhost(?=/)", "//", rest))
+    with suppress(UnicodeDecodeError):
+        raw = re.sub(b"%[0-9a-fA-F]{2}", lambda it: bytes([int(it[0][1:], 16)]), os.fsencode(path))
+        plain = raw.decode("utf-8")
+        return plain if plain.isprintable() and not _is_there(path) else path
+    return path
+
+
 def _path(rest: str) -> str:
     """The path that was meant behind the slashes of a URL: a relative one, unless only that at the
-    root is there.
+    root is there. It is empty if there are only the two slashes.
     """
     bare = rest.lstrip("/")
     if not rest.startswith("/") or not bare:
-        return rest
+        return "" if rest == "//" else rest
     rooted = rest.startswith("///") or not rest.startswith("//")
     return f"/{bare}" if rooted or (_is_there(f"/{bare}") and not _is_there(bare)) else bare
 
