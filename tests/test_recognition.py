@@ -201,9 +201,10 @@ def test_a_part_of_a_store_leads_to_all_of_it(part: str) -> None:
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("below", ["inner", "inner/and/further"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_store_that_is_one_folder_down_is_named(name: str, tmp_path: Path) -> None:
-    shutil.copytree(name, tmp_path / "top" / "inner", symlinks=True)
+def test_a_store_that_is_some_folders_down_is_named(name: str, below: str, tmp_path: Path) -> None:
+    shutil.copytree(name, tmp_path / "top" / below, symlinks=True)
     for reference in (str(tmp_path / "top"), f"oci:{tmp_path / 'top'}", f"dir:{tmp_path / 'top'}"):
         error = refused(reference)
         assert error.code == "not-an-image-store"

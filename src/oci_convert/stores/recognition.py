@@ -292,8 +292,13 @@ def part_of_a_store(path: Path, where: str) -> StoreError | None:
 
 
 def stores_below(path: str) -> list[str]:
-    """The references to what is in a folder and looks like a store."""
+    """The references to what is in a folder and looks like a store, also below folders that hold
+    nothing but one other.
+    """
     some = _entries(path)
+    while len(some) == 1 and some[0].is_dir(follow_symlinks=False) and not kinds_at(Path(some[0])):
+        path = some[0].path
+        some = _entries(path)
     below = [Path(path, entry.name) for entry in some if entry.is_dir()]
     stores = [(folder, kinds[0]) for folder in below if (kinds := kinds_at(folder))]
     spelled = [kind.reference(Folder(folder), str(folder)) for folder, kind in stores]
