@@ -73,10 +73,16 @@ _MARKUP: Final = (
     (re.compile(rb"<!doctype html|<html|<head|<title"), "an HTML page"),
     (re.compile(rb"<\?xml|<error"), "an XML text"),
 )
-_JSON: Final = Stranger(
-    "a JSON text",
-    "give the archive or the directory that it is a part of; translate takes single documents",
+_WHOLE: Final = "give the archive or the directory that it is a part of"
+_JSON: Final = Stranger("a JSON text", f"{_WHOLE}; translate takes single documents")
+_DOCUMENTS: Final = (
+    (re.compile(rb'\{\s*"imagelayoutversion"\s*:'), "the oci-layout file of a layout", _WHOLE),
+    (re.compile(rb'\[.*"repotags"\s*:', re.DOTALL), "the manifest.json of docker save", _WHOLE),
+    (re.compile(rb'\{.*"manifests"\s*:', re.DOTALL), "an index", _JSON.remedy),
+    (re.compile(rb'\{.*"layers"\s*:', re.DOTALL), "a manifest", _JSON.remedy),
+    (re.compile(rb'\{.*"rootfs"\s*:', re.DOTALL), "the config of an image", _WHOLE),
 )
+"""What JSON texts are, by a member in their first bytes, and what to do."""
 _ERROR: Final = re.compile(
     rb'\{\s*"(?:errors?|message|detail)"\s*:(?:\s*[\[{]*\s*"code"\s*:\s*"([A-Za-z_]{1,40})")?'
 )
@@ -109,6 +115,9 @@ def _text(head: bytes) -> Stranger:
     if error := _ERROR.match(begun):
         code = f" ({error[1].decode().upper()})" if error[1] else ""
         return Stranger(f"the error answer of a registry{code}", _FETCH)
+    for form, what, remedy in _DOCUMENTS:
+        if form.match(begun):
+            return Stranger(f"{_JSON.what}, {what}", remedy)
     return _JSON if begun[:1] in (b"{", b"[") else _TEXT
 
 
