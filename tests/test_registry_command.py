@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Event
 
@@ -319,6 +319,24 @@ UNANSWERED: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
+def ended_by(number: int, asked: Event, arguments: Sequence[str], folder: Path) -> tuple[int, str]:
+    """The status of a command, and what it told, that gets a signal once the registry is asked."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "oci_convert", *arguments],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert asked.wait(30)
+            process.send_signal(number)
+            _, told = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    return process.returncode, told
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(("path", "command"), UNANSWERED.values(), ids=UNANSWERED)
 def test_a_signal_ends_a_run_that_waits_for_a_registry(
@@ -335,21 +353,9 @@ def test_a_signal_ends_a_run_that_waits_for_a_registry(
     fake.faults.when(waits, Fault.SILENT, 100)
     source, other = at(fake, "team/app"), at(fake, "other/app")
     arguments = [part.format(source=source, other=other) for part in command]
-    with subprocess.Popen(
-        [sys.executable, "-m", "oci_convert", *arguments],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert asked.wait(30)
-            process.send_signal(number)
-            _, told = process.communicate(timeout=30)
-        finally:
-            process.kill()
+    status, told = ended_by(number, asked, arguments, tmp_path)
     assert told == "error: stopped; the target has the complete image or none\n"
-    assert process.returncode == 128 + number
+    assert status == 128 + number
     assert not list(tmp_path.iterdir())
 
 
@@ -366,20 +372,8 @@ def test_an_interrupt_ends_the_search_for_images_and_what_runs_comes_to_its_end(
     fake.faults.when(waits, Fault.SILENT, 100)
     sources = [at(fake, "team/app") + ":*", at(fake, "other/app") + ":*"]
     command = ["sync", *sources, "oci:new:{tag}", "--to", "oci", "--results", "results"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "oci_convert", *command],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert asked.wait(30)
-            process.send_signal(signal.SIGINT)
-            _, told = process.communicate(timeout=30)
-        finally:
-            process.kill()
-    assert process.returncode == 130
+    status, told = ended_by(signal.SIGINT, asked, command, tmp_path)
+    assert status == 130
     assert "1 job: 1 done" in told
     results = [json.loads(line) for line in (tmp_path / "results").read_text().splitlines()]
     assert [line["status"] for line in results[:-1]] == ["done"]

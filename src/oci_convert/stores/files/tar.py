@@ -49,12 +49,12 @@ class Tar(Files):
 
     Hard and symbolic links are resolved inside the archive. Of several members of one name the
     last counts, as when the archive is extracted; those that say what the archive holds must stand
-    once, and no name may stand with a slash before it and without. Members whose
-    names leave the archive are passed over. Who asks for a member that is neither a file nor a
-    folder, or for a link that leads out of the archive or round in circles, is told so. Records of
-    PAX override the headers, and unknown ones change nothing; global ones must not name members or
-    their sizes. What headers say of sizes and of the parts of sparse members must fit into the
-    file. Threads may read at the same time.
+    once, and no name may stand with a slash before it and without. Members whose names leave the
+    archive are passed over. Who asks for a member that is neither a file nor a folder, or for a
+    link that leads out of the archive or round in circles, is told so. Records of PAX override the
+    headers, and unknown ones change nothing; global ones must not name members or their sizes. What
+    headers say of sizes and of the parts of sparse members must fit into the file. Threads may read
+    at the same time.
 
     ``file`` is the archive if it is already open; it is closed with this object.
     """
@@ -132,8 +132,8 @@ class Tar(Files):
         name = cleaned(member.name.lstrip("/") if rooted else member.name)
         if name is None or member.isdir() or (rooted and name in _ONCE):
             return
-        known = any(name in found for found in (self._members, self._links, self._others))
-        if known and (name in _ONCE or rooted != (name in self._rooted)):
+        once = name in _ONCE or rooted != (name in self._rooted)
+        if once and any(name in known for known in (self._members, self._links, self._others)):
             raise StoreError(
                 f"the archive contains {name} twice",
                 code="duplicate-archive-member",
